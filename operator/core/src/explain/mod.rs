@@ -1,0 +1,1 @@
+//! Why, who-can, what-if: reads traces and plans, decides nothing.

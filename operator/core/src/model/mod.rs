@@ -1,0 +1,24 @@
+//! The words of the field as types that cannot be wrong: identities, groups, policies, target applications,
+//! what is said to a target, and what the ledger remembers. No resource type and no wire type enters here.
+
+mod access_policy;
+mod change;
+mod group;
+mod identity;
+mod ledger;
+mod name;
+mod reason;
+mod target;
+mod target_application;
+mod value;
+
+pub use access_policy::*;
+pub use change::*;
+pub use group::*;
+pub use identity::*;
+pub use ledger::*;
+pub use name::*;
+pub use reason::*;
+pub use target::*;
+pub use target_application::*;
+pub use value::*;

@@ -1,0 +1,1 @@
+//! Desired x observed x ledger -> steps: diff, order, guard, hash. Pure functions over one account or one wave.

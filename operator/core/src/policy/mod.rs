@@ -1,0 +1,1 @@
+//! CEL: parse, check, compile, evaluate, trace.

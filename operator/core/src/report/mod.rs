@@ -1,0 +1,1 @@
+//! The board (identity x application states) -> conditions, reasons, event texts, counters.

@@ -1,0 +1,1 @@
+//! One target application as a state machine: events in, effects out, time as an argument.

@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
+#
+#   setup.sh            all pieces
+#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy cargo-deny
+#
+# Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
+# again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
+all=(etcd kubernetes helm scim scimmy cargo-deny)
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# need COMMAND TEXT PACKAGE...: COMMAND must succeed. If it does not and this is root on a Debian, PACKAGEs
+# are installed; if it still does not, TEXT says what to install.
+need() {
+    local check=$1 text=$2
+    shift 2
+    bash -c "$check" >/dev/null 2>&1 && return
+    if [[ $# -gt 0 && $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+        say "installing $* with apt-get"
+        local apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+        "${apt[@]}" update || true
+        DEBIAN_FRONTEND=noninteractive "${apt[@]}" install --no-install-recommends "$@" || true
+        hash -r
+    fi
+    bash -c "$check" >/dev/null 2>&1 || die "missing: please install $text"
+}
+
+# Go 1.21 to 1.25 will do if it may fetch the release that go.mod asks for; reading go.mod shows whether.
+need_go() { need "cd '$here/etcd' && GOWORK=off go list -m" 'Go 1.26 or later (https://go.dev/dl)'; }
+need_python() {
+    need 'python3 -c "import sys, venv, ensurepip; assert sys.version_info >= (3, 11)"' \
+        'Python 3.11 or later with venv (Debian: python3-venv)' python3 python3-venv
+}
+need_node() {
+    need 'npm --version && node -e "process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)"' \
+        'Node.js 18 or later with npm (Debian: nodejs npm)' nodejs npm
+}
+need_cargo() { need 'cargo --version' 'Rust with cargo (https://rustup.rs)'; }
+
+# --- recipes: files_X prints the input files, makes_X what must exist afterwards, about_X what and how long
+#     (2 cores), need_X asks for programs, build_X builds into $cache with $tmp as scratch. The text of
+#     build_X is part of the stamp.
+
+# pin MODULE: its version in the go.mod of the current folder.
+pin() { awk -v m="$1" '{for (i = 1; i < NF; i++) if ($i == m) {print $(i + 1); exit}}' go.mod; }
+
+# go_build LDFLAGS PACKAGE...: static binaries (no C compiler needed) from exactly the pinned modules.
+go_build() {
+    local ldflags=$1
+    shift
+    mkdir -p "$tmp/bin"
+    GOWORK=off CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "-s -w $ldflags" -o "$tmp/bin/" "$@"
+}
+install_bin() { mkdir -p "$cache/bin" && mv -f "$tmp/bin/"* "$cache/bin/"; }
+
+about_etcd() { echo 'etcd, the storage of the test control plane, from source; about 1 min'; }
+files_etcd() { echo etcd/go.mod etcd/go.sum; }
+makes_etcd() { echo bin/etcd; }
+need_etcd() { need_go; }
+build_etcd() {
+    cd "$here/etcd"
+    go_build '' go.etcd.io/etcd/server/v3
+    mv "$tmp/bin/server" "$tmp/bin/etcd"
+    install_bin
+}
+
+about_kubernetes() { echo 'kube-apiserver, kube-controller-manager and kubectl: a real control plane without containers, from source; about 7 min'; }
+files_kubernetes() { echo kubernetes/go.mod kubernetes/go.sum; }
+makes_kubernetes() { echo bin/kube-apiserver bin/kube-controller-manager bin/kubectl; }
+need_kubernetes() { need_go; }
+build_kubernetes() {
+    cd "$here/kubernetes"
+    local version flags='' package major minor rest
+    version=$(pin k8s.io/kubernetes)
+    IFS=. read -r major minor rest <<<"${version#v}"
+    [[ -n $rest ]] || die "cannot read the version of k8s.io/kubernetes: '$version'"
+    # What `kubectl version` and GET /version answer; the first is also sent as user agent.
+    for package in k8s.io/client-go/pkg/version k8s.io/component-base/version; do
+        flags+=" -X $package.gitVersion=$version -X $package.gitMajor=$major -X $package.gitMinor=$minor"
+        flags+=" -X $package.gitCommit= -X $package.gitTreeState=archive"
+    done
+    go_build "$flags" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl}
+    install_bin
+}
+
+about_helm() { echo 'helm, which renders and installs the chart, from source; about 2.5 min'; }
+files_helm() { echo helm/go.mod helm/go.sum; }
+makes_helm() { echo bin/helm; }
+need_helm() { need_go; }
+build_helm() {
+    cd "$here/helm"
+    local version
+    version=$(pin helm.sh/helm/v4)
+    go_build "-X helm.sh/helm/v4/internal/version.version=$version -X helm.sh/helm/v4/internal/version.gitTreeState=clean" \
+        helm.sh/helm/v4/cmd/helm
+    install_bin
+}
+
+about_scim() { echo 'scim2-server, a SCIM 2.0 server, in a Python venv; about 20 s'; }
+files_scim() { echo scim/requirements.txt; }
+makes_scim() { echo scim-venv/bin/python3 scim-venv/bin/scim2-server; }
+need_scim() { need_python; }
+build_scim() {
+    rm -rf "$cache/scim-venv"
+    python3 -m venv "$cache/scim-venv"
+    # All hashes are pinned, so that another index or a cache cannot change what is installed.
+    "$cache/scim-venv/bin/pip" --disable-pip-version-check install --require-hashes --only-binary :all: \
+        -r "$here/scim/requirements.txt"
+}
+
+about_scimmy() { echo 'SCIMMY, another SCIM 2.0 server, for Node.js; about 5 s'; }
+files_scimmy() { echo scimmy/package.json scimmy/package-lock.json scimmy/server.mjs; }
+makes_scimmy() { echo scimmy/server.mjs scimmy/node_modules/scimmy; }
+need_scimmy() { need_node; }
+build_scimmy() {
+    rm -rf "$cache/scimmy"
+    mkdir -p "$cache/scimmy"
+    cd "$cache/scimmy"
+    # The server stands next to node_modules because that is where Node.js looks for what a module imports.
+    cp "$here"/scimmy/{package.json,package-lock.json,server.mjs} .
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+}
+
+about_cargo-deny() { echo 'cargo-deny, which checks licences and sources of the crates, from source; about 5 min'; }
+files_cargo-deny() { echo cargo-deny.version; }
+makes_cargo-deny() { echo bin/cargo-deny; }
+need_cargo-deny() { need_cargo; }
+build_cargo-deny() {
+    cd "$here"
+    # It is run a few times, so it is optimised only a little and not as a whole, which halves the build.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_TARGET_DIR="$tmp/target" \
+        cargo install cargo-deny --locked --version "=$(<cargo-deny.version)" --root "$cache" --force
+}
+
+# --- the work
+
+# stamp PIECE: what its inputs are now.
+stamp() {
+    local files
+    read -ra files <<<"$("files_$1")"
+    {
+        (cd "$here" && cat "${files[@]}")
+        declare -f "build_$1" go_build
+        if [[ $1 == scim ]]; then
+            echo "$cache"
+            python3 --version || true
+        fi
+    } 2>&1 | sha256sum | cut -d' ' -f1
+}
+
+# fresh PIECE: it is built, from the present inputs.
+fresh() {
+    local made
+    for made in $("makes_$1"); do
+        [[ -e $cache/$made ]] || return 1
+    done
+    [[ -f $cache/stamps/$1 && $(<"$cache/stamps/$1") == "$(stamp "$1")" ]]
+}
+
+# make_piece PIECE, under a lock of its own: another run building the same piece is waited for, not repeated.
+make_piece() {
+    local piece=$1 start=$SECONDS log=$cache/log/$1.log code=0
+    exec 9>"$cache/locks/$piece"
+    if ! flock -n 9; then
+        say "$piece: another run is building it, waiting"
+        flock 9
+    fi
+    if fresh "$piece"; then
+        say "$piece: built by another run"
+        return
+    fi
+    say "$piece: building (output in $log)"
+    rm -rf "$cache/stamps/$piece" "$cache/tmp.$piece".*
+    tmp=$(mktemp -d "$cache/tmp.$piece.XXXXXX")
+    # Taken before the build, so that an edit made meanwhile is not mistaken for built.
+    stamp "$piece" >"$tmp/stamp"
+    # In a shell of its own, and not in a condition, so that -e holds in it; without descriptor 9, so that no
+    # process left behind keeps the lock.
+    set +e
+    (set -e && "build_$piece") >"$log" 2>&1 9>&- </dev/null
+    code=$?
+    set -e
+    if [[ $code != 0 ]]; then
+        tail -n 30 "$log" >&2
+        die "$piece failed; the whole output is in $log"
+    fi
+    mv "$tmp/stamp" "$cache/stamps/$piece"
+    rm -rf "$tmp"
+    say "$piece: done in $((SECONDS - start)) s"
+    exec 9>&-
+}
+
+main() {
+    local pieces=("$@") piece stale=()
+    [[ $# -gt 0 ]] || pieces=("${all[@]}")
+    for piece in "${pieces[@]}"; do
+        [[ " ${all[*]} " == *" $piece "* ]] || die "no piece '$piece'; there are: ${all[*]}"
+        fresh "$piece" || stale+=("$piece")
+    done
+    if [[ ${#stale[@]} == 0 ]]; then
+        say "up to date in $cache: ${pieces[*]}"
+        return
+    fi
+
+    need 'flock --version && sha256sum --version' 'flock (util-linux) and sha256sum (coreutils)' util-linux coreutils
+    mkdir -p "$cache"/{bin,locks,log,stamps}
+    say "building into $cache, once; the estimates are for 2 idle cores:"
+    for piece in "${stale[@]}"; do
+        printf '         %-11s %s\n' "$piece" "$("about_$piece")"
+    done
+    # What is missing is said at once, not after ten minutes.
+    for piece in "${stale[@]}"; do
+        "need_$piece"
+    done
+    tmp=''
+    trap 'rm -rf "$tmp"' EXIT
+    for piece in "${stale[@]}"; do
+        make_piece "$piece"
+    done
+    say "done in $SECONDS s: ${stale[*]}"
+}
+
+main "$@"

@@ -1,0 +1,33 @@
+//! How a TargetApplication is reached: one struct of options, of which exactly one is there. A connector is a file of its own,
+//! its spec type, and its line in [`ConnectorSpec`] and [`CONNECTORS`].
+
+mod fake;
+mod scim;
+
+pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
+pub use scim::{
+    BasicAuth, BearerAuth, BulkUse, OAuth2ClientCredentials, PagingMethod, PatchMethod, ScimAuth,
+    ScimProfileSpec, ScimSpec, TlsSpec,
+};
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::exactly_one;
+
+/// The members of the union, as the schema names them.
+pub const CONNECTORS: &[&str] = &["scim", "fake"];
+
+/// The connector of a TargetApplication and its settings; exactly one member is there.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(validation = exactly_one("connector", CONNECTORS))]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectorSpec {
+    /// A SCIM 2.0 service (RFC 7643, 7644). Exactly one connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scim: Option<ScimSpec>,
+    /// A directory in the operator's memory, for demonstrations and tests; refused unless the operator was started with it. Exactly one
+    /// connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fake: Option<FakeSpec>,
+}

@@ -1,0 +1,21 @@
+//! Version v1alpha1 of the four resources, and the pieces they are made of.
+
+mod access_policy;
+mod connector;
+mod group;
+mod identity;
+mod reference;
+mod rule;
+mod status;
+mod target_application;
+mod time;
+mod word;
+
+pub use access_policy::*;
+pub use connector::*;
+pub use group::*;
+pub use identity::*;
+pub use reference::*;
+pub use status::*;
+pub use target_application::*;
+pub use time::*;

@@ -70,7 +70,7 @@ build_etcd() {
     install_bin
 }
 
-about_kubernetes() { echo 'kube-apiserver, kube-controller-manager and kubectl: a real control plane without containers, from source; about 7 min'; }
+about_kubernetes() { echo 'kube-apiserver, kube-controller-manager and kubectl: a real control plane without containers, from source; about 5 min'; }
 files_kubernetes() { echo kubernetes/go.mod kubernetes/go.sum; }
 makes_kubernetes() { echo bin/kube-apiserver bin/kube-controller-manager bin/kubectl; }
 need_kubernetes() { need_go; }
@@ -89,7 +89,7 @@ build_kubernetes() {
     install_bin
 }
 
-about_helm() { echo 'helm, which renders and installs the chart, from source; about 2.5 min'; }
+about_helm() { echo 'helm, which renders and installs the chart, from source; about 2 min'; }
 files_helm() { echo helm/go.mod helm/go.sum; }
 makes_helm() { echo bin/helm; }
 need_helm() { need_go; }
@@ -102,7 +102,7 @@ build_helm() {
     install_bin
 }
 
-about_scim() { echo 'scim2-server, a SCIM 2.0 server, in a Python venv; about 20 s'; }
+about_scim() { echo 'scim2-server, a SCIM 2.0 server, in a Python venv; about 30 s'; }
 files_scim() { echo scim/requirements.txt; }
 makes_scim() { echo scim-venv/bin/python3 scim-venv/bin/scim2-server; }
 need_scim() { need_python; }
@@ -114,7 +114,7 @@ build_scim() {
         -r "$here/scim/requirements.txt"
 }
 
-about_scimmy() { echo 'SCIMMY, another SCIM 2.0 server, for Node.js; about 5 s'; }
+about_scimmy() { echo 'SCIMMY, another SCIM 2.0 server, for Node.js; about 10 s'; }
 files_scimmy() { echo scimmy/package.json scimmy/package-lock.json scimmy/server.mjs; }
 makes_scimmy() { echo scimmy/server.mjs scimmy/node_modules/scimmy; }
 need_scimmy() { need_node; }
@@ -127,13 +127,13 @@ build_scimmy() {
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 }
 
-about_cargo-deny() { echo 'cargo-deny, which checks licences and sources of the crates, from source; about 5 min'; }
+about_cargo-deny() { echo 'cargo-deny, which checks licences and sources of the crates, from source; about 2 min'; }
 files_cargo-deny() { echo cargo-deny.version; }
 makes_cargo-deny() { echo bin/cargo-deny; }
 need_cargo-deny() { need_cargo; }
 build_cargo-deny() {
     cd "$here"
-    # It is run a few times, so it is optimised only a little and not as a whole, which halves the build.
+    # It is run a few times, so it is optimised only a little and not as a whole, which makes the build much shorter.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
         CARGO_TARGET_DIR="$tmp/target" \
         cargo install cargo-deny --locked --version "=$(<cargo-deny.version)" --root "$cache" --force

@@ -1,2 +1,3 @@
-//! The `provost` binary.
+//! The `provost` binary: operator and command line.
+mod cli;
 fn main() {}

@@ -1,0 +1,267 @@
+//! YAML and JSON text with positions: every document as a value, and where each field stands in the file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+use serde_json::Value;
+
+/// One document of a file.
+#[derive(Debug)]
+pub struct Document {
+    /// The file, as the user named it.
+    pub file: String,
+    /// What it says.
+    pub value: Value,
+    places: BTreeMap<String, Place>,
+}
+
+/// Where a field's value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Characters up to the end of the value, if it ends on the same line.
+    pub width: usize,
+    /// How a text is written: decides where its first character stands.
+    pub style: Style,
+}
+
+/// How a scalar is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As it is, or a mapping or list.
+    Plain,
+    /// In quotes: the text begins one column later.
+    Quoted,
+    /// `|` or `>`: the text begins on the next line.
+    Block,
+}
+
+/// Why a file could not be read as documents.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Unreadable {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads every document of a text; empty ones are left out.
+pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Unreadable> {
+    let mut found = Vec::new();
+    let mut walk = Walk::default();
+    let mut start = 0;
+    for next in Parser::new_from_str(text) {
+        let (event, span) = next.map_err(|e| {
+            let at = e.marker();
+            Unreadable { line: at.line(), column: at.col() + 1, message: e.info().to_string() }
+        })?;
+        match event {
+            Event::DocumentStart(explicit, _) => {
+                walk = Walk::default();
+                let marker = if explicit { span.end } else { span.start };
+                start = marker.byte_offset().unwrap_or(start);
+            }
+            Event::DocumentEnd => {
+                let end = span.start.byte_offset().unwrap_or(text.len());
+                let slice = text.get(start..end).unwrap_or_default();
+                let value = value(slice, &walk)?;
+                if !value.is_null() {
+                    found.push(Document { file: file.to_owned(), value, places: std::mem::take(&mut walk.places) });
+                }
+                start = end;
+            }
+            event => walk.event(&event, span),
+        }
+    }
+    Ok(found)
+}
+
+fn value(slice: &str, walk: &Walk) -> Result<Value, Unreadable> {
+    if walk.places.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_saphyr::from_str(slice).map_err(|e| {
+        let first = walk.places.values().map(|p| p.line).min().unwrap_or(1);
+        let (line, column) = e.location().map_or((0, 0), |at| (as_usize(at.line()), as_usize(at.column())));
+        let message = e.without_snippet().to_string();
+        Unreadable { line: first + line.saturating_sub(1), column: column.max(1), message }
+    })
+}
+
+fn as_usize(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+impl Document {
+    /// Where a field stands, or else its nearest parent that is there. List items may be named by index or by key:
+    /// `spec.emails[1].value`, `spec.account.attributes[name=title].expression`.
+    pub fn place(&self, path: &str) -> Option<Place> {
+        let mut at = self.indexed(path);
+        loop {
+            if let Some(place) = self.places.get(&at) {
+                return Some(*place);
+            }
+            let cut = at.rfind(['.', '['])?;
+            at.truncate(cut);
+        }
+    }
+
+    /// The path with every `[key=value]` turned into an index.
+    fn indexed(&self, path: &str) -> String {
+        let mut out = String::new();
+        let mut here = Some(&self.value);
+        let mut rest = path;
+        while !rest.is_empty() {
+            if let Some((item, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+                let index = index(here, item);
+                let _ = write!(out, "[{index}]");
+                here = here.and_then(|v| v.get(index));
+                rest = after;
+            } else {
+                rest = rest.strip_prefix('.').unwrap_or(rest);
+                let (field, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+                out = join(&out, field);
+                here = here.and_then(|v| v.get(field));
+                rest = after;
+            }
+        }
+        out
+    }
+
+    /// A text at the top of the document or in its metadata.
+    pub fn text(&self, pointer: &str) -> Option<&str> {
+        self.value.pointer(pointer).and_then(Value::as_str)
+    }
+}
+
+fn index(list: Option<&Value>, item: &str) -> usize {
+    if let Ok(index) = item.parse() {
+        return index;
+    }
+    let (key, wanted) = item.split_once('=').unwrap_or(("name", item));
+    list.and_then(Value::as_array)
+        .and_then(|list| list.iter().position(|v| v.get(key).and_then(Value::as_str) == Some(wanted)))
+        .unwrap_or(usize::MAX)
+}
+
+/// Follows the events of one document and notes where each value stands.
+#[derive(Default)]
+struct Walk {
+    places: BTreeMap<String, Place>,
+    open: Vec<Open>,
+}
+
+enum Open {
+    Map { path: String, key: Option<String> },
+    List { path: String, next: usize },
+}
+
+impl Walk {
+    fn event(&mut self, event: &Event<'_>, span: Span) {
+        match event {
+            Event::MappingStart(..) => {
+                let path = self.enter();
+                self.note(&path, span, Style::Plain);
+                self.open.push(Open::Map { path, key: None });
+            }
+            Event::SequenceStart(..) => {
+                let path = self.enter();
+                self.note(&path, span, Style::Plain);
+                self.open.push(Open::List { path, next: 0 });
+            }
+            Event::MappingEnd | Event::SequenceEnd => {
+                self.open.pop();
+            }
+            Event::Scalar(text, style, ..) => self.scalar(text, *style, span),
+            Event::Alias(_) => {
+                let path = self.enter();
+                self.note(&path, span, Style::Plain);
+            }
+            _ => {}
+        }
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, span: Span) {
+        if let Some(Open::Map { key: key @ None, path }) = self.open.last_mut() {
+            *key = Some(text.to_owned());
+            // Until the value comes, the key's own place stands for the field (an empty value has none).
+            let path = join(path, text);
+            self.note(&path, span, Style::Plain);
+            return;
+        }
+        let path = self.enter();
+        let style = match style {
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+            _ => Style::Plain,
+        };
+        self.note(&path, span, style);
+    }
+
+    /// The path of the value that begins here; moves the parent on.
+    fn enter(&mut self) -> String {
+        match self.open.last_mut() {
+            None => String::new(),
+            Some(Open::Map { path, key }) => join(path, &key.take().unwrap_or_default()),
+            Some(Open::List { path, next }) => {
+                *next += 1;
+                format!("{path}[{}]", *next - 1)
+            }
+        }
+    }
+
+    fn note(&mut self, path: &str, span: Span, style: Style) {
+        let width =
+            if span.start.line() == span.end.line() { span.end.col().saturating_sub(span.start.col()) } else { 0 };
+        let place = Place { line: span.start.line(), column: span.start.col() + 1, width, style };
+        self.places.insert(path.to_owned(), place);
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# people\nkind: Identity\nmetadata: {name: ada}\nspec:\n  emails:\n    - value: a@b.c\n      primary: true\n  match: 'x == 1'\n---\nkind: Group\nspec:\n  members:\n    - {kind: Identity, name: bob}\n";
+
+    #[test]
+    fn every_document_is_read_with_the_place_of_each_field() {
+        let docs = documents("f.yaml", TEXT).unwrap();
+        assert_eq!(docs.len(), 2);
+        let place = |doc: usize, path: &str| docs[doc].place(path).map(|p| (p.line, p.column));
+        assert_eq!(place(0, "spec.emails[0].value"), Some((6, 14)));
+        assert_eq!(place(0, "spec.emails[value=a@b.c].primary"), Some((7, 16)));
+        assert_eq!(place(0, "spec.match"), Some((8, 10)));
+        assert_eq!(place(1, "spec.members[name=bob].name"), Some((13, 30)));
+        assert_eq!(docs[1].text("/spec/members/0/name"), Some("bob"));
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_placed_at_its_nearest_parent() {
+        let docs = documents("f.yaml", TEXT).unwrap();
+        assert_eq!(docs[0].place("spec.lifecycle.endTime").map(|p| p.line), Some(5));
+    }
+
+    #[test]
+    fn broken_yaml_says_where() {
+        let error = documents("f.yaml", "kind: Identity\nspec: [\n").unwrap_err();
+        assert!(error.line >= 2, "{error:?}");
+    }
+
+    #[test]
+    fn json_is_read_too() {
+        let docs = documents("f.json", "{\"kind\": \"Group\",\n \"spec\": {\"match\": \"x\"}}").unwrap();
+        assert_eq!(docs[0].place("spec.match").map(|p| (p.line, p.column)), Some((2, 20)));
+    }
+}

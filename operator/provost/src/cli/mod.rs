@@ -1,2 +1,2 @@
-//! x
 pub mod yaml;
+mod shape; mod source;

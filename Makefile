@@ -1,0 +1,67 @@
+# Provost. `make help` lists what there is. CACHE=folder keeps the built tools elsewhere than ~/.cache/provost.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ifdef CACHE
+export PROVOST_CACHE := $(abspath $(CACHE))
+endif
+BIN := $(or $(PROVOST_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/provost)/bin
+
+.PHONY: help
+help: ## List what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: setup
+setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
+	@tests/tools/setup.sh etcd kubernetes helm scim scimmy
+
+.PHONY: demo
+demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
+	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API server"
+	@echo "and the operator from source. Later runs take about 90 seconds."
+	@tests/tools/setup.sh etcd kubernetes scim
+	@cargo build --quiet -p provost -p tests --bins
+	@target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
+	  "$$target/debug/demo" --provost "$$target/debug/provost" $(if $(KEEP),--keep)
+
+.PHONY: test
+test: setup ## Everything that must pass, from a fresh clone
+	cargo build --workspace --bins
+	cargo test --workspace
+
+.PHONY: lint
+lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scripts, the fence, generated files
+	@tests/tools/setup.sh helm cargo-deny
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/cargo-deny check --hide-inclusion-graph licenses bans sources
+	for chart in charts/*/; do $(BIN)/helm lint --quiet "$$chart"; done
+	for script in .ci/run tests/tools/setup.sh; do bash -n "$$script"; done
+	cargo test --quiet -p tests --test fence --test generated
+
+.PHONY: audit
+audit: ## Known vulnerabilities in dependencies (needs a network)
+	@tests/tools/setup.sh cargo-deny
+	$(BIN)/cargo-deny check advisories
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: generate
+generate: ## Rewrite the generated files: resources, chart templates, reasons table, examples' plans
+	UPDATE=1 cargo test --quiet -p provost-crds
+	UPDATE=1 cargo test --quiet -p tests --test generated
+
+.PHONY: bench
+bench: ## The figures of the core and the store, printed
+	cargo bench --workspace
+
+.PHONY: soak
+soak: ## The simulation over many seeds: make soak SEEDS=10000
+	PROVOST_SEEDS=$(or $(SEEDS),2000) cargo test -p tests --test simulation -- --nocapture
+
+.PHONY: kind
+kind: ## A kind cluster with the chart installed from a locally built image (needs Docker, kind and helm)
+	tests/kind.sh

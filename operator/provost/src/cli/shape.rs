@@ -1,0 +1,152 @@
+//! What the API server would say of a manifest's shape: unknown fields, wrong types, missing fields, unknown words. It reads
+//! the same schema that is installed. What a value may be beyond that is for `core::input`.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use provost_core::model::FieldError;
+use serde_json::Value;
+
+/// Everything in `spec` and `status` that does not have the shape of the kind's schema. An unknown kind is an error too.
+pub fn check(manifest: &Value) -> Vec<FieldError> {
+    let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let definitions = provost_crds::custom_resource_definitions();
+    let Some(definition) = definitions.iter().find(|d| d.spec.names.kind == kind) else {
+        let kinds: Vec<&str> = definitions.iter().map(|d| d.spec.names.kind.as_str()).collect();
+        return vec![unknown("kind", kind, "is no kind of provost.dev/v1alpha1", &kinds)];
+    };
+    let schema = definition.spec.versions.first().and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+    let mut errors = Vec::new();
+    for (name, value) in manifest.as_object().into_iter().flatten() {
+        match (name.as_str(), schema.and_then(|s| s.properties.as_ref()?.get(name))) {
+            ("apiVersion" | "kind" | "metadata", _) => {}
+            (_, Some(schema)) => walk(name, value, schema, &mut errors),
+            (_, None) => errors.push(unknown(name, name, "is no field of this kind", &["spec"])),
+        }
+    }
+    errors
+}
+
+fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<FieldError>) {
+    if value.is_null() {
+        return;
+    }
+    let wanted = schema.type_.as_deref().unwrap_or_default();
+    let found = kind_of(value);
+    if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") {
+        let quoted = if wanted == "string" { " (put it in quotes)" } else { "" };
+        errors.push(error(path, None, format!("is {}", article(found)), format!("must be {}{quoted}", article(wanted))));
+        return;
+    }
+    if let (Some(words), Some(text)) = (&schema.enum_, value.as_str()) {
+        let words: Vec<&str> = words.iter().filter_map(|w| w.0.as_str()).collect();
+        if !words.contains(&text) {
+            errors.push(unknown(path, text, "is not one of its values", &words));
+        }
+    }
+    match value {
+        Value::Object(fields) => {
+            for name in schema.required.iter().flatten().filter(|n| !fields.contains_key(*n)) {
+                errors.push(error(path, None, format!("'{name}' is missing"), format!("add '{name}'")));
+            }
+            for (name, value) in fields {
+                let path = format!("{path}.{name}");
+                if let Some(schema) = schema.properties.as_ref().and_then(|p| p.get(name)) {
+                    walk(&path, value, schema, errors);
+                } else if let Some(JSONSchemaPropsOrBool::Schema(schema)) = &schema.additional_properties {
+                    walk(&path, value, schema, errors);
+                } else if schema.x_kubernetes_preserve_unknown_fields != Some(true) {
+                    let names: Vec<&str> = schema.properties.iter().flatten().map(|(n, _)| n.as_str()).collect();
+                    errors.push(unknown(&path, name, "is no field here", &names));
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items {
+                for (at, item) in items.iter().enumerate() {
+                    walk(&format!("{path}[{at}]"), item, schema, errors);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(n) if n.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn article(kind: &str) -> String {
+    match kind {
+        "array" => "a list".to_owned(),
+        "object" => "a mapping".to_owned(),
+        "integer" => "an integer".to_owned(),
+        "string" => "a text".to_owned(),
+        other => format!("a {other}"),
+    }
+}
+
+fn unknown(path: &str, found: &str, what: &str, known: &[&str]) -> FieldError {
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), *name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min();
+    let remedy = match nearest {
+        Some((_, name)) => format!("did you mean '{name}'?"),
+        None => format!("must be one of {}", known.join(", ")),
+    };
+    error(path, Some(found), what.to_owned(), remedy)
+}
+
+fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
+    let value = value.map(|v| v.chars().take(64).collect::<String>().into());
+    FieldError { path: path.into(), value, message: message.into(), remedy: remedy.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn said(manifest: &Value) -> Vec<String> {
+        check(manifest).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_unknown_field_gets_the_nearest_name() {
+        let manifest = json!({"kind": "Identity", "spec": {"departmnt": "x"}});
+        assert_eq!(said(&manifest), [r#"spec.departmnt: "departmnt": is no field here; did you mean 'department'?"#]);
+    }
+
+    #[test]
+    fn a_boolean_where_a_text_belongs_says_to_quote_it() {
+        let manifest = json!({"kind": "Identity", "spec": {"userName": true}});
+        assert_eq!(said(&manifest), ["spec.userName: is a boolean; must be a text (put it in quotes)"]);
+    }
+
+    #[test]
+    fn an_unknown_word_and_a_missing_field_are_named() {
+        let manifest = json!({"kind": "AccessPolicy", "spec": {"effect": "allow", "grants": [{}]}});
+        assert_eq!(
+            said(&manifest),
+            [
+                r#"spec.effect: "allow": is not one of its values; did you mean 'Allow'?"#,
+                "spec.grants[0]: 'application' is missing; add 'application'"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_kind_is_an_error() {
+        assert_eq!(said(&json!({"kind": "Identiy"})).len(), 1);
+    }
+}

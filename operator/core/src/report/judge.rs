@@ -1,0 +1,227 @@
+//! From what is known of an object to its status. Pure: the same knowledge gives the same bytes.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::condition::{Finding, Verdict, conditions, order};
+use super::{
+    AccessPolicyStatus, AccessPolicySummary, AccountCounts, AccountIn, AccountProblem, AccountState,
+    ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, IdentityAccounts,
+    IdentityStatus, IdentitySummary, Prior, Problem, TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
+};
+use crate::model::{Name, Reason, SyncMode};
+
+/// Problems that an Identity names; applications that it names; problems, held plans and findings that a TargetApplication
+/// names. The resources' schemas have the same bounds.
+const IDENTITY_PROBLEMS: usize = 16;
+const IDENTITY_APPLICATIONS: usize = 64;
+const APPLICATION_PROBLEMS: usize = 10;
+const HELD_PLANS: usize = 16;
+const PROFILE_ENTRIES: usize = 64;
+
+/// The status of an Identity. `accounts` are those in applications of mode Enforce, sorted by application: held waves,
+/// outages, Plan and Paused are told on the TargetApplication alone.
+pub fn identity(
+    summary: &IdentitySummary,
+    accounts: &[AccountIn<'_>],
+    generation: i64,
+    prior: &Prior,
+    now: Timestamp,
+) -> IdentityStatus {
+    let desired = count(accounts.iter().filter(|a| a.desired));
+    let provisioned = count(accounts.iter().filter(|a| a.desired && a.state.is_provisioned()));
+    let own = summary.problems.iter().map(|problem| (None, problem));
+    let theirs = accounts.iter().filter_map(|a| a.problem.map(|problem| (Some(a.application), problem)));
+    let verdict = match own.chain(theirs).min_by_key(|(_, problem)| order(problem.reason())) {
+        Some((None, problem)) => Verdict::NotReady(problem.reason(), Arc::clone(problem.message())),
+        Some((Some(application), problem)) => {
+            Verdict::NotReady(problem.reason(), format!("{application}: {}", problem.message()).into())
+        }
+        None => match accounts.iter().find(|a| matches!(a.state, AccountState::Pending | AccountState::Unknown)) {
+            Some(first) => Verdict::NotReady(
+                Reason::Progressing,
+                format!("{}: what is decided is being carried out", first.application).into(),
+            ),
+            None if accounts.iter().all(|a| a.state == AccountState::None) => {
+                Verdict::Ready(Reason::NothingMatched, "no policy gives it an account".into())
+            }
+            None => Verdict::Ready(Reason::Provisioned, "every account is as decided".into()),
+        },
+    };
+    IdentityStatus {
+        observed_generation: generation,
+        lifecycle_state: summary.lifecycle,
+        groups: summary.groups,
+        accounts: IdentityAccounts { desired, provisioned, summary: format!("{provisioned}/{desired}") },
+        applications: accounts
+            .iter()
+            .filter(|a| a.desired && a.state.is_provisioned())
+            .take(IDENTITY_APPLICATIONS)
+            .map(|a| a.application.into())
+            .collect(),
+        problems: accounts
+            .iter()
+            .filter_map(|a| {
+                a.problem.map(|problem| AccountProblem {
+                    application: a.application.into(),
+                    state: a.state,
+                    reason: problem.reason(),
+                    message: Arc::clone(problem.message()),
+                })
+            })
+            .take(IDENTITY_PROBLEMS)
+            .collect(),
+        conditions: conditions(verdict, Vec::new(), generation, prior, now),
+    }
+}
+
+/// The status of a Group.
+pub fn group(summary: &GroupSummary, generation: i64, prior: &Prior, now: Timestamp) -> GroupStatus {
+    let verdict = match (worst(&summary.problems), summary.members) {
+        (Some(problem), _) => not_ready(problem),
+        (None, None) => Verdict::NotKnown(Reason::Progressing, "who is in it is not known yet".into()),
+        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, "nobody is in it".into()),
+        (None, Some(_)) => Verdict::Ready(Reason::Synced, "its members are known".into()),
+    };
+    GroupStatus {
+        observed_generation: generation,
+        members: summary.members,
+        conditions: conditions(verdict, Vec::new(), generation, prior, now),
+    }
+}
+
+/// The status of an AccessPolicy.
+pub fn access_policy(
+    summary: &AccessPolicySummary,
+    generation: i64,
+    prior: &Prior,
+    now: Timestamp,
+) -> AccessPolicyStatus {
+    let verdict = match (worst(&summary.problems), summary.identities) {
+        (Some(problem), _) => not_ready(problem),
+        (None, None) => Verdict::NotKnown(Reason::Progressing, "whom it matches is not known yet".into()),
+        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, "it matches nobody".into()),
+        (None, Some(_)) if summary.audit => {
+            Verdict::Ready(Reason::Synced, "evaluated and counted; in mode Audit nothing rests on it".into())
+        }
+        (None, Some(_)) => Verdict::Ready(Reason::Synced, "evaluated and in force".into()),
+    };
+    AccessPolicyStatus {
+        observed_generation: generation,
+        identities: summary.identities,
+        grants: summary.grants,
+        next_transition_time: summary.next_transition,
+        conditions: conditions(verdict, Vec::new(), generation, prior, now),
+    }
+}
+
+/// The status of a TargetApplication. `accounts` are counted by the board; `problems` are those of its accounts, sorted by
+/// identity. One account that is refused or blocked is its Identity's trouble: it is counted here, and does not keep the
+/// application from being Ready; what is pending does.
+pub fn target_application<'a>(
+    summary: &TargetApplicationSummary,
+    accounts: &AccountCounts,
+    problems: impl IntoIterator<Item = (&'a Name, &'a Problem)>,
+    generation: i64,
+    prior: &Prior,
+    now: Timestamp,
+) -> TargetApplicationStatus {
+    let verdict = application_verdict(summary, accounts);
+    let mut more = Vec::from([reachable(&summary.contact)]);
+    more.push(within_budget(summary));
+    TargetApplicationStatus {
+        observed_generation: generation,
+        last_handled_reconcile_at: summary.last_handled_reconcile.clone(),
+        accounts: ApplicationAccounts {
+            summary: format!("{}/{}", accounts.provisioned, accounts.desired),
+            desired: accounts.desired,
+            provisioned: accounts.provisioned,
+            pending: accounts.pending,
+            disabled: accounts.disabled,
+            retained: accounts.retained,
+            failed: accounts.failed,
+            blocked: accounts.blocked,
+            orphaned: summary.orphaned,
+            unmanaged: summary.unmanaged,
+        },
+        entitlements: summary.entitlements,
+        held: count(summary.held.iter()),
+        held_plans: summary.held.iter().take(HELD_PLANS).cloned().collect(),
+        problems: problems
+            .into_iter()
+            .take(APPLICATION_PROBLEMS)
+            .map(|(identity, problem)| ApplicationProblem {
+                identity: identity.as_str().into(),
+                reason: problem.reason(),
+                message: Arc::clone(problem.message()),
+            })
+            .collect(),
+        profile: summary.profile.iter().take(PROFILE_ENTRIES).map(|(k, v)| (Arc::clone(k), Arc::clone(v))).collect(),
+        target: summary.target.clone(),
+        conditions: conditions(verdict, more, generation, prior, now),
+    }
+}
+
+fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCounts) -> Verdict {
+    let contact = match &summary.contact {
+        Contact::Fails(problem) => Some(problem),
+        Contact::Unknown | Contact::Works => None,
+    };
+    let held = summary.held.first().map(|plan| Problem::new(plan.reason, held_message(&plan.hash)));
+    if let Some(problem) = worst(summary.problems.iter().chain(contact).chain(held.as_ref())) {
+        return not_ready(problem);
+    }
+    if summary.mode == SyncMode::Paused {
+        return Verdict::NotReady(Reason::Paused, "paused: nothing is read or written".into());
+    }
+    if !summary.observed {
+        return Verdict::NotKnown(Reason::Progressing, "the target is being read".into());
+    }
+    match summary.mode {
+        SyncMode::Plan => {
+            Verdict::Ready(Reason::Synced, "observed and compared; in mode Plan nothing is written".into())
+        }
+        _ if accounts.pending > 0 || summary.entitlements.pending > 0 => {
+            Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())
+        }
+        _ if accounts.failed > 0 || accounts.blocked > 0 => {
+            Verdict::Ready(Reason::Synced, "in sync, except for the accounts that status.problems names".into())
+        }
+        _ => Verdict::Ready(Reason::Synced, "every account is as decided".into()),
+    }
+}
+
+fn reachable(contact: &Contact) -> Finding {
+    let (truth, reason, message) = match contact {
+        Contact::Unknown => (Truth::Unknown, Reason::Progressing, "the target was not contacted yet".into()),
+        Contact::Works => (Truth::True, Reason::Synced, "the target answers and accepts the credentials".into()),
+        Contact::Fails(problem) => (Truth::False, problem.reason(), Arc::clone(problem.message())),
+    };
+    Finding { kind: ConditionType::Reachable, truth, reason, message }
+}
+
+fn within_budget(summary: &TargetApplicationSummary) -> Finding {
+    let (truth, reason, message) = match summary.held.first() {
+        Some(plan) => (Truth::False, plan.reason, held_message(&plan.hash).into()),
+        None => (Truth::True, Reason::Synced, "no plan is held".into()),
+    };
+    Finding { kind: ConditionType::WithinBudget, truth, reason, message }
+}
+
+/// What may be done about a held plan.
+fn held_message(hash: &str) -> String {
+    if hash.is_empty() {
+        "further plans wait behind those in status.heldPlans; approve or take back those first".to_owned()
+    } else {
+        format!("plan {hash} is held; to let it through set spec.safety.approvedPlan to it, else take back the change")
+    }
+}
+
+fn not_ready(problem: &Problem) -> Verdict {
+    Verdict::NotReady(problem.reason(), Arc::clone(problem.message()))
+}
+
+fn count(items: impl Iterator) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}

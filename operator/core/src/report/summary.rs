@@ -1,0 +1,120 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{EntitlementCounts, HeldPlanStatus, Problem, TargetIdentification};
+use crate::model::{HeldPlan, Lane, Reason, State, SyncMode};
+
+/// What the engine knows of one object, besides what stands on the board.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Summary {
+    /// Of an Identity.
+    Identity(IdentitySummary),
+    /// Of a Group.
+    Group(GroupSummary),
+    /// Of an AccessPolicy.
+    AccessPolicy(AccessPolicySummary),
+    /// Of a TargetApplication.
+    TargetApplication(Box<TargetApplicationSummary>),
+}
+
+/// What the directory knows of an identity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IdentitySummary {
+    /// Its lifecycle; `None` where not even that could be read.
+    pub lifecycle: Option<State>,
+    /// In how many groups it is, nested ones included; `None` while that is Unknown.
+    pub groups: Option<u32>,
+    /// What is wrong with the object itself: its spec, a duplicate key.
+    pub problems: Vec<Problem>,
+}
+
+/// What the directory knows of a group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupSummary {
+    /// How many identities are in it; `None` while that is Unknown.
+    pub members: Option<u32>,
+    /// What is wrong with it: its spec, its rule, a missing reference, a cycle.
+    pub problems: Vec<Problem>,
+}
+
+/// What the directory knows of a policy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessPolicySummary {
+    /// How many identities it matches; `None` while that is Unknown.
+    pub identities: Option<u32>,
+    /// How many grants rest on it, or how many it withholds; `None` while that is Unknown.
+    pub grants: Option<u32>,
+    /// When time alone will next change what it grants.
+    pub next_transition: Option<Timestamp>,
+    /// Mode Audit: nothing rests on it.
+    pub audit: bool,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// What a sync knows of its application, besides the accounts on the board.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetApplicationSummary {
+    /// Enforce, Plan or Paused.
+    pub mode: SyncMode,
+    /// The target was read completely since start. Before that, the status that the object carries stands, unless it was
+    /// edited or there is a problem to tell.
+    pub observed: bool,
+    /// Contact with the target: not tried yet, works, or what is wrong. A problem here is one of the application.
+    pub contact: Contact,
+    /// What is wrong with the application as a whole; accounts have theirs on the board.
+    pub problems: Vec<Problem>,
+    /// Held plans, oldest first.
+    pub held: Vec<HeldPlanStatus>,
+    /// Entitlements.
+    pub entitlements: EntitlementCounts,
+    /// Accounts that carry our mark, or were ours, and have no owner.
+    pub orphaned: u32,
+    /// Accounts that were never ours.
+    pub unmanaged: u32,
+    /// What the target was measured to support; the first 64 are told.
+    pub profile: BTreeMap<Arc<str>, Arc<str>>,
+    /// By what target and store are recognised.
+    pub target: Option<TargetIdentification>,
+    /// The value of `provost.dev/reconcile-now` that was last obeyed.
+    pub last_handled_reconcile: Option<Arc<str>>,
+}
+
+/// Whether the target answers and accepts the credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Contact {
+    /// Not tried since start.
+    #[default]
+    Unknown,
+    /// It does.
+    Works,
+    /// It does not.
+    Fails(Problem),
+}
+
+impl From<&HeldPlan> for HeldPlanStatus {
+    fn from(plan: &HeldPlan) -> Self {
+        let reason = match plan.lane {
+            Lane::Explicit | Lane::Derived => Reason::RemovalBudgetExceeded,
+            Lane::PrivilegedGrant => Reason::GrantBudgetExceeded,
+        };
+        let mut status =
+            Self { hash: Arc::clone(&plan.hash), reason, disables: 0, deletes: 0, revokes: 0, grants: 0, changes: 0 };
+        for step in &plan.steps {
+            let count = match &*step.step {
+                "DisableAccount" => &mut status.disables,
+                "DeleteAccount" => &mut status.deletes,
+                "RemoveMembers" | "Revoke" => &mut status.revokes,
+                "AddMembers" | "Assign" => &mut status.grants,
+                _ => &mut status.changes,
+            };
+            *count += 1;
+        }
+        if plan.steps.iter().any(|step| &*step.step == "AdoptAccount") {
+            status.reason = Reason::AdoptionNeedsApproval;
+        }
+        status
+    }
+}

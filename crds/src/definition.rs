@@ -33,11 +33,7 @@ pub fn from_manifest<K: DeserializeOwned>(mut manifest: Value) -> Result<K, serd
 /// has no default but its own.
 fn install(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
-        if let Some(schema) = version
-            .schema
-            .as_mut()
-            .and_then(|validation| validation.open_api_v3_schema.as_mut())
-        {
+        if let Some(schema) = version.schema.as_mut().and_then(|validation| validation.open_api_v3_schema.as_mut()) {
             clean(schema, false);
         }
     }
@@ -61,9 +57,7 @@ fn clean(schema: &mut JSONSchemaProps, in_status: bool) {
     }
     match &mut schema.items {
         Some(JSONSchemaPropsOrArray::Schema(items)) => clean(items, in_status),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => {
-            items.iter_mut().for_each(|items| clean(items, in_status))
-        }
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(|items| clean(items, in_status)),
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {

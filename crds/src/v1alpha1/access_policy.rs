@@ -35,29 +35,15 @@ use super::word::words;
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
         description = "Why it is so"
     ),
-    printcolumn(
-        name = "Effect",
-        type_ = "string",
-        json_path = ".spec.effect",
-        description = "Allow or Deny"
-    ),
-    printcolumn(
-        name = "Mode",
-        type_ = "string",
-        json_path = ".spec.mode",
-        description = "Enforce or Audit"
-    ),
+    printcolumn(name = "Effect", type_ = "string", json_path = ".spec.effect", description = "Allow or Deny"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "Enforce or Audit"),
     printcolumn(
         name = "Identities",
         type_ = "integer",
         json_path = ".status.identities",
         description = "How many identities it matches"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Grants",
         type_ = "integer",

@@ -49,11 +49,7 @@ use super::word::words;
         json_path = ".status.accounts.summary",
         description = "Accounts provisioned / desired"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "UserName",
         type_ = "string",

@@ -154,10 +154,6 @@ impl std::str::FromStr for Reason {
     type Err = ();
 
     fn from_str(word: &str) -> Result<Self, ()> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|reason| reason.as_str() == word)
-            .ok_or(())
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == word).ok_or(())
     }
 }

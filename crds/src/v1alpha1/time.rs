@@ -90,20 +90,14 @@ impl Duration {
             let Some((digits, after)) = rest.split_once(unit) else {
                 continue;
             };
-            if !(1..=6).contains(&digits.len())
-                || !digits.bytes().all(|digit| digit.is_ascii_digit())
-            {
+            if !(1..=6).contains(&digits.len()) || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
                 return Err(InvalidDuration);
             }
             let count: u64 = digits.parse().map_err(|_| InvalidDuration)?;
             seconds += count * length;
             rest = after;
         }
-        if rest.is_empty() {
-            Ok(std::time::Duration::from_secs(seconds))
-        } else {
-            Err(InvalidDuration)
-        }
+        if rest.is_empty() { Ok(std::time::Duration::from_secs(seconds)) } else { Err(InvalidDuration) }
     }
 }
 
@@ -133,19 +127,15 @@ mod tests {
             ("0s", 0),
             ("999999h999999m999999s", 999_999 * 3_661),
         ] {
-            assert_eq!(
-                Duration::from(text).parse(),
-                Ok(std::time::Duration::from_secs(seconds)),
-                "{text}"
-            );
+            assert_eq!(Duration::from(text).parse(), Ok(std::time::Duration::from_secs(seconds)), "{text}");
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
         for text in [
-            "", "h", "1d", "30m1h", "1h1h", "1.5h", "-1h", "+1h", " 1h", "1h ", "1H", "1000000s",
-            "10", "1s1", "١h", "1ms",
+            "", "h", "1d", "30m1h", "1h1h", "1.5h", "-1h", "+1h", " 1h", "1h ", "1H", "1000000s", "10", "1s1", "١h",
+            "1ms",
         ] {
             assert_eq!(Duration::from(text).parse(), Err(InvalidDuration), "{text}");
         }

@@ -6,8 +6,8 @@ mod scim;
 
 pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
 pub use scim::{
-    BasicAuth, BearerAuth, BulkUse, OAuth2ClientCredentials, PagingMethod, PatchMethod, ScimAuth,
-    ScimProfileSpec, ScimSpec, TlsSpec,
+    BasicAuth, BearerAuth, BulkUse, OAuth2ClientCredentials, PagingMethod, PatchMethod, ScimAuth, ScimProfileSpec,
+    ScimSpec, TlsSpec,
 };
 
 use kube::KubeSchema;

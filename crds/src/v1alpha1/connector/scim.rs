@@ -48,11 +48,7 @@ pub struct ScimAuth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<BasicAuth>,
     /// Tokens by the client credentials grant of OAuth 2.0 (RFC 6749, 4.4).
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        rename = "oauth2ClientCredentials"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "oauth2ClientCredentials")]
     pub oauth2_client_credentials: Option<OAuth2ClientCredentials>,
 }
 

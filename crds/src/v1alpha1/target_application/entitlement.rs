@@ -122,7 +122,7 @@ pub struct PushedGroup {
     pub name: String,
     /// The Group whose members are mirrored.
     pub group_ref: GroupReference,
-    /// Who else may be in it: Additive, Authoritative or Observe. Default, by the operator: Additive.
+    /// Who else may be in it: Additive, Authoritative or Observe. Default, by the operator: Authoritative.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<MembershipMode>,
     /// Whether the group at the target, if we made it, is deleted with this entry. Default, by the operator: false.

@@ -6,17 +6,17 @@ mod safety;
 mod status;
 
 pub use account::{
-    AccountSpec, AdoptMode, ApplyMode, AttributeMapping, Correlation, DeletedAtTarget,
-    DisabledAtTarget, InitialPassword,
+    AccountSpec, AdoptMode, ApplyMode, AttributeMapping, Correlation, DeletedAtTarget, DisabledAtTarget,
+    InitialPassword,
 };
 pub use entitlement::{
-    EntitlementSpec, EntitlementTarget, GroupTarget, LicenseTarget, MembershipMode, PushedGroup,
-    Risk, RoleTarget, TARGET_KINDS,
+    EntitlementSpec, EntitlementTarget, GroupTarget, LicenseTarget, MembershipMode, PushedGroup, Risk, RoleTarget,
+    TARGET_KINDS,
 };
 pub use safety::{Budget, ProtectedAccounts, SafetySpec};
 pub use status::{
-    ApplicationAccounts, ApplicationEntitlements, ApplicationProblem, HeldPlan, ProfileValue,
-    TargetApplicationStatus, TargetIdentification,
+    ApplicationAccounts, ApplicationEntitlements, ApplicationProblem, HeldPlan, ProfileValue, TargetApplicationStatus,
+    TargetIdentification,
 };
 
 use kube::{CustomResource, KubeSchema};
@@ -24,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::connector::ConnectorSpec;
-use super::rule::{delete_after_disable, unique_target};
+use super::rule::{delete_after_disable, more_than_zero, one_writer_per_group, unique_target};
 use super::time::Duration;
 use super::word::words;
 
@@ -54,12 +54,7 @@ use super::word::words;
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
         description = "Why it is so"
     ),
-    printcolumn(
-        name = "Mode",
-        type_ = "string",
-        json_path = ".spec.mode",
-        description = "Enforce, Plan or Paused"
-    ),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "Enforce, Plan or Paused"),
     printcolumn(
         name = "Accounts",
         type_ = "string",
@@ -78,11 +73,7 @@ use super::word::words;
         json_path = ".status.held",
         description = "Plans that wait for approval"
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Status",
         type_ = "string",
@@ -91,6 +82,7 @@ use super::word::words;
         description = "What is missing and who must act"
     )
 )]
+#[x_kube(validation = one_writer_per_group())]
 #[serde(rename_all = "camelCase")]
 pub struct TargetApplicationSpec {
     /// The name to show. Default: none.
@@ -198,6 +190,7 @@ words! {
 pub struct SyncSpec {
     /// How often the whole target is read, more than zero. Default, by the connector: 10m, for cloud services 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = more_than_zero())]
     pub interval: Option<Duration>,
     /// How many requests a second at most. Default: 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::v1alpha1::rule::more_than_zero;
 use crate::v1alpha1::time::Duration;
 
 /// How careful to be.
@@ -38,7 +39,6 @@ pub struct SafetySpec {
 
 /// How much may happen within a window of time.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[x_kube(validation = Rule::new("self.window.matches('[1-9]')").message("must be more than zero").field_path(".window"))]
 #[serde(rename_all = "camelCase")]
 pub struct Budget {
     /// How many, whatever the size of the target.
@@ -48,6 +48,7 @@ pub struct Budget {
     #[schemars(range(min = 0, max = 100))]
     pub percent: i32,
     /// Within which time, for example 24h; it slides.
+    #[x_kube(validation = more_than_zero())]
     pub window: Duration,
 }
 

@@ -13,7 +13,7 @@ fn the_yaml_is_what_the_types_say() {
             "# Generated from the Rust types; UPDATE=1 cargo test -p provost-crds rewrites it.\n{}",
             serde_saphyr::to_string(&definition).unwrap()
         );
-        if std::env::var_os("UPDATE").is_some() {
+        if std::env::var_os("UPDATE").is_some_and(|update| update == "1") {
             std::fs::write(&path, &fresh).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();

@@ -1,1 +1,22 @@
-//! The only module that names the custom resources: a manifest becomes the model, or a list of field errors.
+//! The only module that names the custom resources: a manifest becomes the model, or a list of field errors. Everything that
+//! the schema enforces is checked again here, since files are read without an API server and servers outlive schemas.
+//! Rules are carried as text alone; whoever compiles them says what is wrong with them.
+
+mod access_policy;
+mod change;
+mod check;
+mod connector;
+mod group;
+mod identity;
+mod path;
+mod target_application;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use access_policy::access_policy;
+pub use change::{access_policy_change, group_change, identity_change, meta, target_application_change, unreadable};
+pub use group::group;
+pub use identity::identity;
+pub use target_application::target_application;

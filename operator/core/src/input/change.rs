@@ -1,0 +1,65 @@
+use jiff::Timestamp;
+use provost_crds as crds;
+use serde::Serialize;
+
+use super::{access_policy, group, identity, target_application};
+use crate::model::{Change, FieldError, Invalid, Manifest, Meta, Name, ObjectKind, Uid};
+
+/// What the API server, or a file, says about an object. What a file leaves out is derived: the uid from the name, the
+/// generation is 1, and it was made at the epoch.
+pub fn meta(metadata: &crds::ObjectMeta, status: Option<&impl Serialize>) -> Meta {
+    let name = Name::from(metadata.name.as_deref().unwrap_or_default());
+    let finalizers = metadata.finalizers.as_deref().unwrap_or_default();
+    let annotations = metadata.annotations.as_ref();
+    Meta {
+        uid: Uid::from(metadata.uid.as_deref().unwrap_or(name.as_str())),
+        name,
+        generation: metadata.generation.unwrap_or(1),
+        created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        deleting: metadata.deletion_timestamp.is_some(),
+        finalizer: finalizers.iter().any(|finalizer| finalizer == crds::FINALIZER),
+        reconcile_now: annotations.and_then(|all| all.get(crds::RECONCILE_NOW)).map(|value| value.as_str().into()),
+        status: status.and_then(|status| serde_json::to_value(status).ok()).map(Box::new),
+    }
+}
+
+/// An Identity as a change of its namespace.
+pub fn identity_change(object: &crds::Identity) -> Change {
+    Change::Identity(Manifest { meta: meta(&object.metadata, object.status.as_ref()), spec: identity(object) })
+}
+
+/// A Group as a change of its namespace.
+pub fn group_change(object: &crds::Group) -> Change {
+    Change::Group(Manifest { meta: meta(&object.metadata, object.status.as_ref()), spec: group(object) })
+}
+
+/// An AccessPolicy as a change of its namespace.
+pub fn access_policy_change(object: &crds::AccessPolicy) -> Change {
+    let meta = meta(&object.metadata, object.status.as_ref());
+    Change::AccessPolicy(Manifest { meta, spec: access_policy(object) })
+}
+
+/// A TargetApplication as a change of its namespace.
+pub fn target_application_change(object: &crds::TargetApplication) -> Change {
+    let meta = meta(&object.metadata, object.status.as_ref());
+    Change::TargetApplication(Box::new(Manifest { meta, spec: target_application(object) }))
+}
+
+/// An object that cannot even be read as its kind, as after a rollback of the operator: invalid, which is not absent. Why is
+/// not said here, since the reader's own words may repeat a value.
+pub fn unreadable(kind: ObjectKind, metadata: &crds::ObjectMeta) -> Change {
+    let error = FieldError {
+        path: "spec".into(),
+        value: None,
+        message: format!("is no {} that this version of the operator can read", kind.as_str()).into(),
+        remedy: "must be written for this version, or read by the one it was written for".into(),
+    };
+    let meta = meta(metadata, None::<&()>);
+    let invalid = Invalid { lifecycle: None, errors: vec![error] };
+    match kind {
+        ObjectKind::Identity => Change::Identity(Manifest { meta, spec: Err(invalid) }),
+        ObjectKind::Group => Change::Group(Manifest { meta, spec: Err(invalid) }),
+        ObjectKind::AccessPolicy => Change::AccessPolicy(Manifest { meta, spec: Err(invalid) }),
+        ObjectKind::TargetApplication => Change::TargetApplication(Box::new(Manifest { meta, spec: Err(invalid) })),
+    }
+}

@@ -1,0 +1,90 @@
+//! Manifests that between them say everything that can be said.
+
+use serde_json::{Value, json};
+
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    let mut all =
+        vec![("Identity", identity()), ("Group", group()), ("AccessPolicy", policy()), ("AccessPolicy", deny())];
+    let secret = json!({"name": "wiki-scim", "key": "token"});
+    for auth in [
+        json!({"bearer": {"secretRef": secret}}),
+        json!({"basic": {"username": "provost", "passwordSecretRef": secret}}),
+        json!({"oauth2ClientCredentials": {"tokenUrl": "https://id.acme.test/token", "clientId": "a", "clientSecretRef": secret, "scopes": ["scim"]}}),
+    ] {
+        all.push(("TargetApplication", application(&auth)));
+    }
+    all.push((
+        "TargetApplication",
+        json!({"connector": {"fake": {"directory": "wiki", "entitlements": [{"kind": "Group", "name": "editors"}]}}}),
+    ));
+    all
+}
+
+pub(super) fn identity() -> Value {
+    json!({
+        "type": "Person", "userName": "ada", "externalId": "E-1001", "displayName": "Ada Lovelace",
+        "name": {"given": "Ada", "family": "Lovelace", "middle": "King"},
+        "emails": [{"value": "ada@acme.test", "type": "work", "primary": true}, {"value": "ada@home.test"}],
+        "phoneNumbers": [{"value": "+44 20 5550 0100", "type": "work", "primary": true}],
+        "addresses": [{"type": "work", "street": "", "locality": "London", "region": "", "postalCode": "", "country": "GB"}],
+        "title": "Analyst", "department": "Engineering", "division": "Research", "organization": "Acme", "costCenter": "4711",
+        "employeeNumber": "1001", "employeeType": "Employee", "location": "London", "locale": "en-GB", "preferredLanguage": "en",
+        "timezone": "Europe/London", "managerRef": {"name": "grace"},
+        "attributes": [{"name": "clearance", "value": "secret"}, {"name": "shifts", "values": ["early", "late"]}],
+        "lifecycle": {"startTime": "2026-12-01T08:00:00Z", "endTime": "2027-11-30T17:00:00+01:00", "suspended": false}
+    })
+}
+
+pub(super) fn group() -> Value {
+    json!({
+        "displayName": "Platform", "description": "",
+        "members": [{"kind": "Identity", "name": "ada", "notAfter": "2027-01-31T00:00:00Z"}, {"kind": "Group", "name": "sre"}],
+        "match": "identity.department == \"Engineering\"", "exclude": [{"kind": "Identity", "name": "bob"}]
+    })
+}
+
+pub(super) fn policy() -> Value {
+    json!({
+        "description": "Engineers edit", "effect": "Allow", "mode": "Enforce",
+        "subjects": [{"kind": "Group", "name": "platform"}], "match": "true",
+        "grants": [{"application": "wiki", "entitlements": ["editor"]}, {"application": "mail"}],
+        "notBefore": "2026-12-01T00:00:00Z", "notAfter": "2027-06-30T00:00:00Z", "leadTime": "168h"
+    })
+}
+
+fn deny() -> Value {
+    json!({"effect": "Deny", "match": "true", "grants": [{"application": "wiki", "entitlements": ["*"]}]})
+}
+
+pub(super) fn application(auth: &Value) -> Value {
+    json!({
+        "displayName": "Wiki", "mode": "Enforce",
+        "connector": {"scim": {
+            "url": "https://wiki.acme.test/scim/v2", "allowInsecure": false, "auth": auth,
+            "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}},
+            "profile": {"patch": "Auto", "paging": "Auto", "bulk": "Auto"}
+        }},
+        "sync": {"interval": "10m", "requestsPerSecond": 50, "concurrency": 8, "settle": {"removals": "10s", "privilegedGrants": "10s"}},
+        "account": {
+            "correlate": [{"attribute": "externalId", "expression": "identity.externalId"}], "adopt": "Matched",
+            "attributes": [
+                {"name": "title", "expression": "identity.title"}, {"name": "source", "value": "provost", "apply": "OnCreate"},
+                {"name": "nickName", "apply": "Never"}
+            ],
+            "initialPassword": "Random", "disabledAtTarget": "Respect", "deletedAtTarget": "Recreate"
+        },
+        "deprovision": {"action": "Disable", "deleteAfter": "720h", "ended": {"action": "Disable", "deleteAfter": "720h"}},
+        "entitlements": [
+            {"name": "editor", "target": {"group": {"name": "wiki-editors", "create": true}}, "membership": "Additive", "risk": "Normal", "requires": "true"},
+            {"name": "admin", "target": {"role": {"name": "admin"}}, "risk": "Privileged"},
+            {"name": "seat", "target": {"license": {"name": "full"}}}
+        ],
+        "pushedGroups": [{"groupRef": {"name": "platform"}, "name": "Platform", "membership": "Authoritative", "prune": false}],
+        "orphanedAccounts": "Report",
+        "safety": {
+            "removals": [{"count": 20, "percent": 5, "window": "1h"}], "privilegedGrants": [{"count": 5, "percent": 5, "window": "24h"}],
+            "protected": [{"attribute": "userName", "values": ["admin"]}], "approvedPlan": "", "acknowledge": ""
+        },
+        "deletionPolicy": "Retain", "releaseAfter": "10m"
+    })
+}

@@ -1,5 +1,155 @@
 //! One namespace in memory: who should have what, and why. No target, no ledger, no clock enters here.
+//!
+//! Manifests come in as [`Change`]s and time as an argument; [`Directory::decision`] answers for one identity and one
+//! application. Names are small integers within; a change evaluates what it can reach and nothing else.
 
+mod account;
+mod application;
+mod change;
+mod decide;
 mod decision;
+mod duplicates;
+mod entry;
+mod matching;
+mod membership;
+mod problem;
+mod problems;
+mod rules;
+mod settle;
+mod table;
+mod time;
+mod touched;
+mod truth;
+mod view;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use account::*;
 pub use decision::*;
+pub use problem::*;
+pub use touched::*;
+pub use truth::*;
+pub use view::*;
+
+use application::ApplicationEntry;
+use entry::{GroupEntry, IdentityEntry, PolicyEntry};
+use rules::{GroupId, RuleIndex};
+use table::{IdentityId, PolicyId, Table};
+use time::Timer;
+
+use crate::model::{Change, ConnectorKind, Name, ObjectKind, ObjectRef, Schema};
+
+/// What is known offline of each connector: default mapping, control attributes.
+pub type Schemas = fn(ConnectorKind) -> &'static Schema;
+
+/// One namespace: its manifests, and what follows from them at a time.
+#[derive(Debug)]
+pub struct Directory {
+    schemas: Schemas,
+    now: Timestamp,
+    identities: Table<IdentityId, IdentityEntry>,
+    groups: Table<GroupId, GroupEntry>,
+    policies: Table<PolicyId, PolicyEntry>,
+    applications: BTreeMap<Name, ApplicationEntry>,
+
+    /// Identities by case-mapped userName and by externalId, the valid ones.
+    by_user_name: HashMap<Arc<str>, Vec<IdentityId>>,
+    by_external_id: HashMap<Arc<str>, Vec<IdentityId>>,
+    /// Whose manager an identity is, there or not.
+    reports: HashMap<IdentityId, BTreeSet<IdentityId>>,
+    /// Groups that list an identity, and groups that list a group.
+    listings: HashMap<IdentityId, BTreeSet<GroupId>>,
+    parents: HashMap<GroupId, BTreeSet<GroupId>>,
+    /// Groups with a rule, and the same by what the rule needs.
+    ruled: BTreeSet<GroupId>,
+    group_rules: RuleIndex<GroupId>,
+    /// Groups that are referred to and not there, or invalid: everyone may be a member.
+    unresolved: BTreeSet<GroupId>,
+    /// Valid policies inside their window, by what they need.
+    policy_rules: RuleIndex<PolicyId>,
+    /// Policies that speak of an application.
+    policies_of: HashMap<Name, BTreeSet<PolicyId>>,
+
+    /// What happens by itself, and when.
+    timers: BTreeMap<Timestamp, BTreeSet<Timer>>,
+    armed: HashMap<Timer, Timestamp>,
+    /// The lead times that are in force.
+    lead_times: BTreeSet<Duration>,
+    /// Identities whose start is to come.
+    pending: BTreeSet<IdentityId>,
+}
+
+impl Directory {
+    /// An empty namespace. Nothing is known of it before [`Directory::replace`].
+    pub fn new(schemas: Schemas) -> Self {
+        Self {
+            schemas,
+            now: Timestamp::MIN,
+            identities: Table::default(),
+            groups: Table::default(),
+            policies: Table::default(),
+            applications: BTreeMap::new(),
+            by_user_name: HashMap::new(),
+            by_external_id: HashMap::new(),
+            reports: HashMap::new(),
+            listings: HashMap::new(),
+            parents: HashMap::new(),
+            ruled: BTreeSet::new(),
+            group_rules: RuleIndex::default(),
+            unresolved: BTreeSet::new(),
+            policy_rules: RuleIndex::default(),
+            policies_of: HashMap::new(),
+            timers: BTreeMap::new(),
+            armed: HashMap::new(),
+            lead_times: BTreeSet::new(),
+            pending: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a complete list of all four kinds: what is absent from it is gone, as if that had been seen.
+    pub fn replace(&mut self, all: Vec<Change>, now: Timestamp) -> Touched {
+        let named: BTreeSet<ObjectRef> = all.iter().map(change::object).collect();
+        let gone = self.objects().filter(|object| !named.contains(object)).map(Change::Gone);
+        let batch = gone.chain(all).collect();
+        self.apply(batch, now)
+    }
+
+    /// Takes changes; of several for one object the last one counts. `Meta::status` is not kept.
+    pub fn apply(&mut self, batch: Vec<Change>, now: Timestamp) -> Touched {
+        let mut pass = settle::Pass::default();
+        self.turn(now, &mut pass);
+        self.change(batch, &mut pass);
+        self.settle(pass)
+    }
+
+    /// Lets time pass (or, where a clock was set back, return).
+    pub fn advance(&mut self, now: Timestamp) -> Touched {
+        let mut pass = settle::Pass::default();
+        self.turn(now, &mut pass);
+        self.settle(pass)
+    }
+
+    /// When something changes by itself next: a start or an end, a lead time, a window, a membership that runs out.
+    pub fn next_transition(&self) -> Option<Timestamp> {
+        self.timers.keys().next().copied()
+    }
+
+    /// The time of everything that is answered.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Every object that is there.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectRef> {
+        let of = |kind: ObjectKind| move |name: &Name| ObjectRef { kind, name: name.clone() };
+        let identities = self.identities.iter().map(|(_, name, _)| name).map(of(ObjectKind::Identity));
+        let groups = self.groups.iter().map(|(_, name, _)| name).map(of(ObjectKind::Group));
+        let policies = self.policies.iter().map(|(_, name, _)| name).map(of(ObjectKind::AccessPolicy));
+        let applications = self.applications.keys().map(of(ObjectKind::TargetApplication));
+        identities.chain(groups).chain(policies).chain(applications)
+    }
+}

@@ -1,0 +1,372 @@
+//! Manifests into the tables; what each change can reach is noted in the [`Pass`], and evaluated when all are in.
+
+use std::collections::BTreeMap;
+
+use super::Directory;
+use super::application::{ApplicationEntry, ApplicationSpec};
+use super::entry::{GroupEntry, GroupSpec, IdentityEntry, Names, PolicyEntry, PolicySpec};
+use super::rules::{GroupId, Ruled};
+use super::settle::Pass;
+use super::table::IdentityId;
+use super::time::Timer;
+use super::truth::Truth;
+use crate::model::{
+    AccessPolicy, Change, Group, Identity, Manifest, Meta, Name, ObjectKind, ObjectRef, State, TargetApplication,
+};
+
+/// What a change is about.
+pub(crate) fn object(change: &Change) -> ObjectRef {
+    let (kind, name) = match change {
+        Change::Identity(manifest) => (ObjectKind::Identity, &manifest.meta.name),
+        Change::Group(manifest) => (ObjectKind::Group, &manifest.meta.name),
+        Change::AccessPolicy(manifest) => (ObjectKind::AccessPolicy, &manifest.meta.name),
+        Change::TargetApplication(manifest) => (ObjectKind::TargetApplication, &manifest.meta.name),
+        Change::Gone(object) => return object.clone(),
+    };
+    ObjectRef { kind, name: name.clone() }
+}
+
+/// Groups before policies before applications before identities: what a changed rule can reach is then asked on
+/// identities that are settled.
+fn rank(kind: ObjectKind) -> u8 {
+    match kind {
+        ObjectKind::Group => 0,
+        ObjectKind::AccessPolicy => 1,
+        ObjectKind::TargetApplication => 2,
+        ObjectKind::Identity => 3,
+    }
+}
+
+impl Directory {
+    pub(crate) fn change(&mut self, batch: Vec<Change>, pass: &mut Pass) {
+        let mut last: BTreeMap<(u8, Name), Change> = BTreeMap::new();
+        for change in batch {
+            let object = object(&change);
+            last.insert((rank(object.kind), object.name), change);
+        }
+        for change in last.into_values() {
+            match change {
+                Change::Identity(manifest) => self.put_identity(manifest, pass),
+                Change::Group(manifest) => self.put_group(manifest, pass),
+                Change::AccessPolicy(manifest) => self.put_policy(manifest, pass),
+                Change::TargetApplication(manifest) => self.put_application(*manifest, pass),
+                Change::Gone(object) => match object.kind {
+                    ObjectKind::Identity => self.drop_identity(&object.name, pass),
+                    ObjectKind::Group => self.drop_group(&object.name, pass),
+                    ObjectKind::AccessPolicy => self.drop_policy(&object.name, pass),
+                    ObjectKind::TargetApplication => self.drop_application(&object.name, pass),
+                },
+            }
+        }
+    }
+
+    fn put_identity(&mut self, manifest: Manifest<Identity>, pass: &mut Pass) {
+        let id = self.identities.intern(&manifest.meta.name);
+        let meta = without_status(manifest.meta);
+        if let Some(old) = self.identities.get_mut(id)
+            && old.spec == manifest.spec
+            && (&old.meta.uid, old.meta.created) == (&meta.uid, meta.created)
+        {
+            if old.meta != meta {
+                old.meta = meta;
+                pass.identities.insert(id);
+            }
+            return;
+        }
+        self.unlink_identity(id, pass);
+        let mut entry = IdentityEntry {
+            state: State::Active,
+            duplicate: None,
+            groups: Box::default(),
+            unknown_groups: Box::default(),
+            policies: Box::default(),
+            unknown_policies: Box::default(),
+            spec: manifest.spec,
+            meta,
+        };
+        entry.state = entry.state_at(self.now);
+        // What was recorded stays until it is evaluated anew, so that the difference is seen.
+        if let Some(old) = self.identities.get_mut(id) {
+            entry.duplicate = old.duplicate;
+            entry.groups = std::mem::take(&mut old.groups);
+            entry.unknown_groups = std::mem::take(&mut old.unknown_groups);
+            entry.policies = std::mem::take(&mut old.policies);
+            entry.unknown_policies = std::mem::take(&mut old.unknown_policies);
+        }
+        let identity = entry.spec.as_ref().ok().cloned();
+        self.identities.set(id, Some(entry));
+        if let Some(identity) = identity {
+            self.index_keys(id, &identity);
+            pass.user_names.insert(identity.user_name.folded().into());
+            pass.external_ids.extend(identity.external_id.clone());
+            if let Some(manager) = &identity.manager {
+                let manager = self.identities.intern(manager);
+                self.reports.entry(manager).or_default().insert(id);
+            }
+        } else if let Some(entry) = self.identities.get_mut(id) {
+            entry.duplicate = None;
+        }
+        self.arm(Timer::Identity(id));
+        pass.changed_identity(id);
+    }
+
+    fn drop_identity(&mut self, name: &Name, pass: &mut Pass) {
+        let Some(id) = self.identities.id(name.as_str()) else { return };
+        if self.identities.get(id).is_none() {
+            return;
+        }
+        self.unlink_identity(id, pass);
+        self.record_membership(id, &super::membership::Membership::default(), pass);
+        self.record_matching(id, &super::matching::Matching::default(), pass);
+        self.identities.set(id, None);
+        self.arm(Timer::Identity(id));
+        pass.changed_identity(id);
+    }
+
+    /// Takes the old keys and the old manager of an identity out of the indexes.
+    fn unlink_identity(&mut self, id: IdentityId, pass: &mut Pass) {
+        let Some(Ok(old)) = self.identities.get(id).map(|entry| entry.spec.as_ref().cloned()) else { return };
+        self.unindex_keys(id, &old);
+        pass.user_names.insert(old.user_name.folded().into());
+        pass.external_ids.extend(old.external_id.clone());
+        let manager = old.manager.as_ref().and_then(|manager| self.identities.id(manager.as_str()));
+        if let Some(manager) = manager
+            && let Some(reports) = self.reports.get_mut(&manager)
+        {
+            reports.remove(&id);
+            if reports.is_empty() {
+                self.reports.remove(&manager);
+            }
+        }
+    }
+
+    fn put_group(&mut self, manifest: Manifest<Group>, pass: &mut Pass) {
+        let id = self.groups.intern(&manifest.meta.name);
+        let meta = without_status(manifest.meta);
+        let spec = manifest.spec.map(|group| GroupSpec::new(&group, &mut self.names()));
+        if let Some(old) = self.groups.get_mut(id) {
+            let same = match (&old.spec, &spec) {
+                (Ok(old), Ok(new)) => old.same(new),
+                (Err(old), Err(new)) => old == new,
+                _ => false,
+            };
+            if same {
+                if old.meta != meta {
+                    old.meta = meta;
+                    pass.groups.insert(id);
+                }
+                return;
+            }
+        }
+        let (members, unknown) = match self.groups.get_mut(id) {
+            Some(old) => (std::mem::take(&mut old.members), std::mem::take(&mut old.unknown)),
+            None => Default::default(),
+        };
+        let old = self.groups.set(id, Some(GroupEntry { meta, spec, members, unknown }));
+        self.relink_group(id, old.and_then(|old| old.spec.ok()), pass);
+    }
+
+    fn drop_group(&mut self, name: &Name, pass: &mut Pass) {
+        let Some(id) = self.groups.id(name.as_str()) else { return };
+        let Some(old) = self.groups.set(id, None) else { return };
+        pass.members.extend(old.members.iter().chain(&old.unknown));
+        self.relink_group(id, old.spec.ok(), pass);
+    }
+
+    /// After a group's spec changed: indexes, timer, and everyone whose membership can differ by it.
+    fn relink_group(&mut self, id: GroupId, old: Option<GroupSpec>, pass: &mut Pass) {
+        let old = old.unwrap_or_default();
+        let new = self.group_spec(id).cloned().unwrap_or_default();
+        for identity in old.listed.keys() {
+            unlink(&mut self.listings, identity, id);
+        }
+        for group in old.nested.keys() {
+            unlink(&mut self.parents, group, id);
+        }
+        for identity in new.listed.keys() {
+            self.listings.entry(*identity).or_default().insert(id);
+        }
+        for group in new.nested.keys() {
+            self.parents.entry(*group).or_default().insert(id);
+        }
+        pass.members.extend(differing(&old.listed, &new.listed));
+        pass.members.extend(old.excluded.symmetric_difference(&new.excluded));
+        let nested: Vec<GroupId> = differing(&old.nested, &new.nested)
+            .chain(old.without.symmetric_difference(&new.without).copied())
+            .collect();
+        pass.cycles |= !nested.is_empty();
+        for group in nested {
+            self.everyone_in(group, pass);
+        }
+        if old.source() != new.source() {
+            self.whoever_differs(old.rule.as_ref(), new.rule.as_ref(), pass);
+        }
+        self.arm(Timer::Group(id));
+        pass.references = true;
+        pass.groups.insert(id);
+    }
+
+    /// The members of a group may change groups that build on it.
+    pub(crate) fn everyone_in(&self, group: GroupId, pass: &mut Pass) {
+        match self.groups.get(group) {
+            Some(entry) if entry.spec.is_ok() => pass.members.extend(entry.members.iter().chain(&entry.unknown)),
+            _ => pass.everyone = true,
+        }
+    }
+
+    /// Identities about which an old and a new rule of a group do not agree.
+    fn whoever_differs(&self, old: Option<&Ruled>, new: Option<&Ruled>, pass: &mut Pass) {
+        for (id, _, entry) in self.identities.iter().filter(|(_, _, entry)| entry.state != State::Ended) {
+            let Ok(identity) = &entry.spec else {
+                pass.members.insert(id);
+                continue;
+            };
+            let differs = self.with_bare_facts(entry, identity, |facts| {
+                let ask = |rule: Option<&Ruled>| rule.map_or(Truth::No, |rule| rule.holds(facts));
+                ask(old) != ask(new)
+            });
+            if differs {
+                pass.members.insert(id);
+            }
+        }
+    }
+
+    fn put_policy(&mut self, manifest: Manifest<AccessPolicy>, pass: &mut Pass) {
+        let id = self.policies.intern(&manifest.meta.name);
+        let meta = without_status(manifest.meta);
+        if let Some(old) = self.policies.get_mut(id) {
+            let same = match (&old.spec, &manifest.spec) {
+                (Ok(old), Ok(new)) => old.policy == *new,
+                (Err(old), Err(new)) => old == new,
+                _ => false,
+            };
+            if same {
+                if old.meta != meta {
+                    old.meta = meta;
+                    pass.touched.policies.insert(old.meta.name.clone());
+                }
+                return;
+            }
+        }
+        self.unlink_policy(id, pass);
+        let spec = manifest.spec.map(|policy| PolicySpec::new(policy, &mut self.names()));
+        let open = spec.as_ref().is_ok_and(|spec| spec.policy.in_window(self.now));
+        for grant in spec.iter().flat_map(|spec| &spec.policy.grants) {
+            self.policies_of.entry(grant.application.clone()).or_default().insert(id);
+        }
+        pass.unreadable |= spec.is_err();
+        let (matched, unknown) = match self.policies.get_mut(id) {
+            Some(old) => (std::mem::take(&mut old.matched), std::mem::take(&mut old.unknown)),
+            None => Default::default(),
+        };
+        self.policies.set(id, Some(PolicyEntry { meta, spec, open, matched, unknown }));
+        self.arm(Timer::Policy(id));
+        pass.references = true;
+        pass.policies.insert(id);
+    }
+
+    fn drop_policy(&mut self, name: &Name, pass: &mut Pass) {
+        let Some(id) = self.policies.id(name.as_str()) else { return };
+        self.unlink_policy(id, pass);
+        let Some(old) = self.policies.get(id) else { return };
+        for identity in old.matched.union(&old.unknown).copied().collect::<Vec<_>>() {
+            self.record_match(id, identity, Truth::No);
+        }
+        self.policies.set(id, None);
+        self.arm(Timer::Policy(id));
+        pass.references = true;
+        pass.touched.policies.insert(name.clone());
+    }
+
+    /// Touches whom a policy spoke of, and forgets the applications that it named.
+    fn unlink_policy(&mut self, id: super::table::PolicyId, pass: &mut Pass) {
+        let Some(old) = self.policies.get(id) else { return };
+        let Ok(spec) = &old.spec else {
+            pass.unreadable = true;
+            return;
+        };
+        for identity in old.matched.union(&old.unknown) {
+            if let Some(name) = self.identities.name(*identity) {
+                pass.touched.within(name, spec.policy.grants.iter().map(|grant| &grant.application));
+            }
+        }
+        for grant in &spec.policy.grants {
+            if let Some(policies) = self.policies_of.get_mut(&grant.application) {
+                policies.remove(&id);
+                if policies.is_empty() {
+                    self.policies_of.remove(&grant.application);
+                }
+            }
+        }
+    }
+
+    fn put_application(&mut self, manifest: Manifest<TargetApplication>, pass: &mut Pass) {
+        let name = manifest.meta.name.clone();
+        let meta = without_status(manifest.meta);
+        if let Some(old) = self.applications.get_mut(&name) {
+            let same = match (&old.spec, &manifest.spec) {
+                (Ok(old), Ok(new)) => old.application == *new,
+                (Err(old), Err(new)) => old == new,
+                _ => false,
+            };
+            if same {
+                if old.meta != meta {
+                    old.meta = meta;
+                    pass.touched.applications.insert(name);
+                }
+                return;
+            }
+        }
+        let schemas = self.schemas;
+        let spec = manifest.spec.map(|application| {
+            let schema = schemas(application.connector.kind);
+            Box::new(ApplicationSpec::new(application, schema, &mut self.names()))
+        });
+        self.applications.insert(name.clone(), ApplicationEntry { meta, spec });
+        self.touch_application(name, pass);
+    }
+
+    fn drop_application(&mut self, name: &Name, pass: &mut Pass) {
+        if self.applications.remove(name).is_some() {
+            self.touch_application(name.clone(), pass);
+        }
+    }
+
+    fn touch_application(&mut self, name: Name, pass: &mut Pass) {
+        let policies = self.policies_of.get(&name).into_iter().flatten();
+        pass.touched.policies.extend(policies.filter_map(|policy| self.policies.name(*policy).cloned()));
+        pass.touched.applications.insert(name);
+        pass.references = true;
+    }
+
+    fn names(&mut self) -> Names<'_> {
+        Names { identities: &mut self.identities, groups: &mut self.groups }
+    }
+}
+
+/// Keys whose values differ between two maps.
+fn differing<'a, K: Ord + Copy, V: PartialEq>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = K> + 'a {
+    let changed = old.iter().filter(|(key, value)| new.get(key) != Some(value)).map(|(key, _)| *key);
+    changed.chain(new.keys().filter(|key| !old.contains_key(key)).copied())
+}
+
+fn unlink<K: std::hash::Hash + Eq>(
+    index: &mut std::collections::HashMap<K, std::collections::BTreeSet<GroupId>>,
+    key: &K,
+    group: GroupId,
+) {
+    if let Some(groups) = index.get_mut(key) {
+        groups.remove(&group);
+        if groups.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+/// Status is large, and the board's.
+fn without_status(meta: Meta) -> Meta {
+    Meta { status: None, ..meta }
+}

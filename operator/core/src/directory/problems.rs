@@ -1,0 +1,248 @@
+//! What is wrong with each object beyond what a schema can see: for status and for `provost lint`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Directory;
+use super::entry::{GroupEntry, PolicyEntry};
+use super::problem::Problem;
+use super::rules::{GroupId, Ruled};
+use super::table::IdentityId;
+use crate::model::{GrantWhat, Invalid, Name, ObjectKind, ObjectRef, Reason};
+
+/// How many failing identities a problem names.
+const NAMED: usize = 3;
+
+impl Directory {
+    /// Every object with problems, sorted.
+    pub fn problems(&self) -> BTreeMap<ObjectRef, Vec<Problem>> {
+        let cycles = self.cycles();
+        let of = |object: ObjectRef| {
+            let problems = self.problems_with(&object, &cycles);
+            (!problems.is_empty()).then_some((object, problems))
+        };
+        self.objects().filter_map(of).collect()
+    }
+
+    /// What is wrong with one object; empty for one that is not there.
+    pub fn problems_of(&self, object: &ObjectRef) -> Vec<Problem> {
+        let cycles = if object.kind == ObjectKind::Group { self.cycles() } else { Vec::new() };
+        self.problems_with(object, &cycles)
+    }
+
+    fn problems_with(&self, object: &ObjectRef, cycles: &[Vec<GroupId>]) -> Vec<Problem> {
+        let name = object.name.as_str();
+        let problems = match object.kind {
+            ObjectKind::Identity => self.identities.id(name).map(|id| self.identity_problems(id)),
+            ObjectKind::Group => self
+                .groups
+                .id(name)
+                .and_then(|id| self.groups.get(id).map(|entry| self.group_problems(id, entry, cycles))),
+            ObjectKind::AccessPolicy => {
+                self.policies.id(name).and_then(|id| self.policies.get(id).map(|entry| self.policy_problems(entry)))
+            }
+            ObjectKind::TargetApplication => Some(self.application_problems(&object.name)),
+        };
+        problems.unwrap_or_default()
+    }
+
+    fn identity_problems(&self, id: IdentityId) -> Vec<Problem> {
+        let Some(entry) = self.identities.get(id) else { return Vec::new() };
+        let identity = match &entry.spec {
+            Ok(identity) => identity,
+            Err(invalid) => return invalid_spec(invalid),
+        };
+        let mut problems = Vec::new();
+        if let Some((reason, other)) = self.duplicate_of(id) {
+            let other = self.identities.name(other).map_or("another", Name::as_str);
+            let (path, key) = match reason {
+                Reason::DuplicateUserName => ("spec.userName", identity.user_name.written()),
+                _ => ("spec.externalId", identity.external_id.as_deref().unwrap_or_default()),
+            };
+            problems.push(Problem::at(
+                reason,
+                path.into(),
+                format!(
+                    "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing \
+                     until one of the two is changed, ended or deleted"
+                ),
+            ));
+        }
+        problems
+    }
+
+    fn group_problems(&self, id: GroupId, entry: &GroupEntry, cycles: &[Vec<GroupId>]) -> Vec<Problem> {
+        let spec = match &entry.spec {
+            Ok(spec) => spec,
+            Err(invalid) => return invalid_spec(invalid),
+        };
+        let mut problems = Vec::new();
+        problems.extend(spec.rule.as_ref().and_then(uncompiled));
+        for (groups, path) in
+            [(spec.nested.keys().collect::<Vec<_>>(), "spec.members"), (spec.without.iter().collect(), "spec.exclude")]
+        {
+            problems.extend(groups.into_iter().filter_map(|group| self.missing_group(*group, path)));
+        }
+        for cycle in cycles.iter().filter(|cycle| cycle.contains(&id)) {
+            let names: Vec<&str> =
+                cycle.iter().filter_map(|group| self.groups.name(*group)).map(Name::as_str).collect();
+            problems.push(Problem::new(
+                Reason::MembershipCycle,
+                format!("groups {} refer to each other in a circle; take one reference out", names.join(", ")),
+            ));
+        }
+        if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
+            let ask = |id: &IdentityId| {
+                let entry = self.identities.get(*id)?;
+                let identity = entry.evaluable()?;
+                self.with_bare_facts(entry, identity, |facts| rule.ask(facts)).err()
+            };
+            problems.extend(self.failures(rule, entry.unknown.iter(), ask));
+        }
+        problems
+    }
+
+    fn policy_problems(&self, entry: &PolicyEntry) -> Vec<Problem> {
+        let spec = match &entry.spec {
+            Ok(spec) => spec,
+            Err(invalid) => return invalid_spec(invalid),
+        };
+        let mut problems = Vec::new();
+        problems.extend(spec.rule.as_ref().and_then(uncompiled));
+        let subjects = spec.subjects.iter().flat_map(|subjects| &subjects.groups);
+        problems.extend(subjects.filter_map(|group| self.missing_group(*group, "spec.subjects")));
+        let named = spec.rule.iter().flat_map(|rule| rule.groups().iter().map(|group| (group, &*rule.source.path)));
+        problems.extend(named.filter_map(|(group, path)| self.missing_group(*group, path)));
+        for grant in &spec.policy.grants {
+            problems.extend(self.grant_problems(grant));
+        }
+        if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
+            let ask = |identity: &IdentityId| {
+                let entry = self.identities.get(*identity)?;
+                let identity = entry.evaluable()?;
+                let unknown = self.with_facts(entry, identity, None, |facts| rule.ask(facts)).err()?;
+                // A missing group is said once, above.
+                (unknown.reason != Reason::ReferenceNotFound).then_some(unknown)
+            };
+            problems.extend(self.failures(rule, entry.unknown.iter(), ask));
+        }
+        problems
+    }
+
+    fn grant_problems(&self, grant: &crate::model::GrantSpec) -> Vec<Problem> {
+        let application = &grant.application;
+        let path = || format!("spec.grants[application={application}]").into();
+        let missing = |message: String| Problem::at(Reason::ReferenceNotFound, path(), message);
+        let Some(entry) = self.applications.get(application) else {
+            return vec![missing(format!(
+                "there is no TargetApplication {application}; create it or take the grant out (nothing is given or \
+                 taken by it meanwhile)"
+            ))];
+        };
+        let (Ok(spec), GrantWhat::Named(names)) = (&entry.spec, &grant.what) else { return Vec::new() };
+        let unknown = names.iter().filter(|name| !spec.catalogue.contains_key(*name));
+        let catalogue = || spec.catalogue.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        unknown
+            .map(|name| {
+                missing(format!("TargetApplication {application} has no entitlement {name}; it has: {}", catalogue()))
+            })
+            .collect()
+    }
+
+    fn application_problems(&self, name: &Name) -> Vec<Problem> {
+        let Some(entry) = self.applications.get(name) else { return Vec::new() };
+        let spec = match &entry.spec {
+            Ok(spec) => spec,
+            Err(invalid) => return invalid_spec(invalid),
+        };
+        let mut problems = spec.faults.clone();
+        problems.extend(spec.rules().filter_map(uncompiled));
+        for rule in spec.rules() {
+            problems.extend(rule.groups().iter().filter_map(|group| self.missing_group(*group, &rule.source.path)));
+        }
+        for pushed in &spec.application.pushed_groups {
+            let there = self.groups.id(pushed.group.as_str()).is_some_and(|id| self.groups.get(id).is_some());
+            if !there {
+                problems.push(Problem::at(
+                    Reason::ReferenceNotFound,
+                    format!("spec.pushedGroups[name={}]", pushed.name).into(),
+                    format!("there is no Group {}; create it or take the entry out", pushed.group),
+                ));
+            }
+        }
+        problems
+    }
+
+    fn missing_group(&self, group: GroupId, path: &str) -> Option<Problem> {
+        if self.groups.get(group).is_some() {
+            return None;
+        }
+        let name = self.groups.name(group)?;
+        let message = format!(
+            "there is no Group {name}; create it or take the reference out (who it concerns is unknown meanwhile)"
+        );
+        Some(Problem::at(Reason::ReferenceNotFound, path.into(), message))
+    }
+
+    /// A rule that cannot be told for some identities: how many, and the first few with why.
+    fn failures<'a>(
+        &self,
+        rule: &Ruled,
+        ids: impl Iterator<Item = &'a IdentityId>,
+        ask: impl Fn(&IdentityId) -> Option<crate::policy::Unknown>,
+    ) -> Option<Problem> {
+        let mut failed: Vec<(&Name, crate::policy::Unknown)> =
+            ids.filter_map(|id| Some((self.identities.name(*id)?, ask(id)?))).collect();
+        failed.sort_by_key(|(name, _)| *name);
+        let total = failed.len();
+        let (_, first) = failed.first()?;
+        let reason = first.reason;
+        let named: Vec<String> =
+            failed.iter().take(NAMED).map(|(name, unknown)| format!("{name}: {}", unknown.message)).collect();
+        let more = if total > NAMED { format!(" and {} more", total - NAMED) } else { String::new() };
+        let message =
+            format!("cannot be evaluated for {}{more}; nothing is given or taken by it there", named.join("; "));
+        Some(Problem::at(reason, std::sync::Arc::clone(&rule.source.path), message))
+    }
+
+    /// Groups that refer to each other in a circle, by members or by exclude.
+    fn cycles(&self) -> Vec<Vec<GroupId>> {
+        let reach = |from: GroupId| {
+            let mut found = BTreeSet::new();
+            let mut next: Vec<GroupId> = self.refers_to(from).collect();
+            while let Some(group) = next.pop() {
+                if found.insert(group) {
+                    next.extend(self.refers_to(group));
+                }
+            }
+            found
+        };
+        let nesting = self.groups.iter().map(|(id, ..)| id).filter(|id| self.refers_to(*id).next().is_some());
+        let reached: BTreeMap<GroupId, BTreeSet<GroupId>> = nesting.map(|id| (id, reach(id))).collect();
+        let mut cycles: Vec<Vec<GroupId>> = Vec::new();
+        for (id, groups) in &reached {
+            if groups.contains(id) && !cycles.iter().any(|cycle| cycle.contains(id)) {
+                let back = |group: &&GroupId| reached.get(group).is_some_and(|reached| reached.contains(id));
+                cycles.push(groups.iter().filter(back).copied().collect());
+            }
+        }
+        cycles
+    }
+
+    fn refers_to(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
+        self.group_spec(group).into_iter().flat_map(|spec| spec.nested.keys().chain(&spec.without)).copied()
+    }
+}
+
+fn invalid_spec(invalid: &Invalid) -> Vec<Problem> {
+    let one = |error: &crate::model::FieldError| {
+        Problem::at(Reason::InvalidSpec, std::sync::Arc::clone(&error.path), error.to_string())
+    };
+    invalid.errors.iter().map(one).collect()
+}
+
+fn uncompiled(rule: &Ruled) -> Option<Problem> {
+    let diagnostics = rule.compiled.as_ref().err()?;
+    let first = diagnostics.first().map_or_else(|| "does not compile".into(), ToString::to_string);
+    let problem = Problem::at(Reason::InvalidExpression, std::sync::Arc::clone(&rule.source.path), first);
+    Some(Problem { rule: Some((rule.source.clone(), diagnostics.clone())), ..problem })
+}

@@ -1,0 +1,360 @@
+//! What a change can reach is evaluated anew, once, when all of a batch is in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Directory;
+use super::entry::IdentityEntry;
+use super::matching::Matching;
+use super::membership::Membership;
+use super::rules::{GroupId, RuleIndex, Ruled};
+use super::table::{IdentityId, PolicyId};
+use super::touched::Touched;
+use super::truth::Truth;
+use crate::model::{Effect, Name, PolicyMode};
+
+/// What a batch, or time, can have reached.
+#[derive(Debug, Default)]
+pub(crate) struct Pass {
+    pub touched: Touched,
+    /// Status alone.
+    pub identities: BTreeSet<IdentityId>,
+    /// Status, and every decision.
+    pub everywhere: BTreeSet<IdentityId>,
+    /// Spec, existence or state: duplicates are looked up under these keys.
+    pub user_names: BTreeSet<Arc<str>>,
+    pub external_ids: BTreeSet<Arc<str>>,
+    /// Changed themselves: rules about their reports may read it.
+    pub managers: BTreeSet<IdentityId>,
+    /// Groups to be evaluated for these; for everyone.
+    pub members: BTreeSet<IdentityId>,
+    pub everyone: bool,
+    /// Policies to be evaluated for these.
+    pub matches: BTreeSet<IdentityId>,
+    /// Policies to be evaluated for whoever they can reach.
+    pub policies: BTreeSet<PolicyId>,
+    /// Status and members.
+    pub groups: BTreeSet<GroupId>,
+    /// Groups, policies or applications changed: indexes and references are built anew.
+    pub references: bool,
+    /// Groups may be in a cycle now, or no longer.
+    pub cycles: bool,
+    /// A policy became invalid or is no longer: what rests on it is known to the ledger alone.
+    pub unreadable: bool,
+}
+
+impl Pass {
+    pub fn touch_identity(&mut self, id: IdentityId) {
+        self.identities.insert(id);
+        self.everywhere.insert(id);
+    }
+
+    /// It came, went, or has another spec.
+    pub fn changed_identity(&mut self, id: IdentityId) {
+        self.touch_identity(id);
+        self.managers.insert(id);
+        self.members.insert(id);
+        self.matches.insert(id);
+    }
+}
+
+impl Directory {
+    pub(crate) fn settle(&mut self, mut pass: Pass) -> Touched {
+        if pass.references {
+            self.settle_references(&mut pass);
+        }
+        if pass.references || !pass.policies.is_empty() {
+            self.index_policies();
+        }
+        self.settle_duplicates(&mut pass);
+        self.settle_reports(&mut pass);
+        self.settle_members(&mut pass);
+        self.settle_matches(&mut pass);
+        self.settle_policies(&mut pass);
+        self.touched(pass)
+    }
+
+    /// Which groups are referred to and cannot be known; which rules there are; which lead times.
+    fn settle_references(&mut self, pass: &mut Pass) {
+        let unresolved: BTreeSet<GroupId> = self.referred().filter(|group| self.group_spec(*group).is_none()).collect();
+        if unresolved != self.unresolved {
+            let difference: BTreeSet<GroupId> = unresolved.symmetric_difference(&self.unresolved).copied().collect();
+            self.touch_references(&difference, pass);
+            self.unresolved = unresolved;
+            pass.everyone = true;
+        }
+        if pass.cycles {
+            pass.groups.extend(self.groups.iter().map(|(id, ..)| id));
+        }
+        let mut index = RuleIndex::default();
+        self.ruled.clear();
+        for (id, _, entry) in self.groups.iter() {
+            if let Ok(Some(rule)) = entry.spec.as_ref().map(|spec| spec.rule.as_ref()) {
+                index.add(Some(rule), id);
+                self.ruled.insert(id);
+            }
+        }
+        self.group_rules = index;
+        let specs = self.policies.iter().filter_map(|(_, _, entry)| entry.spec.as_ref().ok());
+        let allowing = specs.map(|spec| &spec.policy).filter(|policy| policy.effect == Effect::Allow);
+        let lead_times = allowing.filter(|policy| policy.mode == PolicyMode::Enforce).filter_map(|p| p.lead_time);
+        let lead_times: BTreeSet<_> = lead_times.collect();
+        if lead_times != self.lead_times {
+            self.lead_times = lead_times;
+            self.rearm_pending();
+        }
+    }
+
+    /// Every group that is there and invalid, or that anything refers to.
+    fn referred(&self) -> impl Iterator<Item = GroupId> {
+        let groups = self.groups.iter().flat_map(|(id, _, entry)| {
+            let invalid = entry.spec.is_err().then_some(id);
+            let spec = entry.spec.as_ref().ok();
+            invalid
+                .into_iter()
+                .chain(spec.into_iter().flat_map(|spec| spec.nested.keys().chain(&spec.without)).copied())
+        });
+        let policies = self.policies.iter().filter_map(|(_, _, entry)| entry.spec.as_ref().ok()).flat_map(|spec| {
+            let subjects = spec.subjects.iter().flat_map(|subjects| &subjects.groups);
+            subjects.chain(spec.rule.iter().flat_map(Ruled::groups)).copied()
+        });
+        let applications = self.applications.values().filter_map(|entry| entry.spec.as_ref().ok());
+        let applications = applications.flat_map(|spec| spec.rules().flat_map(Ruled::groups).copied());
+        groups.chain(policies).chain(applications)
+    }
+
+    /// The status of whatever refers to one of these groups.
+    fn touch_references(&mut self, groups: &BTreeSet<GroupId>, pass: &mut Pass) {
+        let refers = |rule: &Ruled| rule.groups().iter().any(|group| groups.contains(group));
+        for (id, _, entry) in self.groups.iter() {
+            let Ok(spec) = &entry.spec else { continue };
+            if spec.nested.keys().chain(&spec.without).any(|group| groups.contains(group)) {
+                pass.groups.insert(id);
+            }
+        }
+        for (_, name, entry) in self.policies.iter() {
+            let Ok(spec) = &entry.spec else { continue };
+            let subject = spec.subjects.as_ref().is_some_and(|subjects| !subjects.groups.is_disjoint(groups));
+            if subject || spec.rule.as_ref().is_some_and(refers) {
+                pass.touched.policies.insert(name.clone());
+            }
+        }
+        for (name, entry) in &self.applications {
+            if entry.spec.as_ref().is_ok_and(|spec| spec.rules().any(refers)) {
+                pass.touched.applications.insert(name.clone());
+            }
+        }
+    }
+
+    fn index_policies(&mut self) {
+        let mut index = RuleIndex::default();
+        for (id, _, entry) in self.policies.iter().filter(|(_, _, entry)| entry.open) {
+            let Ok(spec) = &entry.spec else { continue };
+            match &spec.subjects {
+                Some(subjects) => {
+                    subjects.groups.iter().for_each(|group| index.add_group(*group, id));
+                    subjects.identities.iter().for_each(|identity| index.add_identity(*identity, id));
+                }
+                None => index.add(spec.rule.as_ref(), id),
+            }
+        }
+        self.policy_rules = index;
+    }
+
+    /// A manager's change is a change for the rules that read it about his reports.
+    fn settle_reports(&mut self, pass: &mut Pass) {
+        let reads = |spec: &super::entry::PolicySpec| spec.rule.as_ref().is_some_and(Ruled::reads_manager);
+        let policies = self.policies.iter().any(|(_, _, entry)| entry.spec.as_ref().is_ok_and(reads));
+        let reading: Vec<&Name> = self
+            .applications
+            .iter()
+            .filter(|(_, entry)| entry.spec.as_ref().is_ok_and(|spec| spec.reads_manager))
+            .map(|(name, _)| name)
+            .collect();
+        for manager in &pass.managers {
+            for report in self.reports.get(manager).into_iter().flatten() {
+                if policies {
+                    pass.matches.insert(*report);
+                }
+                if let Some(name) = self.identities.name(*report).filter(|_| !reading.is_empty()) {
+                    pass.touched.within(name, reading.iter().copied());
+                }
+            }
+        }
+    }
+
+    fn settle_members(&mut self, pass: &mut Pass) {
+        let ids: Vec<IdentityId> = if pass.everyone {
+            self.identities.iter().map(|(id, ..)| id).collect()
+        } else {
+            pass.members.iter().copied().collect()
+        };
+        for id in ids {
+            let Some(entry) = self.identities.get(id) else { continue };
+            let membership = self.membership_of(id, entry);
+            if *membership.sure != *entry.groups || *membership.unknown != *entry.unknown_groups {
+                self.record_membership(id, &membership, pass);
+                pass.matches.insert(id);
+                pass.touch_identity(id);
+            }
+        }
+    }
+
+    fn settle_matches(&mut self, pass: &mut Pass) {
+        for id in pass.matches.clone() {
+            let Some(entry) = self.identities.get(id) else { continue };
+            let matching = self.matching_of(id, entry);
+            if *matching.sure != *entry.policies || *matching.unknown != *entry.unknown_policies {
+                self.record_matching(id, &matching, pass);
+            }
+        }
+    }
+
+    fn settle_policies(&mut self, pass: &mut Pass) {
+        for policy in std::mem::take(&mut pass.policies) {
+            for id in self.reachable(policy) {
+                // Whoever was evaluated as a whole has this policy among the rest.
+                if !pass.matches.contains(&id) {
+                    let before = self.recorded(policy, id);
+                    let truth = self.match_of(policy, id);
+                    self.record_match(policy, id, truth);
+                    if (before, truth) != (Truth::No, Truth::No) {
+                        self.touch_match(policy, id, pass);
+                    }
+                } else if self.recorded(policy, id) != Truth::No {
+                    self.touch_match(policy, id, pass);
+                }
+            }
+            pass.touched.policies.extend(self.policies.name(policy).cloned());
+        }
+    }
+
+    /// What is written down of one policy and one identity.
+    pub(crate) fn recorded(&self, policy: PolicyId, id: IdentityId) -> Truth {
+        match self.policies.get(policy) {
+            Some(entry) if entry.matched.contains(&id) => Truth::Yes,
+            Some(entry) if entry.unknown.contains(&id) => Truth::Unknown,
+            _ => Truth::No,
+        }
+    }
+
+    /// Everyone whom a policy matched before or can match now.
+    fn reachable(&self, policy: PolicyId) -> BTreeSet<IdentityId> {
+        let Some(entry) = self.policies.get(policy) else { return BTreeSet::new() };
+        let mut ids: BTreeSet<IdentityId> = entry.matched.union(&entry.unknown).copied().collect();
+        let Ok(spec) = &entry.spec else { return ids };
+        let mut groups = Vec::new();
+        match (&spec.subjects, spec.rule.as_ref().and_then(Ruled::narrowest)) {
+            _ if !entry.open => return ids,
+            (Some(subjects), _) => {
+                ids.extend(&subjects.identities);
+                groups.extend(subjects.groups.iter().copied());
+            }
+            (None, Some(crate::policy::Term::InGroup(group))) => groups.push(*group),
+            (None, _) => ids.extend(self.identities.iter().map(|(id, ..)| id)),
+        }
+        for group in groups {
+            match self.groups.get(group).filter(|_| !self.unresolved.contains(&group)) {
+                Some(group) => ids.extend(group.members.union(&group.unknown)),
+                None => ids.extend(self.identities.iter().map(|(id, ..)| id)),
+            }
+        }
+        ids
+    }
+
+    /// Writes down the groups of an identity, on both sides.
+    pub(crate) fn record_membership(&mut self, id: IdentityId, new: &Membership, pass: &mut Pass) {
+        let Some(entry) = self.identities.get_mut(id) else { return };
+        let old_sure = std::mem::replace(&mut entry.groups, new.sure.as_slice().into());
+        let old_unknown = std::mem::replace(&mut entry.unknown_groups, new.unknown.as_slice().into());
+        for (old, new, sure) in [(&old_sure, &new.sure, true), (&old_unknown, &new.unknown, false)] {
+            for (group, joined) in moved(old, new) {
+                pass.groups.insert(group);
+                let Some(entry) = self.groups.get_mut(group) else { continue };
+                let set = if sure { &mut entry.members } else { &mut entry.unknown };
+                if joined {
+                    set.insert(id)
+                } else {
+                    set.remove(&id)
+                };
+            }
+        }
+    }
+
+    /// Writes down the policies of an identity, on both sides.
+    pub(crate) fn record_matching(&mut self, id: IdentityId, new: &Matching, pass: &mut Pass) {
+        let Some(entry) = self.identities.get_mut(id) else { return };
+        let old_sure = std::mem::replace(&mut entry.policies, new.sure.as_slice().into());
+        let old_unknown = std::mem::replace(&mut entry.unknown_policies, new.unknown.as_slice().into());
+        for (old, new, sure) in [(&old_sure, &new.sure, true), (&old_unknown, &new.unknown, false)] {
+            for (policy, joined) in moved(old, new) {
+                let Some(entry) = self.policies.get_mut(policy) else { continue };
+                let set = if sure { &mut entry.matched } else { &mut entry.unknown };
+                if joined {
+                    set.insert(id)
+                } else {
+                    set.remove(&id)
+                };
+                pass.touched.policies.extend(self.policies.name(policy).cloned());
+                self.touch_match(policy, id, pass);
+            }
+        }
+    }
+
+    fn touch_match(&self, policy: PolicyId, id: IdentityId, pass: &mut Pass) {
+        let Some(Ok(spec)) = self.policies.get(policy).map(|entry| &entry.spec) else { return };
+        if let Some(name) = self.identities.name(id) {
+            pass.touched.within(name, spec.policy.grants.iter().map(|grant| &grant.application));
+        }
+    }
+
+    /// Writes down whether one policy matches one identity, on both sides.
+    pub(crate) fn record_match(&mut self, policy: PolicyId, id: IdentityId, truth: Truth) {
+        if let Some(entry) = self.policies.get_mut(policy) {
+            if truth == Truth::Yes {
+                entry.matched.insert(id)
+            } else {
+                entry.matched.remove(&id)
+            };
+            if truth == Truth::Unknown {
+                entry.unknown.insert(id)
+            } else {
+                entry.unknown.remove(&id)
+            };
+        }
+        if let Some(IdentityEntry { policies, unknown_policies, .. }) = self.identities.get_mut(id) {
+            put(policies, policy, truth == Truth::Yes);
+            put(unknown_policies, policy, truth == Truth::Unknown);
+        }
+    }
+
+    fn touched(&self, pass: Pass) -> Touched {
+        let mut touched = pass.touched;
+        touched.identities.extend(pass.identities.iter().filter_map(|id| self.identities.name(*id).cloned()));
+        touched.groups.extend(pass.groups.iter().filter_map(|id| self.groups.name(*id).cloned()));
+        for name in pass.everywhere.iter().filter_map(|id| self.identities.name(*id)) {
+            touched.everywhere(name);
+        }
+        if pass.unreadable {
+            self.identities.iter().for_each(|(_, name, _)| touched.everywhere(name));
+        }
+        touched
+    }
+}
+
+/// What two sorted lists do not share: left behind (false) and joined (true).
+fn moved<I: Ord + Copy>(old: &[I], new: &[I]) -> Vec<(I, bool)> {
+    let left = old.iter().filter(|id| new.binary_search(id).is_err()).map(|id| (*id, false));
+    left.chain(new.iter().filter(|id| old.binary_search(id).is_err()).map(|id| (*id, true))).collect()
+}
+
+/// Puts one into a sorted list, or takes it out.
+fn put(list: &mut Box<[PolicyId]>, policy: PolicyId, there: bool) {
+    let mut policies = std::mem::take(list).into_vec();
+    match (policies.binary_search(&policy), there) {
+        (Err(at), true) => policies.insert(at, policy),
+        (Ok(at), false) => _ = policies.remove(at),
+        _ => {}
+    }
+    *list = policies.into();
+}

@@ -120,7 +120,7 @@ pub enum Answer {
 pub struct StoreFailure(pub Arc<str>);
 
 /// A Kubernetes event to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Note {
     /// About which object.
     pub object: ObjectRef,

@@ -1,0 +1,223 @@
+//! Metrics in OpenMetrics text. Labels are bounded by the manifests: namespaces, TargetApplications, step names and
+//! the closed set of reasons; never a person.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use provost_core::engine::Counters;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Application {
+    namespace: String,
+    application: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Done {
+    namespace: String,
+    application: String,
+    step: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    namespace: String,
+    application: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Accounts {
+    namespace: String,
+    application: String,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Objects {
+    namespace: String,
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Writes {
+    result: String,
+}
+
+/// Seconds until an explicit removal is done: from one request to an hour of a target being away.
+#[derive(Clone)]
+struct Seconds;
+
+impl MetricConstructor<Histogram> for Seconds {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new([0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0])
+    }
+}
+
+/// Everything that is measured. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    steps: Family<Done, Counter>,
+    failures: Family<Failure, Counter>,
+    drift: Family<Application, Counter>,
+    revocation: Family<Application, Histogram, Seconds>,
+    accounts: Family<Accounts, Gauge>,
+    held: Family<Application, Gauge>,
+    reachable: Family<Application, Gauge>,
+    objects: Family<Objects, Gauge>,
+    status_writes: Family<Writes, Counter>,
+    leader: Gauge,
+    journal_bytes: Gauge<u64, AtomicU64>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All of them, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("provost");
+        let metrics = Self {
+            registry: Arc::default(),
+            steps: Family::default(),
+            failures: Family::default(),
+            drift: Family::default(),
+            revocation: Family::new_with_constructor(Seconds),
+            accounts: Family::default(),
+            held: Family::default(),
+            reachable: Family::default(),
+            objects: Family::default(),
+            status_writes: Family::default(),
+            leader: Gauge::default(),
+            journal_bytes: Gauge::default(),
+        };
+        registry.register("steps", "Steps done at targets", metrics.steps.clone());
+        registry.register("step_failures", "Steps that targets refused or lost", metrics.failures.clone());
+        registry.register("drift", "Attributes corrected that differed from what was written", metrics.drift.clone());
+        registry.register(
+            "revocation_seconds",
+            "From the moment an explicit removal was known to the moment it was done",
+            metrics.revocation.clone(),
+        );
+        registry.register("accounts", "Accounts by state", metrics.accounts.clone());
+        registry.register("held_plans", "Plans held back by a budget", metrics.held.clone());
+        registry.register("target_reachable", "1 if the target answers and accepts us", metrics.reachable.clone());
+        registry.register("objects", "Manifests known, by kind", metrics.objects.clone());
+        registry.register("status_writes", "Status writes by result", metrics.status_writes.clone());
+        registry.register("leader", "1 if this process leads", metrics.leader.clone());
+        registry.register("store_bytes", "Size of ledger and journal on disk", metrics.journal_bytes.clone());
+        Self { registry: Arc::new(registry), ..metrics }
+    }
+
+    /// What went on in an application since the last time.
+    pub fn count(&self, namespace: &str, application: &str, counters: &Counters) {
+        let (namespace, application) = (namespace.to_owned(), application.to_owned());
+        for (step, n) in &counters.done {
+            let labels =
+                Done { namespace: namespace.clone(), application: application.clone(), step: (*step).to_owned() };
+            self.steps.get_or_create(&labels).inc_by(*n);
+        }
+        for (reason, n) in &counters.failed {
+            let labels = Failure {
+                namespace: namespace.clone(),
+                application: application.clone(),
+                reason: reason.as_str().to_owned(),
+            };
+            self.failures.get_or_create(&labels).inc_by(*n);
+        }
+        let labels = Application { namespace, application };
+        self.drift.get_or_create(&labels).inc_by(counters.drift);
+        let histogram = self.revocation.get_or_create(&labels);
+        counters.revocation_seconds.iter().for_each(|seconds| histogram.observe(*seconds));
+    }
+
+    /// How many accounts are in a state (`Provisioned`, `Blocked`, ... as in the manifests' status).
+    pub fn accounts(&self, namespace: &str, application: &str, state: &str, count: i64) {
+        let labels =
+            Accounts { namespace: namespace.to_owned(), application: application.to_owned(), state: state.to_owned() };
+        self.accounts.get_or_create(&labels).set(count);
+    }
+
+    /// How many plans of an application are held, and whether its target answers.
+    pub fn application(&self, namespace: &str, application: &str, held: i64, reachable: bool) {
+        let labels = Application { namespace: namespace.to_owned(), application: application.to_owned() };
+        self.held.get_or_create(&labels).set(held);
+        self.reachable.get_or_create(&labels).set(i64::from(reachable));
+    }
+
+    /// How many manifests of a kind a namespace has.
+    pub fn objects(&self, namespace: &str, kind: &str, count: i64) {
+        let labels = Objects { namespace: namespace.to_owned(), kind: kind.to_owned() };
+        self.objects.get_or_create(&labels).set(count);
+    }
+
+    /// A status was written (`done`, `gone`) or not (`failed`).
+    pub fn status_written(&self, result: &str) {
+        self.status_writes.get_or_create(&Writes { result: result.to_owned() }).inc();
+    }
+
+    /// The store's size on disk.
+    pub fn store_bytes(&self, bytes: u64) {
+        self.journal_bytes.set(bytes);
+    }
+
+    pub(crate) fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// All of it as OpenMetrics text.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provost_core::model::Reason;
+
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_shown_with_its_labels() {
+        let metrics = Metrics::new();
+        let counters = Counters {
+            done: [("CreateAccount", 3)].into(),
+            failed: [(Reason::Rejected, 2)].into(),
+            drift: 1,
+            revocation_seconds: vec![0.3],
+        };
+        metrics.count("acme", "wiki", &counters);
+        metrics.count("acme", "wiki", &counters);
+        metrics.status_written("done");
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"provost_steps_total{namespace="acme",application="wiki",step="CreateAccount"} 6"#,
+            r#"provost_step_failures_total{namespace="acme",application="wiki",reason="Rejected"} 4"#,
+            r#"provost_drift_total{namespace="acme",application="wiki"} 2"#,
+            r#"provost_revocation_seconds_count{namespace="acme",application="wiki"} 2"#,
+            r#"provost_status_writes_total{result="done"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} not in\n{text}");
+        }
+    }
+}

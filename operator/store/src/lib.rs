@@ -1,1 +1,20 @@
-//! placeholder
+//! Provost's memory on disk: for each application of each namespace a ledger, and for all of them one journal, in one redb
+//! file that one process at a time may hold.
+//!
+//! Guarantees: what was answered is on disk; a transaction is there whole or not at all; every waiter is answered, also
+//! when the disk fails. The library never prints, has no clock and no randomness: both are given to it.
+
+mod apply;
+mod database;
+mod digest;
+mod error;
+mod journal;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::StoreError;
+pub use journal::{Journal, JournalQuery, JournalRecord};
+pub use store::{Fresh, Store};

@@ -1,0 +1,226 @@
+//! One job of a transaction: ledger changes, and the journal entries that go with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provost_core::model::{
+    AttributeName, Attributes, GroupRecord, Intent, IntentId, LedgerChange, Name, Outcome, Record, RecordId, Standing,
+    Step, TargetId,
+};
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::JournalRecord;
+use crate::digest::Key;
+use crate::tables::{Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
+
+/// The tables of a write transaction, opened once for all its jobs.
+pub(crate) struct Tables<'t> {
+    records: Table<'t, (&'static str, &'static str, u64), &'static [u8]>,
+    intents: Table<'t, (&'static str, &'static str, u64), &'static [u8]>,
+    groups: Table<'t, (&'static str, &'static str, &'static str), &'static [u8]>,
+    standing: Table<'t, (&'static str, &'static str), &'static [u8]>,
+    next: Table<'t, (&'static str, &'static str), u64>,
+    journal: Table<'t, u64, &'static [u8]>,
+    entry: u64,
+}
+
+/// Which ledger, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub namespace: &'a str,
+    pub application: &'a Name,
+    pub at: Timestamp,
+}
+
+impl<'t> Tables<'t> {
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Self, Fault> {
+        let journal = transaction.open_table(JOURNAL)?;
+        let entry = journal.last()?.map_or(0, |(number, _)| number.value() + 1);
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            intents: transaction.open_table(INTENTS)?,
+            groups: transaction.open_table(GROUPS)?,
+            standing: transaction.open_table(STANDING)?,
+            next: transaction.open_table(NEXT)?,
+            journal,
+            entry,
+        })
+    }
+
+    /// Applies the changes in their order; answers with the entries of the intents that were closed. Intents come after the
+    /// rest: an entry names what the records say once the changes are made.
+    pub fn apply(
+        &mut self,
+        place: Place<'_>,
+        changes: &[LedgerChange],
+        key: &Key,
+    ) -> Result<Vec<JournalRecord>, Fault> {
+        let mut highest = None;
+        for change in changes {
+            let id = match change {
+                LedgerChange::Put(record) => self.put(place, record).map(|()| Some(record.id.0))?,
+                LedgerChange::Forget(id) => self.forget(place, *id).map(|()| None)?,
+                LedgerChange::PutGroup(group) => self.put_group(place, group).map(|()| None)?,
+                LedgerChange::ForgetGroup(id) => self.forget_group(place, id).map(|()| None)?,
+                LedgerChange::Standing(standing) => self.put_standing(place, standing).map(|()| None)?,
+                LedgerChange::Open(intent) => Some(intent.id.0),
+                LedgerChange::Close(..) => None,
+            };
+            highest = highest.max(id);
+        }
+        self.raise_next(place, highest)?;
+        let mut closed = Vec::new();
+        for change in changes {
+            match change {
+                LedgerChange::Open(intent) => self.open_intent(place, intent, key)?,
+                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, key)?),
+                _ => {}
+            }
+        }
+        Ok(closed)
+    }
+
+    fn put(&mut self, place: Place<'_>, record: &Record) -> Result<(), Fault> {
+        let value = serde_json::to_vec(record)?;
+        self.records.insert((place.namespace, place.application.as_str(), record.id.0), value.as_slice())?;
+        Ok(())
+    }
+
+    fn forget(&mut self, place: Place<'_>, id: RecordId) -> Result<(), Fault> {
+        self.records.remove((place.namespace, place.application.as_str(), id.0))?;
+        Ok(())
+    }
+
+    fn put_group(&mut self, place: Place<'_>, group: &GroupRecord) -> Result<(), Fault> {
+        let value = serde_json::to_vec(group)?;
+        let key = (place.namespace, place.application.as_str(), group.target_id.as_str());
+        self.groups.insert(key, value.as_slice())?;
+        Ok(())
+    }
+
+    fn forget_group(&mut self, place: Place<'_>, id: &TargetId) -> Result<(), Fault> {
+        self.groups.remove((place.namespace, place.application.as_str(), id.as_str()))?;
+        Ok(())
+    }
+
+    fn put_standing(&mut self, place: Place<'_>, standing: &Standing) -> Result<(), Fault> {
+        let value = serde_json::to_vec(standing)?;
+        self.standing.insert((place.namespace, place.application.as_str()), value.as_slice())?;
+        Ok(())
+    }
+
+    /// Ids are given once: the next one outlives the records.
+    fn raise_next(&mut self, place: Place<'_>, highest: Option<u64>) -> Result<(), Fault> {
+        let key = (place.namespace, place.application.as_str());
+        let known = self.next.get(key)?.map(|next| next.value());
+        let next = known.unwrap_or(0).max(highest.map_or(0, |id| id.saturating_add(1)));
+        if known != Some(next) {
+            self.next.insert(key, next)?;
+        }
+        Ok(())
+    }
+
+    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
+        let mut identities = Vec::with_capacity(intent.records.len());
+        for id in &intent.records {
+            identities.extend(self.record(place, *id)?.map(|record| record.owner.name));
+        }
+        let open = OpenIntent { intent: intent.clone(), identities };
+        let value = serde_json::to_vec(&open)?;
+        self.intents.insert((place.namespace, place.application.as_str(), intent.id.0), value.as_slice())?;
+        let entry = self.entry(place, &open, None, key)?;
+        self.append(&entry)
+    }
+
+    /// Closing what is not open changes nothing: an outcome that is told twice is journalled once.
+    fn close_intent(
+        &mut self,
+        place: Place<'_>,
+        id: IntentId,
+        outcome: &Outcome,
+        key: &Key,
+    ) -> Result<Option<JournalRecord>, Fault> {
+        let at = (place.namespace, place.application.as_str(), id.0);
+        let Some(open) = self.intents.get(at)?.map(|value| serde_json::from_slice::<OpenIntent>(value.value())) else {
+            return Ok(None);
+        };
+        let open = open?;
+        if *outcome != Outcome::Lost {
+            self.intents.remove(at)?;
+        }
+        let entry = self.entry(place, &open, Some(outcome.clone()), key)?;
+        self.append(&entry)?;
+        Ok(Some(entry))
+    }
+
+    fn entry(
+        &self,
+        place: Place<'_>,
+        open: &OpenIntent,
+        outcome: Option<Outcome>,
+        key: &Key,
+    ) -> Result<JournalRecord, Fault> {
+        let step = &open.intent.step;
+        let (mut account, entitlement) = concerned(step);
+        if let (Step::CreateAccount { .. }, Some(id)) = (step, open.intent.records.first()) {
+            account = self.record(place, *id)?.and_then(|record| record.target_id);
+        }
+        Ok(JournalRecord {
+            at: place.at,
+            namespace: place.namespace.into(),
+            application: place.application.clone(),
+            intent: open.intent.id,
+            step: step.name().into(),
+            identities: open.identities.clone(),
+            account,
+            entitlement,
+            attributes: written(step).map_or_else(|| Ok(BTreeMap::new()), |attributes| digests(attributes, key))?,
+            cause: Arc::clone(&open.intent.cause),
+            plan: open.intent.plan.clone(),
+            outcome,
+        })
+    }
+
+    fn record(&self, place: Place<'_>, id: RecordId) -> Result<Option<Record>, Fault> {
+        let value = self.records.get((place.namespace, place.application.as_str(), id.0))?;
+        Ok(value.map(|value| serde_json::from_slice(value.value())).transpose()?)
+    }
+
+    fn append(&mut self, entry: &JournalRecord) -> Result<(), Fault> {
+        let value = serde_json::to_vec(entry)?;
+        self.journal.insert(self.entry, value.as_slice())?;
+        self.entry += 1;
+        Ok(())
+    }
+}
+
+/// The account and the entitlement that a step names.
+fn concerned(step: &Step) -> (Option<TargetId>, Option<TargetId>) {
+    match step {
+        Step::CreateAccount { .. } | Step::CreateGroup { .. } => (None, None),
+        Step::UpdateAccount { id, .. }
+        | Step::RenameAccount { id, .. }
+        | Step::EnableAccount { id }
+        | Step::DisableAccount { id }
+        | Step::RevokeSessions { id }
+        | Step::DeleteAccount { id } => (Some(id.clone()), None),
+        Step::UpdateGroup { id, .. } | Step::DeleteGroup { id } => (None, Some(id.clone())),
+        Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } => (None, Some(group.clone())),
+        Step::Assign { entitlement, account, .. } | Step::Revoke { entitlement, account, .. } => {
+            (Some(account.clone()), Some(entitlement.clone()))
+        }
+    }
+}
+
+fn written(step: &Step) -> Option<&Attributes> {
+    match step {
+        Step::CreateAccount { attributes, .. } => Some(attributes),
+        Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. } => Some(set),
+        _ => None,
+    }
+}
+
+fn digests(attributes: &Attributes, key: &Key) -> Result<BTreeMap<AttributeName, Arc<str>>, Fault> {
+    attributes.iter().map(|(name, value)| Ok((name.clone(), key.digest(&serde_json::to_vec(value)?).into()))).collect()
+}

@@ -1,0 +1,137 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use provost_core::model::{Intent, IntentId, LedgerChange, Outcome, Owner, Record, RecordId, RecordState, Step, Value};
+
+use super::{at, fresh, record};
+use crate::{JournalQuery, JournalRecord, Store};
+
+const SECRET: &str = "hunter2-canary";
+
+fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> LedgerChange {
+    LedgerChange::Put(Box::new(Record {
+        id: RecordId(id),
+        owner: Owner { name: owner.into(), uid: owner.into() },
+        external_id: None,
+        user_name: owner.into(),
+        target_id: target.map(Into::into),
+        state: RecordState::Creating,
+        written: BTreeMap::new(),
+        policies: BTreeSet::new(),
+        grants: BTreeMap::new(),
+        disabled_at: None,
+        delete_at: None,
+        last_write: None,
+        created: true,
+    }))
+}
+
+fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
+    LedgerChange::Open(Box::new(Intent {
+        id: IntentId(id),
+        records: records.iter().copied().map(RecordId).collect(),
+        step,
+        at: at(1),
+        cause: "engineers-wiki".into(),
+        plan: Some("3f9a".into()),
+    }))
+}
+
+fn create() -> Step {
+    let attributes = BTreeMap::from([("userName".into(), Value::from("ada")), ("title".into(), Value::from(SECRET))]);
+    Step::CreateAccount { attributes, enabled: true, password: true }
+}
+
+fn close(id: u64, outcome: Outcome) -> LedgerChange {
+    LedgerChange::Close(IntentId(id), outcome)
+}
+
+fn all(store: &Store, query: JournalQuery) -> Vec<JournalRecord> {
+    store.journal(query).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_write_has_an_entry_before_and_one_after_with_names_and_digests_and_no_value() {
+    let store = Store::in_memory(fresh).unwrap();
+    let opened = record(&store, "wiki", 10, vec![ledger_record(1, "ada", None), intent(2, &[1], create())]).unwrap();
+    assert_eq!(opened, []);
+    // The record that the outcome is about goes in the same transaction as its outcome.
+    let words = Outcome::Rejected("title: the target's own words".into());
+    let closed = record(&store, "wiki", 11, vec![ledger_record(1, "ada", Some("u-1")), close(2, words)]).unwrap();
+    let entries = all(&store, JournalQuery::default());
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[1..], closed[..]);
+    for entry in &entries {
+        assert_eq!(entry.identities, ["ada".into()]);
+        assert_eq!(&*entry.step, "CreateAccount");
+        assert_eq!(&*entry.cause, "engineers-wiki");
+        assert_eq!(entry.plan.as_deref(), Some("3f9a"));
+        let names: Vec<_> = entry.attributes.keys().map(provost_core::model::AttributeName::as_str).collect();
+        assert_eq!(names, ["title", "userName"]);
+        assert!(!serde_json::to_string(entry).unwrap().contains(SECRET));
+    }
+    assert_eq!((entries[0].at, entries[1].at), (at(10), at(11)));
+    assert_eq!((&entries[0].outcome, &entries[0].account), (&None, &None));
+    assert_eq!(entries[1].account, Some("u-1".into()));
+    assert_eq!(
+        closed[0].line(),
+        r#"{"time":"1970-01-01T00:00:11Z","namespace":"acme","application":"wiki","intent":2,"step":"CreateAccount","identities":["ada"],"account":"u-1","attributes":["title","userName"],"cause":"engineers-wiki","plan":"3f9a","outcome":"Rejected"}"#
+    );
+}
+
+#[test]
+fn an_outcome_keeps_its_names_when_the_record_is_forgotten_with_it() {
+    let store = Store::in_memory(fresh).unwrap();
+    let step = Step::DeleteAccount { id: "u-1".into() };
+    record(&store, "wiki", 1, vec![ledger_record(1, "ada", Some("u-1")), intent(2, &[1], step)]).unwrap();
+    let closed = record(&store, "wiki", 2, vec![LedgerChange::Forget(RecordId(1)), close(2, Outcome::Done)]).unwrap();
+    assert_eq!(closed[0].identities, ["ada".into()]);
+    assert_eq!(closed[0].account, Some("u-1".into()));
+}
+
+#[test]
+fn a_lost_answer_leaves_the_intent_unresolved_and_an_outcome_told_twice_is_journalled_once() {
+    let store = Store::in_memory(fresh).unwrap();
+    record(&store, "wiki", 1, vec![ledger_record(1, "ada", None), intent(2, &[1], create())]).unwrap();
+    record(&store, "wiki", 2, vec![close(2, Outcome::Lost)]).unwrap();
+    assert_eq!(store.load("acme", &"wiki".into()).unwrap().intents.len(), 1);
+    record(&store, "wiki", 3, vec![close(2, Outcome::Done)]).unwrap();
+    assert_eq!(store.load("acme", &"wiki".into()).unwrap().intents.len(), 0);
+    assert_eq!(record(&store, "wiki", 4, vec![close(2, Outcome::Done)]).unwrap(), []);
+    let outcomes: Vec<_> = all(&store, JournalQuery::default()).into_iter().map(|entry| entry.outcome).collect();
+    assert_eq!(outcomes, [None, Some(Outcome::Lost), Some(Outcome::Done)]);
+}
+
+#[test]
+fn the_journal_is_asked_by_namespace_application_identity_and_time() {
+    let store = Store::in_memory(fresh).unwrap();
+    for (second, application, owner) in [(10, "wiki", "ada"), (20, "mail", "ada"), (30, "wiki", "bob")] {
+        let step = Step::DisableAccount { id: owner.into() };
+        record(&store, application, second, vec![ledger_record(1, owner, None), intent(2, &[1], step)]).unwrap();
+    }
+    let everything = JournalQuery::default();
+    for (query, seconds) in [
+        (everything.clone(), vec![10, 20, 30]),
+        (JournalQuery { application: Some("wiki".into()), ..everything.clone() }, vec![10, 30]),
+        (JournalQuery { identity: Some("ada".into()), ..everything.clone() }, vec![10, 20]),
+        (JournalQuery { namespace: Some("other".into()), ..everything.clone() }, vec![]),
+        (JournalQuery { from: Some(at(20)), ..everything.clone() }, vec![20, 30]),
+        (JournalQuery { from: Some(at(11)), until: Some(at(30)), ..everything }, vec![20]),
+    ] {
+        let found: Vec<_> = all(&store, query.clone()).iter().map(|entry| entry.at.as_second()).collect();
+        assert_eq!(found, seconds, "{query:?}");
+    }
+}
+
+#[test]
+fn digests_of_equal_values_are_equal_within_a_store_and_differ_between_stores() {
+    let one = Store::in_memory(fresh).unwrap();
+    let key = secrecy::SecretBox::new(Box::new([9; 32]));
+    let two = Store::in_memory(|| crate::Fresh { id: "two".into(), key }).unwrap();
+    let mut digests = Vec::new();
+    for store in [&one, &one, &two] {
+        record(store, "wiki", 1, vec![ledger_record(1, "ada", None), intent(2, &[1], create())]).unwrap();
+        digests.push(all(store, JournalQuery::default()).pop().unwrap().attributes);
+    }
+    assert_eq!(digests[0], digests[1]);
+    assert_ne!(digests[0], digests[2]);
+}

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use provost_core::model::{
-    Attributes, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState, Step,
+    Attributes, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState, Step, TargetId,
 };
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
@@ -92,7 +92,7 @@ fn record(id: u64, target: Option<String>) -> LedgerChange {
         external_id: Some("E-1001".into()),
         user_name: "ada.lovelace".into(),
         state: if target.is_some() { RecordState::Active } else { RecordState::Creating },
-        target_id: target.map(Into::into),
+        target_id: target.map(TargetId::new),
         written: BTreeMap::new(),
         policies: BTreeSet::from(["engineers-wiki".into()]),
         grants: BTreeMap::new(),

@@ -328,6 +328,9 @@ pub enum TargetError {
     /// The Secret does not allow this host, or the address may not be reached.
     #[error("{0}")]
     HostNotAllowed(Arc<str>),
+    /// Another TargetApplication manages this target.
+    #[error("{0}")]
+    Claimed(Arc<str>),
     /// The target said no to this item.
     #[error("the target rejects it: {reason}")]
     Rejected {

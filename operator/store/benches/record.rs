@@ -55,7 +55,7 @@ fn call(store: &Store, caller: u64, batch: u64, start: Instant) -> u64 {
         let changes = (first..first + batch).flat_map(|id| if calls % 2 == 0 { open(id) } else { close(id) }).collect();
         let (answer, answered) = mpsc::channel();
         store.record("acme", &application, Timestamp::UNIX_EPOCH, changes, move |result| {
-            _ = answer.send(result.is_ok())
+            _ = answer.send(result.is_ok());
         });
         if answered.recv() != Ok(true) {
             break;

@@ -11,6 +11,8 @@ mod outbox;
 mod pairs;
 mod status;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use account::*;
 pub use board::{Board, Taken};

@@ -1,1 +1,12 @@
-//! placeholder
+//! How Provost speaks to targets: one port ([`target`]), one folder a connector, one suite that all pass
+//! ([`contract`]). Connectors never retry and never decide; nothing of Kubernetes enters here but the types of the
+//! connectors' settings.
+
+pub mod contract;
+pub mod fake;
+pub mod http;
+pub mod scim;
+pub mod target;
+
+pub use http::{NetworkRules, Timeouts};
+pub use target::{AnyTarget, Credentials, Role, SecretNeed, connect, schema, secrets};

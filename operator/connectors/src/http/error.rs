@@ -1,0 +1,148 @@
+//! What went wrong, in our words: no text of the target but in `detail`, nothing of a credential anywhere.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use provost_core::model::TargetError;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::AddressRefused;
+
+/// Why a body could not be read.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    Broken(String),
+    TooLarge,
+}
+
+impl BodyError {
+    /// What it means: a write whose answer broke off was carried out or not.
+    pub(super) fn of(self, reads: bool) -> TargetError {
+        match self {
+            Self::Broken(why) if reads => TargetError::Transient(why.into()),
+            Self::Broken(why) => TargetError::Lost(why.into()),
+            Self::TooLarge => TargetError::Malformed("the answer is larger than 16 MiB".into()),
+        }
+    }
+}
+
+/// Of an error that came instead of an answer.
+pub(super) fn of_transport(error: &reqwest::Error, reads: bool) -> TargetError {
+    if let Some(refused) = cause::<AddressRefused>(error) {
+        return TargetError::HostNotAllowed(refused.to_string().into());
+    }
+    if let Some(tls) = cause::<rustls::Error>(error) {
+        return TargetError::Tls(too_long(&tls.to_string()).into());
+    }
+    let words = words(error);
+    if reads || error.is_connect() || error.is_builder() {
+        TargetError::Transient(words.into())
+    } else {
+        TargetError::Lost(words.into())
+    }
+}
+
+/// The first cause of a type, looking also into I/O errors, which hide what they wrap from `source`.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    if let Some(found) = error.downcast_ref::<E>() {
+        return Some(found);
+    }
+    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return cause::<E>(inner);
+    }
+    cause::<E>(error.source()?)
+}
+
+/// In our words: reqwest's own name the URL.
+pub(super) fn words(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke off"
+    };
+    let io = cause::<io::Error>(error).map(|io| io.kind().to_string());
+    io.map_or_else(|| what.to_owned(), |io| format!("{what} ({io})"))
+}
+
+/// Of an answer that is not 2xx.
+pub(super) fn of_status(
+    status: u16,
+    wait: Option<Duration>,
+    body: &[u8],
+    method: &str,
+    hidden: &[SecretString],
+) -> TargetError {
+    let rejected = |reason: String| TargetError::Rejected {
+        field: None,
+        reason: reason.into(),
+        detail: scrubbed(&String::from_utf8_lossy(body), hidden).into(),
+    };
+    match status {
+        401 => TargetError::Unauthorized("HTTP 401; check the credential in the Secret".into()),
+        403 if method == "GET" => TargetError::Unauthorized("HTTP 403; the credential lacks the right to read".into()),
+        404 | 410 => TargetError::NotFound,
+        409 => TargetError::Conflict,
+        412 => TargetError::Transient("it was changed meanwhile, HTTP 412".into()),
+        429 => TargetError::RateLimited { retry_after: wait },
+        503 if wait.is_some() => TargetError::RateLimited { retry_after: wait },
+        405 | 501 => TargetError::Unsupported(format!("HTTP {status} for {method}").into()),
+        300..=399 => TargetError::Malformed(
+            format!("HTTP {status}, a redirect, which is not followed; set the url to the final one").into(),
+        ),
+        // The target may have done it all the same: who repeats it must look first.
+        500 | 502 | 504 if method != "GET" => TargetError::Lost(format!("HTTP {status}").into()),
+        408 | 425 | 500..=599 => TargetError::Transient(format!("HTTP {status}").into()),
+        403 => rejected("forbidden, HTTP 403".to_owned()),
+        _ => rejected(format!("HTTP {status}")),
+    }
+}
+
+/// The target's words for the journal: on one line, without our credentials, 256 characters.
+pub(crate) fn scrubbed(text: &str, hidden: &[SecretString]) -> String {
+    let mut text = text.to_owned();
+    for secret in hidden {
+        let secret = secret.expose_secret().trim();
+        if !secret.is_empty() {
+            text = text.replace(secret, "***");
+        }
+    }
+    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    too_long(&flat)
+}
+
+/// The first 256 characters.
+pub(crate) fn too_long(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_targets_words_are_cut_flattened_and_scrubbed() {
+        let hidden = [SecretString::from("s3cret".to_owned())];
+        let words = scrubbed(&format!("bad token s3cret\nagain s3cret {}", "x".repeat(500)), &hidden);
+        assert!(words.starts_with("bad token *** again *** x"), "{words}");
+        assert_eq!(words.chars().count(), 256);
+    }
+
+    #[test]
+    fn a_status_says_what_happens_next() {
+        let of = |status, method| of_status(status, None, b"", method, &[]);
+        assert!(matches!(of(500, "GET"), TargetError::Transient(_)));
+        assert!(matches!(of(500, "POST"), TargetError::Lost(_)));
+        assert!(matches!(of(503, "POST"), TargetError::Transient(_)));
+        assert!(matches!(of(429, "POST"), TargetError::RateLimited { retry_after: None }));
+        assert!(matches!(of(403, "GET"), TargetError::Unauthorized(_)));
+        assert!(matches!(of(403, "PATCH"), TargetError::Rejected { .. }));
+        assert!(matches!(of(302, "GET"), TargetError::Malformed(_)));
+        assert!(matches!(of(501, "PATCH"), TargetError::Unsupported(_)));
+        assert!(matches!(of(422, "PATCH"), TargetError::Rejected { .. }));
+        let wait = Some(Duration::from_secs(7));
+        assert_eq!(of_status(503, wait, b"", "GET", &[]), TargetError::RateLimited { retry_after: wait });
+    }
+}

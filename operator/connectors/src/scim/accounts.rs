@@ -1,0 +1,333 @@
+//! Writes to accounts. The first write of each attribute is read back, since targets accept what they do not keep;
+//! after that the answer is believed.
+
+use provost_core::model::{Applied, Attributes, DeleteMeans, Observed, Spent, TargetError, TargetId, Value};
+use reqwest::Method;
+use serde_json::Value as Json;
+
+use super::map::{self, Change};
+use super::names::Path;
+use super::wire::{self, Resource};
+use super::{Scim, cannot, kind, password};
+use crate::http::{Answer, Refusal};
+
+impl Scim {
+    pub(super) async fn create_account(
+        &self,
+        attributes: &Attributes,
+        enabled: bool,
+        with_password: bool,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let attributes = self.kept(attributes);
+        let mut body = map::new_account(&attributes, enabled);
+        if with_password && self.learned().password_needed {
+            body.0.insert("password".into(), password::random()?.into());
+        }
+        let names: Vec<&str> = attributes.keys().map(provost_core::model::AttributeName::as_str).collect();
+        let answer = match self.create("Users", &body, spent).await {
+            // It was refused, so nothing was created: the same again with what was missed.
+            Err(refusal) if with_password && body.get("password").is_none() && misses_password(&refusal) => {
+                self.learned().password_needed = true;
+                body.0.insert("password".into(), password::random()?.into());
+                self.create("Users", &body, spent).await
+            }
+            other => other,
+        };
+        let answer = answer.map_err(|refusal| self.refused(refusal, &names))?;
+        let (id, answered) = created(&answer)?;
+        let mut observed = self.verified(&id, &attributes, Some(enabled), answered, true, spent).await;
+        if !enabled && observed.as_ref().is_some_and(|account| account.enabled) {
+            // Some create every account active, whatever was asked.
+            observed = self.set_enabled(&id, false, spent).await?.observed;
+        }
+        Ok(Applied { id: Some(id), observed })
+    }
+
+    async fn create(&self, kind: &str, body: &Resource, spent: &mut Spent) -> Result<Answer, Refusal> {
+        self.write(Method::POST, &[kind], Some(&Json::Object(body.0.clone())), None, spent).await
+    }
+
+    pub(super) async fn update_account(
+        &self,
+        id: &TargetId,
+        set: &Attributes,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let keepable = self.kept(set);
+        let observed = if keepable.is_empty() {
+            None
+        } else {
+            let changes = map::changes(&keepable);
+            match self.change("Users", id, &changes, spent).await {
+                Ok(answered) => self.verified(id, &keepable, None, answered, false, spent).await,
+                Err(error) => Some(self.stored_all_the_same(id, &keepable, None, error, spent).await?),
+            }
+        };
+        // Our mark is worth trying and not worth failing for; anything else that a manifest maps is.
+        let dropped = {
+            let learned = self.learned();
+            set.iter()
+                .filter(|(name, value)| name.as_str() != "externalId" && !value.is_empty())
+                .find(|(name, _)| learned.dropped.contains(name.as_str()))
+                .map(|(name, _)| name.clone())
+        };
+        match dropped {
+            Some(name) => Err(TargetError::Rejected {
+                reason: format!("the target accepts {name} and does not keep it; map it with apply: Never").into(),
+                field: Some(name),
+                detail: "".into(),
+            }),
+            None => Ok(Applied { id: None, observed }),
+        }
+    }
+
+    pub(super) async fn set_enabled(
+        &self,
+        id: &TargetId,
+        enabled: bool,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let change: Change = (Path::of("active"), Some(enabled.into()));
+        let observed = match self.change("Users", id, &[change], spent).await {
+            Ok(answered) => self.verified(id, &Attributes::new(), Some(enabled), answered, false, spent).await,
+            Err(error) => Some(self.stored_all_the_same(id, &Attributes::new(), Some(enabled), error, spent).await?),
+        };
+        match &observed {
+            Some(account) if account.enabled != enabled => Err(TargetError::Rejected {
+                field: Some("active".into()),
+                reason: "the target accepts active and does not keep it".into(),
+                detail: "".into(),
+            }),
+            _ => Ok(Applied { id: None, observed }),
+        }
+    }
+
+    pub(super) async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+        match self.write(Method::DELETE, &["Users", id.as_str()], None, None, spent).await {
+            Ok(_) => {}
+            Err(Refusal { error: TargetError::NotFound, .. }) => return Ok(Applied::default()),
+            Err(refusal) => {
+                if cannot(&refusal) {
+                    self.learned().delete = Some(DeleteMeans::Denied);
+                }
+                return Err(self.refused(refusal, &[]));
+            }
+        }
+        if self.learned().delete == Some(DeleteMeans::Hard) {
+            return Ok(Applied::default());
+        }
+        // What DELETE means is seen by looking. A look that fails leaves it for the next one.
+        match self.resource("Users", id, spent).await {
+            Ok(None) => self.learned().delete = Some(DeleteMeans::Hard),
+            Ok(Some(left)) if left.active() == Some(false) => {
+                self.learned().delete = Some(DeleteMeans::Deactivate);
+                return Ok(Applied { id: None, observed: self.account(&left) });
+            }
+            Ok(Some(_)) | Err(_) => {}
+        }
+        Ok(Applied::default())
+    }
+
+    /// Attributes without those that the target is known not to keep.
+    fn kept(&self, attributes: &Attributes) -> Attributes {
+        let learned = self.learned();
+        attributes
+            .iter()
+            .filter(|(name, _)| !learned.dropped.contains(name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    /// By PATCH, else by reading, changing and replacing. Returns the resource if the target answered with it.
+    pub(super) async fn change(
+        &self,
+        resource: &str,
+        id: &TargetId,
+        changes: &[Change],
+        spent: &mut Spent,
+    ) -> Result<Option<Resource>, TargetError> {
+        if !self.patches() {
+            return self.replace(resource, id, changes, spent).await;
+        }
+        let names: Vec<String> = changes.iter().map(|(path, _)| path.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(|name| attribute_of(name)).collect();
+        match self.write(Method::PATCH, &[resource, id.as_str()], Some(&map::patch(changes)), None, spent).await {
+            Ok(answer) => {
+                self.learned().patch = Some(true);
+                Ok(wire::resource(&answer.body).ok().filter(|read| read.id().as_ref() == Some(id)))
+            }
+            Err(refusal) if self.may_be_unsupported(&refusal) => {
+                let replaced = self.replace(resource, id, changes, spent).await?;
+                self.learned().patch = Some(false);
+                Ok(replaced)
+            }
+            // What is to be cleared is not there: each change by itself shows which.
+            Err(refusal) if kind(&refusal) == Some("noTarget") => self.one_by_one(resource, id, changes, spent).await,
+            Err(refusal) => Err(self.refused(refusal, &names)),
+        }
+    }
+
+    /// 405 and 501 say so; some answer 404 to the method, which a resource that can be read tells apart.
+    fn may_be_unsupported(&self, refusal: &Refusal) -> bool {
+        let open = self.patch.is_none() && self.learned().patch.is_none();
+        open && (cannot(refusal) || refusal.status == Some(404))
+    }
+
+    async fn one_by_one(
+        &self,
+        resource: &str,
+        id: &TargetId,
+        changes: &[Change],
+        spent: &mut Spent,
+    ) -> Result<Option<Resource>, TargetError> {
+        for change in changes {
+            let body = map::patch(std::slice::from_ref(change));
+            match self.write(Method::PATCH, &[resource, id.as_str()], Some(&body), None, spent).await {
+                Ok(_) => {}
+                Err(refusal) if change.1.is_none() && kind(&refusal) == Some("noTarget") => {}
+                Err(refusal) => return Err(self.refused(refusal, &[attribute_of(&change.0.to_string())])),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn replace(
+        &self,
+        kind: &str,
+        id: &TargetId,
+        changes: &[Change],
+        spent: &mut Spent,
+    ) -> Result<Option<Resource>, TargetError> {
+        let Some(mut resource) = self.resource(kind, id, spent).await? else { return Err(TargetError::NotFound) };
+        if kind == "Groups" && self.learned().members != Some(super::learned::Members::Listed) {
+            self.all_members_known(&resource)?;
+        }
+        for change in changes {
+            map::put(&mut resource, change);
+        }
+        self.put_back(kind, id, resource, spent).await
+    }
+
+    /// Replaces what was read. If-Match only where a version was seen to change with its resource.
+    pub(super) async fn put_back(
+        &self,
+        kind: &str,
+        id: &TargetId,
+        mut resource: Resource,
+        spent: &mut Spent,
+    ) -> Result<Option<Resource>, TargetError> {
+        let before = resource.version();
+        // The target's own: RFC 7644, 3.5.1, has it ignore them; not all do.
+        resource.0.retain(|key, _| !key.eq_ignore_ascii_case("meta") && !key.eq_ignore_ascii_case("groups"));
+        let changes_with_it = self.learned().etag == Some(true);
+        let version = before.as_deref().filter(|_| changes_with_it);
+        let body = Json::Object(resource.0);
+        let answer = self
+            .write(Method::PUT, &[kind, id.as_str()], Some(&body), version, spent)
+            .await
+            .map_err(|refusal| self.refused(refusal, &[]))?;
+        let answered = wire::resource(&answer.body).ok().filter(|read| read.id().as_ref() == Some(id));
+        let after = answered.as_ref().and_then(Resource::version).or_else(|| header(&answer, "etag"));
+        if let (Some(before), Some(after)) = (before, after) {
+            let mut learned = self.learned();
+            learned.etag = Some(before != after || learned.etag == Some(true));
+        }
+        Ok(answered)
+    }
+
+    /// The account after a write. What was never seen to stick is read back, and remembered.
+    async fn verified(
+        &self,
+        id: &TargetId,
+        written: &Attributes,
+        enabled: Option<bool>,
+        answered: Option<Resource>,
+        created: bool,
+        spent: &mut Spent,
+    ) -> Option<Observed> {
+        let fresh: Vec<(&str, &Value)> = {
+            let learned = self.learned();
+            let values = written.iter().filter(|(_, value)| !value.is_empty());
+            values.map(|(name, value)| (name.as_str(), value)).filter(|(name, _)| !learned.verified(name)).collect()
+        };
+        // Whether an account is really disabled is worth one look each time the answer does not show it.
+        let unseen = enabled.filter(|enabled| {
+            !self.learned().verified("active") || answered.as_ref().and_then(Resource::active) != Some(*enabled)
+        });
+        if fresh.is_empty() && unseen.is_none() {
+            return answered.and_then(|answered| self.account(&answered));
+        }
+        let read = match self.resource("Users", id, spent).await {
+            Ok(Some(read)) => read,
+            Ok(None) => {
+                self.learned().lags |= created;
+                return answered.and_then(|answered| self.account(&answered));
+            }
+            // It was done; only the look failed.
+            Err(_) => return answered.and_then(|answered| self.account(&answered)),
+        };
+        let account = self.account(&read)?;
+        let mut learned = self.learned();
+        for (name, value) in fresh {
+            learned.stuck(name, map::same(name, value, account.attributes.get(name)));
+        }
+        if let (Some(enabled), Some(active)) = (unseen, read.active())
+            && (active == enabled || !created)
+        {
+            learned.stuck("active", active == enabled);
+        }
+        Some(account)
+    }
+
+    /// Some refuse a write and carry it out: it is looked at before the refusal is believed.
+    async fn stored_all_the_same(
+        &self,
+        id: &TargetId,
+        set: &Attributes,
+        enabled: Option<bool>,
+        error: TargetError,
+        spent: &mut Spent,
+    ) -> Result<Observed, TargetError> {
+        if !matches!(error, TargetError::Rejected { .. }) {
+            return Err(error);
+        }
+        let Ok(Some(read)) = self.resource("Users", id, spent).await else { return Err(error) };
+        let Some(account) = self.account(&read) else { return Err(error) };
+        let stored = set.iter().all(|(name, value)| map::same(name.as_str(), value, account.attributes.get(name)))
+            && enabled.is_none_or(|enabled| read.active() == Some(enabled));
+        if !stored {
+            return Err(error);
+        }
+        self.learned().stores_rejected = true;
+        Ok(account)
+    }
+}
+
+/// The id of what a POST created, and the resource if the answer holds it.
+pub(super) fn created(answer: &Answer) -> Result<(TargetId, Option<Resource>), TargetError> {
+    let answered = wire::resource(&answer.body).ok();
+    if let Some(id) = answered.as_ref().and_then(Resource::id) {
+        return Ok((id, answered));
+    }
+    let location = header(answer, "location").and_then(|location| reqwest::Url::parse(&location).ok());
+    let last = location.as_ref().and_then(|url| url.path_segments()?.next_back().map(str::to_owned));
+    match last.filter(|id| !id.is_empty() && !id.contains('%')) {
+        Some(id) => Ok((TargetId::new(id), None)),
+        None => Err(TargetError::Lost("it was created, and the answer does not say its id".into())),
+    }
+}
+
+fn header(answer: &Answer, name: &str) -> Option<String> {
+    answer.headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn misses_password(refusal: &Refusal) -> bool {
+    matches!(refusal.status, Some(400 | 422))
+        && wire::scim_error(&refusal.body).detail.to_lowercase().contains("password")
+}
+
+/// The attribute at the end of a path, as a target would name it.
+fn attribute_of(path: &str) -> &str {
+    path.rsplit_once(':').map_or(path, |(_, name)| name)
+}

@@ -1,0 +1,241 @@
+//! Groups and memberships. Members are added and removed by deltas; a list of members is never written from one that
+//! was not shown in full.
+
+use std::collections::BTreeSet;
+
+use provost_core::model::{Applied, Spent, TargetError, TargetId};
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+
+use super::accounts::created;
+use super::filter::{self, Filter};
+use super::learned::Members;
+use super::list::refuses_filter;
+use super::map::{self, Change};
+use super::names::Path;
+use super::wire::{self, Resource};
+use super::{MEMBER_BATCH, Scim, cannot, kind};
+use crate::http::Refusal;
+
+impl Scim {
+    /// Looks first: not all targets keep names unique, and a group of ours carries our key.
+    pub(super) async fn create_group(&self, name: &str, mark: &str, spent: &mut Spent) -> Result<Applied, TargetError> {
+        match self.search("Groups", &Filter::attribute("displayName", name), spent).await {
+            Ok(found) => {
+                let named = |group: &&Resource| group.text("displayName").is_some_and(|held| held == name);
+                let ours = |group: &&Resource| group.text("externalId").is_some_and(|held| held == mark);
+                if let Some(group) = found.iter().filter(named).find(ours) {
+                    return Ok(Applied { id: group.id(), observed: None });
+                }
+                if found.iter().any(|group| named(&group)) {
+                    return Err(TargetError::Conflict);
+                }
+            }
+            Err(refusal) if refuses_filter(&refusal) => {}
+            Err(refusal) => return Err(refusal.into()),
+        }
+        let body = map::new_group(name, mark);
+        let answer = self
+            .write(Method::POST, &["Groups"], Some(&body), None, spent)
+            .await
+            .map_err(|refusal| self.refused(refusal, &["displayName"]))?;
+        let id = created(&answer)?.0;
+        self.learned().created_groups.insert(id.clone());
+        Ok(Applied { id: Some(id), observed: None })
+    }
+
+    pub(super) async fn rename_group(
+        &self,
+        id: &TargetId,
+        name: &str,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let change: Change = (Path::of("displayName"), Some(name.into()));
+        self.change("Groups", id, &[change], spent).await?;
+        Ok(Applied::default())
+    }
+
+    pub(super) async fn delete_group(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+        match self.write(Method::DELETE, &["Groups", id.as_str()], None, None, spent).await {
+            Ok(_) | Err(Refusal { error: TargetError::NotFound, .. }) => Ok(Applied::default()),
+            Err(refusal) => Err(self.refused(refusal, &[])),
+        }
+    }
+
+    pub(super) async fn add_members(
+        &self,
+        group: &TargetId,
+        members: &[TargetId],
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        if !self.patches() {
+            return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
+        }
+        let absent = self.absent(group, members, spent).await?;
+        for chunk in absent.chunks(MEMBER_BATCH) {
+            let values: Vec<Json> = chunk.iter().map(|id| json!({"value": id.as_str()})).collect();
+            let operation = json!({"op": "add", "path": "members", "value": values});
+            match self.patch_group(group, &[operation], spent).await {
+                Ok(()) => {}
+                Err(refusal) if self.learned().patch.is_none() && cannot(&refusal) => {
+                    return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
+                }
+                Err(refusal) => return Err(self.refused(refusal, &["members"])),
+            }
+        }
+        if let Some(first) = absent.first() {
+            // Only the look; the members were added.
+            let _ = self.measure_members(group, first, spent).await;
+        }
+        Ok(Applied::default())
+    }
+
+    /// Those that are to be added; where the target stores a repeated one twice, without those that are there.
+    async fn absent(
+        &self,
+        group: &TargetId,
+        members: &[TargetId],
+        spent: &mut Spent,
+    ) -> Result<Vec<TargetId>, TargetError> {
+        let mut wanted: Vec<TargetId> = members.to_vec();
+        wanted.sort();
+        wanted.dedup();
+        if self.learned().repeats_members {
+            let held = self.resource("Groups", group, spent).await?.ok_or(TargetError::NotFound)?;
+            let held: BTreeSet<TargetId> = held.members().unwrap_or_default().into_iter().collect();
+            wanted.retain(|member| !held.contains(member));
+        }
+        Ok(wanted)
+    }
+
+    pub(super) async fn remove_members(
+        &self,
+        group: &TargetId,
+        members: &[TargetId],
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let without = |held: &mut BTreeSet<TargetId>| held.retain(|id| !members.contains(id));
+        if !self.patches() || self.learned().member_paths == Some(false) {
+            return self.replace_members(group, without, spent).await;
+        }
+        for chunk in members.chunks(MEMBER_BATCH) {
+            let operations: Vec<Json> = chunk.iter().map(remove).collect();
+            match self.patch_group(group, &operations, spent).await {
+                Ok(()) => {}
+                // Who is not there need not be removed; each by itself, so that the others are.
+                Err(refusal) if kind(&refusal) == Some("noTarget") => self.remove_each(group, chunk, spent).await?,
+                Err(refusal) if self.refuses_member_paths(&refusal) => {
+                    let replaced = self.replace_members(group, without, spent).await?;
+                    self.learned().member_paths = Some(false);
+                    return Ok(replaced);
+                }
+                Err(refusal) => return Err(self.refused(refusal, &["members"])),
+            }
+        }
+        if self.learned().member_paths.is_none() {
+            return self.removal_seen(group, members, spent).await;
+        }
+        Ok(Applied::default())
+    }
+
+    async fn remove_each(&self, group: &TargetId, members: &[TargetId], spent: &mut Spent) -> Result<(), TargetError> {
+        for member in members {
+            match self.patch_group(group, &[remove(member)], spent).await {
+                Ok(()) => {}
+                Err(refusal) if kind(&refusal) == Some("noTarget") => {}
+                Err(refusal) => return Err(self.refused(refusal, &["members"])),
+            }
+        }
+        Ok(())
+    }
+
+    /// A path with a filter that is not understood is refused, or answered 200 and ignored.
+    fn refuses_member_paths(&self, refusal: &Refusal) -> bool {
+        let fits = matches!(kind(refusal), None | Some("invalidPath" | "invalidFilter" | "invalidSyntax"));
+        self.learned().member_paths.is_none() && (cannot(refusal) || (refusal.status == Some(400) && fits))
+    }
+
+    async fn removal_seen(
+        &self,
+        group: &TargetId,
+        members: &[TargetId],
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let Ok(Some(read)) = self.resource("Groups", group, spent).await else { return Ok(Applied::default()) };
+        let Some(held) = read.members() else { return Ok(Applied::default()) };
+        if members.iter().any(|member| held.contains(member)) {
+            let without = |held: &mut BTreeSet<TargetId>| held.retain(|id| !members.contains(id));
+            let replaced = self.replace_members(group, without, spent).await?;
+            self.learned().member_paths = Some(false);
+            return Ok(replaced);
+        }
+        self.learned().member_paths = Some(true);
+        Ok(Applied::default())
+    }
+
+    async fn patch_group(&self, group: &TargetId, operations: &[Json], spent: &mut Spent) -> Result<(), Refusal> {
+        let body = map::operations_body(operations);
+        let answer = self.write(Method::PATCH, &["Groups", group.as_str()], Some(&body), None, spent).await?;
+        let repeats = wire::resource(&answer.body).is_ok_and(|group| group.repeats_members());
+        let mut learned = self.learned();
+        learned.patch = Some(true);
+        learned.repeats_members |= repeats;
+        Ok(())
+    }
+
+    /// Reads, changes and replaces the members: only where all of them are shown.
+    async fn replace_members(
+        &self,
+        group: &TargetId,
+        change: impl Fn(&mut BTreeSet<TargetId>),
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let mut resource = self.resource("Groups", group, spent).await?.ok_or(TargetError::NotFound)?;
+        self.all_members_known(&resource)?;
+        let before: BTreeSet<TargetId> = resource.members().unwrap_or_default().into_iter().collect();
+        let mut after = before.clone();
+        change(&mut after);
+        if after == before {
+            return Ok(Applied::default());
+        }
+        // What is there keeps its form and its place, nested groups and all.
+        let mut values: Vec<Json> = resource.get("members").map(wire::list).into_iter().flatten().cloned().collect();
+        values.retain(|value| {
+            let one = Resource([("members".to_owned(), value.clone())].into_iter().collect());
+            one.members().unwrap_or_default().iter().all(|id| after.contains(id))
+        });
+        values.extend(after.difference(&before).map(|id| json!({"value": id.as_str()})));
+        map::put(&mut resource, &(Path::of("members"), Some(values.into())));
+        self.put_back("Groups", group, resource, spent).await?;
+        if self.learned().members.is_none()
+            && let Some(member) = after.first()
+        {
+            let _ = self.measure_members(group, member, spent).await;
+        }
+        Ok(Applied::default())
+    }
+
+    /// A PUT would remove every member that is not shown.
+    pub(super) fn all_members_known(&self, group: &Resource) -> Result<(), TargetError> {
+        let members = self.learned().members;
+        let hidden = match members {
+            Some(Members::Hidden) => true,
+            Some(Members::Listed | Members::ByRead) => false,
+            // Of our own making and empty so far, or not known to be empty.
+            None => {
+                group.get("members").is_none()
+                    && group.id().is_none_or(|id| !self.learned().created_groups.contains(&id))
+            }
+        };
+        if hidden {
+            return Err(TargetError::Unsupported(
+                "the target does not show members and knows no PATCH: replacing the group would empty it".into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn remove(member: &TargetId) -> Json {
+    json!({"op": "remove", "path": filter::member(member.as_str())})
+}

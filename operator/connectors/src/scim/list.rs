@@ -1,0 +1,410 @@
+//! Reading: pages, searches, single resources. Nothing here writes.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use provost_core::model::{
+    CorrelationKey, Item, Kind, Observed, ObservedEntitlement, Page, PageToken, Spent, TargetError, TargetId,
+};
+
+use super::filter::Filter;
+use super::learned::Members;
+use super::wire::{self, ListResponse, Resource};
+use super::{Paging, Scim, map};
+use crate::http::{Refusal, percent_encoded};
+
+/// Items asked for in one page.
+const PAGE: usize = 200;
+/// Items handed over in one page at most.
+const LARGEST_PAGE: usize = 500;
+/// Groups in one page where each has to be read by itself.
+const PAGE_OF_READS: usize = 25;
+/// Pages that one search may walk where the target ignores the filter.
+const LONGEST_SEARCH: usize = 1000;
+
+/// Where a listing goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// `startIndex`, and the first id of the page before: a page that repeats is noticed.
+    Index(u64, String),
+    /// RFC 9865.
+    Cursor(String),
+    /// In what a target without paging sent at once: the listing's serial.
+    Stash(u64),
+}
+
+impl At {
+    fn token(&self) -> PageToken {
+        PageToken(match self {
+            Self::Index(start, first) => format!("index:{start}:{first}").into(),
+            Self::Cursor(cursor) => format!("cursor:{cursor}").into(),
+            Self::Stash(serial) => format!("stash:{serial}").into(),
+        })
+    }
+
+    fn of(token: &PageToken) -> Option<Self> {
+        match token.0.split_once(':')? {
+            ("index", rest) => {
+                let (start, first) = rest.split_once(':')?;
+                Some(Self::Index(start.parse().ok()?, first.to_owned()))
+            }
+            ("cursor", cursor) => Some(Self::Cursor(cursor.to_owned())),
+            ("stash", serial) => Some(Self::Stash(serial.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// What a target sent beyond a page that may be handed over.
+#[derive(Debug, Default)]
+pub(super) struct Stash {
+    serial: u64,
+    total: Option<u64>,
+    items: VecDeque<Resource>,
+    next: Option<At>,
+}
+
+/// A page as it came.
+pub(super) struct RawPage {
+    pub(super) total: Option<u64>,
+    pub(super) items: Vec<Resource>,
+    pub(super) next: Option<At>,
+}
+
+impl Scim {
+    /// One page of accounts or groups.
+    pub(crate) async fn observe(
+        &self,
+        kind: Kind,
+        token: Option<&PageToken>,
+        spent: &mut Spent,
+    ) -> Result<Page, TargetError> {
+        let at = match token {
+            None => None,
+            Some(token) => {
+                Some(At::of(token).ok_or_else(|| TargetError::Malformed("the page token is not ours".into()))?)
+            }
+        };
+        let resource = match kind {
+            Kind::Accounts => "Users",
+            Kind::Groups => "Groups",
+            Kind::Roles | Kind::Licenses => return Ok(Page { items: Vec::new(), total: Some(0), next: None }),
+        };
+        let by_read = kind == Kind::Groups && self.learned().members == Some(Members::ByRead);
+        let count = if by_read { PAGE_OF_READS } else { PAGE };
+        let raw = match self.page(resource, None, at, count, spent).await {
+            // Only where the probe saw it too: a list that is refused now and then is not empty.
+            Err(_) if kind == Kind::Groups && self.learned().groups == Some(false) => {
+                return Ok(Page { items: Vec::new(), total: Some(0), next: None });
+            }
+            other => other?,
+        };
+        let raw = self.bounded(raw, count.max(LARGEST_PAGE.min(count * 4)));
+        let items = match kind {
+            Kind::Groups => self.groups(&raw.items, spent).await?.into_iter().map(Item::Entitlement).collect(),
+            _ => raw.items.iter().filter_map(|item| self.account(item)).map(Item::Account).collect(),
+        };
+        Ok(Page { items, total: raw.total, next: raw.next.as_ref().map(At::token) })
+    }
+
+    /// Accounts with a key, inactive ones included. Where the target ignores or refuses the filter, all are looked at.
+    pub(crate) async fn find(&self, key: &CorrelationKey, spent: &mut Spent) -> Result<Vec<Observed>, TargetError> {
+        let filter = Filter::attribute(key.attribute.as_str(), &key.value);
+        let refuses = self.learned().filter == Some(false);
+        let found = if refuses { Err(None) } else { self.search("Users", &filter, spent).await.map_err(Some) };
+        let found = match found {
+            Ok(found) => found,
+            Err(None) => self.walk("Users", spent).await?,
+            // Some refuse the value (spaces in it), some the attribute, some all filters.
+            Err(Some(refusal)) if refuses_filter(&refusal) => self.walk("Users", spent).await?,
+            Err(Some(refusal)) => return Err(refusal.into()),
+        };
+        let mut matches = self.matching(&found, key);
+        let (hidden, understood) = {
+            let learned = self.learned();
+            (learned.inactive_hidden != Some(false), learned.active_filter != Some(false) && !refuses)
+        };
+        if matches.is_empty() && hidden && understood {
+            match self.search("Users", &filter.and(Filter::Is("active", false)), spent).await {
+                Ok(inactive) => {
+                    matches = self.matching(&inactive, key);
+                    if !matches.is_empty() {
+                        self.learned().inactive_hidden = Some(true);
+                    }
+                }
+                Err(refusal) if refuses_filter(&refusal) => self.learned().active_filter = Some(false),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        Ok(matches)
+    }
+
+    /// One account; `None`: the target does not have it.
+    pub(crate) async fn read(&self, id: &TargetId, spent: &mut Spent) -> Result<Option<Observed>, TargetError> {
+        let Some(resource) = self.resource("Users", id, spent).await? else { return Ok(None) };
+        let mut account = self.account(&resource);
+        if let Some(account) = account.as_mut().filter(|account| account.holds.is_none())
+            && self.learned().members_filter == Some(true)
+        {
+            let filter = Filter::equal("members.value", id.as_str());
+            let groups = self.search("Groups", &filter, spent).await?;
+            account.holds = Some(groups.iter().filter_map(Resource::id).collect());
+        }
+        Ok(account)
+    }
+
+    /// A resource by id.
+    pub(super) async fn resource(
+        &self,
+        kind: &str,
+        id: &TargetId,
+        spent: &mut Spent,
+    ) -> Result<Option<Resource>, TargetError> {
+        let answer = match self.get(&[kind, id.as_str()], "", spent).await {
+            Err(Refusal { error: TargetError::NotFound, .. }) => return Ok(None),
+            other => other?,
+        };
+        let resource = wire::resource(&answer.body)?;
+        if resource.id().as_ref() != Some(id) {
+            return Err(TargetError::Malformed("another resource came than was asked for".into()));
+        }
+        Ok(Some(resource))
+    }
+
+    /// Everything that a filter finds.
+    pub(super) async fn search(
+        &self,
+        kind: &str,
+        filter: &Filter,
+        spent: &mut Spent,
+    ) -> Result<Vec<Resource>, Refusal> {
+        self.pages(kind, Some(filter), spent).await
+    }
+
+    async fn walk(&self, kind: &str, spent: &mut Spent) -> Result<Vec<Resource>, TargetError> {
+        Ok(self.pages(kind, None, spent).await?)
+    }
+
+    async fn pages(&self, kind: &str, filter: Option<&Filter>, spent: &mut Spent) -> Result<Vec<Resource>, Refusal> {
+        let (mut found, mut at) = (Vec::new(), None);
+        for _ in 0..LONGEST_SEARCH {
+            let page = self.page(kind, filter, at, PAGE, spent).await?;
+            found.extend(page.items);
+            at = page.next;
+            if at.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(TargetError::Unsupported("the search does not end; the target seems to ignore filters".into()).into())
+    }
+
+    /// One page as the target has it, by cursor, else by index, else all at once.
+    pub(super) async fn page(
+        &self,
+        kind: &str,
+        filter: Option<&Filter>,
+        at: Option<At>,
+        count: usize,
+        spent: &mut Spent,
+    ) -> Result<RawPage, Refusal> {
+        if let Some(At::Stash(serial)) = at {
+            return self.stashed(serial).ok_or_else(|| {
+                TargetError::Transient("the rest of the listing is gone; it begins again".into()).into()
+            });
+        }
+        let by_cursor = at.is_none() && self.by_cursor();
+        let mut parameters = Vec::new();
+        if let Some(filter) = filter {
+            parameters.push(format!("filter={}", percent_encoded(&filter.to_string())));
+        }
+        match &at {
+            Some(At::Cursor(cursor)) => parameters.push(format!("cursor={}&count={count}", percent_encoded(cursor))),
+            Some(At::Index(start, _)) => parameters.push(format!("startIndex={start}&count={count}")),
+            _ if self.paging == Paging::None => {}
+            _ if by_cursor => parameters.push(format!("cursor=&count={count}")),
+            _ => parameters.push(format!("startIndex=1&count={count}")),
+        }
+        let answer = match self.get(&[kind], &parameters.join("&"), spent).await {
+            Err(refusal) if by_cursor && self.paging == Paging::Auto && refuses_cursor(&refusal) => {
+                self.learned().cursor = Some(false);
+                return Box::pin(self.page(kind, filter, None, count, spent)).await;
+            }
+            other => other?,
+        };
+        Ok(self.paged(wire::list_response(&answer.body)?, at.as_ref(), count)?)
+    }
+
+    fn by_cursor(&self) -> bool {
+        let learned = self.learned();
+        match self.paging {
+            Paging::Cursor => true,
+            Paging::Auto => learned.cursor.or(learned.hint.cursor) == Some(true),
+            Paging::Index | Paging::None => false,
+        }
+    }
+
+    /// Where the listing goes on after this page.
+    fn paged(&self, list: ListResponse, at: Option<&At>, count: usize) -> Result<RawPage, TargetError> {
+        let got = list.resources.len();
+        let first = list.resources.first().and_then(Resource::id);
+        if let (Some(At::Index(_, before)), Some(first)) = (at, &first)
+            && before == first.as_str()
+        {
+            return match list.total {
+                Some(_) => Err(TargetError::Malformed("a page repeats; the target ignores startIndex".into())),
+                None => Ok(RawPage { total: None, items: Vec::new(), next: None }),
+            };
+        }
+        if let Some(cursor) = list.next_cursor {
+            if at == Some(&At::Cursor(cursor.clone())) {
+                return Err(TargetError::Malformed("a page repeats; its cursor leads to itself".into()));
+            }
+            self.learned().cursor = Some(true);
+            return Ok(RawPage { total: list.total, items: list.resources, next: Some(At::Cursor(cursor)) });
+        }
+        let start = match at {
+            Some(At::Index(start, _)) => *start,
+            None if self.paging != Paging::None => 1,
+            // The last page of a walk by cursor, or the only one there is.
+            _ => return Ok(RawPage { total: list.total, items: list.resources, next: None }),
+        };
+        let reached = start.saturating_sub(1).saturating_add(got as u64);
+        let more = list.total.map_or(got >= count, |total| reached < total);
+        if more && got > 0 && got < count {
+            self.learned().page_limit = Some(got);
+        }
+        let next = first.filter(|_| more).map(|first| At::Index(reached + 1, first.as_str().to_owned()));
+        Ok(RawPage { total: list.total, items: list.resources, next })
+    }
+
+    /// A page that may be handed over; the rest of a larger one is kept for the next call.
+    fn bounded(&self, mut raw: RawPage, most: usize) -> RawPage {
+        if raw.items.len() > most {
+            let rest = raw.items.split_off(most);
+            let mut stash = self.stash();
+            stash.serial += 1;
+            stash.total = raw.total;
+            stash.items = rest.into();
+            stash.next = raw.next.take();
+            raw.next = Some(At::Stash(stash.serial));
+        }
+        raw
+    }
+
+    fn stashed(&self, serial: u64) -> Option<RawPage> {
+        let mut stash = self.stash();
+        if stash.serial != serial {
+            return None;
+        }
+        let items = std::mem::take(&mut stash.items).into();
+        Some(RawPage { total: stash.total, items, next: stash.next.take() })
+    }
+
+    fn stash(&self) -> std::sync::MutexGuard<'_, Stash> {
+        self.stash.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// An account as the core sees it, `holds` only where accounts are known to show their groups.
+    pub(super) fn account(&self, resource: &Resource) -> Option<Observed> {
+        let mut account = map::account(resource)?;
+        let mut learned = self.learned();
+        learned.groups_on_account |= account.holds.as_ref().is_some_and(|holds| !holds.is_empty());
+        account.holds = learned.groups_on_account.then(|| account.holds.unwrap_or_default());
+        Some(account)
+    }
+
+    fn matching(&self, found: &[Resource], key: &CorrelationKey) -> Vec<Observed> {
+        found
+            .iter()
+            .filter_map(|item| self.account(item))
+            .filter(|account| {
+                account.attributes.get(key.attribute.as_str()).is_some_and(|held| held_in(held, &key.value))
+            })
+            .collect()
+    }
+
+    /// Groups with their members, as far as they are shown.
+    pub(super) async fn groups(
+        &self,
+        listed: &[Resource],
+        spent: &mut Spent,
+    ) -> Result<Vec<ObservedEntitlement>, TargetError> {
+        if listed.iter().any(|group| group.members().is_some_and(|members| !members.is_empty())) {
+            self.learned().members = Some(Members::Listed);
+        }
+        let mut groups = Vec::with_capacity(listed.len());
+        let mut asked = false;
+        for group in listed {
+            let known = self.learned().members;
+            let members = match known {
+                Some(Members::Listed) => Some(group.members().unwrap_or_default()),
+                Some(Members::Hidden) => None,
+                None if asked => None,
+                Some(Members::ByRead) | None => {
+                    asked = true;
+                    self.members_by_read(group, known, spent).await?
+                }
+            };
+            groups.extend(map::group(group, members));
+        }
+        Ok(groups)
+    }
+
+    async fn members_by_read(
+        &self,
+        group: &Resource,
+        known: Option<Members>,
+        spent: &mut Spent,
+    ) -> Result<Option<Vec<TargetId>>, TargetError> {
+        let Some(id) = group.id() else { return Ok(None) };
+        // Deleted meanwhile: nothing is said about it.
+        let Some(read) = self.resource("Groups", &id, spent).await? else { return Ok(None) };
+        let members = read.members().filter(|members| !members.is_empty());
+        if members.is_some() && known.is_none() {
+            self.learned().members = Some(Members::ByRead);
+        }
+        Ok(members.or_else(|| known.map(|_| Vec::new())))
+    }
+}
+
+/// Whether a value is, or a list holds, a text, whatever its case: the caller checks exactly.
+fn held_in(held: &provost_core::model::Value, text: &str) -> bool {
+    use provost_core::model::Value;
+    match held {
+        Value::Text(held) => held.to_lowercase() == text.to_lowercase(),
+        Value::Int(number) => number.to_string() == text,
+        Value::List(items) => items.iter().any(|item| held_in(item, text)),
+        Value::Map(map) => map.get("value").is_some_and(|value| held_in(value, text)),
+        Value::Null | Value::Bool(_) => false,
+    }
+}
+
+pub(super) fn refuses_filter(refusal: &Refusal) -> bool {
+    matches!(refusal.status, Some(400 | 404 | 405 | 422 | 501))
+}
+
+fn refuses_cursor(refusal: &Refusal) -> bool {
+    matches!(refusal.status, Some(400 | 405 | 422 | 501))
+}
+
+/// `name=value&...` of a query, for the probe.
+pub(super) fn query(filter: Option<&Filter>, count: usize) -> String {
+    let mut text = format!("startIndex=1&count={count}");
+    if let Some(filter) = filter {
+        let _ = write!(text, "&filter={}", percent_encoded(&filter.to_string()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_tokens_survive_the_core() {
+        for at in [At::Index(201, "a:b/c".into()), At::Cursor("x:y=".into()), At::Stash(3)] {
+            assert_eq!(At::of(&at.token()), Some(at));
+        }
+        assert_eq!(At::of(&PageToken("elsewhere".into())), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! SCIM 2.0 (RFC 7643, RFC 7644, RFC 9865). Here is I/O and what answers teach about a target; shapes are in `map` and
+//! `wire`. A target is measured, not trusted, and what can only be seen by writing is learned from our own writes.
+
+mod accounts;
+mod filter;
+mod groups;
+mod learned;
+mod list;
+mod map;
+mod names;
+mod password;
+mod probe;
+mod schema;
+mod wire;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use provost_core::model::{Applied, AttributeName, Spent, Step, TargetError};
+use provost_crds::v1alpha1::{PagingMethod, PatchMethod, ScimProfileSpec};
+use reqwest::Method;
+use serde_json::Value as Json;
+
+use crate::http::{Answer, Http, Refusal, Request};
+use learned::Learned;
+
+pub(crate) use schema::{MAPPING, SCHEMA};
+
+/// Members in one request.
+const MEMBER_BATCH: usize = 100;
+
+/// RFC 7644, 3.1; the second for those who know only it.
+const ACCEPT: &str = "application/scim+json, application/json;q=0.9";
+const CONTENT_TYPE: &str = "application/scim+json";
+
+/// How lists are paged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paging {
+    Auto,
+    Cursor,
+    Index,
+    None,
+}
+
+/// A SCIM service.
+#[derive(Debug)]
+pub struct Scim {
+    http: Http,
+    /// By PATCH or by PUT; `None`: as measured.
+    patch: Option<bool>,
+    paging: Paging,
+    request_timeout: Duration,
+    learned: Mutex<Learned>,
+    stash: Mutex<list::Stash>,
+}
+
+impl Scim {
+    /// With what the manifest says about the service; sends nothing.
+    ///
+    /// Errors: a word of the manifest that this version does not know.
+    pub fn new(http: Http, profile: Option<&ScimProfileSpec>, request_timeout: Duration) -> Result<Self, TargetError> {
+        let unknown = |field: &str| {
+            TargetError::Malformed(format!("connector.scim.profile.{field} has an unknown value; correct it").into())
+        };
+        let patch = match profile.and_then(|profile| profile.patch.as_ref()) {
+            None | Some(PatchMethod::Auto) => None,
+            Some(PatchMethod::Patch) => Some(true),
+            Some(PatchMethod::Put) => Some(false),
+            Some(PatchMethod::Unrecognised(_)) => return Err(unknown("patch")),
+        };
+        let paging = match profile.and_then(|profile| profile.paging.as_ref()) {
+            None | Some(PagingMethod::Auto) => Paging::Auto,
+            Some(PagingMethod::Cursor) => Paging::Cursor,
+            Some(PagingMethod::Index) => Paging::Index,
+            Some(PagingMethod::None) => Paging::None,
+            Some(PagingMethod::Unrecognised(_)) => return Err(unknown("paging")),
+        };
+        let (learned, stash) = (Mutex::default(), Mutex::default());
+        Ok(Self { http, patch, paging, request_timeout, learned, stash })
+    }
+
+    /// Carries out steps in order; one outcome each.
+    pub async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
+        let mut outcomes = Vec::with_capacity(steps.len());
+        for step in steps {
+            outcomes.push(self.step(step, spent).await);
+        }
+        outcomes
+    }
+
+    async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {
+        match step {
+            Step::CreateAccount { attributes, enabled, password } => {
+                self.create_account(attributes, *enabled, *password, spent).await
+            }
+            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
+                self.update_account(id, set, spent).await
+            }
+            Step::EnableAccount { id } => self.set_enabled(id, true, spent).await,
+            Step::DisableAccount { id } => self.set_enabled(id, false, spent).await,
+            Step::RevokeSessions { .. } => Err(TargetError::Unsupported("SCIM has no sessions".into())),
+            Step::DeleteAccount { id } => self.delete_account(id, spent).await,
+            Step::CreateGroup { name, mark } => self.create_group(name, mark, spent).await,
+            Step::UpdateGroup { id, name } => self.rename_group(id, name, spent).await,
+            Step::DeleteGroup { id } => self.delete_group(id, spent).await,
+            Step::AddMembers { group, members } => self.add_members(group, members, spent).await,
+            Step::RemoveMembers { group, members } => self.remove_members(group, members, spent).await,
+            Step::Assign { .. } | Step::Revoke { .. } => {
+                Err(TargetError::Unsupported("SCIM knows groups alone; name a group in the catalogue".into()))
+            }
+        }
+    }
+
+    /// What was learned so far. A lock is held for a moment and never over an await.
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn patches(&self) -> bool {
+        let learned = self.learned();
+        self.patch.or(learned.patch).or(learned.hint.patch).unwrap_or(true)
+    }
+
+    async fn get(&self, segments: &[&str], query: &str, spent: &mut Spent) -> Result<Answer, Refusal> {
+        let mut url = self.http.url(segments)?;
+        if !query.is_empty() {
+            url.set_query(Some(query));
+        }
+        self.http.send(&Request::get(url).accept(ACCEPT), spent).await
+    }
+
+    async fn write(
+        &self,
+        method: Method,
+        segments: &[&str],
+        body: Option<&Json>,
+        if_match: Option<&str>,
+        spent: &mut Spent,
+    ) -> Result<Answer, Refusal> {
+        let mut request = Request::new(method, self.http.url(segments)?).accept(ACCEPT).if_match(if_match);
+        if let Some(body) = body {
+            request = request.body(CONTENT_TYPE, body.to_string().into_bytes());
+        }
+        self.http.send(&request, spent).await
+    }
+
+    /// What a refusal means once its SCIM error is read. `names`: the attributes that were sent.
+    fn refused(&self, refusal: Refusal, names: &[&str]) -> TargetError {
+        let TargetError::Rejected { reason, .. } = refusal.error else { return refusal.error };
+        let error = wire::scim_error(&refusal.body);
+        if error.kind == Some("uniqueness") {
+            return TargetError::Conflict;
+        }
+        let reason = match error.kind {
+            Some(kind) => format!("{reason}, {kind}").into(),
+            None => reason,
+        };
+        let field = field(&error.detail, names).map(AttributeName::new);
+        TargetError::Rejected { field, reason, detail: self.http.scrubbed(&error.detail).into() }
+    }
+}
+
+/// The attribute that the target's words name: the longest that they hold, else the only one that was sent.
+fn field<'a>(detail: &str, names: &[&'a str]) -> Option<&'a str> {
+    let detail = detail.to_lowercase();
+    let longest = names.iter().filter(|name| detail.contains(&name.to_lowercase())).max_by_key(|name| name.len());
+    match (longest, names) {
+        (Some(name), _) => Some(name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
+
+/// The SCIM error kind of a refusal.
+fn kind(refusal: &Refusal) -> Option<&'static str> {
+    wire::scim_error(&refusal.body).kind
+}
+
+/// Whether the target cannot do what was asked, whatever it was asked for.
+fn cannot(refusal: &Refusal) -> bool {
+    matches!(refusal.status, Some(405 | 501))
+}

@@ -1,0 +1,179 @@
+//! What a target can do, measured by reading. ServiceProviderConfig is a hint only: it is wrong too often.
+
+use provost_core::model::{Profile, Spent, TargetError, TargetId};
+use serde_json::{Map, Value as Json};
+
+use super::Scim;
+use super::filter::Filter;
+use super::learned::{Hint, Members};
+use super::list::{query, refuses_filter};
+use super::wire::{self, ListResponse, Resource};
+use crate::http::Refusal;
+
+/// A name that nobody has.
+const NOBODY: &str = "provost-probe-nobody-5b0c9d";
+
+impl Scim {
+    /// Measures the target. Sends nothing but GET.
+    pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
+        self.hints(spent).await?;
+        // The first real proof: an account list that can be read.
+        let users = self.sample("Users", None, 2, spent).await?;
+        self.measure_filter(&users, spent).await?;
+        self.measure_inactive(spent).await?;
+        self.measure_groups(spent).await?;
+        Ok(self.profile())
+    }
+
+    /// What is known now.
+    pub(super) fn profile(&self) -> Profile {
+        let patch = self.patches();
+        self.learned().profile(patch, self.request_timeout)
+    }
+
+    async fn hints(&self, spent: &mut Spent) -> Result<(), TargetError> {
+        let answer = match self.get(&["ServiceProviderConfig"], "", spent).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                return match refusal.error {
+                    TargetError::Unauthorized(_) if refusal.status == Some(403) => Ok(()),
+                    TargetError::NotFound | TargetError::Unsupported(_) | TargetError::Rejected { .. } => Ok(()),
+                    error => Err(error),
+                };
+            }
+        };
+        if let Ok(config) = wire::resource(&answer.body) {
+            self.learned().hint = hint(&config);
+        }
+        Ok(())
+    }
+
+    async fn sample(
+        &self,
+        kind: &str,
+        filter: Option<&Filter>,
+        count: usize,
+        spent: &mut Spent,
+    ) -> Result<ListResponse, Refusal> {
+        let answer = self.get(&[kind], &query(filter, count), spent).await?;
+        Ok(wire::list_response(&answer.body)?)
+    }
+
+    /// Works: finds who is there and nobody else. An empty target proves nothing.
+    async fn measure_filter(&self, users: &ListResponse, spent: &mut Spent) -> Result<(), TargetError> {
+        let Some(name) = users.resources.first().and_then(|user| user.text("userName")) else { return Ok(()) };
+        let mut works = true;
+        for (value, expected) in [(NOBODY, false), (name.as_str(), true)] {
+            match self.sample("Users", Some(&Filter::attribute("userName", value)), 2, spent).await {
+                Ok(found) => works &= found.resources.is_empty() != expected,
+                // Of one value it says nothing: spaces are refused here and there.
+                Err(refusal) if refuses_filter(&refusal) => works &= expected,
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        self.learned().filter = Some(works);
+        Ok(())
+    }
+
+    /// Whether a search by name shows an account that is not active, if there is one to try it on.
+    async fn measure_inactive(&self, spent: &mut Spent) -> Result<(), TargetError> {
+        if self.learned().filter != Some(true) {
+            return Ok(());
+        }
+        let found = match self.sample("Users", Some(&Filter::Is("active", false)), 1, spent).await {
+            Ok(found) => found,
+            Err(refusal) if refuses_filter(&refusal) => {
+                self.learned().active_filter = Some(false);
+                return Ok(());
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let inactive = found.resources.iter().find(|user| user.active() == Some(false));
+        let Some((id, name)) = inactive.and_then(|user| Some((user.id()?, user.text("userName")?))) else {
+            return Ok(());
+        };
+        self.learned().active_filter = Some(true);
+        let shown = match self.sample("Users", Some(&Filter::attribute("userName", &name)), 2, spent).await {
+            Ok(found) => found.resources.iter().any(|user| user.id().as_ref() == Some(&id)),
+            Err(refusal) if refuses_filter(&refusal) => return Ok(()),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        self.learned().inactive_hidden = Some(!shown);
+        Ok(())
+    }
+
+    async fn measure_groups(&self, spent: &mut Spent) -> Result<(), TargetError> {
+        let listed = match self.sample("Groups", None, 10, spent).await {
+            Ok(listed) => listed,
+            Err(refusal) if matches!(refusal.status, Some(404 | 405 | 501)) => {
+                self.learned().groups = Some(false);
+                return Ok(());
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
+        self.learned().groups = Some(true);
+        let groups = self.groups(&listed.resources, spent).await?;
+        let member = groups.iter().find_map(|group| Some((&group.id, group.members.as_ref()?.first()?)));
+        if let Some((group, member)) = member {
+            self.measure_members_filter(group, member, spent).await?;
+        }
+        Ok(())
+    }
+
+    /// Works: finds the group of a known member, and none for nobody.
+    pub(super) async fn measure_members_filter(
+        &self,
+        group: &TargetId,
+        member: &TargetId,
+        spent: &mut Spent,
+    ) -> Result<(), TargetError> {
+        let mut works = true;
+        for (id, expected) in [(NOBODY, false), (member.as_str(), true)] {
+            let filter = Filter::equal("members.value", id);
+            works &= match self.sample("Groups", Some(&filter), 100, spent).await {
+                Ok(found) => found.resources.iter().any(|found| found.id().as_ref() == Some(group)) == expected,
+                Err(refusal) if refuses_filter(&refusal) => false,
+                Err(refusal) => return Err(refusal.into()),
+            };
+        }
+        self.learned().members_filter = Some(works);
+        Ok(())
+    }
+
+    /// After a first membership of ours: whether, and where, it can be seen.
+    pub(super) async fn measure_members(
+        &self,
+        group: &TargetId,
+        member: &TargetId,
+        spent: &mut Spent,
+    ) -> Result<(), TargetError> {
+        if self.learned().members.is_some() {
+            return Ok(());
+        }
+        let Some(read) = self.resource("Groups", group, spent).await? else { return Ok(()) };
+        let shown = |group: &Resource| group.members().is_some_and(|members| members.contains(member));
+        let measured = if shown(&read) {
+            let name = read.text("displayName").unwrap_or_default();
+            let listed = self.search("Groups", &Filter::attribute("displayName", &name), spent).await;
+            match listed {
+                Ok(listed) if listed.iter().any(shown) => Members::Listed,
+                Ok(_) => Members::ByRead,
+                Err(refusal) if refuses_filter(&refusal) => return Ok(()),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        } else {
+            Members::Hidden
+        };
+        self.learned().members = Some(measured);
+        self.measure_members_filter(group, member, spent).await
+    }
+}
+
+fn hint(config: &Resource) -> Hint {
+    let section = |name: &str| config.get(name).and_then(Json::as_object);
+    let truth = |map: &Map<String, Json>, name: &str| wire::get(map, name).and_then(wire::truth);
+    Hint {
+        patch: section("patch").and_then(|map| truth(map, "supported")),
+        cursor: section("pagination").and_then(|map| truth(map, "cursor")),
+    }
+}

@@ -1,0 +1,291 @@
+//! The port: what every target can be asked. An enum and not a trait: connectors are few, known, and compiled in.
+//!
+//! Guarantees: `probe`, `observe`, `find` and `read` never write. Every step is safe to repeat. Nothing is retried here
+//! and nobody is waited for: each answer says what it cost, and until when the target asked to wait.
+
+use std::collections::BTreeMap;
+
+use provost_core::model::{
+    Applied, Connector, ConnectorKind, CorrelationKey, EntitlementKind, Kind, Observed, Page, PageToken, Profile,
+    Schema, Spent, Step, TargetError, TargetId,
+};
+use provost_crds::v1alpha1::{ConnectorSpec, FakeEntitlementKind, FakeSpec, ScimAuth, ScimSpec, SecretKeyReference};
+use secrecy::SecretString;
+
+use crate::fake::{Fake, FakeDirectory};
+use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules};
+use crate::scim::Scim;
+
+/// A connected target of any kind.
+#[derive(Debug)]
+pub enum AnyTarget {
+    /// A directory in memory.
+    Fake(Fake),
+    /// A SCIM 2.0 service.
+    Scim(Box<Scim>),
+}
+
+/// What is known of a connector before it was ever connected.
+pub fn schema(kind: ConnectorKind) -> &'static Schema {
+    match kind {
+        ConnectorKind::Fake => &crate::fake::SCHEMA,
+        ConnectorKind::Scim => &crate::scim::SCHEMA,
+    }
+}
+
+/// What a credential is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A bearer token.
+    BearerToken,
+    /// The password of a user.
+    Password,
+    /// The secret of an OAuth 2.0 client.
+    ClientSecret,
+    /// The certificates of a private authority, in PEM.
+    Authority,
+}
+
+/// A value of a Secret that a connector needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretNeed {
+    /// `metadata.name` of the Secret.
+    pub name: String,
+    /// The key in its data.
+    pub key: String,
+    /// What for.
+    pub role: Role,
+    /// Every host that the value would be sent to, in lower case and without port; none for what is not sent.
+    pub hosts: Vec<String>,
+}
+
+/// What was read from Secrets for one connection.
+#[derive(Debug, Default)]
+pub struct Credentials(BTreeMap<Role, SecretString>);
+
+impl Credentials {
+    /// With one more.
+    #[must_use]
+    pub fn with(mut self, role: Role, secret: SecretString) -> Self {
+        self.0.insert(role, secret);
+        self
+    }
+
+    fn take(&mut self, role: Role, reference: &SecretKeyReference) -> Result<SecretString, TargetError> {
+        self.0.remove(&role).ok_or_else(|| {
+            let text = format!("key {} of Secret {} was not found", reference.key, reference.name);
+            TargetError::SecretNotFound(text.into())
+        })
+    }
+}
+
+/// Which Secrets a connector needs, and the hosts that each would be sent to: for the check of `allowed-hosts`.
+/// Settings that cannot be read need none; `connect` says what is wrong with them.
+pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
+    let Ok(ConnectorSpec { scim: Some(scim), .. }) = settings(connector) else { return Vec::new() };
+    let need = |reference: &SecretKeyReference, role, hosts: Vec<Option<String>>| SecretNeed {
+        name: reference.name.clone(),
+        key: reference.key.clone(),
+        role,
+        hosts: hosts.into_iter().flatten().collect(),
+    };
+    let mut needs = Vec::new();
+    let ScimAuth { bearer, basic, oauth2_client_credentials } = &scim.auth;
+    if let Some(bearer) = bearer {
+        needs.push(need(&bearer.secret_ref, Role::BearerToken, vec![host(&scim.url)]));
+    }
+    if let Some(basic) = basic {
+        needs.push(need(&basic.password_secret_ref, Role::Password, vec![host(&scim.url)]));
+    }
+    if let Some(client) = oauth2_client_credentials {
+        // The secret goes to the token's host; what it buys goes to the service.
+        let hosts = vec![host(&client.token_url), host(&scim.url)];
+        needs.push(need(&client.client_secret_ref, Role::ClientSecret, hosts));
+    }
+    if let Some(reference) = scim.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        needs.push(need(reference, Role::Authority, Vec::new()));
+    }
+    for need in &mut needs {
+        need.hosts.dedup();
+    }
+    needs
+}
+
+fn host(url: &str) -> Option<String> {
+    reqwest::Url::parse(url).ok()?.host_str().map(str::to_lowercase)
+}
+
+fn settings(connector: &Connector) -> Result<ConnectorSpec, TargetError> {
+    serde_json::from_value(connector.settings.clone())
+        .map_err(|_| TargetError::Malformed("the connector's settings cannot be read; correct the manifest".into()))
+}
+
+/// Ready to be asked. Nothing is sent yet: `probe` is the first that speaks to the target.
+#[allow(clippy::unused_async, reason = "protocols that log in once, at the beginning, do so here")]
+pub async fn connect(
+    connector: &Connector,
+    credentials: Credentials,
+    net: &NetworkRules,
+) -> Result<AnyTarget, TargetError> {
+    let ConnectorSpec { scim, fake } = settings(connector)?;
+    match (scim, fake) {
+        (Some(scim), None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
+        (None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+        _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
+    }
+}
+
+fn connect_fake(spec: &FakeSpec, fingerprint: &str) -> Result<Fake, TargetError> {
+    let fake = Fake::named(spec.directory.as_deref().unwrap_or(fingerprint));
+    for entitlement in spec.entitlements.iter().flatten() {
+        let kind = match entitlement.kind {
+            FakeEntitlementKind::Group => EntitlementKind::Group,
+            FakeEntitlementKind::Role => EntitlementKind::Role,
+            FakeEntitlementKind::License => EntitlementKind::License,
+            FakeEntitlementKind::Unrecognised(_) => {
+                let text = format!("the kind of entitlement {} is not known; correct the manifest", entitlement.name);
+                return Err(TargetError::Malformed(text.into()));
+            }
+        };
+        fake.with(|directory| directory.ensure(kind, &entitlement.name));
+    }
+    Ok(fake)
+}
+
+fn connect_scim(spec: &ScimSpec, mut credentials: Credentials, net: &NetworkRules) -> Result<Scim, TargetError> {
+    let ScimAuth { bearer, basic, oauth2_client_credentials } = &spec.auth;
+    let auth = match (bearer, basic, oauth2_client_credentials) {
+        (Some(bearer), None, None) => Auth::Bearer(credentials.take(Role::BearerToken, &bearer.secret_ref)?),
+        (None, Some(basic), None) => Auth::Basic {
+            username: basic.username.clone(),
+            password: credentials.take(Role::Password, &basic.password_secret_ref)?,
+        },
+        (None, None, Some(client)) => Auth::Client(ClientCredentials {
+            token_url: reqwest::Url::parse(&client.token_url)
+                .map_err(|_| TargetError::Malformed("the tokenUrl cannot be read; correct it".into()))?,
+            client_id: client.client_id.clone(),
+            client_secret: credentials.take(Role::ClientSecret, &client.client_secret_ref)?,
+            scopes: client.scopes.clone().unwrap_or_default(),
+            token: tokio::sync::Mutex::default(),
+        }),
+        _ => {
+            return Err(TargetError::Malformed("exactly one way to log in must be named; correct the manifest".into()));
+        }
+    };
+    let authority = match spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        Some(reference) => Some(credentials.take(Role::Authority, reference)?),
+        None => None,
+    };
+    let allow_insecure = spec.allow_insecure == Some(true);
+    let http = Http::new(HttpSettings { url: spec.url.clone(), allow_insecure, auth, authority }, net)?;
+    Scim::new(http, spec.profile.as_ref(), net.timeouts.whole)
+}
+
+impl AnyTarget {
+    /// Whether it can be reached and logged in to, and what it can do. Writes nothing.
+    pub async fn probe(&self) -> (Result<Profile, TargetError>, Spent) {
+        let mut spent = Spent::default();
+        let result = match self {
+            Self::Fake(fake) => fake.ask(&mut spent, FakeDirectory::probe),
+            Self::Scim(scim) => scim.probe(&mut spent).await,
+        };
+        (result, spent)
+    }
+
+    /// One page of what is there; `None`: from the beginning. A token that is not known any more is an error, and the
+    /// listing begins again.
+    pub async fn observe(&self, kind: Kind, page: Option<&PageToken>) -> (Result<Page, TargetError>, Spent) {
+        let mut spent = Spent::default();
+        let result = match self {
+            Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.observe(kind, page)),
+            Self::Scim(scim) => scim.observe(kind, page, &mut spent).await,
+        };
+        (result, spent)
+    }
+
+    /// Accounts with a key, inactive ones included. Case may differ: the caller checks each match exactly.
+    pub async fn find(&self, key: &CorrelationKey) -> (Result<Vec<Observed>, TargetError>, Spent) {
+        let mut spent = Spent::default();
+        let result = match self {
+            Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.find(key)),
+            Self::Scim(scim) => scim.find(key, &mut spent).await,
+        };
+        (result, spent)
+    }
+
+    /// One account; `None`: the target does not have it.
+    pub async fn read(&self, id: &TargetId) -> (Result<Option<Observed>, TargetError>, Spent) {
+        let mut spent = Spent::default();
+        let result = match self {
+            Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.read(id)),
+            Self::Scim(scim) => scim.read(id, &mut spent).await,
+        };
+        (result, spent)
+    }
+
+    /// Carries steps out, in order; one outcome each.
+    pub async fn apply(&self, steps: &[Step]) -> (Vec<Result<Applied, TargetError>>, Spent) {
+        let mut spent = Spent::default();
+        let results = match self {
+            Self::Fake(fake) => fake.apply(steps, &mut spent),
+            Self::Scim(scim) => scim.apply(steps, &mut spent).await,
+        };
+        (results, spent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn connector(settings: serde_json::Value) -> Connector {
+        Connector { kind: ConnectorKind::Scim, fingerprint: "scim/wiki.test".into(), settings }
+    }
+
+    fn oauth() -> Connector {
+        connector(json!({"scim": {
+            "url": "https://Wiki.test:8443/scim/v2",
+            "auth": {"oauth2ClientCredentials": {
+                "tokenUrl": "https://login.test/token", "clientId": "provost",
+                "clientSecretRef": {"name": "wiki", "key": "secret"},
+            }},
+            "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}},
+        }}))
+    }
+
+    #[test]
+    fn a_client_secret_names_the_tokens_host_and_the_services() {
+        assert_eq!(
+            secrets(&oauth()),
+            [
+                SecretNeed {
+                    name: "wiki".into(),
+                    key: "secret".into(),
+                    role: Role::ClientSecret,
+                    hosts: vec!["login.test".into(), "wiki.test".into()],
+                },
+                SecretNeed { name: "acme-ca".into(), key: "ca.crt".into(), role: Role::Authority, hosts: vec![] },
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_not_there_is_named() {
+        let error = connect(&oauth(), Credentials::default(), &NetworkRules::default()).await.unwrap_err();
+        assert_eq!(error, TargetError::SecretNotFound("key secret of Secret wiki was not found".into()));
+    }
+
+    #[tokio::test]
+    async fn settings_that_name_no_connector_or_two_are_refused() {
+        let scim = json!({"url": "https://wiki.test", "auth": {}});
+        for settings in
+            [json!({}), json!({"scim": scim, "fake": {}}), json!({"scim": {"url": 1}}), json!({"scim": scim})]
+        {
+            let result = connect(&connector(settings.clone()), Credentials::default(), &NetworkRules::default()).await;
+            assert!(matches!(result, Err(TargetError::Malformed(_))), "{settings}");
+            assert!(secrets(&connector(settings)).is_empty());
+        }
+    }
+}

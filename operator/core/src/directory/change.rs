@@ -1,6 +1,6 @@
 //! Manifests into the tables; what each change can reach is noted in the [`Pass`], and evaluated when all are in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Directory;
 use super::application::{ApplicationEntry, ApplicationSpec};
@@ -160,10 +160,19 @@ impl Directory {
         }
         let (members, unknown) = match self.groups.get_mut(id) {
             Some(old) => (std::mem::take(&mut old.members), std::mem::take(&mut old.unknown)),
-            None => Default::default(),
+            // Of a group that was referred to and missing everyone may have been a member.
+            None => (BTreeSet::new(), self.perhaps_in(id)),
         };
         let old = self.groups.set(id, Some(GroupEntry { meta, spec, members, unknown }));
         self.relink_group(id, old.and_then(|old| old.spec.ok()), pass);
+    }
+
+    fn perhaps_in(&self, id: GroupId) -> BTreeSet<IdentityId> {
+        if !self.unresolved.contains(&id) {
+            return BTreeSet::new();
+        }
+        let perhaps = |entry: &IdentityEntry| entry.unknown_groups.binary_search(&id).is_ok();
+        self.identities.iter().filter(|(_, _, entry)| perhaps(entry)).map(|(identity, ..)| identity).collect()
     }
 
     fn drop_group(&mut self, name: &Name, pass: &mut Pass) {
@@ -353,11 +362,7 @@ fn differing<'a, K: Ord + Copy, V: PartialEq>(
     changed.chain(new.keys().filter(|key| !old.contains_key(key)).copied())
 }
 
-fn unlink<K: std::hash::Hash + Eq>(
-    index: &mut std::collections::HashMap<K, std::collections::BTreeSet<GroupId>>,
-    key: &K,
-    group: GroupId,
-) {
+fn unlink<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<GroupId>>, key: &K, group: GroupId) {
     if let Some(groups) = index.get_mut(key) {
         groups.remove(&group);
         if groups.is_empty() {

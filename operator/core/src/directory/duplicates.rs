@@ -31,8 +31,9 @@ impl Directory {
         let entry = self.identities.get(id)?;
         let identity = entry.evaluable()?;
         let older = |ids: Option<&Vec<IdentityId>>| {
-            let mut others = ids.into_iter().flatten().copied().filter(|other| *other != id);
-            others.find(|other| self.evaluable(*other).is_some_and(|(other, _)| seniority(other) < seniority(entry)))
+            let stands = self.oldest(ids).filter(|oldest| *oldest != id)?;
+            let (oldest, _) = self.evaluable(stands)?;
+            (seniority(oldest) < seniority(entry)).then_some(stands)
         };
         if let Some(other) = older(self.by_user_name.get(identity.user_name.folded())) {
             return Some((Reason::DuplicateUserName, other));

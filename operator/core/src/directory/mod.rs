@@ -10,6 +10,7 @@ mod decide;
 mod decision;
 mod duplicates;
 mod entry;
+mod explanation;
 mod matching;
 mod membership;
 mod problem;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 
 pub use account::*;
 pub use decision::*;
+pub use explanation::*;
 pub use problem::*;
 pub use touched::*;
 pub use truth::*;

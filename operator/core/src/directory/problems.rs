@@ -42,7 +42,13 @@ impl Directory {
             }
             ObjectKind::TargetApplication => Some(self.application_problems(&object.name)),
         };
-        problems.unwrap_or_default()
+        let mut problems = problems.unwrap_or_default();
+        // What only an edit can help comes first.
+        problems.sort_by(|one, other| {
+            let key = |problem: &Problem| (!problem.reason.is_stalled(), problem.path.clone(), problem.message.clone());
+            key(one).cmp(&key(other))
+        });
+        problems
     }
 
     fn identity_problems(&self, id: IdentityId) -> Vec<Problem> {
@@ -83,8 +89,9 @@ impl Directory {
             problems.extend(groups.into_iter().filter_map(|group| self.missing_group(*group, path)));
         }
         for cycle in cycles.iter().filter(|cycle| cycle.contains(&id)) {
-            let names: Vec<&str> =
+            let mut names: Vec<&str> =
                 cycle.iter().filter_map(|group| self.groups.name(*group)).map(Name::as_str).collect();
+            names.sort_unstable();
             problems.push(Problem::new(
                 Reason::MembershipCycle,
                 format!("groups {} refer to each other in a circle; take one reference out", names.join(", ")),

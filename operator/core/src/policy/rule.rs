@@ -1,11 +1,18 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::diagnostic::Diagnostic;
+use super::check::Checker;
+use super::convert;
+use super::diagnostic::{Diagnostic, Severity};
+use super::eval::{Fault, Machine};
 use super::facts::{Cost, Facts, GroupId, Unknown};
+use super::guard::{self, Danger};
+use super::node::Node;
 use super::parse;
 use super::reads::Reads;
-use super::terms::Term;
-use crate::model::{Effect, Reason, Value};
+use super::terms::{self, Term};
+use super::types::Type;
+use crate::model::{Effect, Value};
 
 /// Where an expression stands; it settles the variables, the result, and what absence may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +29,21 @@ pub enum Site {
     Correlation,
 }
 
+impl Site {
+    pub(super) fn is_condition(self) -> bool {
+        matches!(self, Self::GroupMatch | Self::PolicyMatch(_) | Self::Requires)
+    }
+
+    /// What absence of a field may not do here.
+    fn danger(self) -> Option<Danger> {
+        match self {
+            Self::PolicyMatch(Effect::Allow) | Self::Requires => Some(Danger::Grants),
+            Self::PolicyMatch(Effect::Deny) => Some(Danger::Lifts),
+            Self::GroupMatch | Self::Attribute | Self::Correlation => None,
+        }
+    }
+}
+
 /// What a rule's names are resolved in.
 pub struct Scope<'a> {
     /// Interns the name of a group.
@@ -32,6 +54,7 @@ pub struct Scope<'a> {
 #[derive(Clone, Debug)]
 pub struct Rule {
     source: Arc<str>,
+    pub(super) root: Node,
     groups: Vec<GroupId>,
     terms: Vec<Term>,
     reads: Reads,
@@ -44,12 +67,12 @@ impl Rule {
         &self.source
     }
 
-    /// The groups it names, sorted.
+    /// The groups it names, sorted. Those that do not exist belong into [`super::Memberships::unknown`].
     pub fn groups(&self) -> &[GroupId] {
         &self.groups
     }
 
-    /// Conjuncts that hold wherever it is true; none of them may be left out of an index for that.
+    /// Conditions that each hold wherever the rule is true. None: it may be true of any identity.
     pub fn terms(&self) -> &[Term] {
         &self.terms
     }
@@ -70,29 +93,84 @@ impl Rule {
 /// # Errors
 /// Everything that is wrong with it, in the order of the source.
 pub fn compile(src: &str, site: Site, scope: &mut Scope<'_>) -> Result<Rule, Vec<Diagnostic>> {
+    let (root, groups) = check(src, site, scope)?;
+    let mut findings = Vec::new();
+    if let Some(danger) = site.danger() {
+        findings = guard::check(src, &root, danger);
+    }
+    findings.extend(result(src, site, &root));
+    if findings.iter().any(|f| f.severity == Severity::Error) {
+        return Err(findings);
+    }
+    let terms = if site.is_condition() { terms::of(&root) } else { Vec::new() };
+    let reads = Reads::of(&root);
+    Ok(Rule { source: src.into(), groups: groups.into_iter().collect(), terms, reads, warnings: findings, root })
+}
+
+/// Parses an expression and resolves its names and types.
+pub(super) fn check(
+    src: &str,
+    site: Site,
+    scope: &mut Scope<'_>,
+) -> Result<(Node, BTreeSet<GroupId>), Vec<Diagnostic>> {
     let parsed = parse::parse(src)?;
-    let _ = (parsed.span(&parsed.root), site, &mut scope.group);
-    Ok(Rule {
-        source: src.into(),
-        groups: Vec::new(),
-        terms: Vec::new(),
-        reads: Reads::default(),
-        warnings: Vec::new(),
-    })
+    let mut checker = Checker {
+        source: src,
+        parsed: &parsed,
+        site,
+        scope,
+        bound: Vec::new(),
+        groups: BTreeSet::new(),
+        diagnostics: Vec::new(),
+    };
+    let root = checker.check(&parsed.root);
+    let mut diagnostics = checker.diagnostics;
+    diagnostics.sort_by_key(|d| (d.span.start, d.span.end));
+    match root {
+        Some(root) if diagnostics.is_empty() => Ok((root, checker.groups)),
+        _ if diagnostics.is_empty() => Err(vec![Diagnostic::error(src, 0..src.len(), "the expression cannot be read")]),
+        _ => Err(diagnostics),
+    }
+}
+
+/// Whether the result is what the site asks for.
+fn result(src: &str, site: Site, root: &Node) -> Option<Diagnostic> {
+    let (sound, wanted) = match site {
+        _ if site.is_condition() => (root.ty == Type::Bool, "a condition (bool)"),
+        Site::Correlation => (matches!(root.ty, Type::Text | Type::Null | Type::Dyn), "string or null"),
+        _ => (convert::is_attribute(&root.ty), "string, bool, int, list, map or null"),
+    };
+    if sound {
+        return None;
+    }
+    let remedy = match (&root.ty, site.is_condition()) {
+        (Type::Dyn, true) => Some("compare it: == true".to_owned()),
+        (Type::Timestamp | Type::Duration | Type::Uint | Type::Double, false) => {
+            Some("convert with string()".to_owned())
+        }
+        _ => None,
+    };
+    let message = format!("the expression is {}, where {wanted} is expected", root.ty);
+    Some(Diagnostic::error(src, root.span(), message).with_remedy(remedy))
+}
+
+fn unknown(fault: &Fault) -> Unknown {
+    Unknown { reason: fault.reason, message: fault.message.clone(), span: fault.span.clone() }
 }
 
 /// Whether a condition holds.
+///
+/// # Errors
+/// It cannot be told: a fact is unknown, or evaluation failed or exceeded its budget.
 pub fn matches(rule: &Rule, facts: &Facts<'_>, cost: &mut Cost) -> Result<bool, Unknown> {
-    let _ = (rule, facts, cost);
-    Err(pending(rule))
+    Machine { facts, cost }.truth(&rule.root, None).map_err(|f| unknown(&f))
 }
 
 /// The value of an expression.
+///
+/// # Errors
+/// As for [`matches`]; and a value that no attribute can hold.
 pub fn evaluate(rule: &Rule, facts: &Facts<'_>, cost: &mut Cost) -> Result<Value, Unknown> {
-    let _ = (facts, cost);
-    Err(pending(rule))
-}
-
-fn pending(rule: &Rule) -> Unknown {
-    Unknown { reason: Reason::EvaluationFailed, message: "not evaluated yet".into(), span: 0..rule.source.len() }
+    let value = Machine { facts, cost }.value(&rule.root, None).map_err(|f| unknown(&f))?;
+    convert::attribute(&rule.root, &value, cost).map_err(|f| unknown(&f))
 }

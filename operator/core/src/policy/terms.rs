@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use super::facts::{Facts, GroupId};
+use super::functions::Function;
+use super::node::{Binary, Node, Op, Who};
+use super::types::Member;
+use super::value::{List, Val};
 use crate::model::{Custom, Field, Identity};
 
 /// A conjunct of a rule: wherever the rule is true, it holds. (The converse is not so.)
@@ -67,5 +71,65 @@ impl Term {
                 facts.groups.sure.binary_search(group).is_ok() || facts.groups.unknown.binary_search(group).is_ok()
             }
         }
+    }
+}
+
+/// The terms of a checked condition: the conjuncts that can be indexed.
+pub(super) fn of(root: &Node) -> Vec<Term> {
+    let mut terms = Vec::new();
+    match &root.op {
+        Op::And(parts) => terms.extend(parts.iter().flat_map(of)),
+        _ => terms.extend(term(root)),
+    }
+    terms
+}
+
+fn term(node: &Node) -> Option<Term> {
+    match &node.op {
+        Op::InGroup(group, _) => Some(Term::InGroup(*group)),
+        Op::Binary(Binary::Eq, ab) => {
+            let [a, b] = &**ab;
+            let (field, constant) = if matches!(b.op, Op::Const(_)) { (a, b) } else { (b, a) };
+            Some(Term::Equals(key(field)?, text(constant)?))
+        }
+        Op::Binary(Binary::In, ab) => {
+            let [field, list] = &**ab;
+            let Op::Const(Val::List(List::Own(list))) = &list.op else { return None };
+            let texts: Option<Box<[_]>> = list.iter().map(owned).collect();
+            Some(Term::OneOf(key(field)?, texts?))
+        }
+        Op::Call(Function::StartsWith, args) => {
+            let [field, constant] = &**args else { return None };
+            Some(Term::StartsWith(key(field)?, text(constant)?))
+        }
+        _ => None,
+    }
+}
+
+fn key(node: &Node) -> Option<Key> {
+    match &node.op {
+        Op::Of(Who::Identity, Member::Type) => Some(Key::Type),
+        Op::Of(Who::Identity, Member::UserName) => Some(Key::UserName),
+        Op::Of(Who::Identity, Member::ExternalId) => Some(Key::ExternalId),
+        Op::Of(Who::Identity, Member::State) => Some(Key::State),
+        Op::Of(Who::Identity, Member::Text(field)) => Some(Key::Text(*field)),
+        Op::Key(map, name) if matches!(map.op, Op::Of(Who::Identity, Member::Attributes)) => {
+            Some(Key::Attribute(Arc::clone(name)))
+        }
+        _ => None,
+    }
+}
+
+fn text(node: &Node) -> Option<Arc<str>> {
+    match &node.op {
+        Op::Const(value) => owned(value),
+        _ => None,
+    }
+}
+
+fn owned(value: &Val<'_>) -> Option<Arc<str>> {
+    match value {
+        Val::Text(text) => Some(text.as_str().into()),
+        _ => None,
     }
 }

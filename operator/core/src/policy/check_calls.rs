@@ -1,0 +1,317 @@
+//! Calls: functions by their overloads, macros by their names.
+
+use std::ops::Range;
+
+use cel::common::ast::{CallExpr, Expr, IdedExpr};
+use regex::{Regex, RegexBuilder};
+
+use super::check::{Bound, Checked, Checker};
+use super::diagnostic::did_you_mean;
+use super::functions::{Function, LEFT_OUT, MACROS, OVERLOADS, Overload};
+use super::node::{Fold, FoldKind, Node, Op};
+use super::time;
+use super::types::{Schema, Type};
+use super::value::Val;
+
+impl Checker<'_, '_> {
+    pub(super) fn function(&mut self, span: &Range<usize>, call: &CallExpr) -> Checked {
+        let name = call.func_name.as_str();
+        let Some(target) = &call.target else {
+            if name == "has" {
+                return self.has(span, &call.args);
+            }
+            return self.overloaded(span, name, None, &call.args);
+        };
+        if let Expr::Ident(namespace) = &target.expr
+            && matches!(
+                namespace.as_str(),
+                "optional" | "cel" | "math" | "lists" | "base64" | "sets" | "ext" | "strings"
+            )
+            && !self.is_bound(namespace)
+        {
+            return self.overloaded(span, &format!("{namespace}.{name}"), None, &call.args);
+        }
+        if let Some((_, arities)) = MACROS.iter().find(|(n, _)| *n == name) {
+            if !arities.contains(&call.args.len()) {
+                let text = format!("{name}() takes {} arguments; found {}", counts(arities), call.args.len());
+                return self.refuse(span.clone(), text, Some(format!("write list.{name}(x, ..)")));
+            }
+            return self.fold(span, name, target, &call.args);
+        }
+        match name {
+            "matches" => self.matches(span, target, &call.args),
+            "primaryEmail" => self.primary_email(span, target, &call.args),
+            _ => {
+                let target = self.check(target);
+                let args: Vec<_> = call.args.iter().map(|arg| self.check(arg)).collect();
+                let args: Option<Vec<_>> = [target].into_iter().chain(args).collect();
+                self.resolve(span, name, true, args?)
+            }
+        }
+    }
+
+    fn overloaded(&mut self, span: &Range<usize>, name: &str, target: Option<Node>, args: &[IdedExpr]) -> Checked {
+        if name == "matches"
+            && let [text, pattern] = args
+        {
+            return self.matches(span, text, std::slice::from_ref(pattern));
+        }
+        let args: Vec<_> = args.iter().map(|arg| self.check(arg)).collect();
+        let args: Option<Vec<_>> = args.into_iter().collect();
+        self.resolve(span, name, false, target.into_iter().chain(args?).collect())
+    }
+
+    /// Finds the overloads that take these arguments.
+    fn resolve(&mut self, span: &Range<usize>, name: &str, method: bool, args: Vec<Node>) -> Checked {
+        let plain = name.strip_prefix('.').unwrap_or(name);
+        let named: Vec<&Overload> = OVERLOADS.iter().filter(|o| o.name == plain && o.method == method).collect();
+        let Some(first) = named.first() else { return self.no_function(span, plain, method) };
+        let fitting: Vec<&&Overload> = named
+            .iter()
+            .filter(|o| o.takes.len() == args.len() && o.takes.iter().zip(&args).all(|(t, a)| t.accepts(&a.ty)))
+            .collect();
+        if fitting.is_empty() {
+            let found: Vec<_> = args.iter().skip(usize::from(method)).map(|a| a.ty.to_string()).collect();
+            let on =
+                if method { args.first().map(|a| format!("{}.", a.ty)).unwrap_or_default() } else { String::new() };
+            let takes: Vec<_> = named.iter().map(|o| o.signature()).collect();
+            let text = format!("found {on}{plain}({}); there is {}", found.join(", "), takes.join(", "));
+            return self.refuse(span.clone(), text, None);
+        }
+        self.constant_arguments(first.function, &args)?;
+        let ty = result(first.function, fitting.first().map_or(Type::Dyn, |o| o.gives.ty()), &args);
+        Some(self.make(span, Op::Call(first.function, args.into()), ty))
+    }
+
+    /// What can be known to fail already now.
+    fn constant_arguments(&mut self, function: Function, args: &[Node]) -> Option<()> {
+        let Some(Op::Const(Val::Text(text))) = args.last().map(|a| &a.op) else { return Some(()) };
+        let place = args.last().map_or(0..0, Node::span);
+        let (sound, wanted) = match (function, args) {
+            (Function::ToTimestamp, _) => (time::parse_timestamp(text.as_str()).is_some(), "an RFC 3339 timestamp"),
+            (Function::ToDuration, _) => (time::parse_duration(text.as_str()).is_some(), "a duration like \"1h30m\""),
+            (_, [at, _]) if at.ty == Type::Timestamp => {
+                (time::offset(text.as_str()).is_some(), "an offset like \"+02:00\"; named time zones are left out")
+            }
+            _ => return Some(()),
+        };
+        if sound {
+            return Some(());
+        }
+        let text = format!("found \"{}\" where {wanted} is expected", text.as_str());
+        self.refuse(place, text, None)
+    }
+
+    fn no_function(&mut self, span: &Range<usize>, name: &str, method: bool) -> Checked {
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        if let Some((_, remedy)) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == bare) {
+            return self.refuse(span.clone(), format!("{name}() is left out"), Some((*remedy).to_owned()));
+        }
+        if let Some(other) = OVERLOADS.iter().find(|o| o.name == name && o.method != method) {
+            let text = format!("{name}() is not called {}", if method { "on a value" } else { "without a value" });
+            return self.refuse(span.clone(), text, Some(format!("write {}", other.signature())));
+        }
+        if MACROS.iter().any(|(n, _)| *n == name) {
+            return self.refuse(span.clone(), format!("{name}() is called on a list"), None);
+        }
+        let functions = OVERLOADS.iter().map(|o| o.name).chain(["has", "matches", "primaryEmail"]);
+        let remedy = did_you_mean(name, functions.chain(MACROS.iter().map(|(n, _)| *n)));
+        self.refuse(span.clone(), format!("there is no function {name}()"), remedy)
+    }
+
+    fn has(&mut self, span: &Range<usize>, args: &[IdedExpr]) -> Checked {
+        let remedy = Some("write has(identity.title)".to_owned());
+        let [field] = args else {
+            return self.refuse(span.clone(), format!("has() takes one field; found {} arguments", args.len()), remedy);
+        };
+        let selects = matches!(&field.expr, Expr::Select(_));
+        if !selects {
+            return self.refuse(self.span(field), "has() takes a field", remedy);
+        }
+        let field = self.check(field)?;
+        match field.op {
+            Op::Of(..) | Op::Field(..) | Op::Key(..) | Op::OptIndex(_) | Op::OptField(..) => {
+                Some(self.make(span, Op::Has(Box::new(field)), Type::Bool))
+            }
+            _ => self.refuse(field.span(), "has() takes a field", remedy),
+        }
+    }
+
+    fn matches(&mut self, span: &Range<usize>, text: &IdedExpr, args: &[IdedExpr]) -> Checked {
+        let [pattern] = args else {
+            return self.refuse(span.clone(), format!("matches() takes one pattern; found {}", args.len()), None);
+        };
+        let (text, pattern) = (self.check(text), self.check(pattern));
+        let (text, pattern) = (text?, pattern?);
+        if !matches!(text.ty, Type::Text | Type::Dyn) {
+            return self.refuse(text.span(), format!("matches() takes a string; found {}", text.ty), None);
+        }
+        let Op::Const(Val::Text(source)) = &pattern.op else {
+            let remedy = Some("use startsWith(), endsWith() or contains() for texts that vary".to_owned());
+            return self.refuse(pattern.span(), "the pattern of matches() must be a constant string", remedy);
+        };
+        match compile_pattern(source.as_str()) {
+            Ok((regex, weight)) => Some(self.make(span, Op::Matches(Box::new(text), regex, weight), Type::Bool)),
+            Err(message) => self.refuse(pattern.span(), message, None),
+        }
+    }
+
+    fn primary_email(&mut self, span: &Range<usize>, target: &IdedExpr, args: &[IdedExpr]) -> Checked {
+        let target = self.check(target)?;
+        if !args.is_empty() {
+            return self.refuse(span.clone(), "primaryEmail() takes no arguments", None);
+        }
+        match target.ty {
+            Type::Object(Schema::Identity | Schema::Manager) => {
+                Some(self.make(span, Op::Call(Function::PrimaryEmail, Box::new([target])), Type::Text))
+            }
+            ref other => {
+                let text = format!("primaryEmail() is called on identity or identity.manager; found {other}");
+                self.refuse(span.clone(), text, None)
+            }
+        }
+    }
+
+    /// A macro: its variables are bound while the rest is checked.
+    fn fold(&mut self, span: &Range<usize>, name: &str, target: &IdedExpr, args: &[IdedExpr]) -> Checked {
+        let kind = match name {
+            "all" => FoldKind::All,
+            "exists" => FoldKind::Exists,
+            "exists_one" | "existsOne" => FoldKind::ExistsOne,
+            "map" | "transformList" => FoldKind::Map,
+            "filter" => FoldKind::Filter,
+            "transformMap" => FoldKind::TransformMap,
+            "transformMapEntry" => FoldKind::TransformMapEntry,
+            "optMap" => FoldKind::OptMap,
+            _ => FoldKind::OptFlatMap,
+        };
+        let two = name.starts_with("transform")
+            || args.len() == 3 && matches!(kind, FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne);
+        let range = self.check(target)?;
+        let Some(types) = element_types(&range.ty, kind, two) else {
+            let wanted =
+                if matches!(kind, FoldKind::OptMap | FoldKind::OptFlatMap) { "an optional" } else { "a list or map" };
+            return self.refuse(range.span(), format!("{name}() is called on {wanted}; found {}", range.ty), None);
+        };
+        let (first, rest) = self.names(args, two, types)?;
+        self.bound.push(first);
+        let (filter, body) = match rest {
+            [filter, body] => (self.condition(filter).map(Some), self.body(kind, body)),
+            [body] => (Some(None), self.body(kind, body)),
+            _ => (None, None),
+        };
+        self.bound.pop();
+        let (filter, body) = (filter?, body?);
+        let ty = fold_type(kind, &range.ty, &body.ty, two);
+        let level = u32::try_from(self.bound.len()).unwrap_or(u32::MAX);
+        Some(self.make(span, Op::Fold(Box::new(Fold { kind, range, two, filter, body, level })), ty))
+    }
+
+    fn body(&mut self, kind: FoldKind, body: &IdedExpr) -> Checked {
+        match kind {
+            FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne | FoldKind::Filter => self.condition(body),
+            _ => self.check(body),
+        }
+    }
+
+    /// The names that a macro binds, and the arguments that are left.
+    fn names<'e>(&mut self, args: &'e [IdedExpr], two: bool, types: (Type, Type)) -> Option<(Bound, &'e [IdedExpr])> {
+        let mut name = |e: &IdedExpr| match &e.expr {
+            Expr::Ident(name) if !name.starts_with('.') => Some(name.clone()),
+            _ => self.refuse(self.span(e), "a macro names its variable here: a simple name is expected", None),
+        };
+        match args {
+            [first, second, rest @ ..] if two => {
+                let (first, second) = (name(first)?, name(second)?);
+                if first == second {
+                    return self.refuse(
+                        self.span(args.first()?),
+                        format!("the variable '{first}' is there twice"),
+                        None,
+                    );
+                }
+                Some((Bound { first: (first, types.0), second: Some((second, types.1)) }, rest))
+            }
+            [first, rest @ ..] => Some((Bound { first: (name(first)?, types.0), second: None }, rest)),
+            [] => None,
+        }
+    }
+}
+
+/// The types of a macro's variables over a range.
+fn element_types(range: &Type, kind: FoldKind, two: bool) -> Option<(Type, Type)> {
+    let optional = matches!(kind, FoldKind::OptMap | FoldKind::OptFlatMap);
+    match range {
+        Type::Optional(of) if optional => Some(((**of).clone(), Type::Dyn)),
+        Type::Dyn => Some((Type::Dyn, Type::Dyn)),
+        _ if optional => None,
+        Type::List(of) if two => Some((Type::Int, (**of).clone())),
+        Type::List(of) => Some(((**of).clone(), Type::Dyn)),
+        Type::Map(key, value) => Some(((**key).clone(), (**value).clone())),
+        _ => None,
+    }
+}
+
+fn fold_type(kind: FoldKind, range: &Type, body: &Type, two: bool) -> Type {
+    match kind {
+        FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne => Type::Bool,
+        FoldKind::Map => Type::list(body.clone()),
+        FoldKind::Filter => match range {
+            Type::List(_) => range.clone(),
+            Type::Map(key, _) => Type::list((**key).clone()),
+            _ => Type::list(Type::Dyn),
+        },
+        FoldKind::TransformMap => match range {
+            Type::Map(key, _) => Type::map((**key).clone(), body.clone()),
+            Type::List(_) if two => Type::map(Type::Int, body.clone()),
+            _ => Type::map(Type::Dyn, body.clone()),
+        },
+        FoldKind::TransformMapEntry => body.clone(),
+        FoldKind::OptMap => Type::optional(body.clone()),
+        FoldKind::OptFlatMap => match body {
+            Type::Optional(_) => body.clone(),
+            _ => Type::optional(Type::Dyn),
+        },
+    }
+}
+
+/// The type that a function gives, where it depends on what it takes.
+fn result(function: Function, usual: Type, args: &[Node]) -> Type {
+    let inner = |at: usize| match args.get(at).map(|a| &a.ty) {
+        Some(Type::Optional(of)) => (**of).clone(),
+        _ => Type::Dyn,
+    };
+    match function {
+        Function::TypeOf => Type::Meta,
+        Function::OptionalOf | Function::OptionalOfNonZero => {
+            Type::optional(args.first().map_or(Type::Dyn, |a| a.ty.clone()))
+        }
+        Function::ValueOf => inner(0),
+        Function::Or => Type::optional(inner(0).join(&inner(1))),
+        Function::OrValue => inner(0).join(args.get(1).map_or(&Type::Dyn, |a| &a.ty)),
+        _ => usual,
+    }
+}
+
+fn counts(arities: &[usize]) -> String {
+    arities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// Compiles a pattern, within bounds; and what one byte of text costs it, in quarters of an operation.
+fn compile_pattern(pattern: &str) -> Result<(Regex, usize), String> {
+    const SMALL: usize = 32 * 1024;
+    const LARGE: usize = 512 * 1024;
+    let build = |size: usize| RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(LARGE).nest_limit(24).build();
+    match build(SMALL) {
+        Ok(regex) => Ok((regex, 1)),
+        Err(regex::Error::CompiledTooBig(_)) => match build(LARGE) {
+            Ok(regex) => Ok((regex, 32)),
+            Err(_) => Err("the pattern is too large once compiled: repeat less, or use ASCII classes".to_owned()),
+        },
+        Err(error) => {
+            let text = error.to_string();
+            let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Err(format!("the pattern is not valid: {last}"))
+        }
+    }
+}

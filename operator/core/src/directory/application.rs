@@ -47,7 +47,7 @@ pub(crate) struct Mapped {
 #[derive(Debug)]
 pub(crate) enum From {
     Literal(Value),
-    Rule(Ruled),
+    Rule(Box<Ruled>),
     /// The account of the identity's manager.
     Manager,
 }
@@ -74,7 +74,7 @@ impl ApplicationSpec {
     /// Every expression of it.
     pub fn rules(&self) -> impl Iterator<Item = &Ruled> {
         let mapped = self.mapping.values().filter_map(|mapped| match &mapped.from {
-            From::Rule(rule) => Some(rule),
+            From::Rule(rule) => Some(&**rule),
             From::Literal(_) | From::Manager => None,
         });
         let required = self.catalogue.values().flatten();
@@ -96,7 +96,7 @@ impl ApplicationSpec {
             let (from, apply) = match &mapping.source {
                 MappingSource::Literal(value, apply) => (From::Literal(value.clone()), *apply),
                 MappingSource::Expression(source, apply) => {
-                    (From::Rule(names.compile(source, Site::Attribute)), *apply)
+                    (From::Rule(Box::new(names.compile(source, Site::Attribute))), *apply)
                 }
                 MappingSource::Never => {
                     self.mapping.remove(&attribute);
@@ -139,7 +139,7 @@ fn defaults(schema: &'static Schema, names: &mut Names<'_>) -> BTreeMap<Attribut
             From::Manager
         } else {
             let path = format!("the connector's default for {attribute}").into();
-            From::Rule(names.compile(&Source { text: Arc::from(*text), path }, Site::Attribute))
+            From::Rule(Box::new(names.compile(&Source { text: Arc::from(*text), path }, Site::Attribute)))
         };
         (AttributeName::from(*attribute), Mapped { from, apply: Apply::Always })
     };

@@ -18,6 +18,8 @@ mod problems;
 mod rules;
 mod settle;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod touched;
 mod truth;

@@ -1,5 +1,5 @@
 /// Whether something holds, where it may be that nobody can tell (Kleene's logic: `min` is and, `max` is or).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub enum Truth {
     /// It does not.
     #[default]

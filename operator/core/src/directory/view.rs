@@ -4,9 +4,13 @@ use jiff::Timestamp;
 
 use super::Directory;
 use super::entry::IdentityEntry;
+use super::rules::GroupId;
+use super::table::IdentityId;
 use super::time::Timer;
 use super::truth::Truth;
-use crate::model::{AccessPolicy, GrantWhat, Identity, Invalid, Meta, Name, Reason, State, TargetApplication};
+use crate::model::{
+    AccessPolicy, GrantWhat, Group, Identity, Invalid, Member, Meta, Name, Reason, State, Subject, TargetApplication,
+};
 
 /// An Identity as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +124,26 @@ impl Directory {
         })
     }
 
+    /// A Group as its manifest has it, members and exclude sorted; to compare two versions.
+    pub fn group_manifest(&self, name: &Name) -> Option<Result<Group, &Invalid>> {
+        let spec = match &self.groups.get(self.groups.id(name.as_str())?)?.spec {
+            Ok(spec) => spec,
+            Err(invalid) => return Some(Err(invalid)),
+        };
+        let identity = |id: &IdentityId| self.identities.name(*id).cloned().map(Subject::Identity);
+        let group = |id: &GroupId| self.groups.name(*id).cloned().map(Subject::Group);
+        let member =
+            |subject: Option<Subject>, end: &Option<Timestamp>| Some(Member { subject: subject?, not_after: *end });
+        let listed = spec.listed.iter().filter_map(|(id, end)| member(identity(id), end));
+        let nested = spec.nested.iter().filter_map(|(id, end)| member(group(id), end));
+        let mut members: Vec<Member> = listed.chain(nested).collect();
+        members.sort_by(|one, other| one.subject.cmp(&other.subject));
+        let excluded = spec.excluded.iter().filter_map(identity);
+        let mut exclude: Vec<Subject> = excluded.chain(spec.without.iter().filter_map(group)).collect();
+        exclude.sort();
+        Some(Ok(Group { display_name: spec.display_name.clone(), members, rule: spec.source().cloned(), exclude }))
+    }
+
     /// Who is in a group for sure, in no particular order. Empty for one that is not there: ask [`Directory::group`].
     pub fn members(&self, group: &Name) -> impl Iterator<Item = &Name> {
         let entry = self.groups.id(group.as_str()).and_then(|id| self.groups.get(id));
@@ -172,6 +196,11 @@ impl Directory {
     pub fn application(&self, name: &Name) -> Option<ApplicationView<'_>> {
         let entry = self.applications.get(name)?;
         Some(ApplicationView { meta: &entry.meta, spec: entry.spec.as_ref().map(|spec| &spec.application) })
+    }
+
+    /// Every AccessPolicy that is there.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyView<'_>> {
+        self.policies.iter().filter_map(|(_, name, _)| self.policy(name))
     }
 
     /// Every TargetApplication that is there, sorted by name.

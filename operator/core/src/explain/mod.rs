@@ -1,1 +1,14 @@
-//! Why, who-can, what-if: reads traces and plans, decides nothing.
+//! Why, who can, who would have what, and what differs between two versions. Reads what `directory` derived and decides
+//! nothing. Answers are data (they serialize as the command line's JSON); [`text`] prints them within 80 columns.
+
+mod cause;
+mod desired;
+mod difference;
+mod holders;
+pub mod text;
+mod why;
+
+pub use desired::*;
+pub use difference::*;
+pub use holders::*;
+pub use why::*;

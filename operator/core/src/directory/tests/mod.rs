@@ -1,0 +1,88 @@
+//! The directory against a naive evaluator written from the text of semantics.md, on generated namespaces.
+
+mod generate;
+mod naive;
+mod properties;
+mod rule;
+mod sentences;
+
+use std::time::Duration;
+
+use crate::model::{
+    AccountSettings, Connector, ConnectorKind, DeletionPolicy, Deprovision, DeprovisionStep, Entitlement,
+    EntitlementKind, EntitlementTarget, Membership, Orphaned, Safety, Schema, Source, SyncMode, SyncSettings,
+    TargetApplication,
+};
+
+/// A connector as a test needs it.
+pub(crate) static SCHEMA: Schema = Schema {
+    mapping: &[
+        ("userName", "identity.userName"),
+        ("title", "identity.title"),
+        ("manager", "identity.manager.userName"),
+    ],
+    references: &["manager"],
+    control: &["password", "active"],
+    case_insensitive: &["userName"],
+    mark: None,
+    user_name: "userName",
+    external_id: Some("externalId"),
+    entitlements: &[EntitlementKind::Group],
+    interval: Duration::from_secs(600),
+};
+
+pub(crate) fn schemas(_: ConnectorKind) -> &'static Schema {
+    &SCHEMA
+}
+
+pub(crate) fn source(path: &str, text: &str) -> Source {
+    Source { text: text.into(), path: path.into() }
+}
+
+/// An application with these entitlements and what each requires.
+pub(crate) fn application(entitlements: &[(&str, Option<&str>)]) -> TargetApplication {
+    let entitlement = |(name, requires): &(&str, Option<&str>)| Entitlement {
+        name: (*name).into(),
+        target: EntitlementTarget { kind: EntitlementKind::Group, name: (*name).into(), create: false },
+        membership: Membership::Additive,
+        privileged: false,
+        requires: requires.map(|text| source("spec.entitlements.requires", text)),
+    };
+    let step = DeprovisionStep::Disable { delete_after: None };
+    TargetApplication {
+        mode: SyncMode::Enforce,
+        connector: Connector {
+            kind: ConnectorKind::Fake,
+            fingerprint: "fake".into(),
+            settings: serde_json::Value::Null,
+        },
+        sync: SyncSettings {
+            interval: Duration::from_secs(600),
+            requests_per_second: 50,
+            concurrency: 8,
+            settle_removals: Duration::from_secs(10),
+            settle_privileged: Duration::from_secs(10),
+        },
+        account: AccountSettings {
+            correlate: Vec::new(),
+            adopt: true,
+            attributes: Vec::new(),
+            initial_password: false,
+            correct_disabled: false,
+            recreate_deleted: true,
+        },
+        deprovision: Deprovision { lost: step, ended: step },
+        entitlements: entitlements.iter().map(entitlement).collect(),
+        pushed_groups: Vec::new(),
+        orphaned: Orphaned::Report,
+        safety: Safety {
+            removals: Vec::new(),
+            privileged_grants: Vec::new(),
+            protected: Vec::new(),
+            approved_plan: "".into(),
+            acknowledge: "".into(),
+        },
+        deletion_policy: DeletionPolicy::Retain,
+        release_after: Duration::from_secs(600),
+    }
+}

@@ -1,0 +1,191 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::cause::cause;
+use super::desired::{Desired, DesiredApplication, plan};
+use crate::directory::Directory;
+use crate::model::{Name, ObjectKind, ObjectRef};
+
+/// Who gains and who loses what between two versions of the manifests, at one time. A right that cannot be told in the
+/// new version is kept, and is no loss.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// Totals by application; those without a difference are left out.
+    pub applications: BTreeMap<Name, Totals>,
+    /// The same by right and cause, sorted.
+    pub changes: Vec<RightChange>,
+    /// How many objects of each kind are the same in both: identities, groups, policies, applications.
+    pub unchanged: [usize; 4],
+}
+
+/// How many gain and lose in one application.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Accounts.
+    pub accounts: Total,
+    /// By entitlement; those without a difference are left out.
+    pub entitlements: BTreeMap<Name, Total>,
+}
+
+/// How many gain and lose one right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Total {
+    /// Gain it.
+    pub gained: usize,
+    /// Lose it.
+    pub lost: usize,
+    /// Keep the account, which is enabled or disabled now.
+    pub switched: usize,
+    /// It is privileged.
+    pub privileged: bool,
+}
+
+/// What happens to a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Turn {
+    /// It is given.
+    Gained,
+    /// It is taken.
+    Lost,
+    /// The account stays and is disabled.
+    Disabled,
+    /// The account stays and is enabled.
+    Enabled,
+}
+
+/// Some identities who gain or lose one right by one cause.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RightChange {
+    /// The application.
+    pub application: Name,
+    /// The entitlement; `None`: the account.
+    pub entitlement: Option<Name>,
+    /// Given or taken.
+    pub turn: Turn,
+    /// The changed object and what changed; empty where it cannot be told.
+    pub cause: String,
+    /// The entitlement is privileged.
+    pub privileged: bool,
+    /// Who, sorted.
+    pub identities: Vec<Name>,
+}
+
+/// Who gains and who loses what from one version to another.
+pub fn diff(old: &Directory, new: &Directory) -> Difference {
+    let (before, after) = (plan(old), plan(new));
+    let mut grouped: BTreeMap<(Name, Option<Name>, Turn, String), BTreeSet<Name>> = BTreeMap::new();
+    let mut difference = Difference { unchanged: unchanged(old, new), ..Difference::default() };
+    let names: BTreeSet<&Name> = before.applications.keys().chain(after.applications.keys()).collect();
+    for application in names {
+        let mut totals = Totals::default();
+        for (identity, entitlement, turn) in turns(&before, &after, application) {
+            let why = cause(old, new, &identity, application, entitlement.as_ref(), turn);
+            let privileged = entitlement.as_ref().is_some_and(|name| privileged(&before, &after, application, name));
+            let total = match &entitlement {
+                None => &mut totals.accounts,
+                Some(name) => totals.entitlements.entry(name.clone()).or_default(),
+            };
+            total.privileged = privileged;
+            match turn {
+                Turn::Gained => total.gained += 1,
+                Turn::Lost => total.lost += 1,
+                Turn::Disabled | Turn::Enabled => total.switched += 1,
+            }
+            grouped.entry((application.clone(), entitlement, turn, why)).or_default().insert(identity);
+        }
+        if totals != Totals::default() {
+            difference.applications.insert(application.clone(), totals);
+        }
+    }
+    let line = |((application, entitlement, turn, cause), identities): ((Name, Option<Name>, Turn, String), _)| {
+        let privileged = entitlement.as_ref().is_some_and(|name| privileged(&before, &after, &application, name));
+        let identities = BTreeSet::into_iter(identities).collect();
+        RightChange { application, entitlement, turn, cause, privileged, identities }
+    };
+    difference.changes = grouped.into_iter().map(line).collect();
+    difference
+}
+
+fn turns(before: &Desired, after: &Desired, application: &Name) -> Vec<(Name, Option<Name>, Turn)> {
+    let none = DesiredApplication::default();
+    let old = before.applications.get(application).unwrap_or(&none);
+    let new = after.applications.get(application).unwrap_or(&none);
+    let kept: BTreeSet<(&Name, Option<&Name>)> =
+        new.undecided.iter().map(|right| (&right.identity, right.entitlement.as_ref())).collect();
+    let mut turns = Vec::new();
+    for (identity, account) in &new.accounts {
+        let turn = match old.accounts.get(identity) {
+            None => Turn::Gained,
+            Some(was) if was.enabled && !account.enabled => Turn::Disabled,
+            Some(was) if !was.enabled && account.enabled => Turn::Enabled,
+            Some(_) => continue,
+        };
+        turns.push((identity.clone(), None, turn));
+    }
+    let lost = old.accounts.keys().filter(|i| !new.accounts.contains_key(*i) && !kept.contains(&(*i, None)));
+    turns.extend(lost.map(|identity| (identity.clone(), None, Turn::Lost)));
+    let entitlements: BTreeSet<&Name> = old.entitlements.keys().chain(new.entitlements.keys()).collect();
+    for name in entitlements {
+        let holds = |side: &DesiredApplication, who: &Name| {
+            side.entitlements.get(name).is_some_and(|entry| entry.holders.contains_key(who))
+        };
+        let of = |side: &DesiredApplication| -> BTreeSet<Name> {
+            side.entitlements.get(name).into_iter().flat_map(|entry| entry.holders.keys().cloned()).collect()
+        };
+        for who in of(new).into_iter().filter(|who| !holds(old, who)) {
+            turns.push((who, Some(name.clone()), Turn::Gained));
+        }
+        for who in of(old).into_iter().filter(|who| !holds(new, who)) {
+            if !kept.contains(&(&who, Some(name))) {
+                turns.push((who.clone(), Some(name.clone()), Turn::Lost));
+            }
+        }
+    }
+    turns
+}
+
+fn privileged(before: &Desired, after: &Desired, application: &Name, entitlement: &Name) -> bool {
+    let is = |side: &Desired| {
+        side.applications.get(application).and_then(|a| a.entitlements.get(entitlement)).is_some_and(|e| e.privileged)
+    };
+    is(after) || is(before)
+}
+
+fn unchanged(old: &Directory, new: &Directory) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for object in new.objects().filter(|object| same(old, new, object)) {
+        let [identities, groups, policies, applications] = &mut counts;
+        *match object.kind {
+            ObjectKind::Identity => identities,
+            ObjectKind::Group => groups,
+            ObjectKind::AccessPolicy => policies,
+            ObjectKind::TargetApplication => applications,
+        } += 1;
+    }
+    counts
+}
+
+/// Whether an object says the same in both.
+fn same(old: &Directory, new: &Directory, object: &ObjectRef) -> bool {
+    let name = &object.name;
+    match object.kind {
+        ObjectKind::Identity => {
+            old.identity(name).is_some_and(|was| new.identity(name).is_some_and(|is| was.spec == is.spec))
+        }
+        ObjectKind::Group => {
+            let (was, is) = (old.group_manifest(name), new.group_manifest(name));
+            was.is_some() && was == is
+        }
+        ObjectKind::AccessPolicy => {
+            old.policy(name).is_some_and(|was| new.policy(name).is_some_and(|is| was.spec == is.spec))
+        }
+        ObjectKind::TargetApplication => {
+            old.application(name).is_some_and(|was| new.application(name).is_some_and(|is| was.spec == is.spec))
+        }
+    }
+}

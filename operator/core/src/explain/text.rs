@@ -1,0 +1,353 @@
+//! Answers as text for a terminal, within 80 columns where names allow it. Nothing here prints.
+
+use std::fmt::Write as _;
+
+use super::{
+    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Total, Turn, Verdict,
+};
+use crate::directory::Truth;
+use crate::model::{Name, ObjectKind, ObjectRef};
+
+const WIDTH: usize = 80;
+
+/// Where an object is declared, for whoever knows: `policies/wiki.yaml:1`.
+pub type Locate<'a> = &'a dyn Fn(&ObjectRef) -> Option<String>;
+
+/// `provost explain`.
+pub fn explanation(answer: &Explanation, locate: Locate<'_>) -> String {
+    let mut out = String::new();
+    let identity = &answer.identity;
+    let Some(standing) = &answer.standing else {
+        return format!("there is no Identity {identity}; an owner who is gone has ended\n");
+    };
+    let one = answer.rights.len() == 1;
+    if !one || standing.state != crate::model::State::Active || standing.frozen.is_some() {
+        let groups = list(&standing.groups, "no group");
+        push(&mut out, &wrapped(&format!("{identity}: {}, in ", standing.state.as_str()), &groups));
+        if let Some(frozen) = &standing.frozen {
+            push(&mut out, &wrapped("  frozen: ", frozen));
+        }
+    }
+    if answer.rights.is_empty() {
+        push(&mut out, "no policy gives or withholds anything");
+    }
+    for right in &answer.rights {
+        if one {
+            one_right(&mut out, identity, right, locate);
+        } else {
+            push(&mut out, &row(right));
+        }
+    }
+    out
+}
+
+/// `provost who-can`.
+pub fn holders(holders: &[Holder]) -> String {
+    let width = holders.iter().map(|holder| columns(holder.identity.as_str())).max().unwrap_or(0);
+    let line = |holder: &Holder| {
+        let start = format!("{:width$}  {:8}  ", holder.identity.as_str(), verdict(holder.verdict));
+        wrapped(&start, &list(&holder.policies, ""))
+    };
+    let mut out = String::new();
+    for holder in holders {
+        push(&mut out, &line(holder));
+    }
+    if holders.is_empty() {
+        push(&mut out, "nobody");
+    }
+    out
+}
+
+/// `provost plan`.
+pub fn desired(desired: &Desired) -> String {
+    let mut out = String::new();
+    for (name, application) in &desired.applications {
+        let plural = if application.accounts.len() == 1 { "account" } else { "accounts" };
+        push(&mut out, &format!("{name}  {} {plural}", application.accounts.len()));
+        let width = application.entitlements.keys().map(|name| columns(name.as_str())).max().unwrap_or(0).max(7);
+        let (enabled, disabled): (Vec<_>, Vec<_>) =
+            application.accounts.iter().partition(|(_, account)| account.enabled);
+        for (label, accounts) in [("account", enabled), ("disabled", disabled)] {
+            if !accounts.is_empty() {
+                let names: Vec<Name> = accounts.into_iter().map(|(name, _)| name.clone()).collect();
+                push(&mut out, &wrapped(&format!("  {label:width$}  "), &list(&names, "")));
+            }
+        }
+        for (entitlement, entry) in &application.entitlements {
+            let names: Vec<Name> = entry.holders.keys().cloned().collect();
+            let mark = if entry.privileged { "(privileged) " } else { "" };
+            let start = format!("  {:width$}  {mark}", entitlement.as_str());
+            push(&mut out, &wrapped(&start, &list(&names, "nobody")));
+        }
+        for right in &application.undecided {
+            let what = right.entitlement.as_ref().map_or("account", Name::as_str);
+            push(&mut out, &wrapped(&format!("  {what:width$}  kept as it is for {}: ", right.identity), &right.why));
+        }
+    }
+    if desired.applications.is_empty() {
+        push(&mut out, "no TargetApplication");
+    }
+    out
+}
+
+/// `provost diff`.
+pub fn difference(difference: &Difference) -> String {
+    let mut out = String::new();
+    let width = difference.applications.keys().map(|name| columns(name.as_str())).max().unwrap_or(0);
+    for (name, totals) in &difference.applications {
+        let mut parts = vec![counted(&totals.accounts, "account")];
+        parts.extend(totals.entitlements.iter().map(|(name, total)| counted(total, name.as_str())));
+        push(&mut out, &wrapped(&format!("{:width$}  ", name.as_str()), &parts.join("   ")));
+    }
+    if difference.changes.is_empty() {
+        push(&mut out, "nobody gains or loses anything");
+    } else {
+        push(&mut out, "");
+    }
+    let rights = difference.changes.iter().map(|change| columns(&right_name(change))).max().unwrap_or(0);
+    for change in &difference.changes {
+        let start = format!("  {} {:rights$}  ", sign(change.turn), right_name(change));
+        let mut who = list(&change.identities, "");
+        if columns(&who) > 30 && change.identities.len() > 3 {
+            let first: Vec<Name> = change.identities.iter().take(2).cloned().collect();
+            who = format!("{} and {} more", list(&first, ""), change.identities.len() - 2);
+        }
+        let cause = format!("{}{}", change.cause, if change.privileged { " (privileged)" } else { "" });
+        let line = format!("{start}{who:16}  {cause}");
+        if columns(&line) <= WIDTH {
+            push(&mut out, line.trim_end());
+        } else {
+            push(&mut out, &wrapped(&start, &who));
+            push(&mut out, &wrapped(&" ".repeat(columns(&start)), &cause));
+        }
+    }
+    let [identities, groups, policies, applications] = difference.unchanged;
+    push(
+        &mut out,
+        &format!(
+            "{identities} identities, {groups} groups, {policies} policies, {applications} applications unchanged"
+        ),
+    );
+    out
+}
+
+/// `provost diff -o markdown`: for a pull request.
+pub fn markdown(difference: &Difference) -> String {
+    if difference.changes.is_empty() {
+        return "Nobody gains or loses anything.\n".into();
+    }
+    let mut out = String::from("| | right | who | cause |\n|---|---|---|---|\n");
+    for change in &difference.changes {
+        let bold = if change.privileged { " **privileged**" } else { "" };
+        let who = list(&change.identities, "");
+        let cells = [sign(change.turn), &right_name(change), &who, &change.cause].map(|cell| cell.replace('|', "\\|"));
+        let [sign, right, who, cause] = cells;
+        push(&mut out, &format!("| {sign} | `{right}`{bold} | {who} | {cause} |"));
+    }
+    out
+}
+
+fn one_right(out: &mut String, identity: &Name, right: &Right, locate: Locate<'_>) {
+    let what = right_of(&right.application, right.entitlement.as_ref());
+    let what = if right.entitlement.is_none() { format!("an account in {}", right.application) } else { what };
+    push(
+        out,
+        &match right.verdict {
+            Verdict::Has => format!("{identity} has {what}"),
+            Verdict::Disabled => format!("{identity} has {what}, disabled"),
+            Verdict::NotYet => format!("{identity} will have {what} when it has started"),
+            Verdict::Unknown => wrapped(
+                "",
+                &format!(
+                    "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
+                ),
+            ),
+            Verdict::Not => format!("{identity} does not have {what}"),
+        },
+    );
+    if let Some(missing) = &right.missing {
+        push(out, &format!("  {missing}"));
+    }
+    right.allows.iter().chain(&right.denies).for_each(|policy| one_policy(out, policy, locate));
+    if !right.nearest.is_empty() {
+        push(out, "no AccessPolicy gives it; the nearest:");
+        right.nearest.iter().for_each(|policy| one_policy(out, policy, locate));
+    } else if right.allows.is_empty() {
+        push(out, "no AccessPolicy names it");
+    }
+    let denies = if right.denies.is_empty() { "no Deny concerns it" } else { "denied as above" };
+    match &right.requires {
+        None => push(out, &format!("  {denies}; requires: none")),
+        Some(rule) => {
+            push(out, &format!("  {denies}; requires: {}", truth(rule.truth)));
+            one_rule(out, "requires", rule);
+        }
+    }
+}
+
+fn one_policy(out: &mut String, policy: &PolicyAnswer, locate: Locate<'_>) {
+    let kind = if policy.deny { ", Deny" } else { "" };
+    let audit = if policy.audit { ", Audit: nothing rests on it" } else { "" };
+    let head = format!("  AccessPolicy {} (generation {}{kind}{audit})", policy.policy, policy.generation);
+    let object = ObjectRef { kind: ObjectKind::AccessPolicy, name: policy.policy.clone() };
+    match locate(&object) {
+        Some(place) => {
+            let gap = WIDTH.saturating_sub(columns(&head) + columns(&place)).max(2);
+            push(out, &format!("{head}{}{place}", " ".repeat(gap)));
+        }
+        None => push(out, &head),
+    }
+    if let Some(window) = &policy.window {
+        push(out, &format!("    window    no    {window}"));
+    }
+    let width = policy.subjects.iter().map(|s| columns(s.kind) + 1 + columns(s.name.as_str())).max().unwrap_or(0);
+    for (at, subject) in policy.subjects.iter().enumerate() {
+        let label = if at == 0 { "subjects" } else { "" };
+        let name = format!("{} {}", subject.kind, subject.name);
+        let start = format!("    {label:8}  {name:width$}  {:7}  ", truth(subject.truth));
+        push(out, &wrapped(&start, &subject.how));
+    }
+    if let Some(rule) = &policy.rule {
+        one_rule(out, "match", rule);
+    }
+}
+
+/// A rule with a mark under each of its conditions; one condition a line where it does not fit.
+fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
+    let start = format!("    {label:8}  ");
+    let fits = !rule.text.contains('\n') && columns(&start) + columns(&rule.text) <= WIDTH;
+    for (at, line) in rule.text.lines().enumerate() {
+        push(out, &wrapped(if at == 0 { &start } else { "              " }, line));
+    }
+    rule.errors.iter().for_each(|error| push(out, &wrapped("              does not compile: ", error)));
+    let mut marks = " ".repeat(columns(&start));
+    let mut rest = Vec::new();
+    for clause in &rule.clauses {
+        let mark = format!("^ {}", clause.outcome);
+        let at = columns(&start) + clause.at;
+        if fits
+            && (at > columns(&marks) || marks.trim().is_empty())
+            && at >= columns(&marks)
+            && at + columns(&mark) <= WIDTH
+        {
+            let _ = write!(marks, "{}{mark}", " ".repeat(at - columns(&marks)));
+        } else {
+            rest.push(clause);
+        }
+    }
+    if !marks.trim().is_empty() {
+        push(out, &marks);
+    }
+    for clause in rest {
+        let text = clause.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        push(out, &wrapped(&format!("              {:11}  ", clause.outcome), &text));
+    }
+    for why in rule.clauses.iter().filter_map(|clause| clause.why.as_ref()) {
+        push(out, &wrapped("              unknown: ", why));
+    }
+}
+
+fn row(right: &Right) -> String {
+    let what = right_of(&right.application, right.entitlement.as_ref());
+    let by = |policies: &[PolicyAnswer]| {
+        let names: Vec<Name> = policies.iter().map(|policy| policy.policy.clone()).collect();
+        list(&names, "no policy")
+    };
+    let requires = right.requires.as_ref().is_some_and(|rule| rule.truth == Truth::No);
+    let why = match (right.verdict, right.denies.is_empty(), requires) {
+        (Verdict::Not, false, _) => format!("denied by {}", by(&right.denies)),
+        (Verdict::Not, true, true) => "requires is false".into(),
+        _ => by(&right.allows),
+    };
+    wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Has => "has",
+        Verdict::Disabled => "disabled",
+        Verdict::NotYet => "later",
+        Verdict::Unknown => "unknown",
+        Verdict::Not => "not",
+    }
+}
+
+fn truth(truth: Truth) -> &'static str {
+    match truth {
+        Truth::Yes => "yes",
+        Truth::Unknown => "unknown",
+        Truth::No => "no",
+    }
+}
+
+fn sign(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Gained => "+",
+        Turn::Lost => "-",
+        Turn::Disabled | Turn::Enabled => "~",
+    }
+}
+
+fn counted(total: &Total, what: &str) -> String {
+    let plural = |count: usize| if what == "account" && count != 1 { "s" } else { "" };
+    let mut text = format!("+ {} {what}{}", total.gained, plural(total.gained));
+    let _ = write!(text, "   - {} {what}{}", total.lost, plural(total.lost));
+    if total.switched > 0 {
+        let _ = write!(text, "   ~ {}", total.switched);
+    }
+    if total.privileged {
+        text.push_str(" (privileged)");
+    }
+    text
+}
+
+fn right_name(change: &RightChange) -> String {
+    let name = right_of(&change.application, change.entitlement.as_ref());
+    match change.turn {
+        Turn::Disabled => format!("{name} disabled"),
+        Turn::Enabled => format!("{name} enabled"),
+        Turn::Gained | Turn::Lost => name,
+    }
+}
+
+fn right_of(application: &Name, entitlement: Option<&Name>) -> String {
+    entitlement.map_or_else(|| application.to_string(), |entitlement| format!("{application}/{entitlement}"))
+}
+
+fn list(names: &[Name], none: &str) -> String {
+    if names.is_empty() {
+        return none.to_owned();
+    }
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Text after a start, broken at spaces; later lines begin below the text.
+fn wrapped(start: &str, text: &str) -> String {
+    let indent = columns(start).min(WIDTH / 2);
+    let mut out = start.to_owned();
+    let mut at = columns(start);
+    let mut first = true;
+    for word in text.split(' ') {
+        if !first && at + 1 + columns(word) > WIDTH {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            at = indent;
+        } else if !first {
+            out.push(' ');
+            at += 1;
+        }
+        out.push_str(word);
+        at += columns(word);
+        first = false;
+    }
+    out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn push(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push('\n');
+}

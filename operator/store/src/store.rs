@@ -112,8 +112,8 @@ impl Store {
     /// Writes changes of one ledger, and the journal entries that belong to them, in one transaction. `at`: wall time.
     ///
     /// `done` is called once, on the store's own thread (it should do no more than pass the answer on): with the entries of
-    /// the intents that were closed once all of it is on disk; or with an error, and then none of it is. It is called also
-    /// if the store is dropped before.
+    /// the intents that were closed, once all of it is on disk; or with an error, and then it is not certain: all of it or
+    /// nothing, and to record the same changes again is harmless. It is called also if the store is dropped before.
     pub fn record(
         &self,
         namespace: &str,

@@ -121,3 +121,18 @@ fn what_waits_when_the_store_is_dropped_is_written_and_answered() {
     assert_eq!(answers.iter().flatten().count(), 20);
     assert_eq!(on(&disk).load("acme", &"wiki".into()).unwrap().groups.len(), 20);
 }
+
+#[test]
+fn nobody_waits_for_a_writer_that_is_gone() {
+    let store = on(&Disk::default());
+    let (answer, answers) = mpsc::channel();
+    store
+        .record("acme", &Name::from("wiki"), at(1), vec![a_group("a")], |_| panic!("this ends the writer, on purpose"));
+    for id in ["b", "c"] {
+        let answer = answer.clone();
+        store.record("acme", &Name::from("wiki"), at(1), vec![a_group(id)], move |result| answer.send(result).unwrap());
+    }
+    // The first of them may still have shared a commit with the one that ended the writer.
+    let answered: Vec<_> = (0..2).map(|_| answers.recv_timeout(Duration::from_mins(1)).unwrap()).collect();
+    assert_eq!(answered[1], Err(StoreError::Closed));
+}

@@ -138,7 +138,9 @@ fn a_restart_over_the_same_state_writes_nothing_and_publishes_nothing() {
     let mut after = ada(1, Some(written[&identity_ref("ada")].clone()));
     after.seed(ObjectKind::TargetApplication, &meta("wiki", 1, Some(written[&application_ref("wiki")].clone())));
     set(&mut after, Account::Unknown);
-    assert_eq!(take(&mut after, 1_000), Taken::default(), "not decided yet: what is there stands");
+    for second in [1_000, 1_010] {
+        assert_eq!(take(&mut after, second), Taken::default(), "not decided yet: what is there stands");
+    }
     set(&mut after, refused());
     assert_eq!(take(&mut after, 2_000), Taken::default(), "the same again");
     set(&mut after, Account::Provisioned);

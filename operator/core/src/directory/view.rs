@@ -102,6 +102,15 @@ impl Directory {
         self.identities.get(self.oldest(self.by_user_name.get(folded))?).map(view)
     }
 
+    /// Identities whose manager this one is, sorted.
+    pub fn reports_of(&self, manager: &Name) -> Vec<Name> {
+        let reports = self.identities.id(manager.as_str()).and_then(|id| self.reports.get(&id));
+        let mut names: Vec<Name> =
+            reports.into_iter().flatten().filter_map(|id| self.identities.name(*id).cloned()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// The groups that an identity is in for sure, sorted by name.
     pub fn groups_of(&self, identity: &Name) -> Vec<&Name> {
         let groups = self.entry(identity).into_iter().flat_map(|entry| &entry.groups);

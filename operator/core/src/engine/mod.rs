@@ -1,5 +1,298 @@
-//! Owns one namespace: its directory, its syncs, its board. The only thing that shells drive.
+//! Owns one namespace: its directory, its syncs, its board. The only thing that shells drive: events in, effects out, time
+//! as an argument. No locks, no clock, no I/O.
 
 mod message;
+mod summary;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use message::*;
+
+use crate::directory::{Directory, Schemas, Touched, TouchedApplications};
+use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, SyncMode};
+use crate::report::{Account, Board, Taken};
+use crate::sync::{Context, Out, Sync};
+
+/// One namespace.
+///
+/// Guarantees: nothing is decided before the first complete list; the same events at the same times give the same effects.
+#[derive(Debug)]
+pub struct Engine {
+    namespace: Arc<str>,
+    schemas: Schemas,
+    directory: Directory,
+    syncs: BTreeMap<Name, Sync>,
+    board: Board,
+    listed: bool,
+    halted: Option<Arc<str>>,
+    next_effect: u64,
+}
+
+impl Engine {
+    /// An empty namespace, of which nothing is known before `Listed`.
+    pub fn new(namespace: impl Into<Arc<str>>, schemas: Schemas) -> Self {
+        Self {
+            namespace: namespace.into(),
+            schemas,
+            directory: Directory::new(schemas),
+            syncs: BTreeMap::new(),
+            board: Board::new(),
+            listed: false,
+            halted: None,
+            next_effect: 1,
+        }
+    }
+
+    /// Takes an event and says what to do about it.
+    pub fn handle(&mut self, event: EngineEvent, now: Now) -> Vec<EngineEffect> {
+        let mut out = Vec::new();
+        match event {
+            EngineEvent::Listed(all) => {
+                self.listed = true;
+                self.halted = None;
+                self.syncs.values_mut().for_each(|sync| sync.halt(false));
+                let named: BTreeSet<ObjectRef> = all.iter().map(object_of).collect();
+                let gone: Vec<ObjectRef> = self.directory.objects().filter(|o| !named.contains(o)).collect();
+                for object in &gone {
+                    self.board.forget(object);
+                }
+                self.seed(&all);
+                let touched = self.directory.replace(all, now.wall);
+                self.touched(&touched, now, &mut out);
+            }
+            EngineEvent::Changed(batch) if self.listed => {
+                self.seed(&batch);
+                let touched = self.directory.apply(batch, now.wall);
+                self.touched(&touched, now, &mut out);
+            }
+            EngineEvent::Halted(why) => {
+                self.halted = Some(why);
+                self.syncs.values_mut().for_each(|sync| sync.halt(true));
+            }
+            EngineEvent::Answered { application, effect, answer, spent } => {
+                self.pass_time(now, &mut out);
+                self.with_sync(&application, now, &mut out, |sync, cx, out| {
+                    sync.answered(effect, answer, spent, cx, out);
+                });
+                return out;
+            }
+            // A watch event before the first list says nothing that the list will not say.
+            EngineEvent::Changed(_) | EngineEvent::Tick => {}
+        }
+        self.pass_time(now, &mut out);
+        self.pump(now, &mut out);
+        out
+    }
+
+    /// When it wants to be woken: whichever comes first; zero means at once.
+    pub fn next_wake(&self, now: Now) -> Wake {
+        let mut wake = Wake { wall: if self.listed { self.directory.next_transition() } else { None }, mono: None };
+        for sync in self.syncs.values() {
+            let other = sync.next_wake(now);
+            wake.wall = [wake.wall, other.wall].into_iter().flatten().min();
+            wake.mono = [wake.mono, other.mono].into_iter().flatten().min();
+        }
+        wake
+    }
+
+    /// Statuses that are due, at most `max`, and the events that go with them. Unchanged ones are never among them.
+    pub fn take_status(&mut self, now: Now, max: usize) -> Taken {
+        if !self.listed {
+            return Taken::default();
+        }
+        let (directory, syncs) = (&self.directory, &self.syncs);
+        self.board.take(now, max, &mut |object| summary::of(object, directory, syncs))
+    }
+
+    /// When `take_status` has something to do, by monotonic time; zero: at once.
+    pub fn status_wake(&self) -> Option<Duration> {
+        self.board.wake()
+    }
+
+    /// A status was not written, or it is not certain that it was.
+    pub fn status_failed(&mut self, object: &ObjectRef, now: Now) {
+        self.board.failed(object, now);
+    }
+
+    /// What went on in an application since this was last asked; `None`: there is no such application.
+    pub fn counters(&mut self, application: &Name) -> Option<Counters> {
+        self.syncs.get_mut(application).map(Sync::take_counters)
+    }
+
+    /// The namespace's name.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Who should have what.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// One application at work.
+    pub fn sync(&self, application: &Name) -> Option<&Sync> {
+        self.syncs.get(application)
+    }
+
+    /// Every application at work, by name.
+    pub fn syncs(&self) -> impl Iterator<Item = (&Name, &Sync)> {
+        self.syncs.iter()
+    }
+
+    /// Statuses as they are known now.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Why nothing is written, if the namespace was halted.
+    pub fn halted(&self) -> Option<&Arc<str>> {
+        self.halted.as_ref()
+    }
+
+    /// Every application was observed and has nothing left to do: what is there is as declared, held or failing.
+    pub fn is_idle(&self) -> bool {
+        self.listed && self.syncs.values().all(Sync::is_idle)
+    }
+
+    fn seed(&mut self, batch: &[Change]) {
+        for change in batch {
+            match change {
+                Change::Identity(manifest) => self.board.seed(ObjectKind::Identity, &manifest.meta),
+                Change::Group(manifest) => self.board.seed(ObjectKind::Group, &manifest.meta),
+                Change::AccessPolicy(manifest) => self.board.seed(ObjectKind::AccessPolicy, &manifest.meta),
+                Change::TargetApplication(manifest) => self.board.seed(ObjectKind::TargetApplication, &manifest.meta),
+                Change::Gone(object) => self.board.forget(object),
+            }
+        }
+    }
+
+    /// Lets time pass in the directory.
+    fn pass_time(&mut self, now: Now, out: &mut Vec<EngineEffect>) {
+        if self.listed && self.directory.next_transition().is_some_and(|next| next <= now.wall) {
+            let touched = self.directory.advance(now.wall);
+            self.touched(&touched, now, out);
+        }
+    }
+
+    /// Tells syncs and board what may have changed.
+    fn touched(&mut self, touched: &Touched, now: Now, out: &mut Vec<EngineEffect>) {
+        let mark = |board: &mut Board, kind: ObjectKind, names: &BTreeSet<Name>| {
+            for name in names {
+                board.mark(&ObjectRef { kind, name: name.clone() });
+            }
+        };
+        mark(&mut self.board, ObjectKind::Identity, &touched.identities);
+        mark(&mut self.board, ObjectKind::Group, &touched.groups);
+        mark(&mut self.board, ObjectKind::AccessPolicy, &touched.policies);
+        mark(&mut self.board, ObjectKind::TargetApplication, &touched.applications);
+        for name in &touched.applications {
+            self.declared(name, now, out);
+        }
+        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        for (identity, applications) in &touched.accounts {
+            match applications {
+                TouchedApplications::All => self.syncs.values_mut().for_each(|sync| sync.touch(identity, &cx)),
+                TouchedApplications::These(these) => {
+                    for name in these {
+                        if let Some(sync) = self.syncs.get_mut(name) {
+                            sync.touch(identity, &cx);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A TargetApplication came, went or changed.
+    fn declared(&mut self, name: &Name, now: Now, out: &mut Vec<EngineEffect>) {
+        let Some(view) = self.directory.application(name) else {
+            if self.syncs.remove(name).is_some() {
+                out.push(EngineEffect::Disconnect { application: name.clone() });
+            }
+            return;
+        };
+        let meta = view.meta.clone();
+        let settings = view.spec.ok().cloned().map(Arc::new);
+        if let Some(settings) = &settings {
+            self.board.application(name, settings.mode == SyncMode::Enforce);
+        }
+        let uid_changed = self.syncs.get(name).is_some_and(|sync| sync.uid() != &meta.uid);
+        if uid_changed {
+            self.syncs.remove(name);
+            out.push(EngineEffect::Disconnect { application: name.clone() });
+        }
+        if self.syncs.contains_key(name) {
+            self.with_sync(name, now, out, |sync, cx, out| sync.declared(&meta, settings, cx, out));
+            return;
+        }
+        let Some(settings) = settings else { return };
+        for owner in self.directory.owners(name) {
+            self.board.set(&owner, name, true, Account::Unknown);
+        }
+        let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
+        let schema = (self.schemas)(settings.connector.kind);
+        let mut sync = Sync::new(name.clone(), meta, settings, schema, now, &mut wanted);
+        sync.halt(self.halted.is_some());
+        self.syncs.insert(name.clone(), sync);
+        self.collect(name, wanted, out);
+    }
+
+    fn pump(&mut self, now: Now, out: &mut Vec<EngineEffect>) {
+        if !self.listed {
+            return;
+        }
+        let names: Vec<Name> = self.syncs.keys().cloned().collect();
+        for name in names {
+            self.with_sync(&name, now, out, Sync::pump);
+        }
+    }
+
+    fn with_sync(
+        &mut self,
+        name: &Name,
+        now: Now,
+        out: &mut Vec<EngineEffect>,
+        call: impl FnOnce(&mut Sync, &Context<'_>, &mut Out),
+    ) {
+        let Some(sync) = self.syncs.get_mut(name) else { return };
+        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
+        call(sync, &cx, &mut wanted);
+        self.collect(name, wanted, out);
+    }
+
+    fn collect(&mut self, name: &Name, wanted: Out, out: &mut Vec<EngineEffect>) {
+        self.next_effect = wanted.next_effect;
+        for (identity, (desired, account)) in wanted.accounts {
+            self.board.set(&identity, name, desired, account);
+        }
+        if wanted.changed {
+            self.board.mark(&ObjectRef { kind: ObjectKind::TargetApplication, name: name.clone() });
+        }
+        if wanted.disconnect {
+            out.push(EngineEffect::Disconnect { application: name.clone() });
+        }
+        if let Some(on) = wanted.finalizer
+            && let Some(sync) = self.syncs.get(name)
+        {
+            out.push(EngineEffect::Finalizer { application: name.clone(), uid: sync.uid().clone(), on });
+        }
+        out.extend(wanted.notes.into_iter().map(EngineEffect::Note));
+        let application = name.clone();
+        let effects = wanted.effects.into_iter();
+        out.extend(effects.map(|(id, effect)| EngineEffect::Do { application: application.clone(), id, effect }));
+    }
+}
+
+fn object_of(change: &Change) -> ObjectRef {
+    let (kind, name) = match change {
+        Change::Identity(manifest) => (ObjectKind::Identity, &manifest.meta.name),
+        Change::Group(manifest) => (ObjectKind::Group, &manifest.meta.name),
+        Change::AccessPolicy(manifest) => (ObjectKind::AccessPolicy, &manifest.meta.name),
+        Change::TargetApplication(manifest) => (ObjectKind::TargetApplication, &manifest.meta.name),
+        Change::Gone(object) => return object.clone(),
+    };
+    ObjectRef { kind, name: name.clone() }
+}

@@ -1,1 +1,214 @@
-//! Desired x observed x ledger -> steps: diff, order, guard, hash. Pure functions over one account or one wave.
+//! Desired x observed x ledger -> steps, for one account at a time. Pure functions: what to write, in which order, why,
+//! and what it does to the ledger. Nothing here remembers anything, and no removal is planned without a record.
+
+mod account;
+mod attributes;
+mod budget;
+mod correlate;
+mod digest;
+mod entitlements;
+mod ledger_change;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use account::account;
+pub use budget::{Admission, Window, admit, held_hash};
+pub use correlate::{Candidate, Matches, Strength, key_text};
+pub use digest::{Fold, digest};
+pub use ledger_change::Change;
+
+use crate::directory::Decision;
+use crate::model::{
+    Apply, AttributeName, Attributes, Capabilities, CorrelationKey, Digest, Entitlement, Lane, Name, Observed, Owner,
+    Record, Schema, Step, TargetApplication, TargetId, Value,
+};
+use crate::report;
+
+/// What holds for every account of an application.
+#[derive(Clone, Copy, Debug)]
+pub struct AppRules<'a> {
+    /// The manifest.
+    pub settings: &'a TargetApplication,
+    /// What the connector is.
+    pub schema: &'a Schema,
+    /// What the target can do; `None` before the first probe.
+    pub capabilities: Option<&'a Capabilities>,
+    /// The TargetApplication is being deleted with `Deprovision`: nobody is to have an account.
+    pub deprovision: bool,
+}
+
+/// One account to plan: whose it is, what is decided, what is known.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// Whose.
+    pub owner: &'a Owner,
+    /// What the directory decided.
+    pub decision: &'a Decision,
+    /// The identity's externalId, if it has one.
+    pub external_id: Option<&'a Arc<str>>,
+    /// The identity's userName, case-mapped; empty for one that is gone.
+    pub user_name: &'a str,
+    /// By which keys an existing account is recognised; none of them empty.
+    pub keys: &'a [CorrelationKey],
+    /// Our mark: the externalId, or `provost:NAMESPACE/NAME`.
+    pub mark: &'a str,
+    /// What the account should carry; references already resolved, the mark included.
+    pub attributes: &'a [WantedAttribute],
+    /// The ledger's record.
+    pub record: Option<&'a Record>,
+    /// What is known of the account at the target.
+    pub seen: Seen<'a>,
+    /// The catalogue, with what is known of each entry for this account.
+    pub catalogue: &'a [CatalogueView<'a>],
+    /// Accounts that may be this identity's, where it has none.
+    pub matches: Matches<'a>,
+    /// Values that did not stick when they were written: written again only when the wanted value changes.
+    pub unstuck: &'a BTreeSet<(TargetId, AttributeName, Digest)>,
+}
+
+/// One attribute that an account should carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedAttribute {
+    /// At the target.
+    pub name: AttributeName,
+    /// Its value (empty: to be absent); `None` where it cannot be known now: it is left as it is.
+    pub value: Option<Value>,
+    /// Kept, or set once.
+    pub apply: Apply,
+}
+
+/// What is known of the account that the record names.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// Nothing: not observed yet.
+    Unknown,
+    /// Absent from a complete observation; to be believed only after a read by its id.
+    Missing,
+    /// A read by its id, begun after our last write's visibility window, did not find it.
+    Absent,
+    /// It is there.
+    Present(&'a Shade),
+}
+
+/// What is known of one catalogue entry for one account.
+#[derive(Clone, Copy, Debug)]
+pub struct CatalogueView<'a> {
+    /// The entry.
+    pub entry: &'a Entitlement,
+    /// The target's id, once bound.
+    pub id: Option<&'a TargetId>,
+    /// Whether the account holds it; `None`: not shown.
+    pub held: Option<bool>,
+    /// Whether that was observed after our last write to the account had become visible.
+    pub fresh: bool,
+}
+
+/// An account at the target as it is remembered: digests, and the texts of the keys by which accounts are recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shade {
+    /// Whether it can be used.
+    pub enabled: bool,
+    /// Digests of its attributes that have a value, sorted by name.
+    digests: Box<[(AttributeName, Digest)]>,
+    /// Texts of the key attributes, sorted by name.
+    keys: Box<[(AttributeName, Arc<str>)]>,
+    /// What was seen began after our last write had become visible; `false`: part of it is what we believe we wrote.
+    pub fresh: bool,
+}
+
+impl Shade {
+    /// Of an observed account; `keys` names the attributes kept as text.
+    pub fn of(observed: &Observed, keys: &[AttributeName], schema: &Schema) -> Self {
+        let digests = observed.attributes.iter();
+        let digests = digests.filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
+        let texts = keys.iter().filter_map(|key| Some((key.clone(), key_text(observed.attributes.get(key)?)?)));
+        let mut texts: Vec<_> = texts.collect();
+        texts.sort();
+        Self { enabled: observed.enabled, digests: digests.collect(), keys: texts.into(), fresh: true }
+    }
+
+    /// The digest of an attribute; `None`: it has no value.
+    pub fn digest(&self, name: &AttributeName) -> Option<Digest> {
+        let at = self.digests.binary_search_by(|(n, _)| n.cmp(name)).ok()?;
+        self.digests.get(at).map(|(_, d)| *d)
+    }
+
+    /// The text of a key attribute.
+    pub fn key(&self, name: &str) -> Option<&Arc<str>> {
+        self.keys.iter().find(|(n, _)| n.as_str() == name).map(|(_, text)| text)
+    }
+
+    /// Every key with its text.
+    pub fn keys(&self) -> &[(AttributeName, Arc<str>)] {
+        &self.keys
+    }
+
+    /// What it is believed to be once `set` was written.
+    pub fn written(&mut self, set: &Attributes, keys: &[AttributeName], schema: &Schema) {
+        let mut digests: std::collections::BTreeMap<_, _> = self.digests.iter().cloned().collect();
+        let mut texts: std::collections::BTreeMap<_, _> = self.keys.iter().cloned().collect();
+        for (name, value) in set {
+            match digest(value, Fold::of(schema, name)) {
+                Some(d) => digests.insert(name.clone(), d),
+                None => digests.remove(name),
+            };
+            if keys.contains(name) {
+                match key_text(value) {
+                    Some(text) => texts.insert(name.clone(), text),
+                    None => texts.remove(name),
+                };
+            }
+        }
+        self.digests = digests.into_iter().collect();
+        self.keys = texts.into_iter().collect();
+        self.fresh = false;
+    }
+}
+
+/// What to do about one account.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// What to write, in this order; each may be left out (held, waiting) without the later ones becoming wrong.
+    pub steps: Vec<Planned>,
+    /// The record as it should be now, where it changes without a write.
+    pub record: Option<Record>,
+    /// The record is of no further use: the account is gone.
+    pub forget: bool,
+    /// What must be looked at first.
+    pub need: Option<Lookup>,
+    /// How the account stands.
+    pub account: report::Account,
+    /// An account should exist (disabled where that is decided).
+    pub desired: bool,
+    /// Attributes that were changed by others and are corrected here.
+    pub drift: u64,
+}
+
+/// One write with what it means.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What to send.
+    pub step: Step,
+    /// Why: policy names, `ended`, `drift`.
+    pub cause: Arc<str>,
+    /// The catalogue entry, for a membership, role or licence.
+    pub entitlement: Option<Name>,
+    /// The budget it is counted against; `None`: none.
+    pub lane: Option<Lane>,
+    /// It concerns a privileged entitlement.
+    pub privileged: bool,
+    /// What it does to the record.
+    pub change: Change,
+}
+
+/// What must be looked at before anything is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// This account by its id.
+    Read(TargetId),
+    /// Accounts by this identity's keys.
+    Find,
+}

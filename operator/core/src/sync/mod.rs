@@ -1,1 +1,327 @@
-//! One target application as a state machine: events in, effects out, time as an argument.
+//! One target application as a state machine: events in, effects out, time as an argument. It owns the shadow of the
+//! target, the cache of the ledger, the queue of accounts, the rate budget, retries and removal budgets. What is decided
+//! is asked of the directory when an account's turn comes; nothing is decided here.
+
+mod flight;
+mod group;
+mod ledger;
+mod lifecycle;
+mod lookup;
+mod observe;
+mod outcome;
+mod pump;
+mod queue;
+mod rate;
+mod shadow;
+mod turn;
+mod view;
+mod waves;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::flight::Flight;
+use self::ledger::Cache;
+use self::lookup::{Looking, Unresolved};
+use self::observe::Observation;
+use self::queue::{Priority, Queue};
+use self::rate::Rate;
+use self::shadow::Shadow;
+pub use self::view::{PlannedStep, Summary};
+use crate::directory::Directory;
+use crate::engine::{Counters, Effect, EffectId, Note};
+use crate::model::{
+    AttributeName, Capabilities, Connector, Digest, EntitlementKind, IntentId, Kind, LedgerChange, Meta, Name, Now,
+    Profile, Reason, Schema, Step, TargetApplication, TargetId,
+};
+use crate::report::{self, Problem};
+
+/// What a call may read besides the sync itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The namespace as it is declared.
+    pub directory: &'a Directory,
+    /// Its name.
+    pub namespace: &'a str,
+    /// The time.
+    pub now: Now,
+}
+
+/// What a call wants done.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// The next free effect id; the engine hands it in and takes it back.
+    pub next_effect: u64,
+    /// Effects, in order.
+    pub effects: Vec<(EffectId, Effect)>,
+    /// Kubernetes events.
+    pub notes: Vec<Note>,
+    /// Accounts whose standing was determined, by identity.
+    pub accounts: BTreeMap<Name, (bool, report::Account)>,
+    /// Something about the application itself may have changed.
+    pub changed: bool,
+    /// Put our finalizer on, or take it off.
+    pub finalizer: Option<bool>,
+    /// Forget the connection.
+    pub disconnect: bool,
+}
+
+impl Out {
+    fn effect(&mut self, effect: Effect) -> EffectId {
+        let id = EffectId(self.next_effect);
+        self.next_effect += 1;
+        self.effects.push((id, effect));
+        id
+    }
+}
+
+/// What an effect under way was for.
+#[derive(Debug)]
+enum Awaited {
+    Load,
+    Probe,
+    Page,
+    Find(Name, Now),
+    Read(Name, TargetId, Now),
+    Record(Vec<LedgerChange>),
+    Apply(Vec<IntentId>),
+}
+
+impl Awaited {
+    /// Whether it is a request to the target (rather than to the store).
+    fn is_request(&self) -> bool {
+        !matches!(self, Self::Load | Self::Record(_))
+    }
+}
+
+/// Where the application stands on its way to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The ledger is not loaded.
+    Unloaded,
+    /// The target was not reached (again) yet.
+    Unprobed,
+    /// At work.
+    Ready,
+}
+
+/// A step that failed and when it may be tried again.
+#[derive(Clone, Debug)]
+struct Failed {
+    step: Step,
+    attempts: u32,
+    until: Duration,
+    problem: Problem,
+}
+
+/// One target application.
+#[derive(Debug)]
+pub struct Sync {
+    application: Name,
+    meta: Meta,
+    settings: Arc<TargetApplication>,
+    /// The spec cannot be used: nothing is written.
+    invalid: bool,
+    schema: &'static Schema,
+    phase: Phase,
+    halted: bool,
+    /// The connector that was probed.
+    connected: Option<Connector>,
+    profile: Option<Profile>,
+    /// Why the application as a whole does not get on.
+    trouble: Option<Problem>,
+    failures: u32,
+    probe_failures: u32,
+    deleting_since: Option<Duration>,
+    retired: bool,
+    probe_at: Duration,
+    started: Now,
+
+    ledger: Cache,
+    shadow: Shadow,
+    observation: Option<Observation>,
+    observe_at: Duration,
+    /// Observations that were not complete, in a row.
+    incomplete: u32,
+    /// The first observation ended, complete or not.
+    observed: bool,
+    /// When the last complete listing of each kind began.
+    complete: BTreeMap<Kind, Duration>,
+    /// A listing of the observation under way was not complete.
+    partial: bool,
+    last_was_page: bool,
+
+    /// The target's ids of the catalogue.
+    bound: BTreeMap<(EntitlementKind, Arc<str>), TargetId>,
+    /// When we last wrote to a group itself.
+    group_writes: BTreeMap<TargetId, Duration>,
+    group_backoff: BTreeMap<Arc<str>, (u32, Duration)>,
+
+    queue: Queue,
+    rate: Rate,
+    awaited: BTreeMap<EffectId, Awaited>,
+    flights: BTreeMap<IntentId, Flight>,
+    busy: BTreeMap<Name, IntentId>,
+    busy_groups: BTreeMap<TargetId, IntentId>,
+    /// Intents that are stored and wait to be sent.
+    stored: BTreeSet<(Priority, IntentId)>,
+    parked: BTreeMap<TargetId, BTreeSet<Name>>,
+    claims: BTreeMap<(AttributeName, String), Name>,
+    waiting_for_claims: BTreeSet<Name>,
+    /// Since when somebody is known to leave.
+    leaving: BTreeMap<Name, Duration>,
+    unresolved: BTreeMap<Name, Unresolved>,
+    unresolved_groups: BTreeMap<(EntitlementKind, Arc<str>), group::UnresolvedGroup>,
+    looking: BTreeMap<Name, Looking>,
+    lookups: VecDeque<(Name, lookup::Request)>,
+    /// When the last search by key began whose answers are in the shadow.
+    found: BTreeMap<Name, Duration>,
+    must_find: BTreeSet<Name>,
+    must_read: BTreeSet<Name>,
+    /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
+    embargo: BTreeMap<Name, Duration>,
+    absent: BTreeMap<TargetId, Timestamp>,
+    alone: BTreeSet<Name>,
+    failed: BTreeMap<Name, Vec<Failed>>,
+    unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
+    recording: bool,
+    store_failures: u32,
+    record_at: Duration,
+    store_trouble: Option<Problem>,
+
+    accounts: BTreeMap<Name, (bool, report::Account)>,
+    planned: BTreeMap<Name, Vec<PlannedStep>>,
+    counters: Counters,
+    reconcile_now: Option<Arc<str>>,
+}
+
+/// An observation this young stands for a search by key.
+const FRESH: Duration = Duration::from_mins(5);
+/// Turns in one call at most: what is left goes on in the next.
+const TURNS: usize = 500;
+/// Intents recorded ahead at most.
+const AHEAD: usize = 64;
+
+impl Sync {
+    /// A target application that was not known before; asks for its ledger.
+    pub fn new(
+        application: Name,
+        meta: Meta,
+        settings: Arc<TargetApplication>,
+        schema: &'static Schema,
+        now: Now,
+        out: &mut Out,
+    ) -> Self {
+        let keys = key_attributes(&settings, schema);
+        let rate = Rate::new(settings.sync.requests_per_second, now.mono);
+        let mut sync = Self {
+            application,
+            reconcile_now: meta.reconcile_now.clone(),
+            meta,
+            settings,
+            invalid: false,
+            schema,
+            phase: Phase::Unloaded,
+            halted: false,
+            connected: None,
+            profile: None,
+            trouble: None,
+            failures: 0,
+            probe_failures: 0,
+            deleting_since: None,
+            retired: false,
+            probe_at: Duration::ZERO,
+            started: now,
+            ledger: Cache::default(),
+            shadow: Shadow::new(keys),
+            observation: None,
+            observe_at: Duration::ZERO,
+            incomplete: 0,
+            observed: false,
+            complete: BTreeMap::new(),
+            partial: false,
+            last_was_page: false,
+            bound: BTreeMap::new(),
+            group_writes: BTreeMap::new(),
+            group_backoff: BTreeMap::new(),
+            queue: Queue::default(),
+            rate,
+            awaited: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            busy: BTreeMap::new(),
+            busy_groups: BTreeMap::new(),
+            stored: BTreeSet::new(),
+            parked: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            waiting_for_claims: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+            unresolved: BTreeMap::new(),
+            unresolved_groups: BTreeMap::new(),
+            looking: BTreeMap::new(),
+            lookups: VecDeque::new(),
+            found: BTreeMap::new(),
+            must_find: BTreeSet::new(),
+            must_read: BTreeSet::new(),
+            embargo: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            alone: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            unstuck: BTreeSet::new(),
+            recording: false,
+            store_failures: 0,
+            record_at: Duration::ZERO,
+            store_trouble: None,
+            accounts: BTreeMap::new(),
+            planned: BTreeMap::new(),
+            counters: Counters::default(),
+        };
+        let id = out.effect(Effect::Load);
+        sync.awaited.insert(id, Awaited::Load);
+        sync
+    }
+
+    fn capabilities(&self) -> Option<&Capabilities> {
+        self.profile.as_ref().map(|profile| &profile.capabilities)
+    }
+
+    fn visibility(&self) -> Duration {
+        self.capabilities().map_or(Duration::ZERO, |c| c.visibility)
+    }
+
+    fn request_timeout(&self) -> Duration {
+        self.capabilities().map_or(Duration::from_mins(1), |c| c.request_timeout)
+    }
+
+    /// Whether what an observation that began then says of something last written then is old news.
+    fn is_old_news(&self, began: Timestamp, last_write: Option<Timestamp>) -> bool {
+        let Some(written) = last_write else { return false };
+        written.checked_add(self.visibility()).is_ok_and(|visible| began <= visible)
+    }
+
+    /// Whether a step may be written at all.
+    fn may_write(&self) -> bool {
+        self.phase == Phase::Ready
+            && !self.halted
+            && !self.invalid
+            && self.trouble.as_ref().is_none_or(|t| !stops_writes(t.reason()))
+            && self.store_trouble.is_none()
+            && self.settings.mode == crate::model::SyncMode::Enforce
+    }
+}
+
+/// Trouble during which nothing is written.
+fn stops_writes(reason: Reason) -> bool {
+    !matches!(reason, Reason::IncompleteObservation | Reason::RateLimited)
+}
+
+/// The attributes by which accounts are recognised.
+fn key_attributes(settings: &TargetApplication, schema: &Schema) -> Vec<AttributeName> {
+    let declared = settings.account.correlate.iter().map(|key| key.attribute.clone());
+    let protected = settings.safety.protected.iter().map(|(attribute, _)| attribute.clone());
+    let own = [Some(schema.user_name), schema.external_id, schema.mark];
+    let own = own.into_iter().flatten().map(AttributeName::from);
+    own.chain(declared).chain(protected).collect::<BTreeSet<_>>().into_iter().collect()
+}

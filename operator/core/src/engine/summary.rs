@@ -1,0 +1,64 @@
+//! What is known of an object, for its status: the directory's and the sync's words put together.
+
+use std::collections::BTreeMap;
+
+use crate::directory::{self, Directory};
+use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode};
+use crate::report::{AccessPolicySummary, GroupSummary, IdentitySummary, Problem, Summary, TargetApplicationSummary};
+use crate::sync::Sync;
+
+/// The summary of an object; `None`: there is no such object.
+pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Name, Sync>) -> Option<Summary> {
+    let problems: Vec<Problem> = directory.problems_of(object).iter().map(told).collect();
+    Some(match object.kind {
+        ObjectKind::Identity => {
+            let view = directory.identity(&object.name)?;
+            let lifecycle = match view.spec {
+                Ok(_) => Some(view.state),
+                Err(invalid) => invalid.lifecycle.map(|_| view.state),
+            };
+            Summary::Identity(IdentitySummary { lifecycle, groups: Some(count(view.groups)), problems })
+        }
+        ObjectKind::Group => {
+            let view = directory.group(&object.name)?;
+            let members = (view.invalid.is_none() && view.unknown == 0).then(|| count(view.members));
+            Summary::Group(GroupSummary { members, problems })
+        }
+        ObjectKind::AccessPolicy => {
+            let view = directory.policy(&object.name)?;
+            let known = view.spec.is_ok() && view.unknown == 0;
+            Summary::AccessPolicy(AccessPolicySummary {
+                identities: known.then(|| count(view.identities)),
+                grants: known.then(|| count(view.grants)),
+                next_transition: view.next_transition,
+                audit: view.spec.is_ok_and(|policy| policy.mode == PolicyMode::Audit),
+                problems,
+            })
+        }
+        ObjectKind::TargetApplication => {
+            let view = directory.application(&object.name)?;
+            let mut summary = match syncs.get(&object.name) {
+                Some(sync) => sync.status(),
+                None => TargetApplicationSummary::default(),
+            };
+            if let Ok(settings) = view.spec {
+                summary.mode = settings.mode;
+            }
+            summary.problems.extend(problems);
+            Summary::TargetApplication(Box::new(summary))
+        }
+    })
+}
+
+/// A problem of the directory, with its place, in one line.
+fn told(problem: &directory::Problem) -> Problem {
+    let message = match &problem.path {
+        Some(path) => format!("{path}: {}", problem.message),
+        None => problem.message.to_string(),
+    };
+    Problem::new(problem.reason, message)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

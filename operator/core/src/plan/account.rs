@@ -1,0 +1,413 @@
+use std::sync::Arc;
+
+use super::correlate::{Correlated, correlate};
+use super::entitlements::{Entitlements, Fate, Holding, entitlements, fate, join, rests_on};
+use super::{AppRules, Change, Lookup, Planned, Seen, Shade, Subject, Verdict, attributes};
+use crate::directory::{Standing, Wanted};
+use crate::model::{
+    DeleteMeans, DeprovisionStep, Lane, Name, Now, Reason, Record, RecordId, RecordState, State, Step, TargetId,
+};
+use crate::report::{self, Problem};
+
+/// What an account is to become.
+#[derive(Clone, Debug)]
+enum Goal {
+    /// In use, as decided.
+    Use,
+    /// There, disabled, with what is decided (suspended) or with nothing (in its lead time).
+    Rest { create: bool, holding: Holding, lane: Lane, why: &'static str },
+    /// Left as it is.
+    Leave(Option<Problem>),
+    /// Not to be had.
+    Remove { how: DeprovisionStep, holding: Holding, lane: Lane, why: &'static str },
+}
+
+/// What to do about one account. Steps come in the order in which they are due; nothing is removed without a record.
+pub fn account(subject: &Subject<'_>, rules: &AppRules<'_>, now: Now) -> Verdict {
+    let goal = goal(subject, rules);
+    let mut verdict = match subject.record {
+        None => without_account(subject, None, &goal, rules),
+        Some(record) => match (&record.target_id, record.state) {
+            (_, RecordState::Released) => Verdict::default(),
+            (None, _) => without_account(subject, Some(record), &goal, rules),
+            (Some(id), _) => with_account(subject, record, id, &goal, rules, now),
+        },
+    };
+    verdict.desired = match goal {
+        Goal::Use | Goal::Rest { create: true, .. } => true,
+        Goal::Rest { .. } | Goal::Leave(_) => subject.record.is_some(),
+        Goal::Remove { .. } => false,
+    };
+    debug_assert!(
+        subject.record.is_some() || verdict.steps.iter().all(|s| matches!(s.step, Step::CreateAccount { .. }))
+    );
+    verdict
+}
+
+/// What the decision and the lifecycle say, before the target is looked at.
+fn goal(subject: &Subject<'_>, rules: &AppRules<'_>) -> Goal {
+    let deprovision = &rules.settings.deprovision;
+    let lost = Goal::Remove {
+        how: deprovision.lost,
+        holding: Holding::Nothing,
+        lane: Lane::Derived,
+        why: if rules.deprovision { "application deleted" } else { "no access any more" },
+    };
+    let Some(standing) = subject.decision.owner else {
+        let (lane, why) = (Lane::Derived, "identity deleted");
+        return Goal::Remove { how: deprovision.ended, holding: Holding::NothingAtAll, lane, why };
+    };
+    let lane = if standing.explicit { Lane::Explicit } else { Lane::Derived };
+    match standing.state {
+        State::Ended => Goal::Remove { how: deprovision.ended, holding: Holding::NothingAtAll, lane, why: "ended" },
+        State::Suspended => {
+            Goal::Rest { create: false, holding: frozen_or(&standing, Holding::NothingNew), lane, why: "suspended" }
+        }
+        _ if rules.deprovision => lost,
+        _ if standing.frozen.is_some() => Goal::Leave(standing.frozen.map(frozen_problem)),
+        State::Pending => {
+            Goal::Rest { create: standing.lead, holding: Holding::Nothing, lane: Lane::Derived, why: "not started" }
+        }
+        State::Active => match fate(&subject.decision.account, subject.record.map(|r| &r.policies)) {
+            Fate::Give => Goal::Use,
+            Fate::Keep => Goal::Leave(None),
+            Fate::Take => lost,
+        },
+    }
+}
+
+/// A frozen identity loses nothing that its lifecycle does not take.
+fn frozen_or(standing: &Standing, holding: Holding) -> Holding {
+    if standing.frozen.is_some() { Holding::Frozen } else { holding }
+}
+
+fn frozen_problem(reason: Reason) -> Problem {
+    let message = match reason {
+        Reason::DuplicateUserName => "an older Identity has this userName: the account is left as it is",
+        Reason::DuplicateExternalId => "an older Identity has this externalId: the account is left as it is",
+        _ => "the Identity is not valid: the account is left as it is until it is",
+    };
+    Problem::new(reason, message)
+}
+
+/// There is no account yet, or no longer.
+fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, rules: &AppRules<'_>) -> Verdict {
+    let (enabled, state) = match goal {
+        Goal::Use => (true, RecordState::Active),
+        Goal::Rest { create: true, .. } => (false, RecordState::Disabled),
+        Goal::Leave(problem) => return Verdict { account: blocked_or_none(problem.clone()), ..Verdict::default() },
+        Goal::Rest { .. } | Goal::Remove { .. } => {
+            let forget = record.is_some_and(|r| r.state != RecordState::Creating);
+            return Verdict { forget, ..Verdict::default() };
+        }
+    };
+    if record.is_some_and(|r| r.state == RecordState::Deleted) && !rules.settings.account.recreate_deleted {
+        let message = "the account was deleted at the target and deletedAtTarget is Respect";
+        return Verdict {
+            account: report::Account::Blocked(Problem::new(Reason::Rejected, message)),
+            ..Verdict::default()
+        };
+    }
+    if !subject.matches.searched {
+        return pending(Verdict { need: Some(Lookup::Find), ..Verdict::default() });
+    }
+    match correlate(subject, rules) {
+        Correlated::Wait(reason) => waiting(reason),
+        Correlated::Adopt(id) => {
+            let mut adopted = record.cloned().unwrap_or_else(|| new_record(subject));
+            adopted.target_id = Some(id);
+            adopted.state = state;
+            adopted.policies = rests_on(&subject.decision.account, None);
+            pending(Verdict { record: Some(adopted), ..Verdict::default() })
+        }
+        Correlated::Nothing => {
+            let (attributes, written) = attributes::for_create(subject, rules.schema);
+            if !attributes.contains_key(rules.schema.user_name) {
+                let message = format!("{} has no value: nothing can be created", rules.schema.user_name);
+                return Verdict {
+                    account: report::Account::Blocked(Problem::new(Reason::EvaluationFailed, message)),
+                    ..Verdict::default()
+                };
+            }
+            let password = rules.settings.account.initial_password;
+            let create = Planned {
+                step: Step::CreateAccount { attributes, enabled, password },
+                cause: join(&subject.decision.account.allow),
+                entitlement: None,
+                lane: None,
+                privileged: false,
+                change: Change::Create { written, state },
+            };
+            pending(Verdict { steps: vec![create], ..Verdict::default() })
+        }
+    }
+}
+
+/// A record for an account that is about to be ours; `sync` gives it its id.
+pub(super) fn new_record(subject: &Subject<'_>) -> Record {
+    Record {
+        id: RecordId(0),
+        owner: subject.owner.clone(),
+        external_id: subject.external_id.cloned(),
+        user_name: subject.user_name.into(),
+        target_id: None,
+        state: RecordState::Creating,
+        written: std::collections::BTreeMap::new(),
+        policies: rests_on(&subject.decision.account, None),
+        grants: std::collections::BTreeMap::new(),
+        disabled_at: None,
+        delete_at: None,
+        last_write: None,
+        created: false,
+    }
+}
+
+/// There is an account that is ours.
+fn with_account(
+    subject: &Subject<'_>,
+    record: &Record,
+    id: &TargetId,
+    goal: &Goal,
+    rules: &AppRules<'_>,
+    now: Now,
+) -> Verdict {
+    match subject.seen {
+        Seen::Missing => return pending(Verdict { need: Some(Lookup::Read(id.clone())), ..Verdict::default() }),
+        Seen::Absent => return gone(record, goal, rules),
+        Seen::Unknown | Seen::Present(_) => {}
+    }
+    let mut record_now = record.clone();
+    if !subject.user_name.is_empty() {
+        record_now.owner = subject.owner.clone();
+        record_now.external_id = subject.external_id.cloned();
+        record_now.user_name = subject.user_name.into();
+    }
+    let mut work = Work { subject, rules, now, id, record: record_now, verdict: Verdict::default() };
+    match goal {
+        Goal::Use => work.use_it(),
+        Goal::Rest { holding, lane, why, .. } => work.rest(*holding, *lane, why),
+        Goal::Leave(problem) => work.leave(problem.clone()),
+        Goal::Remove { how, holding, lane, why } => work.remove(*how, *holding, *lane, why),
+    }
+    let Work { record: after, mut verdict, .. } = work;
+    if after != *record {
+        verdict.record = Some(after);
+    }
+    verdict
+}
+
+/// The account is not there any more.
+fn gone(record: &Record, goal: &Goal, rules: &AppRules<'_>) -> Verdict {
+    let wanted = matches!(goal, Goal::Use | Goal::Rest { create: true, .. } | Goal::Leave(_));
+    if !wanted {
+        return Verdict { forget: true, ..Verdict::default() };
+    }
+    let mut record = record.clone();
+    record.target_id = None;
+    record.state = RecordState::Deleted;
+    record.written.clear();
+    record.grants.clear();
+    let message = if rules.settings.account.recreate_deleted {
+        "the account was deleted at the target and is created again"
+    } else {
+        "the account was deleted at the target and deletedAtTarget is Respect"
+    };
+    let account = report::Account::Pending(Some(Problem::new(Reason::ProgressingWithRetry, message)));
+    Verdict { record: Some(record), account, ..Verdict::default() }
+}
+
+/// Planning one account that is there.
+struct Work<'a> {
+    subject: &'a Subject<'a>,
+    rules: &'a AppRules<'a>,
+    now: Now,
+    id: &'a TargetId,
+    record: Record,
+    verdict: Verdict,
+}
+
+impl Work<'_> {
+    /// In use: revokes that cannot wait, then attributes and enabling, then grants, then other revokes.
+    fn use_it(&mut self) {
+        let why = Arc::from("no policy grants it any more");
+        let held = self.entitlements(Holding::Decided, Lane::Derived, &why);
+        self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
+        let missing = held.missing;
+        self.verdict.steps.extend(held.first);
+        self.attributes();
+        let disabled = self.enable();
+        self.verdict.steps.extend(held.grants);
+        self.verdict.steps.extend(held.revokes);
+        self.verdict.account = if !self.verdict.steps.is_empty() || matches!(self.subject.seen, Seen::Unknown) {
+            report::Account::Pending(None)
+        } else if let Some(problem) = disabled {
+            report::Account::DisabledAtTarget(problem)
+        } else if let Some(reason) = missing {
+            let message =
+                "an entitlement that is granted is not at the target (yet): see the TargetApplication's catalogue";
+            report::Account::Pending(Some(Problem::new(reason, message)))
+        } else {
+            report::Account::Provisioned
+        };
+    }
+
+    /// Disabled for a while.
+    fn rest(&mut self, holding: Holding, lane: Lane, why: &'static str) {
+        self.disable(RecordState::Disabled, None, lane, why);
+        let cause = Arc::from(why);
+        let held = self.entitlements(holding, lane, &cause);
+        if holding != Holding::Frozen {
+            self.attributes();
+        }
+        self.revokes(held);
+        self.verdict.account = self.settled(report::Account::Disabled);
+    }
+
+    /// Nothing of the account is touched; what it holds is decided entry by entry, except for a frozen identity.
+    fn leave(&mut self, problem: Option<Problem>) {
+        if let Some(problem) = problem {
+            self.verdict.account = report::Account::Blocked(problem);
+            return;
+        }
+        self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
+        let why = Arc::from("no policy grants it any more");
+        let held = self.entitlements(Holding::Decided, Lane::Derived, &why);
+        self.verdict.steps.extend(held.first.into_iter().chain(held.grants).chain(held.revokes));
+        self.verdict.account = self.settled(report::Account::Provisioned);
+    }
+
+    /// Not to be had: disabled at once, then everything it holds is taken, then it is deleted when that falls due.
+    fn remove(&mut self, how: DeprovisionStep, holding: Holding, lane: Lane, why: &'static str) {
+        let delete_at = match how {
+            DeprovisionStep::Disable { delete_after } => {
+                delete_after.and_then(|after| self.now.wall.checked_add(after).ok())
+            }
+            DeprovisionStep::Delete => Some(self.now.wall),
+            DeprovisionStep::Retain => None,
+        };
+        if how != DeprovisionStep::Retain {
+            self.disable(RecordState::Retained, delete_at, lane, why);
+        } else if self.record.state == RecordState::Active {
+            self.record.state = RecordState::Retained;
+        }
+        let cause = Arc::from(why);
+        let held = self.entitlements(holding, lane, &cause);
+        self.revokes(held);
+        let due = self.record.delete_at.is_some_and(|at| at <= self.now.wall);
+        let deletes = self.rules.capabilities.is_some_and(|c| c.delete == DeleteMeans::Hard);
+        if due && deletes && matches!(self.subject.seen, Seen::Present(_)) {
+            self.step(Step::DeleteAccount { id: self.id.clone() }, why.into(), Some(lane), Change::Delete);
+        }
+        self.verdict.account = self.settled(report::Account::Retained);
+    }
+
+    fn settled(&self, state: report::Account) -> report::Account {
+        if self.verdict.steps.is_empty() { state } else { report::Account::Pending(None) }
+    }
+
+    fn revokes(&mut self, held: Entitlements) {
+        self.verdict.steps.extend(held.first.into_iter().chain(held.revokes));
+    }
+
+    fn entitlements(&mut self, holding: Holding, lane: Lane, why: &Arc<str>) -> Entitlements {
+        if holding == Holding::Frozen {
+            return Entitlements::default();
+        }
+        let decided = &self.subject.decision.entitlements;
+        let wanted_of = |name: &Name| decided.get(name).cloned().unwrap_or_else(Wanted::default);
+        entitlements(wanted_of, self.subject.catalogue, &mut self.record, self.id, holding, lane, why)
+    }
+
+    fn attributes(&mut self) {
+        let Seen::Present(shade) = self.subject.seen else { return };
+        let difference = attributes::difference(self.subject, &self.record, self.id, shade, self.rules.schema);
+        self.record.written.extend(difference.learned.iter().map(|(name, digest)| (name.clone(), *digest)));
+        let drift = difference.drift;
+        if let Some((step, change)) = difference.step(self.id) {
+            let cause = if drift > 0 { Arc::from("drift") } else { join(&self.subject.decision.account.allow) };
+            self.verdict.drift += drift;
+            self.step(step, cause, None, change);
+        }
+    }
+
+    /// Enables what we disabled; what others disabled stays so, unless the manifest says otherwise.
+    fn enable(&mut self) -> Option<Problem> {
+        let disabled_by_us = matches!(self.record.state, RecordState::Disabled | RecordState::Retained);
+        let shade: Option<&Shade> = match self.subject.seen {
+            Seen::Present(shade) => Some(shade),
+            _ => None,
+        };
+        if disabled_by_us {
+            if self.record.state == RecordState::Retained && self.record.disabled_at.is_none() {
+                // Retained by `Retain`: it was never disabled.
+                self.record.state = RecordState::Active;
+                self.record.delete_at = None;
+            } else if shade.is_some() {
+                let cause = join(&self.subject.decision.account.allow);
+                self.step(Step::EnableAccount { id: self.id.clone() }, cause, None, Change::Enable);
+            }
+            return None;
+        }
+        let shade: &Shade = shade.filter(|shade| !shade.enabled)?;
+        if self.rules.settings.account.correct_disabled {
+            self.step(Step::EnableAccount { id: self.id.clone() }, "drift".into(), None, Change::Enable);
+            return None;
+        }
+        let message = "somebody disabled the account at the target; enable it there, or set disabledAtTarget: Correct";
+        shade.fresh.then(|| Problem::new(Reason::DisabledAtTarget, message))
+    }
+
+    /// Disables what is not known to be disabled; where it is already, only the ledger learns it.
+    fn disable(&mut self, state: RecordState, delete_at: Option<jiff::Timestamp>, lane: Lane, why: &'static str) {
+        let by_record = matches!(self.record.state, RecordState::Disabled | RecordState::Retained);
+        let enabled = match self.subject.seen {
+            Seen::Present(shade) => shade.enabled,
+            _ => !by_record,
+        };
+        if enabled && self.rules.capabilities.is_none_or(|c| c.disable) {
+            let step = Step::DisableAccount { id: self.id.clone() };
+            // One that was disabled by us and is enabled again is corrected: it was counted when it was disabled.
+            let lane = (!by_record).then_some(lane);
+            self.step(step, why.into(), lane, Change::Disable { state, delete_at });
+            return;
+        }
+        self.record.state = state;
+        self.record.disabled_at = self.record.disabled_at.or(Some(self.now.wall));
+        // A deletion date is fixed once; what only rests has none.
+        self.record.delete_at = if state == RecordState::Disabled { None } else { self.record.delete_at.or(delete_at) };
+    }
+
+    fn step(&mut self, step: Step, cause: Arc<str>, lane: Option<Lane>, change: Change) {
+        self.verdict.steps.push(Planned { step, cause, entitlement: None, lane, privileged: false, change });
+    }
+}
+
+fn pending(verdict: Verdict) -> Verdict {
+    Verdict { account: report::Account::Pending(None), ..verdict }
+}
+
+fn blocked_or_none(problem: Option<Problem>) -> report::Account {
+    problem.map_or(report::Account::None, report::Account::Blocked)
+}
+
+/// What correlation waits for, in words.
+fn waiting(reason: Reason) -> Verdict {
+    let message = match reason {
+        Reason::CorrelationAmbiguous => {
+            "more than one account matches, or one that another identity has; remove the wrong one at the target"
+        }
+        Reason::UserNameTaken => "another identity has the account with this user name; change one of the two names",
+        Reason::ProtectedAccount => "the account that matches is protected by safety.protected and never written to",
+        Reason::AdoptionNeedsApproval => {
+            "an account with this user name exists and is not surely this person's; set its externalId at the target, or rename it there"
+        }
+        _ => "waits for another identity to give this user name up",
+    };
+    let problem = Problem::new(reason, message);
+    let account = if reason == Reason::Progressing {
+        report::Account::Pending(Some(problem))
+    } else {
+        report::Account::Blocked(problem)
+    };
+    Verdict { account, ..Verdict::default() }
+}

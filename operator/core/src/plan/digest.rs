@@ -1,0 +1,76 @@
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{AttributeName, Digest, Schema, Value};
+
+/// How texts of an attribute are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// As they are.
+    Exact,
+    /// Without case (RFC 7643, `caseExact: false`).
+    Case,
+}
+
+impl Fold {
+    /// The rule of an attribute.
+    pub fn of(schema: &Schema, name: &AttributeName) -> Self {
+        if schema.case_insensitive.contains(&name.as_str()) { Self::Case } else { Self::Exact }
+    }
+
+    /// A text in the form in which two of them are compared.
+    pub fn apply(self, text: &str) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::Case if text.chars().any(|c| !c.is_lowercase() && c.is_alphabetic()) => text.to_lowercase().into(),
+            _ => text.into(),
+        }
+    }
+}
+
+/// The digest of a value, equal for values that a target would hold as the same; `None` where there is no value.
+/// The order of a list does not count, nor do empty values within a complex one. Stable: the ledger keeps digests.
+pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
+    if value.is_empty() {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    match value {
+        Value::Null => return None,
+        Value::Bool(bit) => hash.update([b'b', u8::from(*bit)]),
+        Value::Int(number) => {
+            hash.update(b"i");
+            hash.update(number.to_be_bytes());
+        }
+        Value::Text(text) => {
+            hash.update(b"t");
+            hash.update(fold.apply(text).as_bytes());
+        }
+        Value::List(list) => {
+            let mut parts: Vec<u64> = list.iter().filter_map(|v| digest(v, fold)).map(|d| d.0).collect();
+            if parts.is_empty() {
+                return None;
+            }
+            parts.sort_unstable();
+            hash.update(b"l");
+            for part in parts {
+                hash.update(part.to_be_bytes());
+            }
+        }
+        Value::Map(map) => {
+            hash.update(b"m");
+            let mut any = false;
+            for (key, value) in map {
+                if let Some(part) = digest(value, fold) {
+                    any = true;
+                    hash.update(key.as_bytes());
+                    hash.update([0]);
+                    hash.update(part.0.to_be_bytes());
+                }
+            }
+            if !any {
+                return None;
+            }
+        }
+    }
+    let bytes = hash.finalize();
+    Some(Digest(bytes.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))))
+}

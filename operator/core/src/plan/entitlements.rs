@@ -1,0 +1,196 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{CatalogueView, Change, Planned};
+use crate::directory::{Wanted, Withheld};
+use crate::model::{EntitlementKind, Grant, Lane, Membership, Name, Reason, Record, Step, TargetId};
+
+/// What becomes of an account or an entitlement that may rest on policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// To be had.
+    Give,
+    /// Neither given nor taken: it rests on what is Unknown.
+    Keep,
+    /// Not to be had.
+    Take,
+}
+
+/// An Unknown Allow keeps what rests on it and gives nothing new; an Unknown Deny gives nothing new.
+pub(super) fn fate(wanted: &Wanted, rests_on: Option<&BTreeSet<Name>>) -> Fate {
+    if wanted.is_sure() {
+        return Fate::Give;
+    }
+    let Some(rests_on) = rests_on else { return Fate::Take };
+    let still = !wanted.allow.is_empty() || wanted.unknown.iter().any(|policy| rests_on.contains(policy));
+    if wanted.is_refused() || !still { Fate::Take } else { Fate::Keep }
+}
+
+/// The policies that something rests on from now: those that grant, and of those recorded the ones now Unknown.
+pub(super) fn rests_on(wanted: &Wanted, before: Option<&BTreeSet<Name>>) -> BTreeSet<Name> {
+    let before = before.into_iter().flatten().filter(|policy| wanted.unknown.contains(policy));
+    wanted.allow.iter().chain(before).cloned().collect()
+}
+
+/// Which memberships, roles and licences an account's state allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holding {
+    /// As decided.
+    Decided,
+    /// As decided, nothing new: suspended.
+    NothingNew,
+    /// Nothing that is ours: before the start, or no access any more.
+    Nothing,
+    /// As it is: frozen.
+    Frozen,
+    /// Nothing that the catalogue names, ours or not: ended.
+    NothingAtAll,
+}
+
+/// The steps about what an account holds, by when they are due.
+#[derive(Debug, Default)]
+pub(super) struct Entitlements {
+    /// Privileged and Deny-caused revokes: before everything else.
+    pub(super) first: Vec<Planned>,
+    /// Grants.
+    pub(super) grants: Vec<Planned>,
+    /// Other revokes: once the grants were attempted.
+    pub(super) revokes: Vec<Planned>,
+    /// A wanted entry that is not there at the target, or cannot be.
+    pub(super) missing: Option<Reason>,
+}
+
+/// Plans what the account `id` should hold, and brings the record's grants up to date where no write is needed.
+pub(super) fn entitlements(
+    wanted_of: impl Fn(&Name) -> Wanted,
+    catalogue: &[CatalogueView<'_>],
+    record: &mut Record,
+    id: &TargetId,
+    holding: Holding,
+    lane: Lane,
+    why: &Arc<str>,
+) -> Entitlements {
+    let mut out = Entitlements::default();
+    for view in catalogue {
+        let wanted = wanted_of(&view.entry.name);
+        let ours = view.id.and_then(|group| record.grants.get(group));
+        let fate = match holding {
+            Holding::Decided => fate(&wanted, ours.map(|g| &g.policies)),
+            Holding::NothingNew if ours.is_some() => fate(&wanted, ours.map(|g| &g.policies)),
+            Holding::NothingNew | Holding::Nothing | Holding::NothingAtAll => Fate::Take,
+            Holding::Frozen => Fate::Keep,
+        };
+        if view.entry.membership == Membership::Observe {
+            continue;
+        }
+        let Some(group) = view.id else {
+            if fate == Fate::Give && holding == Holding::Decided {
+                out.missing =
+                    Some(if view.entry.target.create { Reason::Progressing } else { Reason::ReferenceNotFound });
+            }
+            continue;
+        };
+        match fate {
+            Fate::Keep => {}
+            Fate::Give => give(view, group, &wanted, record, id, &mut out),
+            Fate::Take => {
+                let also_others = holding == Holding::NothingAtAll && view.held == Some(true);
+                if ours.is_some() || also_others {
+                    let denied = matches!(&wanted.withheld, Withheld::Yes(by) if !by.is_empty());
+                    let privileged = view.entry.privileged || ours.is_some_and(|g| g.privileged);
+                    let cause = cause_of_take(&wanted, why);
+                    let step = take_step(view.entry.target.kind, group, id);
+                    let name = view.entry.name.clone();
+                    let change = Change::Revoke(group.clone());
+                    let planned =
+                        Planned { step, cause, entitlement: Some(name), lane: Some(lane), privileged, change };
+                    if privileged || denied { out.first.push(planned) } else { out.revokes.push(planned) }
+                }
+            }
+        }
+    }
+    out.revokes.extend(no_longer_listed(&wanted_of, catalogue, record, id, holding, lane));
+    out
+}
+
+fn give(
+    view: &CatalogueView<'_>,
+    group: &TargetId,
+    wanted: &Wanted,
+    record: &mut Record,
+    id: &TargetId,
+    out: &mut Entitlements,
+) {
+    let before = record.grants.get(group);
+    let policies = rests_on(wanted, before.map(|g| &g.policies));
+    let (name, kind, privileged) = (view.entry.name.clone(), view.entry.target.kind, view.entry.privileged);
+    let cause: Arc<str> = if before.is_some() { "drift".into() } else { join(&wanted.allow) };
+    let grant = Grant { entitlement: name.clone(), kind, policies, privileged };
+    let there = match view.held {
+        // What is ours and not shown is believed; what is ours and seen missing is given again.
+        None => before.is_some(),
+        Some(held) => held && (before.is_some() || view.fresh),
+    };
+    if there {
+        if before != Some(&grant) {
+            record.grants.insert(group.clone(), grant);
+        }
+        return;
+    }
+    let members = vec![id.clone()];
+    let step = match kind {
+        EntitlementKind::Group => Step::AddMembers { group: group.clone(), members },
+        _ => Step::Assign { kind, entitlement: group.clone(), account: id.clone() },
+    };
+    // What was ours already is only restored: it was counted when it was given.
+    let lane = (privileged && before.is_none()).then_some(Lane::PrivilegedGrant);
+    let change = Change::Grant(group.clone(), grant);
+    out.grants.push(Planned { step, cause, entitlement: Some(name), lane, privileged, change });
+}
+
+/// Grants that are ours and that the catalogue does not name any more: taken, unless a policy that still names them
+/// cannot be evaluated for that very reason.
+fn no_longer_listed(
+    wanted_of: &impl Fn(&Name) -> Wanted,
+    catalogue: &[CatalogueView<'_>],
+    record: &Record,
+    id: &TargetId,
+    holding: Holding,
+    lane: Lane,
+) -> Vec<Planned> {
+    let unlisted = record.grants.iter().filter(|(group, _)| !catalogue.iter().any(|view| view.id == Some(*group)));
+    let taken = unlisted.filter(|(_, grant)| {
+        let keeps = matches!(holding, Holding::Decided | Holding::NothingNew);
+        !keeps || fate(&wanted_of(&grant.entitlement), Some(&grant.policies)) == Fate::Take
+    });
+    taken
+        .map(|(group, grant)| Planned {
+            step: take_step(grant.kind, group, id),
+            cause: "not in the catalogue".into(),
+            entitlement: Some(grant.entitlement.clone()),
+            lane: Some(lane),
+            privileged: grant.privileged,
+            change: Change::Revoke(group.clone()),
+        })
+        .collect()
+}
+
+fn take_step(kind: EntitlementKind, group: &TargetId, id: &TargetId) -> Step {
+    match kind {
+        EntitlementKind::Group => Step::RemoveMembers { group: group.clone(), members: vec![id.clone()] },
+        _ => Step::Revoke { kind, entitlement: group.clone(), account: id.clone() },
+    }
+}
+
+fn cause_of_take(wanted: &Wanted, why: &Arc<str>) -> Arc<str> {
+    match &wanted.withheld {
+        Withheld::Yes(by) if !by.is_empty() => join(by),
+        Withheld::Yes(_) => "requires".into(),
+        _ => Arc::clone(why),
+    }
+}
+
+/// Policy names as a cause.
+pub(super) fn join(policies: &[Name]) -> Arc<str> {
+    policies.iter().map(Name::as_str).collect::<Vec<_>>().join(", ").into()
+}

@@ -1,0 +1,250 @@
+//! Writes under way: the intent is recorded, stored, asked for again, sent.
+
+use std::collections::BTreeSet;
+
+use super::queue::Priority;
+use super::turn::Gathered;
+use super::{AHEAD, Awaited, Context, Out, Sync};
+use crate::engine::Effect;
+use crate::model::{CorrelationKey, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId};
+use crate::plan::{Fold, Planned};
+
+/// One write, from its intent to its outcome.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) intent: Intent,
+    /// The accounts it concerns, in the order of the step's members; none for a group's own create.
+    pub(super) parts: Vec<Part>,
+    /// The group, role or licence that is written.
+    pub(super) group: Option<TargetId>,
+    pub(super) priority: Priority,
+    pub(super) sent: bool,
+}
+
+impl Flight {
+    pub(super) fn step(&self) -> &Step {
+        &self.intent.step
+    }
+}
+
+/// What a write means for one account.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) name: Name,
+    pub(super) record: RecordId,
+    /// The record before the intent; `None`: there was none.
+    pub(super) before: Option<Record>,
+    pub(super) planned: Planned,
+}
+
+/// The group, role or licence that a step writes.
+pub(super) fn group_of(step: &Step) -> Option<&TargetId> {
+    match step {
+        Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } => Some(group),
+        Step::Assign { entitlement, .. } | Step::Revoke { entitlement, .. } => Some(entitlement),
+        _ => None,
+    }
+}
+
+impl Sync {
+    /// Records the intent of a step of this account, and of the same step of others that wait for the same group.
+    pub(super) fn start(&mut self, gathered: &Gathered, planned: Planned, priority: Priority, cx: &Context<'_>) {
+        let group = group_of(&planned.step).cloned();
+        let mut step = planned.step.clone();
+        let cause = planned.cause.clone();
+        let plan = self.plan_of(&gathered.owner.name, &planned);
+        let mut parts = vec![self.part(&gathered.owner.name, gathered.record.clone(), gathered, planned, cx)];
+        if let Some(group) = &group {
+            self.coalesce(group, &mut step, &mut parts, cx);
+        }
+        let id = IntentId(self.ledger.fresh_id());
+        let records = parts.iter().map(|part| part.record).collect();
+        let intent = Intent { id, records, step, at: cx.now.wall, cause, plan };
+        self.ledger.open(intent.clone());
+        for part in &parts {
+            self.busy.insert(part.name.clone(), id);
+            self.queue.take(&part.name);
+        }
+        if let Some(group) = &group {
+            self.busy_groups.insert(group.clone(), id);
+        }
+        self.flights.insert(id, Flight { intent, parts, group, priority, sent: false });
+    }
+
+    /// Puts the record as it is intended, and says what it was.
+    fn part(
+        &mut self,
+        name: &Name,
+        before: Option<Record>,
+        gathered: &Gathered,
+        planned: Planned,
+        cx: &Context<'_>,
+    ) -> Part {
+        let mut record = before.clone().unwrap_or_else(|| gathered.new_record());
+        if before.is_none() {
+            record.id = RecordId(self.ledger.fresh_id());
+        }
+        planned.change.intended(&mut record, cx.now.wall);
+        if let Step::CreateAccount { attributes, .. } = &planned.step {
+            let keys = self.keys_of_create(attributes);
+            self.claim(name, keys);
+        }
+        let id = record.id;
+        self.ledger.put(record);
+        Part { name: name.clone(), record: id, before, planned }
+    }
+
+    /// Adds the accounts that wait for this group and want the same of it.
+    fn coalesce(&mut self, group: &TargetId, step: &mut Step, parts: &mut Vec<Part>, cx: &Context<'_>) {
+        let batch = self.capabilities().map_or(1, |c| c.member_batch);
+        let solo = parts.iter().any(|part| self.alone.contains(&part.name));
+        let adds = match step {
+            Step::AddMembers { .. } => true,
+            Step::RemoveMembers { .. } => false,
+            _ => return,
+        };
+        let Some(mut waiting) = self.parked.remove(group).filter(|_| !solo && batch > 1) else { return };
+        while parts.len() < batch {
+            let Some(name) = waiting.pop_first() else { break };
+            if self.busy.contains_key(&name) || self.looking.contains_key(&name) || self.alone.contains(&name) {
+                continue;
+            }
+            let Some((gathered, planned)) = self.next_step_at(&name, group, cx) else { continue };
+            if matches!(planned.step, Step::AddMembers { .. }) != adds {
+                continue;
+            }
+            if let (
+                Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. },
+                Step::AddMembers { members: more, .. } | Step::RemoveMembers { members: more, .. },
+            ) = (&mut *step, &planned.step)
+            {
+                members.extend(more.iter().cloned());
+            }
+            let part = self.part(&name, gathered.record.clone(), &gathered, planned, cx);
+            parts.push(part);
+        }
+        if !waiting.is_empty() {
+            self.parked.insert(group.clone(), waiting);
+        }
+    }
+
+    /// The keys of a create or rename under way are claimed: another identity that finds them waits.
+    fn claim(&mut self, name: &Name, keys: Vec<CorrelationKey>) {
+        for key in keys {
+            let folded = Fold::of(self.schema, &key.attribute).apply(&key.value).into_owned();
+            self.claims.insert((key.attribute, folded), name.clone());
+        }
+    }
+
+    pub(super) fn is_claimed(&self, name: &Name, keys: &[CorrelationKey]) -> bool {
+        keys.iter().any(|key| {
+            let folded = Fold::of(self.schema, &key.attribute).apply(&key.value).into_owned();
+            self.claims.get(&(key.attribute.clone(), folded)).is_some_and(|holder| holder != name)
+        })
+    }
+
+    pub(super) fn release_claims(&mut self, name: &Name, cx: &Context<'_>) {
+        let before = self.claims.len();
+        self.claims.retain(|_, holder| holder != name);
+        if self.claims.len() != before {
+            for waiting in std::mem::take(&mut self.waiting_for_claims) {
+                self.touch(&waiting, cx);
+            }
+        }
+    }
+
+    /// Records what is to be recorded, if nothing is being recorded.
+    pub(super) fn flush(&mut self, cx: &Context<'_>, out: &mut Out) {
+        if self.recording || !self.ledger.has_outgoing() || cx.now.mono < self.record_at {
+            return;
+        }
+        let changes = self.ledger.take_outgoing();
+        self.recording = true;
+        let id = out.effect(Effect::Record(changes.clone()));
+        self.awaited.insert(id, Awaited::Record(changes));
+    }
+
+    /// Sends what is stored, best priority first, as far as rate and concurrency allow.
+    pub(super) fn send(&mut self, at_least: Priority, cx: &Context<'_>, out: &mut Out) {
+        let batch = self.capabilities().map_or(1, |c| c.step_batch.max(1));
+        while self.may_write() && self.may_request(cx.now) {
+            let mut intents = Vec::new();
+            while intents.len() < batch {
+                let Some((priority, id)) = self.stored.first().copied() else { break };
+                if priority > at_least {
+                    break;
+                }
+                self.stored.remove(&(priority, id));
+                if self.is_still_wanted(id, cx) {
+                    intents.push(id);
+                } else {
+                    self.cancel(id, cx);
+                }
+            }
+            if intents.is_empty() {
+                return;
+            }
+            let mut steps = Vec::new();
+            for id in &intents {
+                if let Some(flight) = self.flights.get_mut(id) {
+                    flight.sent = true;
+                    steps.push(flight.step().clone());
+                }
+            }
+            self.request(Effect::Apply(steps), Awaited::Apply(intents), out);
+        }
+    }
+
+    /// Asks the decision again: a step that it no longer contains is never sent.
+    fn is_still_wanted(&self, id: IntentId, cx: &Context<'_>) -> bool {
+        let Some(flight) = self.flights.get(&id) else { return false };
+        if let Step::CreateGroup { name, .. } = flight.step() {
+            let mut entries = self.settings.entitlements.iter().map(|entry| &entry.target);
+            return entries.any(|target| target.create && target.name == *name);
+        }
+        flight.parts.iter().all(|part| self.still_wants(part, cx))
+    }
+
+    /// Takes back an intent that was never sent.
+    pub(super) fn cancel(&mut self, id: IntentId, cx: &Context<'_>) {
+        if let Some(flight) = self.flights.remove(&id) {
+            self.take_back(&flight);
+            self.ledger.close(id, Outcome::Cancelled);
+            self.free(&flight, cx);
+        }
+    }
+
+    /// Puts the records back as they were before the intent.
+    pub(super) fn take_back(&mut self, flight: &Flight) {
+        for part in &flight.parts {
+            match &part.before {
+                Some(before) => self.ledger.put(before.clone()),
+                None => self.ledger.forget(part.record),
+            }
+        }
+    }
+
+    /// Its accounts and its group are free; who waited gets a turn.
+    pub(super) fn free(&mut self, flight: &Flight, cx: &Context<'_>) {
+        for part in &flight.parts {
+            self.busy.remove(&part.name);
+            if !self.unresolved.contains_key(&part.name) {
+                self.release_claims(&part.name, cx);
+            }
+            self.touch_as(&part.name, flight.priority, cx);
+        }
+        if let Some(group) = &flight.group {
+            self.busy_groups.remove(group);
+            let waiting: BTreeSet<Name> = self.parked.get(group).cloned().unwrap_or_default();
+            for name in waiting {
+                self.touch(&name, cx);
+            }
+        }
+    }
+
+    /// Whether another intent may be recorded ahead.
+    pub(super) fn has_room(&self, priority: Priority) -> bool {
+        let room = if priority == Priority::Leaver { AHEAD * 2 } else { AHEAD };
+        self.flights.len() + self.looking.len() < room
+    }
+}

@@ -1,0 +1,136 @@
+//! Catalogue entries and the target's groups, roles and licences: bound by name at first contact, then by id; created
+//! where the manifest says so.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flight::Flight;
+use super::queue::Priority;
+use super::shadow::kind_of;
+use super::{Context, Sync};
+use crate::model::{EntitlementKind, GroupRecord, Intent, IntentId, Kind, Outcome, Step, SyncMode, TargetId};
+
+/// A group's create whose answer never came.
+#[derive(Debug)]
+pub(super) struct UnresolvedGroup {
+    pub(super) intent: IntentId,
+    /// A listing that began after this and does not show it means that it was not done.
+    pub(super) deadline: Duration,
+}
+
+impl Sync {
+    /// The target's id of a catalogue entry.
+    pub(super) fn bound(&self, kind: EntitlementKind, name: &Arc<str>) -> Option<&TargetId> {
+        self.bound.get(&(kind, Arc::clone(name)))
+    }
+
+    /// Binds what can be bound and creates what is to be created. Called after listings, edits and creates.
+    pub(super) fn bind_groups(&mut self, cx: &Context<'_>) {
+        let before = self.bound.clone();
+        let settings = Arc::clone(&self.settings);
+        for entry in &settings.entitlements {
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            self.drop_vanished(kind, name, cx);
+            if let Some(record) = self.ledger.group(kind, name) {
+                let id = record.target_id.clone();
+                self.bound.insert((kind, Arc::clone(name)), id);
+                continue;
+            }
+            let mark = self.group_mark(cx, name);
+            if let Some((id, ours)) = self.named(kind, name, &mark) {
+                self.bind(kind, name, id, ours);
+            } else {
+                self.bound.remove(&(kind, Arc::clone(name)));
+                if entry.target.create && kind == EntitlementKind::Group {
+                    self.create_group(name, mark, cx);
+                }
+            }
+        }
+        if self.bound != before {
+            self.touch_all(cx);
+        }
+    }
+
+    pub(super) fn group_mark(&self, cx: &Context<'_>, name: &str) -> Arc<str> {
+        format!("provost:{}/{}/{name}", cx.namespace, self.application).into()
+    }
+
+    /// The one group of this name, or of several the one with our mark.
+    fn named(&self, kind: EntitlementKind, name: &Arc<str>, mark: &Arc<str>) -> Option<(TargetId, bool)> {
+        let same = self.shadow.groups().filter(|(_, group)| group.kind == kind && group.name == *name);
+        let same: Vec<_> = same.collect();
+        let marked = same.iter().filter(|(_, group)| group.mark.as_ref() == Some(mark)).collect::<Vec<_>>();
+        match (same.as_slice(), marked.as_slice()) {
+            (_, [(id, _)]) => Some(((*id).clone(), true)),
+            ([(id, _)], _) => Some(((*id).clone(), false)),
+            _ => None,
+        }
+    }
+
+    fn bind(&mut self, kind: EntitlementKind, name: &Arc<str>, target_id: TargetId, created: bool) {
+        self.bound.insert((kind, Arc::clone(name)), target_id.clone());
+        if let Some(unresolved) = self.unresolved_groups.remove(&(kind, Arc::clone(name))) {
+            self.ledger.close(unresolved.intent, Outcome::Done);
+        }
+        if self.settings.mode == SyncMode::Enforce {
+            self.ledger.put_group(GroupRecord { kind, name: Arc::clone(name), target_id, created });
+        }
+    }
+
+    /// A bound group that a complete listing, begun after anything of ours had become visible, does not show is gone.
+    fn drop_vanished(&mut self, kind: EntitlementKind, name: &Arc<str>, cx: &Context<'_>) {
+        let Some(id) = self.ledger.group(kind, name).map(|record| record.target_id.clone()) else { return };
+        let Some(began) = self.complete_listing(kind_of(kind)) else { return };
+        let written = self.group_writes.get(&id).copied().unwrap_or(self.started.mono);
+        if self.shadow.group(&id).is_none()
+            && began > written + self.visibility()
+            && !self.busy_groups.contains_key(&id)
+        {
+            self.ledger.forget_group(&id);
+            self.bound.remove(&(kind, Arc::clone(name)));
+            self.touch_all(cx);
+        }
+    }
+
+    pub(super) fn complete_listing(&self, kind: Kind) -> Option<Duration> {
+        self.complete.get(&kind).copied()
+    }
+
+    fn create_group(&mut self, name: &Arc<str>, mark: Arc<str>, cx: &Context<'_>) {
+        let Some(listed) = self.complete_listing(Kind::Groups) else { return };
+        if !self.may_write() || !self.capabilities().is_some_and(|c| c.create_groups) || !self.meta.finalizer {
+            return;
+        }
+        let key = (EntitlementKind::Group, Arc::clone(name));
+        if let Some(unresolved) = self.unresolved_groups.get(&key) {
+            if listed < unresolved.deadline {
+                let at = unresolved.deadline.max(cx.now.mono);
+                self.observe_at = self.observe_at.min(at);
+                return;
+            }
+            let intent = unresolved.intent;
+            self.unresolved_groups.remove(&key);
+            self.ledger.close(intent, Outcome::Failed("not found afterwards".into()));
+        }
+        let step = Step::CreateGroup { name: Arc::clone(name), mark };
+        let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
+        if waits || self.flights.values().any(|flight| *flight.step() == step) {
+            return;
+        }
+        let id = IntentId(self.ledger.fresh_id());
+        let cause = "catalogue".into();
+        let intent = Intent { id, records: Vec::new(), step: step.clone(), at: cx.now.wall, cause, plan: None };
+        self.ledger.open(intent.clone());
+        self.flights
+            .insert(id, Flight { intent, parts: Vec::new(), group: None, priority: Priority::Joiner, sent: false });
+    }
+
+    /// Every account that may be concerned gets its turn.
+    pub(super) fn touch_all(&mut self, cx: &Context<'_>) {
+        let names: BTreeSet<_> = self.ledger.owners().cloned().chain(cx.directory.owners(&self.application)).collect();
+        for name in names {
+            self.touch_as(&name, Priority::Drift, cx);
+        }
+    }
+}

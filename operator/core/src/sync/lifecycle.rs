@@ -1,0 +1,324 @@
+//! The application itself: its ledger is loaded, its target reached and recognised, its manifest edited, its end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lookup::Unresolved;
+use super::rate::backoff;
+use super::{Cache, Context, Out, Phase, Sync, key_attributes};
+use crate::engine::StoreFailure;
+use crate::model::{
+    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Outcome, Profile, Reason, RecordState, State, Step,
+    TargetApplication, TargetError,
+};
+use crate::plan::held_hash;
+use crate::report::Problem;
+
+impl Sync {
+    /// The namespace stopped (or goes on): nothing is written, ownership is kept.
+    pub fn halt(&mut self, halted: bool) {
+        self.halted = halted;
+    }
+
+    /// The manifest as it stands now; `None`: it is not valid, and nothing is written until it is.
+    pub fn declared(&mut self, meta: &Meta, settings: Option<Arc<TargetApplication>>, cx: &Context<'_>, out: &mut Out) {
+        let reconcile = meta.reconcile_now.is_some() && meta.reconcile_now != self.meta.reconcile_now;
+        let finalizer = meta.finalizer != self.meta.finalizer;
+        self.meta = meta.clone();
+        out.changed = true;
+        self.invalid = settings.is_none();
+        if let Some(settings) = settings.filter(|settings| *settings != self.settings) {
+            self.adopt_settings(settings, cx, out);
+        }
+        if reconcile {
+            self.reconcile_now.clone_from(&meta.reconcile_now);
+            self.observe_at = cx.now.mono;
+            self.failed.clear();
+            self.group_backoff.clear();
+        }
+        if finalizer {
+            self.bind_groups(cx);
+        }
+        self.touch_all(cx);
+    }
+
+    fn adopt_settings(&mut self, settings: Arc<TargetApplication>, cx: &Context<'_>, out: &mut Out) {
+        let moved = self.connected.as_ref().is_some_and(|connected| *connected != settings.connector);
+        let keys = key_attributes(&settings, self.schema);
+        let other_keys = keys != key_attributes(&self.settings, self.schema);
+        self.rate.set(settings.sync.requests_per_second);
+        self.settings = settings;
+        if moved {
+            // What the old connector was asked is given up: its steps are lost, and looked for.
+            let requests: Vec<_> = self.awaited.iter().filter(|(_, a)| a.is_request()).map(|(id, _)| *id).collect();
+            for id in requests {
+                if let Some(awaited) = self.awaited.remove(&id) {
+                    self.give_up(awaited, cx, out);
+                }
+            }
+            self.connected = None;
+            self.phase = if self.phase == Phase::Unloaded { Phase::Unloaded } else { Phase::Unprobed };
+            self.probe_at = cx.now.mono;
+            out.disconnect = true;
+        }
+        if other_keys {
+            self.shadow = super::shadow::Shadow::new(keys);
+            self.complete.clear();
+            self.observed = false;
+            self.observation = None;
+        }
+        if moved || other_keys {
+            self.observe_at = cx.now.mono;
+        }
+        self.failed.clear();
+        self.bound.retain(|(kind, name), _| {
+            self.settings.entitlements.iter().any(|e| e.target.kind == *kind && e.target.name == *name)
+        });
+        self.bind_groups(cx);
+    }
+
+    pub(super) fn on_loaded(&mut self, loaded: Result<Box<Ledger>, StoreFailure>, cx: &Context<'_>, out: &mut Out) {
+        match loaded {
+            Err(StoreFailure(why)) => {
+                self.store_failures += 1;
+                let wait = backoff("store", self.store_failures, Duration::from_millis(500), Duration::from_mins(1));
+                self.probe_at = cx.now.mono + wait;
+                self.store_trouble = Some(Problem::new(Reason::StoreUnavailable, why));
+            }
+            Ok(ledger) => {
+                self.store_failures = 0;
+                self.store_trouble = None;
+                let (cache, intents) = Cache::load(*ledger);
+                self.ledger = cache;
+                self.phase = Phase::Unprobed;
+                self.probe_at = cx.now.mono;
+                self.resume();
+                self.recover(intents, cx);
+                self.bind_groups(cx);
+                self.touch_all(cx);
+            }
+        }
+        out.changed = true;
+    }
+
+    /// What was released when the application was deleted is ours again now that it is back.
+    fn resume(&mut self) {
+        if self.meta.deleting {
+            return;
+        }
+        let released: Vec<_> = self.ledger.records().filter(|r| r.state == RecordState::Released).cloned().collect();
+        for mut record in released {
+            record.state = if record.disabled_at.is_some() { RecordState::Retained } else { RecordState::Active };
+            self.ledger.put(record);
+        }
+    }
+
+    /// Writes whose outcome the last run did not learn: creates are looked for, everything else shows itself in the first
+    /// observation, and what was intended counts as ours until then.
+    fn recover(&mut self, intents: Vec<crate::model::Intent>, cx: &Context<'_>) {
+        let deadline = cx.now.mono + self.request_timeout() + self.visibility();
+        for intent in intents {
+            match (&intent.step, intent.records.first().and_then(|id| self.ledger.record(*id)).cloned()) {
+                (Step::CreateAccount { .. }, Some(record)) if record.target_id.is_none() => {
+                    let name = record.owner.name.clone();
+                    self.unresolved.insert(name, Unresolved { intent, before: None, deadline, attempts: 0 });
+                }
+                (Step::CreateGroup { name, .. }, _) => {
+                    let key = (EntitlementKind::Group, Arc::clone(name));
+                    let unresolved = super::group::UnresolvedGroup { intent: intent.id, deadline };
+                    self.unresolved_groups.insert(key, unresolved);
+                }
+                _ => {
+                    for id in &intent.records {
+                        if let Some(record) = self.ledger.record(*id) {
+                            let name = record.owner.name.clone();
+                            self.must_read.insert(name.clone());
+                            self.embargo.insert(name, deadline);
+                        }
+                    }
+                    self.ledger.close(intent.id, Outcome::Lost);
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_probed(&mut self, probed: Result<Box<Profile>, TargetError>, cx: &Context<'_>, out: &mut Out) {
+        out.changed = true;
+        match probed {
+            Err(error) => {
+                let (reason, words) = super::outcome::told(&error);
+                self.lose_contact(Problem::new(reason, words), cx, out);
+            }
+            Ok(profile) => {
+                let first = self.profile.is_none();
+                self.profile = Some(*profile);
+                if first {
+                    // The deadlines of what was recovered are counted in what the target can take.
+                    let deadline = self.started.mono + self.request_timeout() + self.visibility();
+                    for unresolved in self.unresolved.values_mut() {
+                        unresolved.deadline = deadline;
+                    }
+                    for until in self.embargo.values_mut() {
+                        *until = deadline;
+                    }
+                }
+                self.phase = Phase::Ready;
+                self.failures = 0;
+                self.probe_failures = 0;
+                self.trouble = None;
+                self.recognise();
+                if self.observed || self.observation.is_none() {
+                    self.observe_at = self.observe_at.min(cx.now.mono);
+                }
+            }
+        }
+    }
+
+    /// Another fingerprint than at first contact: nothing is written until that is acknowledged.
+    fn recognise(&mut self) {
+        let fingerprint = Arc::clone(&self.settings.connector.fingerprint);
+        match &self.ledger.standing.fingerprint {
+            None => {
+                self.ledger.standing.fingerprint = Some(fingerprint);
+                self.ledger.put_standing();
+            }
+            Some(known) if *known == fingerprint => {}
+            Some(known) => {
+                let what = format!("fingerprint {known} -> {fingerprint}");
+                self.await_acknowledgement(&what, "this is not the target that was first reached");
+            }
+        }
+    }
+
+    /// More accounts of the ledger missing than can be an accident: another target behind the same address.
+    pub(super) fn check_the_right_target(&mut self, cx: &Context<'_>) {
+        let ours = self.ledger.records().filter(|r| {
+            matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
+                && !self.is_old_news(cx.now.wall, r.last_write)
+        });
+        let ids: Vec<_> = ours.filter_map(|r| r.target_id.as_ref()).collect();
+        let missing = ids.iter().filter(|id| self.shadow.account(id).is_none()).count();
+        if missing > (ids.len() / 10).max(20) {
+            let what = format!("{missing} of {} missing", ids.len());
+            self.await_acknowledgement(&what, "most accounts that are ours are missing");
+        }
+    }
+
+    /// Stops writes until `safety.acknowledge` carries a token that is good once.
+    fn await_acknowledgement(&mut self, what: &str, why: &str) {
+        let used = u32::try_from(self.ledger.standing.acknowledged.len()).unwrap_or(u32::MAX);
+        let lane = crate::model::Lane::Derived;
+        let token: Arc<str> = held_hash(what, &self.application, lane, used, &BTreeSet::new())
+            .chars()
+            .take(16)
+            .collect::<String>()
+            .into();
+        if *self.settings.safety.acknowledge == *token && !self.ledger.standing.acknowledged.contains(&token) {
+            self.ledger.standing.acknowledged.insert(token);
+            self.ledger.standing.awaiting = None;
+            self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));
+            self.ledger.put_standing();
+            return;
+        }
+        let message = format!("{why} ({what}); if that is right, set spec.safety.acknowledge: {token}");
+        if self.ledger.standing.awaiting.as_ref() != Some(&token) {
+            self.ledger.standing.awaiting = Some(token);
+            self.ledger.put_standing();
+        }
+        self.trouble = Some(Problem::new(Reason::TargetChanged, message));
+    }
+
+    /// A record passes to the identity that has its externalId now, where its owner is gone or ended: handover and re-hire.
+    pub(super) fn pass_on(&mut self, name: &Name, cx: &Context<'_>) {
+        let live = cx.directory.identity(name);
+        if let Some(view) = live
+            && view.frozen.is_none()
+            && view.state != State::Ended
+            && !self.ledger.has_name(name)
+            && let Ok(identity) = view.spec
+            && let Some(external) = &identity.external_id
+        {
+            let uid = view.meta.uid.clone();
+            let orphan = self.ledger.of_external(external).find(|record| {
+                let owner = &record.owner.name;
+                let gone = cx
+                    .directory
+                    .identity(owner)
+                    .is_none_or(|other| other.state == State::Ended || (other.meta.uid != record.owner.uid));
+                gone && record.target_id.is_some()
+                    && record.state != RecordState::Released
+                    && !self.busy.contains_key(owner)
+                    && !self.looking.contains_key(owner)
+            });
+            if let Some(mut record) = orphan.cloned() {
+                record.owner = crate::model::Owner { name: name.clone(), uid };
+                self.leaving.remove(name);
+                self.ledger.put(record);
+            }
+            return;
+        }
+        // The other way round: the owner is gone, and who has its externalId now has its turn first.
+        if live.is_some() {
+            return;
+        }
+        for record in self.ledger.of_name(name) {
+            let heir = record.external_id.as_ref().and_then(|external| cx.directory.by_external_id(external));
+            if let Some(heir) = heir
+                && heir.frozen.is_none()
+                && !self.ledger.has_name(&heir.meta.name)
+                && !self.busy.contains_key(&heir.meta.name)
+                && !self.looking.contains_key(&heir.meta.name)
+                && record.target_id.is_some()
+            {
+                let owner = crate::model::Owner { name: heir.meta.name.clone(), uid: heir.meta.uid.clone() };
+                self.queue.push(&owner.name, super::Priority::Mover);
+                self.ledger.put(crate::model::Record { owner, ..record });
+            }
+        }
+    }
+
+    /// The policy for deletion is `Retain`.
+    pub(super) fn retains(&self) -> bool {
+        self.settings.deletion_policy == DeletionPolicy::Retain
+    }
+
+    /// Nothing is left to do for a deleted application.
+    pub(super) fn is_retired(&self) -> bool {
+        self.meta.deleting && self.retired
+    }
+
+    /// A deleted application: with `Retain` it is let go at once, with `Deprovision` when nothing of ours is left (or the
+    /// target could not be reached for `releaseAfter`).
+    pub(super) fn retire(&mut self, cx: &Context<'_>, out: &mut Out) {
+        if self.retired {
+            if !self.recording && !self.ledger.has_outgoing() && self.meta.finalizer {
+                out.finalizer = Some(false);
+            }
+            return;
+        }
+        let since = *self.deleting_since.get_or_insert(cx.now.mono);
+        let unreachable = self.phase != Phase::Ready && cx.now.mono >= since + self.settings.release_after;
+        let unsent: Vec<_> = self.flights.iter().filter(|(_, flight)| !flight.sent).map(|(id, _)| *id).collect();
+        if self.retains() || unreachable {
+            for id in unsent {
+                self.stored.retain(|(_, stored)| *stored != id);
+                self.cancel(id, cx);
+            }
+        }
+        let left = self.ledger.records().any(|record| {
+            matches!(record.state, RecordState::Active | RecordState::Creating | RecordState::Disabled)
+                || (record.state == RecordState::Retained && !record.grants.is_empty())
+        });
+        let may = self.retains() || unreachable || (self.phase == Phase::Ready && !left);
+        if !may || !self.flights.is_empty() {
+            return;
+        }
+        let records: Vec<_> = self.ledger.records().cloned().collect();
+        for mut record in records {
+            record.state = RecordState::Released;
+            self.ledger.put(record);
+        }
+        self.retired = true;
+    }
+}

@@ -1,0 +1,255 @@
+//! Looking before writing: searches by key, reads by id, and creates whose answer was lost.
+
+use std::time::Duration;
+
+use super::{Awaited, Context, Out, Sync};
+use crate::engine::Effect;
+use crate::model::{
+    AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordState, Step,
+    TargetError, TargetId,
+};
+use crate::plan::{Fold, Shade, digest, key_text};
+
+/// A look-up that waits for the rate.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Find(CorrelationKey),
+    Read(TargetId),
+}
+
+/// Look-ups of one account under way.
+#[derive(Debug)]
+pub(super) struct Looking {
+    left: usize,
+    began: Option<Duration>,
+    failed: bool,
+}
+
+/// A create whose answer never came.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    pub(super) intent: Intent,
+    /// The record as it was before; `None`: there was none.
+    pub(super) before: Option<Record>,
+    /// A search that began after this and found nothing means that it was not done.
+    pub(super) deadline: Duration,
+    pub(super) attempts: u32,
+}
+
+impl Sync {
+    /// Looks for accounts by these keys; the account gets its turn again when all answers are there.
+    pub(super) fn start_find(&mut self, name: &Name, keys: Vec<CorrelationKey>, urgent: bool) {
+        let requests: Vec<Request> = keys.into_iter().map(Request::Find).collect();
+        self.look(name, requests, urgent);
+    }
+
+    /// Reads one account by its id.
+    pub(super) fn start_read(&mut self, name: &Name, id: &TargetId, urgent: bool) {
+        self.look(name, vec![Request::Read(id.clone())], urgent);
+    }
+
+    fn look(&mut self, name: &Name, requests: Vec<Request>, urgent: bool) {
+        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, failed: false });
+        for request in requests {
+            if urgent {
+                self.lookups.push_front((name.clone(), request));
+            } else {
+                self.lookups.push_back((name.clone(), request));
+            }
+        }
+    }
+
+    /// Sends what the rate allows.
+    pub(super) fn send_lookups(&mut self, cx: &Context<'_>, out: &mut Out) {
+        while !self.lookups.is_empty() && self.may_request(cx.now) {
+            let Some((name, request)) = self.lookups.pop_front() else { return };
+            if let Some(looking) = self.looking.get_mut(&name) {
+                looking.began.get_or_insert(cx.now.mono);
+            }
+            match request {
+                Request::Find(key) => self.request(Effect::Find(key), Awaited::Find(name, cx.now), out),
+                Request::Read(id) => self.request(Effect::Read(id.clone()), Awaited::Read(name, id, cx.now), out),
+            }
+        }
+    }
+
+    /// The answer of a search.
+    pub(super) fn on_found(
+        &mut self,
+        name: &Name,
+        began: Now,
+        answer: Result<Vec<Observed>, TargetError>,
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) {
+        match answer {
+            Ok(found) => {
+                for observed in &found {
+                    self.remember(observed, began);
+                }
+                self.looked(name, true, cx);
+            }
+            Err(error) => {
+                self.on_error(&error, cx, out);
+                self.looked(name, false, cx);
+            }
+        }
+    }
+
+    /// The answer of a read.
+    pub(super) fn on_read(
+        &mut self,
+        name: &Name,
+        id: &TargetId,
+        began: Now,
+        answer: Result<Option<Observed>, TargetError>,
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) {
+        match answer {
+            Ok(Some(observed)) if observed.id == *id => {
+                self.must_read.remove(name);
+                self.absent.remove(id);
+                self.remember(&observed, began);
+                self.looked(name, true, cx);
+            }
+            Ok(None) | Err(TargetError::NotFound) => {
+                self.must_read.remove(name);
+                let last_write = self.ledger.of_target(id).and_then(|record| record.last_write);
+                if !self.is_old_news(began.wall, last_write) {
+                    self.shadow.forget_account(id, self.schema);
+                    self.absent.insert(id.clone(), began.wall);
+                }
+                self.looked(name, true, cx);
+            }
+            Ok(Some(_)) => {
+                self.on_error(&TargetError::Malformed("a read by id answered another id".into()), cx, out);
+                self.looked(name, false, cx);
+            }
+            Err(error) => {
+                self.on_error(&error, cx, out);
+                self.looked(name, false, cx);
+            }
+        }
+    }
+
+    fn remember(&mut self, observed: &Observed, began: Now) {
+        let last_write = self.ledger.of_target(&observed.id).and_then(|record| record.last_write);
+        let old = self.is_old_news(began.wall, last_write);
+        self.shadow.remember_account(observed, old, self.schema);
+        if let Some(holds) = observed.holds.as_ref().filter(|_| !old) {
+            self.shadow.remember_holds(&observed.id, holds);
+        }
+    }
+
+    /// One answer of an account's look-ups came; with the last one it gets its turn again.
+    fn looked(&mut self, name: &Name, well: bool, cx: &Context<'_>) {
+        let Some(looking) = self.looking.get_mut(name) else { return };
+        looking.left = looking.left.saturating_sub(1);
+        looking.failed |= !well;
+        if looking.left > 0 {
+            return;
+        }
+        let Some(looking) = self.looking.remove(name) else { return };
+        if looking.failed {
+            self.queue.push_at(name, cx.now.mono + Duration::from_secs(2));
+            return;
+        }
+        if let Some(began) = looking.began {
+            self.found.insert(name.clone(), began);
+            self.must_find.remove(name);
+        }
+        self.touch(name, cx);
+    }
+
+    /// The keys by which a create whose answer was lost is looked for: those that it wrote.
+    pub(super) fn keys_of_create(&self, attributes: &Attributes) -> Vec<CorrelationKey> {
+        let names = [self.schema.mark, self.schema.external_id, Some(self.schema.user_name)];
+        let mut keys: Vec<CorrelationKey> = Vec::new();
+        for name in names.into_iter().flatten() {
+            let attribute = AttributeName::new(name);
+            if let Some(value) = attributes.get(&attribute).and_then(key_text)
+                && keys.iter().all(|key| key.attribute != attribute)
+            {
+                keys.push(CorrelationKey { attribute, value });
+            }
+        }
+        keys
+    }
+
+    /// Looks for what a create whose answer was lost may have made. True: it is settled, one way or the other.
+    pub(super) fn resolve(&mut self, name: &Name, cx: &Context<'_>, out: &mut Out) -> bool {
+        let Some(unresolved) = self.unresolved.get_mut(name) else { return true };
+        let Step::CreateAccount { attributes, enabled, .. } = unresolved.intent.step.clone() else { return true };
+        let (deadline, attempts) = (unresolved.deadline, unresolved.attempts);
+        let Some(searched) = self.found.get(name).copied() else {
+            unresolved.attempts += 1;
+            let keys = self.keys_of_create(&attributes);
+            self.start_find(name, keys, true);
+            return false;
+        };
+        if let Some(id) = self.made_by(&attributes) {
+            let Some(unresolved) = self.unresolved.remove(name) else { return true };
+            let record = unresolved.intent.records.first().and_then(|id| self.ledger.record(*id)).cloned();
+            if let Some(mut record) = record {
+                record.target_id = Some(id.clone());
+                record.state = if enabled { RecordState::Active } else { RecordState::Disabled };
+                self.ledger.put(record);
+            }
+            self.ledger.close(unresolved.intent.id, Outcome::Done);
+            self.release_claims(name, cx);
+            self.account_appeared(name, cx);
+            out.changed = true;
+            return true;
+        }
+        if searched < deadline {
+            self.found.remove(name);
+            let wait = Duration::from_secs(1 << attempts.min(5));
+            self.queue.push_at(name, deadline.min(cx.now.mono + wait).max(cx.now.mono + Duration::from_millis(100)));
+            return false;
+        }
+        let Some(unresolved) = self.unresolved.remove(name) else { return true };
+        self.ledger.close(unresolved.intent.id, Outcome::Failed("not found afterwards".into()));
+        match (unresolved.before, unresolved.intent.records.first()) {
+            (Some(before), _) => self.ledger.put(before),
+            (None, Some(id)) => self.ledger.forget(*id),
+            (None, None) => {}
+        }
+        self.release_claims(name, cx);
+        true
+    }
+
+    /// The account that a create with these attributes made: it carries our mark or, where the target holds none, every
+    /// value that was written; and nobody else has it.
+    fn made_by(&self, attributes: &Attributes) -> Option<TargetId> {
+        let keys = self.keys_of_create(attributes);
+        let mut made = None;
+        for key in &keys {
+            for id in self.shadow.with_key(&key.attribute, &key.value, self.schema) {
+                let Some(shade) = self.shadow.account(id) else { continue };
+                if self.ledger.of_target(id).is_none() && self.proves(shade, attributes) {
+                    if made.as_ref().is_some_and(|other| other != id) {
+                        return None;
+                    }
+                    made = Some(id.clone());
+                }
+            }
+        }
+        made
+    }
+
+    fn proves(&self, shade: &Shade, attributes: &Attributes) -> bool {
+        let text = |name: &str| attributes.get(&AttributeName::new(name)).and_then(key_text);
+        if let Some(mark) = self.schema.mark
+            && let Some(ours) = text(mark)
+            && let Some(theirs) = shade.key(mark)
+        {
+            let fold = Fold::of(self.schema, &AttributeName::new(mark));
+            return fold.apply(&ours) == fold.apply(theirs);
+        }
+        attributes
+            .iter()
+            .filter(|(name, _)| Some(name.as_str()) != self.schema.mark)
+            .all(|(name, value)| shade.digest(name) == digest(value, Fold::of(self.schema, name)))
+    }
+}

@@ -1,0 +1,111 @@
+//! One full observation: page after page of each kind, and whether it was complete.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Item, Kind, Page, PageToken, TargetId};
+
+/// An observation under way.
+#[derive(Debug)]
+pub(super) struct Observation {
+    kinds: Vec<Kind>,
+    /// Which of the kinds is being listed.
+    at: usize,
+    /// Where it goes on.
+    pub(super) page: Option<PageToken>,
+    /// A page was asked for and has not come.
+    pub(super) asked: bool,
+    /// When this kind's listing began.
+    pub(super) began: Timestamp,
+    pub(super) began_mono: Duration,
+    listing: Listing,
+}
+
+#[derive(Debug, Default)]
+struct Listing {
+    ids: BTreeSet<TargetId>,
+    items: u64,
+    pages_seen: u64,
+    first_total: Option<u64>,
+    last_total: Option<u64>,
+    pages: BTreeSet<std::sync::Arc<str>>,
+    repeated: bool,
+}
+
+/// How the listing of a kind ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It goes on.
+    No,
+    /// Complete: what it did not show may be gone.
+    Complete,
+    /// It cannot be told from this listing what is gone.
+    Incomplete,
+}
+
+impl Observation {
+    pub(super) fn new(kinds: Vec<Kind>, wall: Timestamp, mono: Duration) -> Self {
+        Self { kinds, at: 0, page: None, asked: false, began: wall, began_mono: mono, listing: Listing::default() }
+    }
+
+    /// What is listed now; `None`: everything was.
+    pub(super) fn kind(&self) -> Option<Kind> {
+        self.kinds.get(self.at).copied()
+    }
+
+    /// Takes note of a page. `known` are ids of the ledger, the measure where the target claims no total.
+    pub(super) fn page(&mut self, page: &Page, known: impl Iterator<Item = TargetId>) -> Ended {
+        self.asked = false;
+        let listing = &mut self.listing;
+        listing.items += page.items.len() as u64;
+        listing.ids.extend(page.items.iter().map(|item| match item {
+            Item::Account(observed) => observed.id.clone(),
+            Item::Entitlement(observed) => observed.id.clone(),
+        }));
+        if listing.pages_seen == 0 {
+            listing.first_total = page.total;
+        }
+        listing.pages_seen += 1;
+        listing.last_total = page.total;
+        if let Some(next) = &page.next {
+            listing.repeated |= !listing.pages.insert(std::sync::Arc::clone(&next.0));
+            self.page = Some(next.clone());
+            if !listing.repeated {
+                return Ended::No;
+            }
+        }
+        let complete = listing.is_complete(known);
+        if complete { Ended::Complete } else { Ended::Incomplete }
+    }
+
+    /// Goes on to the next kind.
+    pub(super) fn next_kind(&mut self, wall: Timestamp, mono: Duration) {
+        self.at += 1;
+        self.page = None;
+        self.listing = Listing::default();
+        self.began = wall;
+        self.began_mono = mono;
+    }
+}
+
+impl Listing {
+    /// Without error (that ends an observation elsewhere), first and last page agree on the total, distinct ids equal
+    /// it, and no page repeated; where no total exists, at least 90 % of the ledger's ids were seen.
+    fn is_complete(&self, known: impl Iterator<Item = TargetId>) -> bool {
+        let distinct = self.ids.len() as u64;
+        if self.repeated || distinct != self.items || self.first_total != self.last_total {
+            return false;
+        }
+        if let Some(total) = self.last_total {
+            return distinct == total;
+        }
+        let (mut all, mut seen) = (0_u64, 0_u64);
+        for id in known {
+            all += 1;
+            seen += u64::from(self.ids.contains(&id));
+        }
+        seen * 10 >= all * 9
+    }
+}

@@ -1,0 +1,315 @@
+//! What comes back from a target, and what it means for the ledger, the shadow and the next attempt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flight::Flight;
+use super::lookup::Unresolved;
+use super::rate::backoff;
+use super::{Context, Failed, Out, Phase, Sync};
+use crate::model::{Applied, EntitlementKind, IntentId, Name, Outcome, Reason, Step, TargetError, Value};
+use crate::plan::{Change, Fold, Planned, Shade, digest};
+use crate::report::Problem;
+
+/// The longest wait between two attempts of one item.
+const LONGEST: Duration = Duration::from_hours(24);
+
+impl Sync {
+    /// The outcomes of an `Apply`, one a step; what is missing counts as lost.
+    pub(super) fn on_applied(
+        &mut self,
+        intents: Vec<IntentId>,
+        outcomes: Vec<Result<Applied, TargetError>>,
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) {
+        let missing = || Err(TargetError::Lost("the answer has no outcome for this step".into()));
+        let mut outcomes = outcomes.into_iter();
+        for id in intents {
+            let outcome = outcomes.next().unwrap_or_else(missing);
+            if let Some(flight) = self.flights.remove(&id) {
+                self.landed(&flight, outcome, cx, out);
+            }
+        }
+    }
+
+    fn landed(&mut self, flight: &Flight, outcome: Result<Applied, TargetError>, cx: &Context<'_>, out: &mut Out) {
+        out.changed = true;
+        match outcome {
+            Ok(applied) => self.done(flight, &applied, cx),
+            Err(error) => self.undone(flight, &error, cx, out),
+        }
+    }
+
+    fn done(&mut self, flight: &Flight, applied: &Applied, cx: &Context<'_>) {
+        if matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. }) && applied.id.is_none() {
+            return self.uncertain(flight, cx);
+        }
+        self.failures = 0;
+        *self.counters.done.entry(flight.step().name()).or_default() += 1;
+        if let (Step::CreateGroup { name, mark }, Some(id)) = (flight.step(), &applied.id) {
+            self.shadow.add_group(id.clone(), Arc::clone(name), Arc::clone(mark), cx.now.wall);
+            self.group_writes.insert(id.clone(), cx.now.mono);
+            self.group_backoff.remove(name);
+        }
+        for part in &flight.parts {
+            if let Some(mut record) = self.ledger.record(part.record).cloned() {
+                part.planned.change.done(&mut record, applied, cx.now.wall);
+                self.ledger.put(record);
+            }
+            self.believe(&part.planned, part.record, applied, cx);
+            self.found.remove(&part.name);
+            self.alone.remove(&part.name);
+            if matches!(part.planned.change, Change::Create { .. }) {
+                self.account_appeared(&part.name, cx);
+            }
+            if matches!(part.planned.change, Change::Disable { .. })
+                && let Some(since) = self.leaving.remove(&part.name)
+            {
+                self.counters.revocation_seconds.push(cx.now.mono.saturating_sub(since).as_secs_f64());
+            }
+            self.released_done(&part.name, &part.planned);
+        }
+        self.ledger.close(flight.intent.id, Outcome::Done);
+        self.free(flight, cx);
+        if matches!(flight.step(), Step::CreateGroup { .. }) {
+            self.bind_groups(cx);
+        }
+    }
+
+    /// The shadow as we believe to have made it.
+    fn believe(&mut self, planned: &Planned, record: crate::model::RecordId, applied: &Applied, cx: &Context<'_>) {
+        let Some(id) = self.ledger.record(record).and_then(|record| record.target_id.clone()) else { return };
+        let schema = self.schema;
+        match (&planned.step, &planned.change) {
+            (Step::CreateAccount { attributes, enabled, .. }, _) => {
+                let observed = crate::model::Observed {
+                    id: id.clone(),
+                    enabled: *enabled,
+                    attributes: attributes.clone(),
+                    holds: None,
+                };
+                self.absent.remove(&id);
+                self.shadow.remember_account(&observed, false, schema);
+                self.shadow.change_account(&id, schema, |shade, _| shade.fresh = false);
+            }
+            (Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. }, _) => {
+                self.shadow.change_account(&id, schema, |shade, keys| shade.written(set, keys, schema));
+                self.note_unstuck(set, applied);
+            }
+            (Step::EnableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade, _| set(shade, true)),
+            (Step::DisableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade, _| set(shade, false)),
+            (Step::DeleteAccount { .. }, _) => self.shadow.forget_account(&id, schema),
+            (_, Change::Grant(group, _)) => self.shadow.change_member(group, &id, true, cx.now.wall),
+            (_, Change::Revoke(group)) => self.shadow.change_member(group, &id, false, cx.now.wall),
+            _ => {}
+        }
+    }
+
+    /// Values that the target answered otherwise than they were written are not written again and again.
+    fn note_unstuck(&mut self, set: &crate::model::Attributes, applied: &Applied) {
+        let Some(observed) = &applied.observed else { return };
+        for (name, value) in set {
+            let fold = Fold::of(self.schema, name);
+            let answered = observed.attributes.get(name).unwrap_or(&Value::Null);
+            if let Some(wanted) = digest(value, fold).filter(|wanted| digest(answered, fold) != Some(*wanted)) {
+                self.unstuck.insert((observed.id.clone(), name.clone(), wanted));
+            }
+        }
+    }
+
+    fn undone(&mut self, flight: &Flight, error: &TargetError, cx: &Context<'_>, out: &mut Out) {
+        let (reason, words) = told(error);
+        *self.counters.failed.entry(reason).or_default() += 1;
+        self.on_error(error, cx, out);
+        let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
+        match error {
+            TargetError::Lost(_) => return self.uncertain(flight, cx),
+            TargetError::Transient(_) | TargetError::Malformed(_) if creates => return self.uncertain(flight, cx),
+            TargetError::Transient(_) | TargetError::Malformed(_) => {
+                // It may have been done all the same: what was intended stays ours.
+                self.ledger.close(flight.intent.id, Outcome::Failed(words));
+                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+                return self.free(flight, cx);
+            }
+            _ => {}
+        }
+        self.take_back(flight);
+        let outcome = match error {
+            TargetError::Rejected { detail, .. } => Outcome::Rejected(Arc::clone(detail)),
+            _ => Outcome::Failed(words),
+        };
+        self.ledger.close(flight.intent.id, outcome);
+        if let Step::CreateGroup { name, .. } = flight.step() {
+            let attempts = self.group_backoff.get(name).map_or(1, |(attempts, _)| attempts + 1);
+            let wait = backoff(name, attempts, Duration::from_secs(10), LONGEST);
+            self.group_backoff.insert(Arc::clone(name), (attempts, cx.now.mono + wait));
+            self.observe_at = self.observe_at.min(cx.now.mono + wait);
+        }
+        let together = flight.parts.len() > 1;
+        match error {
+            // The rest of a refused batch is carried out one by one.
+            TargetError::Rejected { .. } | TargetError::NotFound | TargetError::Conflict if together => {
+                self.alone.extend(flight.parts.iter().map(|part| part.name.clone()));
+            }
+            TargetError::Conflict => {
+                self.must_find.extend(flight.parts.iter().map(|part| part.name.clone()));
+                for part in &flight.parts {
+                    self.found.remove(&part.name);
+                }
+                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+            }
+            TargetError::NotFound => {
+                self.look_again(flight, cx);
+                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+            }
+            TargetError::Rejected { .. } => self.fail_parts(flight, reason, Duration::from_secs(10), cx),
+            TargetError::Unsupported(_) => self.fail_parts(flight, reason, LONGEST, cx),
+            _ => {}
+        }
+        self.free(flight, cx);
+    }
+
+    /// What a step spoke of is not there: the account is read, the groups are listed again.
+    fn look_again(&mut self, flight: &Flight, cx: &Context<'_>) {
+        for part in &flight.parts {
+            match &part.planned.step {
+                Step::UpdateAccount { id, .. }
+                | Step::RenameAccount { id, .. }
+                | Step::EnableAccount { id }
+                | Step::DisableAccount { id }
+                | Step::DeleteAccount { id } => self.shadow.forget_account(id, self.schema),
+                _ => self.observe_at = self.observe_at.min(cx.now.mono + Duration::from_secs(1)),
+            }
+        }
+    }
+
+    /// The answer was lost: a create is looked for, anything else is read before it is repeated. What was intended stays
+    /// in the ledger.
+    fn uncertain(&mut self, flight: &Flight, cx: &Context<'_>) {
+        let deadline = cx.now.mono + 2 * self.visibility();
+        let intent = flight.intent.clone();
+        match flight.step() {
+            Step::CreateAccount { .. } => {
+                if let Some(part) = flight.parts.first() {
+                    let before = part.before.clone();
+                    self.found.remove(&part.name);
+                    self.unresolved.insert(part.name.clone(), Unresolved { intent, before, deadline, attempts: 0 });
+                }
+            }
+            Step::CreateGroup { name, .. } => {
+                let key = (EntitlementKind::Group, Arc::clone(name));
+                self.unresolved_groups.insert(key, super::group::UnresolvedGroup { intent: intent.id, deadline });
+                self.observe_at = self.observe_at.min(deadline);
+            }
+            _ => {
+                self.ledger.close(intent.id, Outcome::Lost);
+                self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
+            }
+        }
+        self.free(flight, cx);
+    }
+
+    fn fail_parts(&mut self, flight: &Flight, reason: Reason, first: Duration, cx: &Context<'_>) {
+        for part in &flight.parts {
+            let failures = self.failed.entry(part.name.clone()).or_default();
+            let step = &part.planned.step;
+            let attempts = failures.iter().find(|f| f.step == *step).map_or(1, |f| f.attempts + 1);
+            failures.retain(|f| f.step != *step);
+            let until = cx.now.mono + backoff(part.name.as_str(), attempts, first, LONGEST);
+            let message = format!("{} was refused or failed; it is tried again", step.name());
+            let problem = Problem::new(reason, message);
+            failures.push(Failed { step: step.clone(), attempts, until, problem });
+            self.queue.push_at(&part.name, until);
+        }
+    }
+
+    /// Why this step of this account is not tried now, if so.
+    pub(super) fn waits_after_failure(&self, name: &Name, step: &Step, cx: &Context<'_>) -> Option<Problem> {
+        let failed = self.failed.get(name)?.iter().find(|f| f.step == *step)?;
+        (failed.until > cx.now.mono).then(|| failed.problem.clone())
+    }
+
+    /// Forgets failures of steps that are not planned any more.
+    pub(super) fn forget_failures(&mut self, name: &Name, steps: &[Planned]) {
+        if let Some(failures) = self.failed.get_mut(name) {
+            failures.retain(|failed| steps.iter().any(|planned| planned.step == failed.step));
+            if failures.is_empty() {
+                self.failed.remove(name);
+            }
+        }
+    }
+
+    /// What an error says about the target as a whole.
+    pub(super) fn on_error(&mut self, error: &TargetError, cx: &Context<'_>, out: &mut Out) {
+        let (reason, words) = told(error);
+        match error {
+            TargetError::RateLimited { retry_after } => {
+                self.failures += 1;
+                let own =
+                    backoff(self.application.as_str(), self.failures, Duration::from_secs(1), Duration::from_mins(1));
+                self.rate.pause(cx.now.mono + retry_after.unwrap_or(own));
+            }
+            TargetError::Transient(_) | TargetError::Malformed(_) | TargetError::Lost(_) => {
+                self.failures += 1;
+                if self.failures >= 3 {
+                    let wait = backoff(
+                        self.application.as_str(),
+                        self.failures - 2,
+                        Duration::from_millis(500),
+                        Duration::from_mins(1),
+                    );
+                    self.rate.pause(cx.now.mono + wait);
+                }
+                if self.failures >= 10 {
+                    self.lose_contact(Problem::new(Reason::TargetUnreachable, words), cx, out);
+                }
+            }
+            TargetError::Unauthorized(_)
+            | TargetError::Tls(_)
+            | TargetError::SecretNotFound(_)
+            | TargetError::Claimed(_)
+            | TargetError::HostNotAllowed(_) => self.lose_contact(Problem::new(reason, words), cx, out),
+            TargetError::Rejected { .. }
+            | TargetError::Conflict
+            | TargetError::NotFound
+            | TargetError::Unsupported(_) => {}
+        }
+    }
+
+    /// Nothing is written until a probe succeeds.
+    pub(super) fn lose_contact(&mut self, problem: Problem, cx: &Context<'_>, out: &mut Out) {
+        if self.phase == Phase::Ready || self.trouble.is_none() {
+            self.probe_failures += 1;
+        }
+        self.phase = Phase::Unprobed;
+        let wait =
+            backoff(self.application.as_str(), self.probe_failures, Duration::from_secs(1), Duration::from_mins(5));
+        self.probe_at = cx.now.mono + wait;
+        self.observation = None;
+        self.trouble = Some(problem);
+        out.changed = true;
+    }
+}
+
+fn set(shade: &mut Shade, enabled: bool) {
+    shade.enabled = enabled;
+    shade.fresh = false;
+}
+
+/// An error in the closed set of reasons, and in our words.
+pub(super) fn told(error: &TargetError) -> (Reason, Arc<str>) {
+    let words: Arc<str> = error.to_string().into();
+    let reason = match error {
+        TargetError::Transient(_) | TargetError::Lost(_) | TargetError::Malformed(_) => Reason::TargetUnreachable,
+        TargetError::RateLimited { .. } => Reason::RateLimited,
+        TargetError::Unauthorized(_) => Reason::Unauthorized,
+        TargetError::Tls(_) => Reason::TlsFailed,
+        TargetError::SecretNotFound(_) => Reason::SecretNotFound,
+        TargetError::HostNotAllowed(_) => Reason::HostNotAllowed,
+        TargetError::Claimed(_) => Reason::TargetConflict,
+        TargetError::Rejected { .. } | TargetError::Conflict | TargetError::NotFound => Reason::Rejected,
+        TargetError::Unsupported(_) => Reason::Unsupported,
+    };
+    (reason, words)
+}

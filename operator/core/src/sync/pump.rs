@@ -1,0 +1,360 @@
+//! What goes on with every event: answers in, then observation, look-ups, turns and writes as far as the target may be
+//! asked.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::observe::{Ended, Observation};
+use super::outcome::told;
+use super::queue::Priority;
+use super::rate::backoff;
+use super::shadow::kind_of;
+use super::{Awaited, Context, Out, Phase, Sync, TURNS};
+use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
+use crate::model::{Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, SyncMode, TargetError};
+use crate::report::Problem;
+
+impl Sync {
+    /// The answer to an effect. Duplicates and answers to effects that were given up are ignored.
+    pub fn answered(&mut self, id: EffectId, answer: Answer, spent: Spent, cx: &Context<'_>, out: &mut Out) {
+        let Some(awaited) = self.awaited.remove(&id) else { return };
+        if awaited.is_request() {
+            self.rate.spent(spent.requests, spent.wait, cx.now.mono);
+        }
+        match (awaited, answer) {
+            (Awaited::Load, Answer::Loaded(loaded)) => self.on_loaded(loaded, cx, out),
+            (Awaited::Probe, Answer::Probed(probed)) => self.on_probed(probed, cx, out),
+            (Awaited::Page, Answer::Page(page)) => self.on_page(page, cx, out),
+            (Awaited::Find(name, began), Answer::Found(found)) => self.on_found(&name, began, found, cx, out),
+            (Awaited::Read(name, id, began), Answer::Read(read)) => self.on_read(&name, &id, began, read, cx, out),
+            (Awaited::Record(changes), Answer::Recorded(recorded)) => self.on_recorded(changes, recorded, cx, out),
+            (Awaited::Apply(intents), Answer::Applied(outcomes)) => self.on_applied(intents, outcomes, cx, out),
+            // An answer of another kind than what was asked: as if the asked one had been lost.
+            (awaited, _) => self.give_up(awaited, cx, out),
+        }
+        self.pump(cx, out);
+    }
+
+    /// An effect whose answer cannot come any more.
+    pub(super) fn give_up(&mut self, awaited: Awaited, cx: &Context<'_>, out: &mut Out) {
+        let lost = || TargetError::Lost("the connection was given up".into());
+        match awaited {
+            Awaited::Load => self.on_loaded(Err(StoreFailure("no answer".into())), cx, out),
+            Awaited::Probe => self.on_probed(Err(lost()), cx, out),
+            Awaited::Page => self.on_page(Err(lost()), cx, out),
+            Awaited::Find(name, began) => self.on_found(&name, began, Err(lost()), cx, out),
+            Awaited::Read(name, id, began) => self.on_read(&name, &id, began, Err(lost()), cx, out),
+            Awaited::Record(changes) => self.on_recorded(changes, Err(StoreFailure("no answer".into())), cx, out),
+            Awaited::Apply(intents) => self.on_applied(intents, Vec::new(), cx, out),
+        }
+    }
+
+    /// Does all that can be done now. Harmless at any time.
+    pub fn pump(&mut self, cx: &Context<'_>, out: &mut Out) {
+        for name in self.queue.ripe(cx.now) {
+            self.touch(&name, cx);
+        }
+        if self.phase == Phase::Unloaded && cx.now.mono >= self.probe_at && !self.awaits(|a| matches!(a, Awaited::Load))
+        {
+            let id = out.effect(Effect::Load);
+            self.awaited.insert(id, Awaited::Load);
+        }
+        if self.phase != Phase::Unloaded {
+            if self.meta.deleting {
+                self.retire(cx, out);
+            }
+            if !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired() {
+                self.work(cx, out);
+            }
+            self.flush(cx, out);
+        }
+    }
+
+    fn work(&mut self, cx: &Context<'_>, out: &mut Out) {
+        if self.phase == Phase::Unprobed {
+            let waits = cx.now.mono < self.probe_at || self.awaits(Awaited::is_request);
+            if !waits {
+                let connector = self.settings.connector.clone();
+                self.connected = Some(connector.clone());
+                self.request(Effect::Probe(connector), Awaited::Probe, out);
+            }
+            return;
+        }
+        if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting {
+            out.finalizer = Some(true);
+        }
+        self.settle_waves(cx, out);
+        self.turns(cx, out);
+        self.send(Priority::Leaver, cx, out);
+        if self.settings.sync.concurrency > 1 || !self.last_was_page || self.stored.is_empty() {
+            self.next_page(cx, out);
+        }
+        self.send_lookups(cx, out);
+        self.send(Priority::Drift, cx, out);
+    }
+
+    fn turns(&mut self, cx: &Context<'_>, out: &mut Out) {
+        // Before the first observation ended only leavers are handled: everybody else is planned against what is there.
+        let at_least = if self.observed { Priority::Drift } else { Priority::Leaver };
+        let plans = self.settings.mode == SyncMode::Plan;
+        if self.meta.deleting && !plans && self.retains() || !(plans || self.may_write() && self.meta.finalizer) {
+            return;
+        }
+        for _ in 0..TURNS {
+            let Some(best) = self.queue.best().filter(|best| *best <= at_least && self.has_room(*best)) else { return };
+            let Some((name, priority)) = self.queue.pop(best) else { return };
+            self.turn(&name, priority, cx, out);
+        }
+    }
+
+    /// When it has something to do next by itself.
+    pub fn next_wake(&self, now: Now) -> Wake {
+        let (wall, later) = self.queue.next();
+        let mut times: Vec<Duration> = later.into_iter().collect();
+        let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
+        match self.phase {
+            Phase::Unloaded => times.push(self.probe_at),
+            Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.probe_at),
+            Phase::Ready if works => {
+                if self.observation.is_none() {
+                    times.push(self.observe_at);
+                }
+                let slots = self.requests_under_way() < self.concurrency();
+                if slots
+                    && (!self.lookups.is_empty() || self.wants_page() || (!self.stored.is_empty() && self.may_write()))
+                {
+                    times.push(self.rate.next());
+                }
+                let due = self
+                    .queue
+                    .best()
+                    .is_some_and(|best| (self.observed || best == Priority::Leaver) && self.has_room(best));
+                let plans = self.settings.mode == SyncMode::Plan;
+                if due && (plans || (self.may_write() && self.meta.finalizer && !self.meta.deleting)) {
+                    times.push(now.mono);
+                }
+                times.extend(self.next_wave());
+            }
+            _ => {}
+        }
+        if self.ledger.has_outgoing() && !self.recording {
+            times.push(self.record_at);
+        }
+        Wake { wall, mono: times.into_iter().min() }
+    }
+
+    /// An account may have to be looked at: it gets its turn by how it stands.
+    pub fn touch(&mut self, name: &Name, cx: &Context<'_>) {
+        self.touch_as(name, Priority::Mover, cx);
+    }
+
+    pub(super) fn touch_as(&mut self, name: &Name, otherwise: Priority, cx: &Context<'_>) {
+        let live = cx.directory.identity(name);
+        let mut records = self.ledger.of_name(name).into_iter().peekable();
+        let had = records.peek().is_some();
+        let leaves = live.is_none_or(|view| matches!(view.state, State::Ended | State::Suspended));
+        let active =
+            records.any(|r| matches!(r.state, RecordState::Active | RecordState::Creating) || !r.grants.is_empty());
+        let priority = if leaves && active {
+            self.leaving.entry(name.clone()).or_insert(cx.now.mono);
+            Priority::Leaver
+        } else if had {
+            otherwise
+        } else {
+            otherwise.max(Priority::Joiner).min(Priority::Mover)
+        };
+        if !leaves {
+            self.leaving.remove(name);
+        }
+        self.queue.push(name, priority);
+    }
+
+    pub(super) fn concurrency(&self) -> usize {
+        usize::try_from(self.settings.sync.concurrency.max(1)).unwrap_or(1)
+    }
+
+    pub(super) fn requests_under_way(&self) -> usize {
+        self.awaited.values().filter(|awaited| awaited.is_request()).count()
+    }
+
+    fn awaits(&self, which: impl Fn(&Awaited) -> bool) -> bool {
+        self.awaited.values().any(which)
+    }
+
+    /// Whether the target may be asked for one more thing.
+    pub(super) fn may_request(&mut self, now: Now) -> bool {
+        self.requests_under_way() < self.concurrency() && self.rate.is_open(now.mono)
+    }
+
+    pub(super) fn request(&mut self, effect: Effect, awaited: Awaited, out: &mut Out) {
+        self.rate.take();
+        self.last_was_page = matches!(awaited, Awaited::Page);
+        let id = out.effect(effect);
+        self.awaited.insert(id, awaited);
+    }
+
+    fn wants_page(&self) -> bool {
+        self.observation.as_ref().is_some_and(|observation| !observation.asked)
+    }
+
+    /// Begins an observation when it is time, and asks for its next page.
+    fn next_page(&mut self, cx: &Context<'_>, out: &mut Out) {
+        if self.observation.is_none() && cx.now.mono >= self.observe_at {
+            let mut kinds = vec![Kind::Accounts];
+            let entitlements = self.schema.entitlements.iter().map(|kind| kind_of(*kind));
+            kinds.extend(entitlements);
+            let window = self.visibility() + self.request_timeout();
+            let forget = cx.now.wall.checked_sub(window).unwrap_or(Timestamp::MIN);
+            self.shadow.begin_round(forget);
+            self.partial = false;
+            self.observation = Some(Observation::new(kinds, cx.now.wall, cx.now.mono));
+        }
+        if !self.wants_page() || !self.may_request(cx.now) {
+            return;
+        }
+        let Some(observation) = &mut self.observation else { return };
+        let Some(kind) = observation.kind() else { return };
+        observation.asked = true;
+        let page = observation.page.clone();
+        self.request(Effect::Observe { kind, page }, Awaited::Page, out);
+    }
+
+    fn on_page(&mut self, page: Result<Page, TargetError>, cx: &Context<'_>, out: &mut Out) {
+        let Some(mut observation) = self.observation.take() else { return };
+        let Some(kind) = observation.kind() else { return };
+        let page = match page {
+            Ok(page) => page,
+            // A kind that the target does not have is nothing to be observed.
+            Err(TargetError::Unsupported(_)) if kind != Kind::Accounts => {
+                Page { items: Vec::new(), total: None, next: None }
+            }
+            Err(error) => {
+                self.on_error(&error, cx, out);
+                let (_, words) = told(&error);
+                return self.observation_failed(&words, cx, out);
+            }
+        };
+        let mut known = Vec::new();
+        if kind == Kind::Accounts && page.total.is_none() && page.next.is_none() {
+            let ours = self.ledger.records().filter(|r| r.state != RecordState::Released);
+            known.extend(ours.filter_map(|r| r.target_id.clone()));
+        }
+        let ended = observation.page(&page, known.into_iter());
+        self.failures = 0;
+        let (ledger, visibility) = (&self.ledger, self.visibility());
+        let began = observation.began;
+        let old = |id: &crate::model::TargetId| {
+            let written = ledger.of_target(id).and_then(|record| record.last_write);
+            written.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible))
+        };
+        for item in page.items {
+            self.shadow.remember(item, began, old, self.schema);
+        }
+        if ended != Ended::No {
+            if ended == Ended::Complete {
+                self.listing_complete(kind, &observation, cx);
+            } else {
+                self.partial = true;
+            }
+            observation.next_kind(cx.now.wall, cx.now.mono);
+        }
+        if observation.kind().is_some() {
+            self.observation = Some(observation);
+        } else if self.partial {
+            self.observation_failed("the listing did not add up", cx, out);
+        } else {
+            self.observation_complete(cx, out);
+        }
+    }
+
+    fn listing_complete(&mut self, kind: Kind, observation: &Observation, cx: &Context<'_>) {
+        self.complete.insert(kind, observation.began_mono);
+        let (ledger, visibility, began) = (&self.ledger, self.visibility(), observation.began);
+        let (writes, began_mono) = (&self.group_writes, observation.began_mono);
+        let spared = |id: &crate::model::TargetId| {
+            let account = ledger.of_target(id).and_then(|record| record.last_write);
+            let account = account.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
+            account || writes.get(id).is_some_and(|at| began_mono <= *at + visibility)
+        };
+        self.shadow.end_round(kind, spared, self.schema);
+        if kind != Kind::Accounts {
+            self.bind_groups(cx);
+        }
+    }
+
+    fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
+        self.incomplete = 0;
+        self.observed = true;
+        self.observe_at = cx.now.mono + self.settings.sync.interval;
+        if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
+            self.trouble = None;
+        }
+        self.check_the_right_target(cx);
+        self.bind_groups(cx);
+        self.touch_all(cx);
+        out.changed = true;
+    }
+
+    /// What was seen is remembered; that something was not seen says nothing.
+    fn observation_failed(&mut self, why: &str, cx: &Context<'_>, out: &mut Out) {
+        self.incomplete += 1;
+        let interval = self.settings.sync.interval.max(Duration::from_secs(1));
+        let wait = backoff(self.application.as_str(), self.incomplete, Duration::from_secs(2), interval);
+        self.observe_at = cx.now.mono + wait;
+        self.observation = None;
+        if self.phase == Phase::Ready && self.trouble.is_none() {
+            let message = format!("what is there could not be read completely ({why}); nothing is taken for gone");
+            self.trouble = Some(Problem::new(Reason::IncompleteObservation, message));
+        }
+        if self.incomplete >= 3 || self.observed {
+            // Creates and directed changes go on, with a search by key before each create.
+            self.observed = true;
+            self.touch_all(cx);
+        }
+        out.changed = true;
+    }
+
+    fn on_recorded(
+        &mut self,
+        changes: Vec<LedgerChange>,
+        recorded: Result<(), StoreFailure>,
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) {
+        self.recording = false;
+        match recorded {
+            Ok(()) => {
+                self.store_failures = 0;
+                if self.store_trouble.take().is_some() {
+                    out.changed = true;
+                }
+                for change in changes {
+                    if let LedgerChange::Open(intent) = change
+                        && let Some(flight) = self.flights.get(&intent.id)
+                    {
+                        self.stored.insert((flight.priority, intent.id));
+                    }
+                }
+            }
+            Err(StoreFailure(why)) => {
+                self.ledger.put_back(changes);
+                self.store_failures += 1;
+                let wait = backoff("store", self.store_failures, Duration::from_millis(500), Duration::from_mins(1));
+                self.record_at = cx.now.mono + wait;
+                self.store_trouble = Some(Problem::new(Reason::StoreUnavailable, why));
+                out.changed = true;
+            }
+        }
+    }
+
+    /// How many accounts wait for their turn, by what is known now.
+    pub(super) fn states(&self) -> BTreeMap<RecordState, u32> {
+        let mut states = BTreeMap::new();
+        for record in self.ledger.records() {
+            *states.entry(record.state).or_default() += 1;
+        }
+        states
+    }
+}

@@ -1,0 +1,102 @@
+//! Whose turn it is: accounts by priority, and those that wait for a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Name, Now};
+
+/// In which order accounts get their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Priority {
+    /// Ended and suspended.
+    Leaver,
+    /// Privileged revokes and revokes by Deny.
+    Urgent,
+    /// Has no account yet.
+    Joiner,
+    /// Something about it was edited.
+    Mover,
+    /// Looked at again after an observation.
+    Drift,
+}
+
+/// Accounts that are due, by priority and then in the order of their coming, and accounts that are due later.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    due: BTreeMap<(Priority, u64), Name>,
+    places: BTreeMap<Name, (Priority, u64)>,
+    next: u64,
+    later: BTreeSet<(Duration, Name)>,
+    by_date: BTreeSet<(Timestamp, Name)>,
+}
+
+impl Queue {
+    /// Due now. One that is due already keeps the better of its two places.
+    pub(super) fn push(&mut self, name: &Name, priority: Priority) {
+        if let Some(place) = self.places.get(name) {
+            if place.0 <= priority {
+                return;
+            }
+            self.due.remove(place);
+        }
+        let place = (priority, self.next);
+        self.next += 1;
+        self.due.insert(place, name.clone());
+        self.places.insert(name.clone(), place);
+    }
+
+    /// Due at a monotonic time.
+    pub(super) fn push_at(&mut self, name: &Name, at: Duration) {
+        self.later.insert((at, name.clone()));
+    }
+
+    /// Due at a date.
+    pub(super) fn push_on(&mut self, name: &Name, on: Timestamp) {
+        self.by_date.insert((on, name.clone()));
+    }
+
+    /// The next one whose priority is at least this.
+    pub(super) fn pop(&mut self, at_least: Priority) -> Option<(Name, Priority)> {
+        let entry = self.due.first_entry().filter(|entry| entry.key().0 <= at_least)?;
+        let ((priority, _), name) = entry.remove_entry();
+        self.places.remove(&name);
+        Some((name, priority))
+    }
+
+    /// Takes this one out of its place.
+    pub(super) fn take(&mut self, name: &Name) {
+        if let Some(place) = self.places.remove(name) {
+            self.due.remove(&place);
+        }
+    }
+
+    /// The best priority that is due.
+    pub(super) fn best(&self) -> Option<Priority> {
+        self.due.first_key_value().map(|((priority, _), _)| *priority)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// Those whose time has come.
+    pub(super) fn ripe(&mut self, now: Now) -> Vec<Name> {
+        let mut out = Vec::new();
+        while let Some(entry) = self.later.first().filter(|(at, _)| *at <= now.mono).cloned() {
+            self.later.remove(&entry);
+            out.push(entry.1);
+        }
+        while let Some(entry) = self.by_date.first().filter(|(on, _)| *on <= now.wall).cloned() {
+            self.by_date.remove(&entry);
+            out.push(entry.1);
+        }
+        out
+    }
+
+    /// When the next one falls due, by either clock.
+    pub(super) fn next(&self) -> (Option<Timestamp>, Option<Duration>) {
+        (self.by_date.first().map(|(on, _)| *on), self.later.first().map(|(at, _)| *at))
+    }
+}

@@ -1,0 +1,76 @@
+//! How fast a target is asked: a token bucket, and pauses that it asks for or that its failures suggest.
+
+use std::time::Duration;
+
+/// Requests a second with a burst of one second's worth. Counts in millionths of a request.
+#[derive(Debug)]
+pub(super) struct Rate {
+    per_second: u64,
+    tokens: u64,
+    filled: Duration,
+    paused_until: Duration,
+}
+
+const ONE: u64 = 1_000_000;
+
+impl Rate {
+    pub(super) fn new(per_second: u32, now: Duration) -> Self {
+        let per_second = u64::from(per_second.max(1));
+        Self { per_second, tokens: per_second * ONE, filled: now, paused_until: Duration::ZERO }
+    }
+
+    /// The manifest says another rate.
+    pub(super) fn set(&mut self, per_second: u32) {
+        self.per_second = u64::from(per_second.max(1));
+    }
+
+    /// Whether a request may go now.
+    pub(super) fn is_open(&mut self, now: Duration) -> bool {
+        self.fill(now);
+        self.tokens >= ONE && now >= self.paused_until
+    }
+
+    /// When one may go next.
+    pub(super) fn next(&self) -> Duration {
+        let missing = ONE.saturating_sub(self.tokens);
+        let wait = Duration::from_micros(missing.div_ceil(self.per_second));
+        (self.filled + wait).max(self.paused_until)
+    }
+
+    /// Takes one request.
+    pub(super) fn take(&mut self) {
+        self.tokens = self.tokens.saturating_sub(ONE);
+    }
+
+    /// What it turned out to cost beyond the one that was taken.
+    pub(super) fn spent(&mut self, requests: u32, wait: Option<Duration>, now: Duration) {
+        self.tokens = self.tokens.saturating_sub(u64::from(requests.saturating_sub(1)) * ONE);
+        if let Some(wait) = wait {
+            self.pause(now + wait);
+        }
+    }
+
+    /// Nothing goes before this.
+    pub(super) fn pause(&mut self, until: Duration) {
+        self.paused_until = self.paused_until.max(until);
+    }
+
+    fn fill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.filled);
+        let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+        self.tokens = self.tokens.saturating_add(micros.saturating_mul(self.per_second)).min(self.per_second * ONE);
+        self.filled = now.max(self.filled);
+    }
+}
+
+/// The wait before attempt `attempt` (from 1): doubling from `first` to `most`, plus up to a quarter that is a hash of
+/// (id, attempt), so that runs replay and items do not march in step.
+pub(super) fn backoff(id: &str, attempt: u32, first: Duration, most: Duration) -> Duration {
+    let doubled =
+        first.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1).min(20)).unwrap_or(u32::MAX)).min(most);
+    let hash = id
+        .bytes()
+        .chain(attempt.to_be_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    doubled + doubled.mul_f64(f64::from(u32::try_from(hash >> 40).unwrap_or(0) % 1024) / 4096.0)
+}

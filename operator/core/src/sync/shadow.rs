@@ -1,0 +1,211 @@
+//! What the target is believed to hold: digests of accounts, members of groups. In memory alone; observed again after a
+//! restart. What began before our last write had become visible is old news and is not remembered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::{AttributeName, EntitlementKind, Item, Kind, Observed, ObservedEntitlement, Schema, TargetId};
+use crate::plan::{Fold, Shade};
+
+/// A group, role or licence.
+#[derive(Clone, Debug)]
+pub(super) struct GroupShade {
+    pub(super) kind: EntitlementKind,
+    pub(super) name: Arc<str>,
+    pub(super) mark: Option<Arc<str>>,
+    /// `None`: not shown, which never means empty.
+    pub(super) members: Option<BTreeSet<TargetId>>,
+    /// When the observation that says so began.
+    pub(super) began: Timestamp,
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    shade: Shade,
+    round: u64,
+}
+
+/// The whole target.
+#[derive(Debug, Default)]
+pub(super) struct Shadow {
+    accounts: BTreeMap<TargetId, Entry>,
+    groups: BTreeMap<TargetId, GroupShade>,
+    by_key: BTreeMap<u64, Vec<TargetId>>,
+    /// Attributes kept as text.
+    keys: Vec<AttributeName>,
+    /// Our recent writes of memberships: what they made of them and when.
+    recent: BTreeMap<(TargetId, TargetId), (bool, Timestamp)>,
+    round: u64,
+}
+
+impl Shadow {
+    pub(super) fn new(keys: Vec<AttributeName>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+
+    pub(super) fn account(&self, id: &TargetId) -> Option<&Shade> {
+        self.accounts.get(id).map(|entry| &entry.shade)
+    }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Shade)> {
+        self.accounts.iter().map(|(id, entry)| (id, &entry.shade))
+    }
+
+    pub(super) fn group(&self, id: &TargetId) -> Option<&GroupShade> {
+        self.groups.get(id)
+    }
+
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&TargetId, &GroupShade)> {
+        self.groups.iter()
+    }
+
+    /// Accounts whose key attribute has this text, by the attribute's own case rule (a superset: re-checked by `plan`).
+    pub(super) fn with_key(&self, attribute: &AttributeName, text: &str, schema: &Schema) -> &[TargetId] {
+        self.by_key.get(&key_hash(attribute, text, schema)).map_or(&[], Vec::as_slice)
+    }
+
+    /// A round of observation begins.
+    pub(super) fn begin_round(&mut self, forget_before: Timestamp) {
+        self.round += 1;
+        self.recent.retain(|_, (_, at)| *at >= forget_before);
+    }
+
+    /// Remembers one listed thing; `old` says of an account whether it is old news.
+    pub(super) fn remember(&mut self, item: Item, began: Timestamp, old: impl Fn(&TargetId) -> bool, schema: &Schema) {
+        match item {
+            Item::Account(observed) => {
+                let old = old(&observed.id);
+                self.remember_account(&observed, old, schema);
+            }
+            Item::Entitlement(observed) => self.remember_group(observed, began),
+        }
+    }
+
+    /// Remembers an account that was seen; one that is old news is only known to be there.
+    pub(super) fn remember_account(&mut self, observed: &Observed, old: bool, schema: &Schema) {
+        let round = self.round;
+        if old && let Some(entry) = self.accounts.get_mut(&observed.id) {
+            entry.round = round;
+            return;
+        }
+        let mut shade = Shade::of(observed, &self.keys, schema);
+        shade.fresh = !old;
+        self.replace(&observed.id, Some(shade), schema);
+    }
+
+    /// The account as we believe to have made it.
+    pub(super) fn change_account(
+        &mut self,
+        id: &TargetId,
+        schema: &Schema,
+        change: impl FnOnce(&mut Shade, &[AttributeName]),
+    ) {
+        let Some(mut shade) = self.account(id).cloned() else { return };
+        change(&mut shade, &self.keys);
+        self.replace(id, Some(shade), schema);
+    }
+
+    /// It is not there.
+    pub(super) fn forget_account(&mut self, id: &TargetId, schema: &Schema) {
+        self.replace(id, None, schema);
+    }
+
+    /// A membership as we made it.
+    pub(super) fn change_member(&mut self, group: &TargetId, account: &TargetId, held: bool, at: Timestamp) {
+        self.recent.insert((group.clone(), account.clone()), (held, at));
+        if let Some(members) = self.groups.get_mut(group).and_then(|g| g.members.as_mut()) {
+            if held {
+                members.insert(account.clone())
+            } else {
+                members.remove(account)
+            };
+        }
+    }
+
+    /// What a read of an account says about what it holds.
+    pub(super) fn remember_holds(&mut self, account: &TargetId, holds: &[TargetId]) {
+        for (id, group) in &mut self.groups {
+            if let Some(members) = &mut group.members {
+                if holds.contains(id) {
+                    members.insert(account.clone())
+                } else {
+                    members.remove(account)
+                };
+            }
+        }
+    }
+
+    /// A group that we created.
+    pub(super) fn add_group(&mut self, id: TargetId, name: Arc<str>, mark: Arc<str>, at: Timestamp) {
+        let (kind, round) = (EntitlementKind::Group, self.round);
+        let members = Some(BTreeSet::new());
+        self.groups.insert(id, GroupShade { kind, name, mark: Some(mark), members, began: at, round });
+    }
+
+    /// A complete round of this kind ended: what it did not show is gone, except what `spared` says was written since.
+    pub(super) fn end_round(&mut self, kind: Kind, spared: impl Fn(&TargetId) -> bool, schema: &Schema) {
+        let round = self.round;
+        if kind == Kind::Accounts {
+            let gone = self.accounts.iter().filter(|(id, entry)| entry.round < round && !spared(id));
+            let gone: Vec<TargetId> = gone.map(|(id, _)| id.clone()).collect();
+            for id in gone {
+                self.replace(&id, None, schema);
+            }
+        } else {
+            self.groups.retain(|id, group| group.round >= round || kind_of(group.kind) != kind || spared(id));
+        }
+    }
+
+    fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp) {
+        let ObservedEntitlement { id, kind, name, mark, members } = observed;
+        let mut members: Option<BTreeSet<TargetId>> = members.map(|m| m.into_iter().collect());
+        if let Some(members) = &mut members {
+            let from = (id.clone(), TargetId::new(""));
+            for ((_, account), (held, _)) in self.recent.range(from..).take_while(|((group, _), _)| *group == id) {
+                if *held {
+                    members.insert(account.clone())
+                } else {
+                    members.remove(account)
+                };
+            }
+        }
+        self.groups.insert(id, GroupShade { kind, name, mark, members, began, round: self.round });
+    }
+
+    fn replace(&mut self, id: &TargetId, shade: Option<Shade>, schema: &Schema) {
+        if let Some(old) = self.accounts.remove(id) {
+            for (attribute, text) in old.shade.keys() {
+                let hash = key_hash(attribute, text, schema);
+                if let Some(ids) = self.by_key.get_mut(&hash) {
+                    ids.retain(|other| other != id);
+                    if ids.is_empty() {
+                        self.by_key.remove(&hash);
+                    }
+                }
+            }
+        }
+        let Some(shade) = shade else { return };
+        for (attribute, text) in shade.keys() {
+            self.by_key.entry(key_hash(attribute, text, schema)).or_default().push(id.clone());
+        }
+        self.accounts.insert(id.clone(), Entry { shade, round: self.round });
+    }
+}
+
+/// Which listing shows entitlements of a kind.
+pub(super) fn kind_of(kind: EntitlementKind) -> Kind {
+    match kind {
+        EntitlementKind::Group => Kind::Groups,
+        EntitlementKind::Role => Kind::Roles,
+        EntitlementKind::License => Kind::Licenses,
+    }
+}
+
+fn key_hash(attribute: &AttributeName, text: &str, schema: &Schema) -> u64 {
+    let folded = Fold::of(schema, attribute).apply(text);
+    let bytes = attribute.as_str().bytes().chain([0]).chain(folded.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

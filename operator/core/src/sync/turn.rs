@@ -1,0 +1,578 @@
+//! An account's turn: what is decided and known of it is gathered, planned, and its first step begun.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flight::{Part, group_of};
+use super::queue::Priority;
+use super::{Context, FRESH, Out, Sync};
+use crate::directory::{AttributeValue, Decision, IdentityView, PolicyState};
+use crate::model::{
+    Apply, AttributeName, CorrelationKey, Kind, MappingSource, Name, Now, Owner, Reason, Record, RecordId, RecordState,
+    Step, SyncMode, TargetId, Value,
+};
+use crate::plan::{
+    self, AppRules, Candidate, CatalogueView, Fold, Lookup, Matches, Planned, Seen, Subject, Verdict, WantedAttribute,
+};
+use crate::report::{self, Problem};
+
+/// What is decided for one owner, apart from what the target shows.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) owner: Owner,
+    pub(super) decision: Decision,
+    pub(super) external_id: Option<Arc<str>>,
+    pub(super) user_name: Arc<str>,
+    pub(super) keys: Vec<CorrelationKey>,
+    pub(super) mark: Arc<str>,
+    pub(super) attributes: Vec<WantedAttribute>,
+    /// Why an account may not be looked for or created, if so.
+    pub(super) unreadable: Option<Problem>,
+    pub(super) record: Option<Record>,
+}
+
+impl Gathered {
+    /// The same owner, with another record.
+    pub(super) fn with(&self, record: Record) -> Self {
+        Self {
+            owner: self.owner.clone(),
+            decision: self.decision.clone(),
+            external_id: self.external_id.clone(),
+            user_name: Arc::clone(&self.user_name),
+            keys: self.keys.clone(),
+            mark: Arc::clone(&self.mark),
+            attributes: self.attributes.clone(),
+            unreadable: None,
+            record: Some(record),
+        }
+    }
+
+    /// A record whose owner is gone.
+    fn gone(record: Record) -> Self {
+        Self {
+            owner: record.owner.clone(),
+            decision: Decision::default(),
+            external_id: record.external_id.clone(),
+            user_name: "".into(),
+            keys: Vec::new(),
+            mark: "".into(),
+            attributes: Vec::new(),
+            unreadable: None,
+            record: Some(record),
+        }
+    }
+
+    /// A record that has no id yet.
+    pub(super) fn new_record(&self) -> Record {
+        Record {
+            id: RecordId(0),
+            owner: self.owner.clone(),
+            external_id: self.external_id.clone(),
+            user_name: Arc::clone(&self.user_name),
+            target_id: None,
+            state: RecordState::Creating,
+            written: std::collections::BTreeMap::new(),
+            policies: self.decision.account.allow.iter().cloned().collect(),
+            grants: std::collections::BTreeMap::new(),
+            disabled_at: None,
+            delete_at: None,
+            last_write: None,
+            created: false,
+        }
+    }
+}
+
+impl Sync {
+    /// One account's turn.
+    pub(super) fn turn(&mut self, name: &Name, priority: Priority, cx: &Context<'_>, out: &mut Out) {
+        if self.busy.contains_key(name) || self.looking.contains_key(name) {
+            return;
+        }
+        if let Some(until) = self.embargo.get(name).copied() {
+            if until > cx.now.mono {
+                return self.queue.push_at(name, until);
+            }
+            self.embargo.remove(name);
+        }
+        if self.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
+            let message = "the answer of a create was lost; it is looked for before anything is repeated";
+            let waiting = report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
+            self.tell(name, true, waiting, out);
+            return;
+        }
+        self.pass_on(name, cx);
+        let mut told = (false, report::Account::None);
+        for gathered in self.owners_of(name, cx) {
+            let (went, desired, account) = self.advance(gathered, priority, cx);
+            if account != report::Account::None {
+                told = (desired, account);
+            }
+            if went {
+                break;
+            }
+        }
+        self.tell(name, told.0, told.1, out);
+    }
+
+    /// Plans one record (or none yet) of an owner and begins its first step. True: something is under way.
+    fn advance(
+        &mut self,
+        mut gathered: Gathered,
+        priority: Priority,
+        cx: &Context<'_>,
+    ) -> (bool, bool, report::Account) {
+        let name = gathered.owner.name.clone();
+        let enforce = self.settings.mode == SyncMode::Enforce;
+        let mut foreseen = Vec::new();
+        if let Some(id) =
+            gathered.record.as_ref().and_then(|r| r.target_id.clone()).filter(|_| self.must_read.contains(&name))
+        {
+            let need = Lookup::Read(id);
+            let went = self.look_for(&gathered, &need, priority, cx);
+            return (went, true, self.waits(&gathered, &need, report::Account::Pending(None), cx));
+        }
+        for _ in 0..4 {
+            let verdict = self.plan(&gathered, cx);
+            let Verdict { steps, record, forget, need, account, desired, drift } = verdict;
+            if forget && enforce {
+                gathered.record.take().into_iter().for_each(|record| self.ledger.forget(record.id));
+                return (false, desired, account);
+            }
+            if let Some(need) = need {
+                return (
+                    self.look_for(&gathered, &need, priority, cx),
+                    desired,
+                    self.waits(&gathered, &need, account, cx),
+                );
+            }
+            let appeared = record.as_ref().is_some_and(|r| r.target_id.is_some())
+                && gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
+            let again = record.is_some() && (appeared || record.as_ref().is_some_and(|r| r.target_id.is_none()));
+            if let Some(mut record) = record {
+                if record.id == RecordId(0) && enforce {
+                    record.id = RecordId(self.ledger.fresh_id());
+                }
+                if enforce {
+                    self.ledger.put(record.clone());
+                }
+                gathered.record = Some(record);
+            }
+            if appeared {
+                foreseen.push(super::PlannedStep::adopt());
+                self.account_appeared(&name, cx);
+            }
+            if again {
+                continue;
+            }
+            if let Some(on) = gathered.record.as_ref().and_then(|r| r.delete_at).filter(|on| *on > cx.now.wall) {
+                self.queue.push_on(&name, on);
+            }
+            if !enforce {
+                return self.foresee(&gathered, foreseen, &steps, desired, account, cx);
+            }
+            self.counters.drift += drift;
+            let (went, account) = self.begin(&gathered, steps, account, priority, cx);
+            return (went, desired, account);
+        }
+        (false, true, report::Account::Pending(None))
+    }
+
+    /// Begins the first step that may be begun now.
+    fn begin(
+        &mut self,
+        gathered: &Gathered,
+        steps: Vec<Planned>,
+        account: report::Account,
+        priority: Priority,
+        cx: &Context<'_>,
+    ) -> (bool, report::Account) {
+        let name = gathered.owner.name.clone();
+        self.forget_failures(&name, &steps);
+        let mut problem: Option<Problem> = None;
+        let mut held = false;
+        let mut parked_at: Option<bool> = None;
+        for planned in steps {
+            if let Some(failed) = self.waits_after_failure(&name, &planned.step, cx) {
+                problem.get_or_insert(failed);
+                continue;
+            }
+            if !self.is_admitted(&name, &planned, cx) {
+                held = true;
+                continue;
+            }
+            let gives = matches!(planned.step, Step::AddMembers { .. } | Step::Assign { .. });
+            if let Some(group) = group_of(&planned.step).filter(|group| self.busy_groups.contains_key(*group)) {
+                self.parked.entry(group.clone()).or_default().insert(name.clone());
+                parked_at.get_or_insert(gives);
+                continue;
+            }
+            // Other revokes wait until the grants were attempted; a grant elsewhere need not wait for a busy group.
+            if parked_at.is_some_and(|parked| parked && !gives) {
+                break;
+            }
+            if matches!(planned.step, Step::CreateAccount { .. }) && self.is_claimed(&name, &gathered.keys) {
+                self.waiting_for_claims.insert(name.clone());
+                let message = "waits for another identity to give this user name up";
+                return (false, report::Account::Pending(Some(Problem::new(Reason::Progressing, message))));
+            }
+            let urgent = if planned.privileged && planned.lane.is_some() { Priority::Urgent } else { priority };
+            self.start(gathered, planned, urgent.min(priority), cx);
+            return (true, account);
+        }
+        let account = match (problem, held) {
+            (Some(problem), _) => report::Account::Failed(problem),
+            (None, true) if parked_at.is_none() => report::Account::Held,
+            _ => account,
+        };
+        (parked_at.is_some(), account)
+    }
+
+    /// Plans one account.
+    pub(super) fn plan(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
+        let id = gathered.record.as_ref().and_then(|record| record.target_id.as_ref());
+        let seen = id.map_or(Seen::Unknown, |id| self.seen(id));
+        self.plan_seen(gathered, seen, cx)
+    }
+
+    /// Plans an account that is not there yet, as if it were.
+    pub(super) fn plan_unseen(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
+        self.plan_seen(gathered, Seen::Unknown, cx)
+    }
+
+    fn plan_seen(&self, gathered: &Gathered, seen: Seen<'_>, cx: &Context<'_>) -> Verdict {
+        let record = gathered.record.as_ref();
+        let id = record.and_then(|record| record.target_id.as_ref());
+        let last_write = record.and_then(|record| record.last_write);
+        let catalogue = self.catalogue(id, last_write);
+        if id.is_none()
+            && let Some(problem) = &gathered.unreadable
+            && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none())
+        {
+            let account = report::Account::Blocked(problem.clone());
+            return Verdict { account, desired: true, ..Verdict::default() };
+        }
+        let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
+        let subject = Subject {
+            owner: &gathered.owner,
+            decision: &gathered.decision,
+            external_id: gathered.external_id.as_ref(),
+            user_name: &gathered.user_name,
+            keys: &gathered.keys,
+            mark: &gathered.mark,
+            attributes: &gathered.attributes,
+            record,
+            seen,
+            catalogue: &catalogue,
+            matches,
+            unstuck: &self.unstuck,
+        };
+        plan::account(&subject, &self.rules(), cx.now)
+    }
+
+    fn rules(&self) -> AppRules<'_> {
+        AppRules {
+            settings: &self.settings,
+            schema: self.schema,
+            capabilities: self.capabilities(),
+            deprovision: self.meta.deleting,
+        }
+    }
+
+    fn seen(&self, id: &TargetId) -> Seen<'_> {
+        match self.shadow.account(id) {
+            Some(shade) => Seen::Present(shade),
+            None if self.absent.contains_key(id) => Seen::Absent,
+            None if self.complete.contains_key(&Kind::Accounts) => Seen::Missing,
+            None => Seen::Unknown,
+        }
+    }
+
+    fn catalogue(&self, account: Option<&TargetId>, last_write: Option<jiff::Timestamp>) -> Vec<CatalogueView<'_>> {
+        let view = |entry| {
+            let entry: &crate::model::Entitlement = entry;
+            let id = self.bound(entry.target.kind, &entry.target.name);
+            let group = id.and_then(|id| self.shadow.group(id));
+            let members = group.and_then(|group| group.members.as_ref());
+            let held = members.zip(account).map(|(members, account)| members.contains(account));
+            let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
+            CatalogueView { entry, id, held, fresh }
+        };
+        self.settings.entitlements.iter().map(view).collect()
+    }
+
+    /// Accounts that may be this identity's.
+    fn matches<'a>(&'a self, gathered: &Gathered, cx: &Context<'_>) -> Matches<'a> {
+        let name = &gathered.owner.name;
+        let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
+        let found = self.found.get(name).is_some_and(young);
+        let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
+        let mut ids: BTreeSet<&TargetId> = BTreeSet::new();
+        for key in &gathered.keys {
+            ids.extend(self.shadow.with_key(&key.attribute, &key.value, self.schema));
+        }
+        if let Some(mark) = self.schema.mark {
+            ids.extend(self.shadow.with_key(&AttributeName::new(mark), &gathered.mark, self.schema));
+        }
+        let candidates = ids.into_iter().filter_map(|id| {
+            let shade = self.shadow.account(id)?;
+            let owned =
+                self.ledger.of_target(id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
+            Some(Candidate {
+                id: id.clone(),
+                shade,
+                owned: owned.map(|record| (record.owner.name.clone(), self.frees(record, shade, cx))),
+                protected: self.is_protected(id, shade),
+                privileged: self.is_privileged(id),
+                was_ours: false,
+            })
+        });
+        Matches { searched: found || listed, found: candidates.collect() }
+    }
+
+    /// Whether the holder's own decision would free its user name.
+    fn frees(&self, record: &Record, shade: &plan::Shade, cx: &Context<'_>) -> bool {
+        let attribute = AttributeName::new(self.schema.user_name);
+        let fold = Fold::of(self.schema, &attribute);
+        let Some(held) = shade.key(self.schema.user_name) else { return false };
+        let Ok(wanted) = cx.directory.attributes(&record.owner.name, &self.application) else { return false };
+        match wanted.get(&attribute).map(|a| &a.value) {
+            Some(AttributeValue::Value(Value::Text(text))) => fold.apply(text) != fold.apply(held),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_protected(&self, id: &TargetId, shade: &plan::Shade) -> bool {
+        let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
+        let named = |(attribute, values): &(AttributeName, Vec<Arc<str>>)| {
+            let fold = Fold::of(self.schema, attribute);
+            let text = shade.key(attribute.as_str());
+            text.is_some_and(|text| values.iter().any(|value| fold.apply(value) == fold.apply(text)))
+        };
+        principal == Some(id)
+            || self.ledger.standing.protected.contains(id)
+            || self.settings.safety.protected.iter().any(named)
+    }
+
+    fn is_privileged(&self, id: &TargetId) -> bool {
+        self.settings.entitlements.iter().filter(|entry| entry.privileged).any(|entry| {
+            let group = self.bound(entry.target.kind, &entry.target.name).and_then(|group| self.shadow.group(group));
+            group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(id))
+        })
+    }
+
+    /// Every owner of this name: records whose owner is gone, then the Identity that is there.
+    pub(super) fn owners_of(&self, name: &Name, cx: &Context<'_>) -> Vec<Gathered> {
+        let live = cx.directory.identity(name);
+        let mut current: Option<Record> = None;
+        let mut out = Vec::new();
+        for record in self.ledger.of_name(name) {
+            let same = live.is_some_and(|view| current.is_none() && is_same(&record, &view));
+            if same {
+                current = Some(record);
+            } else if record.state != RecordState::Released {
+                out.push(Gathered::gone(record));
+            }
+        }
+        if let Some(view) = live {
+            out.push(self.gather(&view, current, cx));
+        }
+        out
+    }
+
+    /// An Identity with what the directory says of its account.
+    pub(super) fn gather(&self, view: &IdentityView<'_>, record: Option<Record>, cx: &Context<'_>) -> Gathered {
+        let name = &view.meta.name;
+        let mut decision = cx.directory.decision(name, &self.application);
+        if let Some(record) = &record {
+            keep_what_rests_on_invalid(&mut decision, record, cx);
+        }
+        let (external_id, user_name) = match view.spec {
+            Ok(identity) => (identity.external_id.clone(), Arc::from(identity.user_name.folded())),
+            // Of an invalid Identity nothing is known but its name: the record stays as it is.
+            Err(_) => (record.as_ref().and_then(|r| r.external_id.clone()), Arc::from("")),
+        };
+        let mark = external_id.clone().unwrap_or_else(|| format!("provost:{}/{name}", cx.namespace).into());
+        let (keys, unreadable) = match cx.directory.correlation_keys(name, &self.application) {
+            Ok(keys) => (keys, None),
+            Err(error) => (Vec::new(), Some(Problem::new(Reason::EvaluationFailed, error.to_string()))),
+        };
+        let mut attributes = Vec::new();
+        if let Ok(wanted) = cx.directory.attributes(name, &self.application) {
+            let one = |(name, wanted): (AttributeName, crate::directory::AccountAttribute)| WantedAttribute {
+                value: self.resolve_value(wanted.value),
+                name,
+                apply: wanted.apply,
+            };
+            attributes = wanted.into_iter().map(one).collect();
+            self.add_mark(&mut attributes, &mark, record.as_ref());
+        }
+        let owner = Owner { name: name.clone(), uid: view.meta.uid.clone() };
+        Gathered { owner, decision, external_id, user_name, keys, mark, attributes, unreadable, record }
+    }
+
+    /// An attribute's value; a reference is the id of that identity's account here, unknown while there is none.
+    fn resolve_value(&self, value: AttributeValue) -> Option<Value> {
+        match value {
+            AttributeValue::Value(value) => Some(value),
+            AttributeValue::Account(None) => Some(Value::Null),
+            AttributeValue::Account(Some(other)) => {
+                let records = self.ledger.of_name(&other);
+                records.iter().find_map(|r| r.target_id.as_ref()).map(|id| Value::from(id.as_str()))
+            }
+            AttributeValue::Unknown(_) => None,
+        }
+    }
+
+    /// Our mark, where the target has an attribute meant for it and the manifest does not say otherwise: on a new account,
+    /// and on one that carries none or an older mark of ours.
+    fn add_mark(&self, attributes: &mut Vec<WantedAttribute>, mark: &Arc<str>, record: Option<&Record>) {
+        let Some(attribute) = self.schema.mark else { return };
+        let mut declared = self.settings.account.attributes.iter();
+        if declared.any(|m| m.attribute.as_str() == attribute && m.source == MappingSource::Never) {
+            return;
+        }
+        let carried = record
+            .and_then(|r| r.target_id.as_ref())
+            .and_then(|id| self.shadow.account(id))
+            .and_then(|shade| shade.key(attribute));
+        if carried.is_some_and(|text| !text.starts_with("provost:")) {
+            return;
+        }
+        let value = Some(Value::Text(Arc::clone(mark)));
+        match attributes.iter_mut().find(|w| w.name.as_str() == attribute) {
+            Some(wanted) if wanted.value.as_ref().is_some_and(Value::is_empty) => wanted.value = value,
+            Some(_) => {}
+            None => attributes.push(WantedAttribute { name: attribute.into(), value, apply: Apply::Always }),
+        }
+    }
+
+    /// Starts the look-up that a plan needs; false: it has to wait for visibility, or for a target that may be asked.
+    fn look_for(&mut self, gathered: &Gathered, need: &Lookup, priority: Priority, cx: &Context<'_>) -> bool {
+        let name = &gathered.owner.name;
+        let urgent = priority <= Priority::Urgent;
+        match need {
+            Lookup::Find => {
+                let mut keys = gathered.keys.clone();
+                if let Some(mark) = self.schema.mark {
+                    let key = CorrelationKey { attribute: mark.into(), value: Arc::clone(&gathered.mark) };
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                self.start_find(name, keys, urgent);
+                true
+            }
+            Lookup::Read(id) => {
+                let last_write = gathered.record.as_ref().and_then(|record| record.last_write);
+                if self.is_old_news(cx.now.wall, last_write) {
+                    self.queue.push_at(name, cx.now.mono + self.until_visible(last_write, cx.now));
+                    return false;
+                }
+                self.start_read(name, id, urgent);
+                true
+            }
+        }
+    }
+
+    fn waits(&self, gathered: &Gathered, need: &Lookup, account: report::Account, cx: &Context<'_>) -> report::Account {
+        let last_write = gathered.record.as_ref().and_then(|record| record.last_write);
+        if matches!(need, Lookup::Read(_)) && self.is_old_news(cx.now.wall, last_write) {
+            let message = "written and not visible yet at the target";
+            return report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
+        }
+        account
+    }
+
+    /// How long until what was written last must be visible.
+    pub(super) fn until_visible(&self, last_write: Option<jiff::Timestamp>, now: Now) -> Duration {
+        let visible = last_write.and_then(|at| at.checked_add(self.visibility()).ok());
+        let wait = visible.map(|at| at.duration_since(now.wall)).and_then(|wait| Duration::try_from(wait).ok());
+        wait.unwrap_or_default() + Duration::from_millis(1)
+    }
+
+    /// The step at this group that an account would take next, if that is what it would do.
+    pub(super) fn next_step_at(
+        &mut self,
+        name: &Name,
+        group: &TargetId,
+        cx: &Context<'_>,
+    ) -> Option<(Gathered, Planned)> {
+        for gathered in self.owners_of(name, cx) {
+            let verdict = self.plan(&gathered, cx);
+            if verdict.record.is_some() || verdict.need.is_some() {
+                return None;
+            }
+            let before: Vec<&Planned> =
+                verdict.steps.iter().take_while(|planned| group_of(&planned.step).is_none()).collect();
+            let blocked = before.iter().any(|planned| self.waits_after_failure(name, &planned.step, cx).is_none());
+            let step = verdict.steps.iter().find(|planned| group_of(&planned.step) == Some(group)).cloned();
+            match step {
+                Some(planned)
+                    if !blocked
+                        && self.waits_after_failure(name, &planned.step, cx).is_none()
+                        && self.is_admitted(name, &planned, cx) =>
+                {
+                    return Some((gathered, planned));
+                }
+                _ if !verdict.steps.is_empty() => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether an account still wants the step of an intent.
+    pub(super) fn still_wants(&self, part: &Part, cx: &Context<'_>) -> bool {
+        let mut owners = self.owners_of(&part.name, cx);
+        let owner = owners.iter().position(|g| g.record.as_ref().is_some_and(|r| r.id == part.record));
+        let Some(mut gathered) = owner.map(|at| owners.swap_remove(at)) else { return false };
+        gathered.record.clone_from(&part.before);
+        self.plan(&gathered, cx).steps.iter().any(|planned| planned.step == part.planned.step)
+    }
+
+    /// An account of this owner is there now: accounts that refer to it can be told.
+    pub(super) fn account_appeared(&mut self, name: &Name, cx: &Context<'_>) {
+        for report in cx.directory.reports_of(name) {
+            self.touch(&report, cx);
+        }
+    }
+
+    pub(super) fn tell(&mut self, name: &Name, desired: bool, account: report::Account, out: &mut Out) {
+        let told = (desired, account);
+        let none = told.1 == report::Account::None;
+        if self.accounts.get(name) == Some(&told) || (none && !self.accounts.contains_key(name)) {
+            return;
+        }
+        out.accounts.insert(name.clone(), told.clone());
+        if none {
+            self.accounts.remove(name);
+        } else {
+            self.accounts.insert(name.clone(), told);
+        }
+    }
+}
+
+/// Whether the record is this Identity's: the same uid, or a restore of the same person.
+fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
+    if record.owner.uid == view.meta.uid {
+        return true;
+    }
+    let Ok(identity) = view.spec else { return false };
+    match (&record.external_id, &identity.external_id) {
+        (Some(recorded), Some(external)) => recorded == external,
+        _ => *record.user_name == *identity.user_name.folded(),
+    }
+}
+
+/// A policy whose manifest is invalid says nothing: what rests on it is kept, as if it were Unknown.
+fn keep_what_rests_on_invalid(decision: &mut Decision, record: &Record, cx: &Context<'_>) {
+    let invalid = |policy: &&Name| cx.directory.policy_state(policy) == PolicyState::Invalid;
+    decision.account.unknown.extend(record.policies.iter().filter(invalid).cloned());
+    for grant in record.grants.values() {
+        let policies: Vec<Name> = grant.policies.iter().filter(invalid).cloned().collect();
+        if !policies.is_empty() {
+            decision.entitlements.entry(grant.entitlement.clone()).or_default().unknown.extend(policies);
+        }
+    }
+}

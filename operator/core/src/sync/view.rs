@@ -1,0 +1,214 @@
+//! What others may know of an application: for status, metrics and the command line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::turn::Gathered;
+use super::{Context, Phase, Sync};
+use crate::engine::Counters;
+use crate::model::{Applied, HeldPlan, Lane, Name, Profile, Record, RecordId, RecordState, Step, SyncMode, TargetId};
+use crate::plan::{Change, Planned};
+use crate::report::{self, Contact, EntitlementCounts, Problem, TargetApplicationSummary, TargetIdentification};
+
+/// A step that mode Plan would write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The step's name.
+    pub step: &'static str,
+    /// The catalogue entry, for a membership, role or licence.
+    pub entitlement: Option<Name>,
+    /// Attributes that are written, by name.
+    pub attributes: Vec<crate::model::AttributeName>,
+    /// Why.
+    pub cause: Arc<str>,
+    /// The budget it is counted against.
+    pub lane: Option<Lane>,
+}
+
+impl PlannedStep {
+    /// An account that exists becomes ours; the target is not written to.
+    pub(super) fn adopt() -> Self {
+        Self { step: "AdoptAccount", entitlement: None, attributes: Vec::new(), cause: "correlated".into(), lane: None }
+    }
+
+    fn of(planned: &Planned) -> Self {
+        let attributes = match &planned.step {
+            Step::CreateAccount { attributes, .. } => attributes.keys().cloned().collect(),
+            Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. } => set.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        Self {
+            step: planned.step.name(),
+            entitlement: planned.entitlement.clone(),
+            attributes,
+            cause: Arc::clone(&planned.cause),
+            lane: planned.lane,
+        }
+    }
+}
+
+/// The ledger in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records by state.
+    pub records: BTreeMap<RecordState, u32>,
+    /// Accounts that wait for their turn, or have a write under way.
+    pub under_way: usize,
+}
+
+impl Sync {
+    /// The uid of its TargetApplication.
+    pub fn uid(&self) -> &crate::model::Uid {
+        &self.meta.uid
+    }
+
+    /// Steps that are planned and not carried out, in mode Plan: by identity, in order.
+    pub fn planned(&self) -> &BTreeMap<Name, Vec<PlannedStep>> {
+        &self.planned
+    }
+
+    /// How each account stands, and whether it should exist.
+    pub fn accounts(&self) -> &BTreeMap<Name, (bool, report::Account)> {
+        &self.accounts
+    }
+
+    /// Records of the ledger, by id.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.ledger.records()
+    }
+
+    /// Held plans, oldest first.
+    pub fn held(&self) -> &[HeldPlan] {
+        &self.ledger.standing.held
+    }
+
+    /// The ledger in numbers.
+    pub fn summary(&self) -> Summary {
+        Summary { records: self.states(), under_way: self.flights.len() + self.looking.len() }
+    }
+
+    /// What went on since this was last asked.
+    pub fn take_counters(&mut self) -> Counters {
+        std::mem::take(&mut self.counters)
+    }
+
+    /// The target was read completely since start.
+    pub fn is_observed(&self) -> bool {
+        self.complete.contains_key(&crate::model::Kind::Accounts)
+    }
+
+    /// Nothing is under way, nothing waits for a turn, and the target was observed.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Ready
+            && self.observed
+            && self.queue.is_empty()
+            && self.flights.is_empty()
+            && self.looking.is_empty()
+            && self.unresolved.is_empty()
+            && self.unresolved_groups.is_empty()
+            && !self.recording
+            && !self.ledger.has_outgoing()
+            && self.observation.is_none()
+    }
+
+    /// What the target was measured to be.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+
+    /// For the status of the TargetApplication.
+    pub fn status(&self) -> TargetApplicationSummary {
+        let problems = self.trouble.iter().chain(&self.store_trouble);
+        let contact = match (&self.trouble, self.phase) {
+            (Some(problem), Phase::Unprobed) => Contact::Fails(problem.clone()),
+            (_, Phase::Ready) => Contact::Works,
+            _ => Contact::Unknown,
+        };
+        // A failing contact is told as such; it is not repeated as a problem of the application.
+        let fails = matches!(contact, Contact::Fails(_));
+        let problems: Vec<Problem> = problems.filter(|_| !fails).cloned().collect();
+        let (orphaned, unmanaged) = self.strangers();
+        TargetApplicationSummary {
+            mode: self.settings.mode,
+            observed: self.is_observed(),
+            contact,
+            problems,
+            held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).collect(),
+            entitlements: self.entitlement_counts(),
+            orphaned,
+            unmanaged,
+            profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
+            target: self.ledger.standing.fingerprint.clone().map(|fingerprint| TargetIdentification {
+                fingerprint: Some(fingerprint),
+                store_id: None,
+                epoch: None,
+            }),
+            last_handled_reconcile: self.reconcile_now.clone(),
+        }
+    }
+
+    /// Accounts that carry our mark and have no owner, and accounts that were never ours.
+    fn strangers(&self) -> (u32, u32) {
+        let (mut orphaned, mut unmanaged) = (0, 0);
+        for (id, shade) in self.shadow.accounts() {
+            if self.ledger.of_target(id).is_some() {
+                continue;
+            }
+            let marked = self.schema.mark.and_then(|mark| shade.key(mark)).is_some_and(|m| m.starts_with("provost:"));
+            if marked { orphaned += 1 } else { unmanaged += 1 }
+        }
+        (orphaned, unmanaged)
+    }
+
+    fn entitlement_counts(&self) -> EntitlementCounts {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let grants = self.ledger.records().filter(|r| r.state != RecordState::Released).map(|r| r.grants.len()).sum();
+        let under_way = self.flights.values().flat_map(|flight| &flight.parts);
+        let pending = under_way.filter(|part| matches!(part.planned.change, Change::Grant(..))).count();
+        let failing = self.failed.values().flatten();
+        let failed = failing.filter(|f| matches!(f.step, Step::AddMembers { .. } | Step::Assign { .. })).count();
+        EntitlementCounts {
+            desired: count(grants + failed),
+            granted: count(grants - pending.min(grants)),
+            pending: count(pending),
+            failed: count(failed),
+            excess: 0,
+        }
+    }
+
+    /// In mode Plan: what would be written, as if each step had succeeded.
+    pub(super) fn foresee(
+        &mut self,
+        gathered: &Gathered,
+        mut foreseen: Vec<PlannedStep>,
+        steps: &[Planned],
+        desired: bool,
+        account: report::Account,
+        cx: &Context<'_>,
+    ) -> (bool, bool, report::Account) {
+        debug_assert!(self.settings.mode != SyncMode::Enforce);
+        let name = gathered.owner.name.clone();
+        foreseen.extend(steps.iter().map(PlannedStep::of));
+        if let Some(create) = steps.first().filter(|s| matches!(s.step, Step::CreateAccount { .. })) {
+            foreseen.extend(self.foresee_after_create(gathered, create, cx));
+        }
+        if foreseen.is_empty() {
+            self.planned.remove(&name);
+        } else {
+            self.planned.insert(name, foreseen);
+        }
+        (false, desired, account)
+    }
+
+    fn foresee_after_create(&self, gathered: &Gathered, create: &Planned, cx: &Context<'_>) -> Vec<PlannedStep> {
+        let mut record = gathered.new_record();
+        let id = TargetId::new(format!("new:{}", gathered.owner.name));
+        record.id = RecordId(u64::MAX);
+        create.change.intended(&mut record, cx.now.wall);
+        let applied = Applied { id: Some(id), observed: None };
+        create.change.done(&mut record, &applied, cx.now.wall);
+        let after = gathered.with(record);
+        let steps = self.plan_unseen(&after, cx).steps;
+        steps.iter().map(PlannedStep::of).collect()
+    }
+}

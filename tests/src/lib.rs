@@ -1,1 +1,3 @@
-//! placeholder
+//! What tests need: servers, a control plane, simulation, an oracle.
+
+pub mod servers;

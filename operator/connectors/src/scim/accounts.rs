@@ -55,31 +55,17 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
         let keepable = self.kept(set);
-        let observed = if keepable.is_empty() {
-            None
-        } else {
-            let changes = map::changes(&keepable);
-            match self.change("Users", id, &changes, spent).await {
-                Ok(answered) => self.verified(id, &keepable, None, answered, false, spent).await,
-                Err(error) => Some(self.stored_all_the_same(id, &keepable, None, error, spent).await?),
-            }
-        };
-        // Our mark is worth trying and not worth failing for; anything else that a manifest maps is.
-        let dropped = {
-            let learned = self.learned();
-            set.iter()
-                .filter(|(name, value)| name.as_str() != "externalId" && !value.is_empty())
-                .find(|(name, _)| learned.dropped.contains(name.as_str()))
-                .map(|(name, _)| name.clone())
-        };
-        match dropped {
-            Some(name) => Err(TargetError::Rejected {
-                reason: format!("the target accepts {name} and does not keep it; map it with apply: Never").into(),
-                field: Some(name),
-                detail: "".into(),
-            }),
-            None => Ok(Applied { id: None, observed }),
+        // Nothing is left that the target would keep: what it has is the answer, and the core sees what did not stick.
+        if keepable.is_empty() {
+            let read = self.read(id, spent).await?.ok_or(TargetError::NotFound)?;
+            return Ok(Applied { id: None, observed: Some(read) });
         }
+        let changes = map::changes(&keepable);
+        let observed = match self.change("Users", id, &changes, spent).await {
+            Ok(answered) => self.verified(id, &keepable, None, answered, false, spent).await,
+            Err(error) => Some(self.stored_all_the_same(id, &keepable, None, error, spent).await?),
+        };
+        Ok(Applied { id: None, observed })
     }
 
     pub(super) async fn set_enabled(

@@ -1,0 +1,79 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, Response, StatusCode};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::Running;
+
+/// A proxy in front of a server: says which requests went through.
+#[derive(Debug)]
+pub struct Counting {
+    address: SocketAddr,
+    base: &'static str,
+    seen: Arc<Mutex<Vec<(Method, String)>>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Proxy {
+    to: SocketAddr,
+    client: reqwest::Client,
+    seen: Arc<Mutex<Vec<(Method, String)>>>,
+}
+
+impl Counting {
+    /// In front of a server.
+    pub async fn before(server: &Running) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let proxy = Proxy { to: server.address(), client, seen: Arc::clone(&seen) };
+        let router = Router::new().fallback(forward).with_state(proxy);
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("it serves");
+        });
+        Self { address, base: server.base(), seen, task }
+    }
+
+    /// The base URL through the proxy.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, self.base)
+    }
+
+    /// What went through since the last call: methods and paths, queries included.
+    pub fn take(&self) -> Vec<(Method, String)> {
+        std::mem::take(&mut self.seen.lock().expect("no test panicked with it"))
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn forward(State(proxy): State<Proxy>, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    proxy.seen.lock().expect("no test panicked with it").push((parts.method.clone(), path.clone()));
+    let body = to_bytes(body, usize::MAX).await.expect("a body");
+    let mut headers = parts.headers;
+    headers.remove("host");
+    let sent = proxy.client.request(parts.method, format!("http://{}{path}", proxy.to)).headers(headers).body(body);
+    let Ok(answer) = sent.send().await else {
+        return Response::builder().status(StatusCode::BAD_GATEWAY).body(Body::empty()).expect("an answer");
+    };
+    let mut back = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        if name != "content-length" && name != "transfer-encoding" && name != "connection" {
+            back = back.header(name, value);
+        }
+    }
+    back.body(answer.bytes().await.expect("a body").into()).expect("an answer")
+}

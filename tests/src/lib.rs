@@ -1,3 +1,11 @@
-//! What tests need: servers, a control plane, simulation, an oracle.
+//! Harness of the tests: what the tests of the whole share.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a harness that cannot go on fails the test"
+)]
 
 pub mod servers;

@@ -120,6 +120,10 @@ impl Scim {
             Err(Some(refusal)) => return Err(refusal.into()),
         };
         let mut matches = self.matching(&found, key);
+        // Not every target undoes the escapes of a filter's text; such values are rare enough to look at all.
+        if matches.is_empty() && !refuses && key.value.contains(['\\', '"']) {
+            matches = self.matching(&self.walk("Users", spent).await?, key);
+        }
         let (hidden, understood) = {
             let learned = self.learned();
             (learned.inactive_hidden != Some(false), learned.active_filter != Some(false) && !refuses)

@@ -162,7 +162,9 @@ impl Checker<'_, '_> {
         let place = span.end.saturating_sub(name.len())..span.end;
         let Some(member) = schema.member(name) else {
             let known = schema.members().iter().map(|(n, _)| *n);
-            let remedy = did_you_mean(name, known).unwrap_or_else(|| hint(name));
+            let remedy = hint(name)
+                .or_else(|| did_you_mean(name, known))
+                .unwrap_or_else(|| format!("custom attributes are read as identity.attributes.{name}"));
             return self.refuse(place, format!("{} has no field '{name}'", schema.title()), Some(remedy));
         };
         let alone = matches!(self.site, Site::GroupMatch | Site::Correlation);
@@ -475,13 +477,13 @@ fn protobuf_type(select: &SelectExpr) -> Option<&'static str> {
 }
 
 /// For names that other systems use.
-fn hint(name: &str) -> String {
-    match name {
+fn hint(name: &str) -> Option<String> {
+    Some(match name {
         "email" | "mail" => "write identity.primaryEmail()".to_owned(),
-        "givenName" | "firstName" | "given" => "did you mean 'name.given'?".to_owned(),
-        "familyName" | "lastName" | "surname" | "family" => "did you mean 'name.family'?".to_owned(),
+        "givenName" | "firstName" => "did you mean 'name.given'?".to_owned(),
+        "familyName" | "lastName" | "surname" => "did you mean 'name.family'?".to_owned(),
         "phone" => "did you mean 'phoneNumbers'?".to_owned(),
         "startTime" | "endTime" | "suspended" => format!("did you mean 'lifecycle.{name}'?"),
-        _ => format!("custom attributes are read as identity.attributes.{name}"),
-    }
+        _ => return None,
+    })
 }

@@ -56,11 +56,17 @@ fn syntax_error(source: &str, tokens: &[Token], error: &cel::ParseError) -> Diag
         let end = source.trim_end().len();
         return Diagnostic::error(source, end..end, "the expression ends where more is expected");
     }
-    let expected = detail.split_once("expecting ").map(|(_, what)| what).filter(|what| !what.starts_with('{'));
-    let text = match expected.map(|what| what.replace("<EOF>", "the end")) {
-        Some(what) => format!("found '{found}' where {what} is expected"),
-        None => format!("found '{found}' where something else is expected"),
+    let expected = match detail.split_once("expecting ").map(|(_, what)| what) {
+        // Sets of tokens are as long as the grammar; what they begin and end with tells which place it is.
+        Some(set) if set.contains("<EOF>") => "an operator or the end is expected".to_owned(),
+        Some(set) if set.contains("IDENTIFIER") || set.contains("STRING") => "an expression is expected".to_owned(),
+        Some(set) if set.starts_with('{') => "an operator or a closing bracket is expected".to_owned(),
+        Some(one) => format!("{one} is expected"),
+        None => "something else is expected".to_owned(),
     };
+    let quoted = found.ends_with(['\'', '"']);
+    let text =
+        if quoted { format!("found {found} where {expected}") } else { format!("found '{found}' where {expected}") };
     Diagnostic::error(source, span, text)
 }
 
@@ -115,8 +121,29 @@ impl Places<'_> {
             Expr::Struct(_) => widen(self.bracket(&own)),
             Expr::Comprehension(_) | Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
         }
+        let span = self.balanced(span);
         self.spans.insert(node.id, span.clone());
         span
+    }
+
+    /// Takes in the brackets that stand around operands: the tree has no node for them.
+    fn balanced(&self, mut span: Range<usize>) -> Range<usize> {
+        let from = self.tokens.partition_point(|t| t.span.start < span.start);
+        let mut open = Vec::new();
+        for (at, token) in self.tokens.iter().enumerate().skip(from) {
+            if token.span.start >= span.end {
+                break;
+            }
+            match token.kind {
+                scan::Kind::Open => open.push(token.span.start),
+                scan::Kind::Close if open.pop().is_none() => {
+                    span.start = scan::opening(self.tokens, at).map_or(span.start, |start| start.min(span.start));
+                }
+                _ => {}
+            }
+        }
+        let end = open.first().and_then(|open| scan::closing(self.tokens, *open));
+        span.start..end.map_or(span.end, |end| end.max(span.end))
     }
 
     /// The parser's own token of a node; its end is that of the token.

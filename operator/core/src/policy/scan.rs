@@ -317,7 +317,23 @@ fn number(text: &str) -> usize {
     at + usize::from(text.get(at..).is_some_and(|t| t.starts_with(['u', 'U'])))
 }
 
-/// For each opening bracket of the source, by its offset, where its partner ends.
+/// Where the partner of a closing bracket begins, by the bracket's index.
+pub(super) fn opening(tokens: &[Token], close: usize) -> Option<usize> {
+    let mut depth = 0_u32;
+    for token in tokens.get(..=close)?.iter().rev() {
+        match token.kind {
+            Kind::Close => depth += 1,
+            Kind::Open => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            return Some(token.span.start);
+        }
+    }
+    None
+}
+
+/// Where the partner of an opening bracket ends, by the bracket's offset.
 pub(super) fn closing(tokens: &[Token], open: usize) -> Option<usize> {
     let from = tokens.binary_search_by_key(&open, |t| t.span.start).ok()?;
     let mut depth = 0_u32;

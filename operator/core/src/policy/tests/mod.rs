@@ -1,6 +1,11 @@
 //! Tests of the language from within: what no site would let through can be evaluated here.
 
 mod conformance;
+mod guard;
+mod hostile;
+mod oracle;
+mod random;
+mod rules;
 mod sample;
 
 use super::eval::Machine;

@@ -8,4 +8,5 @@
     reason = "a harness that cannot go on fails the test"
 )]
 
+pub mod cluster;
 pub mod servers;

@@ -13,7 +13,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use provost_core::engine::Note;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::client::call;
 use crate::lease::Leadership;
@@ -77,7 +77,7 @@ impl EventWriter {
                     said.insert(key, now);
                 }
                 // As in a namespace that is being deleted. The condition says the same.
-                Err(error) => debug!(namespace = &**namespace, %error, "an event was not written"),
+                Err(error) => warn!(namespace = &**namespace, %error, "an event was not written"),
             }
             tokio::time::sleep(SPACING).await;
         }
@@ -94,13 +94,12 @@ fn event(namespace: &str, note: &Note, instance: &str) -> Event {
         }
         message.truncate(end);
     }
+    // Room for the dash and the five letters that the API server adds: names have at most 253.
+    let prefix = note.object.name.as_str();
+    let prefix = prefix.get(..240).unwrap_or(prefix);
     Event {
         metadata: ObjectMeta {
-            // Room for the five letters that the API server adds: names have at most 253.
-            generate_name: Some(format!(
-                "{}.",
-                note.object.name.as_str().get(..240).unwrap_or(note.object.name.as_str())
-            )),
+            generate_name: Some(format!("{}-", prefix.trim_end_matches(['.', '-']))),
             namespace: Some(namespace.to_owned()),
             ..ObjectMeta::default()
         },

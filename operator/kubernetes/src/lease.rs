@@ -71,7 +71,10 @@ impl Leadership {
                 _ => return,
             };
             tokio::select! {
-                changed = self.0.changed() => if changed.is_err() { return },
+                changed = self.0.changed() => if changed.is_err() {
+                    // Nobody renews any more; what was won lasts until its time is over.
+                    return tokio::time::sleep_until(until).await;
+                },
                 () = tokio::time::sleep_until(until) => {}
             }
         }

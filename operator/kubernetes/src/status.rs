@@ -44,7 +44,7 @@ pub struct Slot {
 pub enum Written {
     /// It is there.
     Done,
-    /// The object is gone, or another one has its name: nothing to do.
+    /// The object is gone: nothing to do.
     Gone,
     /// Not written: mark it dirty again. Never shown to users.
     Failed(WriteError),
@@ -56,6 +56,9 @@ pub enum WriteError {
     /// Another process leads.
     #[error("this process does not lead")]
     NotLeading,
+    /// Another object has the name by now: it has a status that is not its own until it is written again.
+    #[error("another object has this name by now")]
+    AnotherObject,
     /// The API server did not take it.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -93,20 +96,21 @@ impl Slot {
         let resource = resource(update.object.kind);
         let name = update.object.name.as_str();
         let api: Api<DynamicObject> = Api::namespaced_with(self.client, namespace, &resource);
-        // With the uid, a new object of the same name is refused rather than given the old one's status.
+        // Applied and not replaced, so that a condition which somebody else owns stays.
         let patch = Patch::Apply(json!({
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": { "name": name, "uid": update.uid.as_str() },
+            "metadata": { "name": name },
             "status": update.status,
         }));
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let answer = call(api.patch_status(name, &params, &patch)).await;
         drop(self.permit);
         match answer {
-            Ok(_) => Written::Done,
+            Ok(object) if object.metadata.uid.as_deref() == Some(update.uid.as_str()) => Written::Done,
+            // The status subresource ignores a uid in what is sent, so that this shows only afterwards.
+            Ok(_) => Written::Failed(WriteError::AnotherObject),
             Err(error) if error.code() == Some(404) => Written::Gone,
-            Err(CallError::Refused { code: 409, message, .. }) if message.contains("UID") => Written::Gone,
             Err(error) => Written::Failed(WriteError::Call(error)),
         }
     }

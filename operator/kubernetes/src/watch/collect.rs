@@ -15,7 +15,7 @@ const GATHER: Duration = Duration::from_millis(3);
 /// A namespace that appears while all are watched: its kinds arrive on four watches, in any order.
 const NEW_QUIET: Duration = Duration::from_secs(1);
 /// A namespace that is being restored: how long nothing may change before it counts as complete.
-pub(super) const RESTORED_QUIET: Duration = Duration::from_secs(30);
+pub(super) const RESTORED_QUIET: Duration = Duration::from_secs(15);
 
 /// Something to deliver.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 //! - A namespace or CRD that is being deleted, and a list that is refused (401, 403, 404), give `Halted`; the next
 //!   event after it is a `Listed`.
 //! - After a CRD or the namespace was deleted and made anew, the next `Listed` waits until the restore has been quiet
-//!   for half a minute: what is not restored yet has not been deleted.
+//!   for a quarter of a minute: what is not restored yet has not been deleted.
 //! - A malformed object is a change like any other, with a spec that is an error.
 //!
 //! Silence is not health: readiness comes from the Lease, not from an open watch.

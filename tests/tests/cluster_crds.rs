@@ -1,0 +1,202 @@
+//! The custom resources on a real API server.
+
+use serde_json::{Value, json};
+use tests::cluster::{Cluster, Kstatus, kstatus};
+
+fn cluster(namespace: &str) -> &'static Cluster {
+    let cluster = Cluster::with_crds();
+    cluster.namespace(namespace);
+    cluster
+}
+
+fn manifest(kind: &str, name: &str, spec: &str) -> String {
+    format!("apiVersion: provost.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+const SCIM: &str =
+    "connector: {scim: {url: 'https://wiki.acme.test/scim/v2', auth: {bearer: {secretRef: {name: s, key: t}}}}}";
+
+#[test]
+fn kubectl_explain_has_text_for_every_field() {
+    let cluster = cluster("explain");
+    let api = cluster.kubectl(&["get", "--raw", "/openapi/v3/apis/provost.dev/v1alpha1"]).json();
+    let schemas = api["components"]["schemas"].as_object().unwrap();
+    let mut fields = 0;
+    for (name, schema) in schemas.iter().filter(|(name, _)| name.starts_with("dev.provost")) {
+        for part in ["spec", "status"] {
+            fields += described(&format!("{name}.{part}"), &schema["properties"][part]);
+        }
+    }
+    assert!(fields > 200, "{fields} fields only");
+    for path in
+        ["identities.provost.dev.spec.lifecycle.endTime", "targetapplications.provost.dev.spec.safety.removals.window"]
+    {
+        let text = cluster.kubectl(&["explain", path]).ok();
+        assert!(text.contains("DESCRIPTION") && !text.contains("<empty>"), "{text}");
+    }
+}
+
+/// How many fields there are, each with a text.
+fn described(path: &str, schema: &Value) -> usize {
+    let mut fields = 0;
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        assert!(field["description"].as_str().is_some_and(|text| text.len() > 3), "{path} has no description");
+        fields += 1 + described(&path, field) + described(&format!("{path}[]"), &field["items"]);
+    }
+    fields
+}
+
+#[test]
+fn bad_manifests_are_refused_with_what_one_may_do() {
+    let cluster = cluster("refused");
+    let app = |more: &str| format!("{{{SCIM}{more}}}");
+    let table = [
+        ("Identity", "{departmnt: x}".to_owned(), "unknown field \"spec.departmnt\""),
+        ("Identity", "{type: person}".to_owned(), "supported values: \"Person\", \"Service\", \"Agent\""),
+        (
+            "Identity",
+            "{lifecycle: {startTime: '2026-02-01T00:00:00Z', endTime: '2026-01-01T00:00:00Z'}}".to_owned(),
+            "spec.lifecycle.endTime: Invalid value: must be after startTime",
+        ),
+        (
+            "Identity",
+            "{emails: [{value: a@b.c, primary: true}, {value: d@e.f, primary: true}]}".to_owned(),
+            "must have at most one entry with primary: true",
+        ),
+        ("Identity", "{emails: [{value: a@b.c}, {value: a@b.c}]}".to_owned(), "spec.emails[1]: Duplicate value"),
+        ("Identity", "{attributes: [{name: a, value: early, values: [late]}]}".to_owned(), "exactly one of value and values"),
+        ("Identity", "{lifecycle: {endTime: '9999-12-31T23:59:59Z'}}".to_owned(), "for no limit you must leave it out"),
+        ("Group", "{members: [{kind: Group, name: it}]}".to_owned(), "must"),
+        ("AccessPolicy", "{grants: [{application: wiki}]}".to_owned(), "must have subjects, match, or both"),
+        ("AccessPolicy", "{match: 'true', grants: []}".to_owned(), "should have at least 1 items"),
+        (
+            "AccessPolicy",
+            "{match: 'true', grants: [{application: wiki, entitlements: ['*']}]}".to_owned(),
+            "is for effect: Deny alone",
+        ),
+        (
+            "AccessPolicy",
+            "{match: 'true', leadTime: 1d, grants: [{application: wiki}]}".to_owned(),
+            "must be hours, minutes and seconds, largest first",
+        ),
+        ("TargetApplication", "{connector: {}}".to_owned(), "must name exactly one connector"),
+        (
+            "TargetApplication",
+            "{connector: {scim: {url: 'https://u:secret@wiki.acme.test', auth: {bearer: {secretRef: {name: s, key: t}}}}}}".to_owned(),
+            "without user info",
+        ),
+        (
+            "TargetApplication",
+            "{connector: {scim: {url: 'http://wiki.acme.test', auth: {bearer: {secretRef: {name: s, key: t}}}}}}".to_owned(),
+            "must be https; http needs allowInsecure: true",
+        ),
+        (
+            "TargetApplication",
+            app(", entitlements: [{name: a, target: {group: {name: g}}}, {name: b, target: {group: {name: g}}}]"),
+            "must",
+        ),
+    ];
+    for (kind, spec, expected) in table {
+        let text = manifest(kind, "it", &spec);
+        let arguments = ["apply", "-n", "refused", "--dry-run=server", "-f", "-"];
+        let said = cluster.kubectl_with(&arguments, &text).refused();
+        assert!(said.contains(expected), "{kind} {spec}\nsaid {said}\nnot  {expected}");
+        assert!(!said.contains("u:secret"), "a credential was repeated: {said}");
+    }
+}
+
+#[test]
+fn good_manifests_are_taken_and_a_second_apply_changes_nothing() {
+    let cluster = cluster("taken");
+    let documents = [
+        manifest(
+            "Identity",
+            "ada",
+            "{userName: ada, emails: [{value: ada@acme.test, primary: true}], department: Engineering}",
+        ),
+        "apiVersion: provost.dev/v1alpha1\nkind: Identity\nmetadata: {name: bare}\n".to_owned(),
+        manifest(
+            "Group",
+            "platform",
+            "{members: [{kind: Identity, name: ada}], match: 'identity.department == \"Engineering\"'}",
+        ),
+        manifest(
+            "AccessPolicy",
+            "wiki",
+            "{subjects: [{kind: Group, name: platform}], grants: [{application: wiki, entitlements: [editor]}]}",
+        ),
+        manifest(
+            "TargetApplication",
+            "wiki",
+            &format!("{{{SCIM}, entitlements: [{{name: editor, target: {{group: {{name: editors}}}}}}]}}"),
+        ),
+    ];
+    let text = documents.join("---\n");
+    let arguments = ["apply", "-n", "taken", "-f", "-"];
+    cluster.kubectl_with(&arguments, &text).ok();
+    let again = cluster.kubectl_with(&arguments, &text).ok();
+    assert_eq!(again.matches("unchanged").count(), documents.len(), "{again}");
+    let diff = cluster.kubectl_with(&["diff", "-n", "taken", "-f", "-"], &text);
+    assert!(diff.success, "{}", diff.out);
+    let server_side = ["apply", "-n", "taken", "--server-side", "--force-conflicts", "-f", "-"];
+    cluster.kubectl_with(&server_side, &text).ok();
+    let listed = cluster.kubectl(&["get", "provost", "-n", "taken", "-o", "name"]).ok();
+    assert_eq!(listed.lines().count(), documents.len(), "the category has all four kinds");
+}
+
+#[test]
+fn an_object_that_nobody_has_looked_at_is_in_progress() {
+    let cluster = cluster("unseen");
+    cluster.kubectl_with(&["apply", "-n", "unseen", "-f", "-"], &manifest("Identity", "ada", "{}")).ok();
+    let object = cluster.kubectl(&["get", "identities.provost.dev", "ada", "-n", "unseen", "-o", "json"]).json();
+    assert_eq!(object["status"]["observedGeneration"], -1);
+    assert_eq!(kstatus(&object), Kstatus::InProgress);
+    let wait = ["wait", "--for=condition=Ready", "--timeout=1s", "identities.provost.dev/ada", "-n", "unseen"];
+    cluster.kubectl(&wait).refused();
+}
+
+#[test]
+fn two_field_managers_own_different_items_and_each_drops_only_its_own() {
+    let cluster = cluster("managers");
+    let apply = |manager: &str, manifest: &Value| {
+        let manager = format!("--field-manager={manager}");
+        let arguments = ["apply", "--server-side", &manager, "-n", "managers", "-f", "-"];
+        cluster.kubectl_with(&arguments, &manifest.to_string()).ok();
+    };
+    let group = |members: &[&str]| {
+        let members: Vec<Value> = members.iter().map(|name| json!({"kind": "Identity", "name": name})).collect();
+        json!({"apiVersion": "provost.dev/v1alpha1", "kind": "Group", "metadata": {"name": "g"}, "spec": {"members": members}})
+    };
+    apply("hr", &group(&["ada", "bob"]));
+    apply("it", &group(&["cyn"]));
+    apply("hr", &group(&["ada"]));
+    let got = cluster.kubectl(&["get", "groups.provost.dev", "g", "-n", "managers", "-o", "json"]).json();
+    let mut names: Vec<&str> =
+        got["spec"]["members"].as_array().unwrap().iter().filter_map(|member| member["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ada", "cyn"]);
+}
+
+#[test]
+fn columns_fit_and_selectors_work() {
+    let cluster = cluster("columns");
+    let documents =
+        [manifest("Identity", "ada", "{userName: a.lovelace}"), manifest("Identity", "bob", "{userName: bob}")];
+    cluster.kubectl_with(&["apply", "-n", "columns", "-f", "-"], &documents.join("---\n")).ok();
+    let found = [
+        "get",
+        "identities.provost.dev",
+        "-n",
+        "columns",
+        "--field-selector",
+        "spec.userName=a.lovelace",
+        "-o",
+        "name",
+    ];
+    assert_eq!(cluster.kubectl(&found).ok().trim(), "identity.provost.dev/ada");
+    let table = cluster.kubectl(&["get", "ident", "-n", "columns"]).ok();
+    let head = table.lines().next().unwrap().to_owned();
+    assert_eq!(head.split_whitespace().collect::<Vec<_>>(), ["NAME", "READY", "REASON", "STATE", "ACCOUNTS", "AGE"]);
+    assert!(table.lines().all(|line| line.len() <= 100), "{table}");
+}

@@ -38,7 +38,7 @@ lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scri
 	$(BIN)/cargo-deny check --hide-inclusion-graph licenses bans sources
 	for chart in charts/*/; do $(BIN)/helm lint --quiet "$$chart"; done
 	for script in .ci/run tests/tools/setup.sh; do bash -n "$$script"; done
-	cargo test --quiet -p tests --test fence --test generated
+	cargo test --quiet -p tests --test fence --test generated --test charts
 
 .PHONY: audit
 audit: ## Known vulnerabilities in dependencies (needs a network)
@@ -52,7 +52,7 @@ fmt: ## Format the code
 .PHONY: generate
 generate: ## Rewrite the generated files: resources, chart templates, reasons table, examples' plans
 	UPDATE=1 cargo test --quiet -p provost-crds
-	UPDATE=1 cargo test --quiet -p tests --test generated
+	UPDATE=1 cargo test --quiet -p tests --test generated --test charts
 
 .PHONY: bench
 bench: ## The figures of the core and the store, printed

@@ -1,4 +1,11 @@
 //! The charts without a cluster: what they hold and what they refuse. `UPDATE=1` rewrites the resources' templates.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::path::Path;
 

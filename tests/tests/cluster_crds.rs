@@ -1,4 +1,11 @@
 //! The custom resources on a real API server.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
 
 use serde_json::{Value, json};
 use tests::cluster::{Cluster, Kstatus, kstatus};

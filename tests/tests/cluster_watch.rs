@@ -1,4 +1,11 @@
 //! The watch against a real API server that loses its CRDs, its namespaces and itself. Nothing may look like a removal.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

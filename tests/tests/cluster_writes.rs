@@ -1,5 +1,12 @@
 //! What is written to the API server and read from it for use: Lease, status, finalizer, Secret, event; with the rights
 //! of the chart's ServiceAccount.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

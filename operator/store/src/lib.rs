@@ -9,6 +9,7 @@ mod database;
 mod digest;
 mod error;
 mod journal;
+mod retention;
 mod store;
 mod tables;
 #[cfg(test)]

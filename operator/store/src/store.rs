@@ -32,7 +32,7 @@ pub struct Fresh {
 /// opened anew with the next call.
 #[derive(Debug)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// `None` only while it is dropped.
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,

@@ -135,3 +135,34 @@ fn digests_of_equal_values_are_equal_within_a_store_and_differ_between_stores() 
     assert_eq!(digests[0], digests[1]);
     assert_ne!(digests[0], digests[2]);
 }
+
+#[test]
+fn old_entries_go_and_the_newest_stays() {
+    let store = Store::in_memory(fresh).unwrap();
+    for second in [10, 20, 30] {
+        let step = Step::DisableAccount { id: "u-1".into() };
+        record(&store, "wiki", second, vec![ledger_record(1, "ada", None), intent(2, &[1], step)]).unwrap();
+    }
+    let seconds = || all(&store, JournalQuery::default()).iter().map(|e| e.at.as_second()).collect::<Vec<_>>();
+    assert_eq!((store.prune(at(10)).unwrap(), seconds()), (0, vec![10, 20, 30]));
+    assert_eq!((store.prune(at(30)).unwrap(), seconds()), (2, vec![30]));
+    assert_eq!((store.prune(at(99)).unwrap(), seconds()), (0, vec![30]));
+}
+
+#[test]
+fn a_forgotten_identity_leaves_no_name_account_or_attribute_in_the_journal() {
+    let store = Store::in_memory(fresh).unwrap();
+    let group = Step::AddMembers { group: "g-1".into(), members: vec!["u-ada".into(), "u-bob".into()] };
+    let records = vec![ledger_record(1, "ada", Some("u-ada")), ledger_record(2, "bob", Some("u-bob"))];
+    record(&store, "wiki", 1, records).unwrap();
+    record(&store, "wiki", 1, vec![intent(3, &[1], create()), intent(4, &[1, 2], group)]).unwrap();
+    record(&store, "wiki", 2, vec![close(3, Outcome::Done), close(4, Outcome::Done)]).unwrap();
+    assert_eq!(store.forget("other", &"ada".into()).unwrap(), 0);
+    assert_eq!(store.forget("acme", &"ada".into()).unwrap(), 4);
+    let entries = all(&store, JournalQuery::default());
+    let text = serde_json::to_string(&entries).unwrap();
+    assert!(!text.contains("ada") && !text.contains("userName"), "{text}");
+    assert_eq!(entries.len(), 4);
+    assert_eq!(entries[3].identities, ["FORGOTTEN".into(), "bob".into()]);
+    assert_eq!(store.load("acme", &"wiki".into()).unwrap().records.len(), 2, "the ledger still knows what is ours");
+}

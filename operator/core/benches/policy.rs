@@ -68,6 +68,7 @@ fn context() -> Context<'static, 'static> {
     context
 }
 
+#[allow(clippy::print_stdout, reason = "a bench reports by printing")]
 fn allocations<T>(name: &str, mut run: impl FnMut() -> T) {
     black_box(run());
     let before = COUNT.load(Ordering::Relaxed);

@@ -16,6 +16,8 @@ use super::value::{List, Text, Val};
 
 /// The variables of a macro, while its body is checked.
 pub(super) struct Bound {
+    /// The number of the macro.
+    pub number: u32,
     pub first: (String, Type),
     pub second: Option<(String, Type)>,
 }
@@ -26,6 +28,8 @@ pub(super) struct Checker<'s, 'g> {
     pub site: Site,
     pub scope: &'s mut Scope<'g>,
     pub bound: Vec<Bound>,
+    /// Macros met so far.
+    pub folds: u32,
     pub groups: BTreeSet<GroupId>,
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -81,8 +85,8 @@ impl Checker<'_, '_> {
 
     fn ident(&mut self, span: &Range<usize>, name: &str) -> Checked {
         let (plain, absolute) = name.strip_prefix('.').map_or((name, false), |plain| (plain, true));
-        if !absolute && let Some((level, second, ty)) = self.variable(plain) {
-            return Some(self.make(span, Op::Var { level, second }, ty));
+        if !absolute && let Some((fold, second, ty)) = self.variable(plain) {
+            return Some(self.make(span, Op::Var { fold, second }, ty));
         }
         let ty = match plain {
             "identity" => return Some(self.make(span, Op::Root(Root::Identity), Type::Object(Schema::Identity))),
@@ -116,13 +120,10 @@ impl Checker<'_, '_> {
 
     /// A variable of a macro: the innermost of its name.
     fn variable(&self, name: &str) -> Option<(u32, bool, Type)> {
-        self.bound.iter().enumerate().rev().find_map(|(level, bound)| {
-            let level = u32::try_from(level).ok()?;
-            match &bound.second {
-                Some((second, ty)) if second == name => Some((level, true, ty.clone())),
-                _ if bound.first.0 == name => Some((level, false, bound.first.1.clone())),
-                _ => None,
-            }
+        self.bound.iter().rev().find_map(|bound| match &bound.second {
+            Some((second, ty)) if second == name => Some((bound.number, true, ty.clone())),
+            _ if bound.first.0 == name => Some((bound.number, false, bound.first.1.clone())),
+            _ => None,
         })
     }
 

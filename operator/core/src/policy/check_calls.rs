@@ -107,6 +107,10 @@ impl Checker<'_, '_> {
         if let Some((_, remedy)) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == bare) {
             return self.refuse(span.clone(), format!("{name}() is left out"), Some((*remedy).to_owned()));
         }
+        if let Some((extension, _)) = name.split_once('.').filter(|(extension, _)| *extension != "optional") {
+            let text = format!("{name}() is left out, like all of the extension '{extension}'");
+            return self.refuse(span.clone(), text, None);
+        }
         if let Some(other) = OVERLOADS.iter().find(|o| o.name == name && o.method != method) {
             let text = format!("{name}() is not called {}", if method { "on a value" } else { "without a value" });
             return self.refuse(span.clone(), text, Some(format!("write {}", other.signature())));
@@ -194,6 +198,7 @@ impl Checker<'_, '_> {
             return self.refuse(range.span(), format!("{name}() is called on {wanted}; found {}", range.ty), None);
         };
         let (first, rest) = self.names(args, two, types)?;
+        let number = first.number;
         self.bound.push(first);
         let (filter, body) = match rest {
             [filter, body] => (self.condition(filter).map(Some), self.body(kind, body)),
@@ -203,8 +208,7 @@ impl Checker<'_, '_> {
         self.bound.pop();
         let (filter, body) = (filter?, body?);
         let ty = fold_type(kind, &range.ty, &body.ty, two);
-        let level = u32::try_from(self.bound.len()).unwrap_or(u32::MAX);
-        Some(self.make(span, Op::Fold(Box::new(Fold { kind, range, two, filter, body, level })), ty))
+        Some(self.make(span, Op::Fold(Box::new(Fold { kind, range, two, filter, body, number })), ty))
     }
 
     fn body(&mut self, kind: FoldKind, body: &IdedExpr) -> Checked {
@@ -216,6 +220,8 @@ impl Checker<'_, '_> {
 
     /// The names that a macro binds, and the arguments that are left.
     fn names<'e>(&mut self, args: &'e [IdedExpr], two: bool, types: (Type, Type)) -> Option<(Bound, &'e [IdedExpr])> {
+        self.folds += 1;
+        let number = self.folds;
         let mut name = |e: &IdedExpr| match &e.expr {
             Expr::Ident(name) if !name.starts_with('.') => Some(name.clone()),
             _ => self.refuse(self.span(e), "a macro names its variable here: a simple name is expected", None),
@@ -230,9 +236,9 @@ impl Checker<'_, '_> {
                         None,
                     );
                 }
-                Some((Bound { first: (first, types.0), second: Some((second, types.1)) }, rest))
+                Some((Bound { number, first: (first, types.0), second: Some((second, types.1)) }, rest))
             }
-            [first, rest @ ..] => Some((Bound { first: (name(first)?, types.0), second: None }, rest)),
+            [first, rest @ ..] => Some((Bound { number, first: (name(first)?, types.0), second: None }, rest)),
             [] => None,
         }
     }

@@ -24,7 +24,7 @@ pub(super) type Outcome<T> = Result<T, Box<Fault>>;
 
 /// The variables of one macro while it runs; those around it are linked, on the stack.
 pub(super) struct Frame<'e, 'a> {
-    pub level: u32,
+    pub fold: u32,
     pub first: Val<'a>,
     pub second: Val<'a>,
     pub around: Env<'e, 'a>,
@@ -178,7 +178,7 @@ impl<'a> Machine<'a, '_> {
         match &node.op {
             Op::Const(constant) => Ok(Val::borrowed(constant)),
             Op::Of(who, member) => self.of(node, *who, *member),
-            Op::Var { level, second } => variable(node, env, *level, *second),
+            Op::Var { fold, second } => variable(node, env, *fold, *second),
             Op::Root(Root::Identity) => Ok(Val::Object(Object::Identity(self.facts.identity))),
             Op::Root(Root::Application) => Ok(Val::Object(Object::Application)),
             Op::Field(object, member) => {
@@ -415,10 +415,10 @@ fn unwrapped<'a>(node: &Node, value: Val<'a>, optional: bool) -> Outcome<Option<
 }
 
 /// A variable of a macro around this place.
-fn variable<'a>(node: &Node, env: Env<'_, 'a>, level: u32, second: bool) -> Outcome<Val<'a>> {
+fn variable<'a>(node: &Node, env: Env<'_, 'a>, fold: u32, second: bool) -> Outcome<Val<'a>> {
     let mut at = env;
     while let Some(frame) = at {
-        if frame.level == level {
+        if frame.fold == fold {
             return Ok(if second { frame.second.clone() } else { frame.first.clone() });
         }
         at = frame.around;

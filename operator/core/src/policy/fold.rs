@@ -107,7 +107,7 @@ impl<'a> Machine<'a, '_> {
         env: Env<'_, 'a>,
         mut step: impl FnMut(&mut Self, &Frame<'_, 'a>) -> Outcome<()>,
     ) -> Outcome<()> {
-        let mut frame = Frame { level: fold.level, first: Val::Null, second: Val::Null, around: env };
+        let mut frame = Frame { fold: fold.number, first: Val::Null, second: Val::Null, around: env };
         let length = match range {
             Val::List(list) => list.len(),
             Val::Map(map) => map.len(),
@@ -144,7 +144,7 @@ impl<'a> Machine<'a, '_> {
         env: Env<'_, 'a>,
     ) -> Outcome<Val<'a>> {
         let Some(held) = held else { return Ok(Val::Optional(None)) };
-        let frame = Frame { level: fold.level, first: (*held).clone(), second: Val::Null, around: env };
+        let frame = Frame { fold: fold.number, first: (*held).clone(), second: Val::Null, around: env };
         paid(node, self.cost.produce(48))?;
         let value = self.value(&fold.body, Some(&frame))?;
         match (fold.kind, value) {

@@ -25,8 +25,8 @@ pub(super) enum Danger {
 enum Path {
     Of(Who, Member),
     Attribute(Who, String),
-    /// A field of a macro's variable.
-    Var(u32, bool, Member),
+    /// A field of another object (an e-mail address, say), by where that object comes from.
+    Object(String, Member),
 }
 
 impl Path {
@@ -44,15 +44,11 @@ impl Path {
                 }
                 _ => None,
             },
-            Op::OptField(of, member) if member.is_optional() => match of.op {
-                Op::Root(Root::Identity) => Some(Self::Of(Who::Identity, *member)),
-                Op::Of(Who::Identity, Member::Manager) => Some(Self::Of(Who::Manager, *member)),
-                _ => None,
-            },
-            Op::Field(of, member) if member.is_optional() => match of.op {
-                Op::Var { level, second } => Some(Self::Var(level, second, *member)),
-                _ => None,
-            },
+            Op::OptField(of, member) | Op::Field(of, member) if member.is_optional() => Some(match of.op {
+                Op::Root(Root::Identity) => Self::Of(Who::Identity, *member),
+                Op::Of(Who::Identity, Member::Manager) => Self::Of(Who::Manager, *member),
+                _ => Self::Object(origin(of), *member),
+            }),
             Op::Call(Function::PrimaryEmail, args) => match args.first().map(|a| &a.op) {
                 Some(Op::Root(Root::Identity)) => Some(Self::Of(Who::Identity, Member::Emails)),
                 Some(Op::Of(Who::Identity, Member::Manager)) => Some(Self::Of(Who::Manager, Member::Emails)),
@@ -77,6 +73,21 @@ impl Path {
             (Self::Attribute(who, key), _) => format!("{}.attributes.{key}", root(who)),
             _ => source.get(node.span()).unwrap_or_default().replace(".?", "."),
         }
+    }
+}
+
+/// Where an object comes from, so that two readings of one object are known as such. What cannot be described is told
+/// apart by its place, so that no guard is taken for that of another object.
+fn origin(node: &Node) -> String {
+    match &node.op {
+        Op::Var { fold, second } => format!("{fold}{}", if *second { "b" } else { "a" }),
+        Op::Of(who, member) => format!("{who:?}.{member:?}"),
+        Op::Field(of, member) => format!("{}.{member:?}", origin(of)),
+        Op::Index(ab) => match &**ab {
+            [list, Node { op: Op::Const(Val::Int(at)), .. }] => format!("{}[{at}]", origin(list)),
+            _ => format!("@{}", node.start),
+        },
+        _ => format!("@{}", node.start),
     }
 }
 
@@ -255,7 +266,7 @@ fn settled(node: &Node, path: &Path) -> Option<Can> {
 }
 
 /// The expression with the absent field's zero value in its place; `None` if it reads anything else. `within` is the
-/// level of the outermost macro that was entered on the way: variables from there on belong to the expression.
+/// number of the outermost macro that was entered on the way: variables from there on belong to the expression.
 fn replace(node: &Node, path: &Path, within: Option<u32>) -> Option<Node> {
     if let Op::Has(field) = &node.op
         && Path::read_by(field).as_ref() == Some(path)
@@ -268,7 +279,7 @@ fn replace(node: &Node, path: &Path, within: Option<u32>) -> Option<Node> {
     let mut copy = node.clone();
     match &mut copy.op {
         Op::Const(_) => {}
-        Op::Var { level, .. } if within.is_some_and(|within| *level >= within) => {}
+        Op::Var { fold, .. } if within.is_some_and(|within| *fold >= within) => {}
         Op::Var { .. } | Op::Root(_) | Op::Of(..) | Op::InGroup(..) => return None,
         Op::Field(a, _)
         | Op::Key(a, _)
@@ -284,7 +295,7 @@ fn replace(node: &Node, path: &Path, within: Option<u32>) -> Option<Node> {
         Op::Map(list) => replace_all(list.iter_mut().flat_map(|e| [&mut e.key, &mut e.value]), path, within)?,
         Op::Fold(fold) => {
             fold.range = replace(&fold.range, path, within)?;
-            let within = within.or(Some(fold.level));
+            let within = within.or(Some(fold.number));
             // Over nothing, what the body reads does not matter.
             let over_nothing = matches!(&fold.range.op, Op::Const(value) if value.is_zero());
             if !over_nothing {
@@ -316,7 +327,7 @@ fn absent(node: &Node, path: &Path) -> Val<'static> {
         (Op::OptIndex(_) | Op::OptField(..), _) => Val::Optional(None),
         (Op::Call(..), _) => Val::Text(Text::Ref("")),
         (_, Path::Attribute(..)) => Val::Null,
-        (_, Path::Of(_, member) | Path::Var(_, _, member)) => match member.ty() {
+        (_, Path::Of(_, member) | Path::Object(_, member)) => match member.ty() {
             Type::List(_) => Val::List(List::Ref(&[])),
             Type::Map(..) => Val::Map(Map::Custom(&[])),
             Type::Object(_) => Val::Object(Object::Absent),

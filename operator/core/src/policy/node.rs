@@ -54,9 +54,9 @@ pub(super) enum Binary {
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     Const(Val<'static>),
-    /// A variable of a macro: of the macro at this level (from 0 outside), the first or the second.
+    /// A variable of the macro with this number, the first or the second.
     Var {
-        level: u32,
+        fold: u32,
         second: bool,
     },
     /// `identity` or `application` itself.
@@ -120,8 +120,8 @@ pub(super) struct Fold {
     pub two: bool,
     pub filter: Option<Node>,
     pub body: Node,
-    /// The level of its variables.
-    pub level: u32,
+    /// Its number within the rule, which its variables bear; a macro within another has the greater one.
+    pub number: u32,
 }
 
 /// Which macro.

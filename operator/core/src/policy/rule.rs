@@ -120,6 +120,7 @@ pub(super) fn check(
         site,
         scope,
         bound: Vec::new(),
+        folds: 0,
         groups: BTreeSet::new(),
         diagnostics: Vec::new(),
     };

@@ -27,8 +27,12 @@ pub(super) fn call<'a>(node: &Node, function: Function, args: &[Val<'a>], cost: 
         (Function::LowerAscii, [_]) => made(node, text.to_ascii_lowercase(), cost),
         (Function::UpperAscii, [_]) => made(node, text.to_ascii_uppercase(), cost),
         (Function::Trim, [_]) => made(node, text.trim().to_owned(), cost),
-        (Function::Ascii, [_]) => made(node, transliterate::ascii(text), cost),
-        (Function::Slug, [_]) => made(node, transliterate::slug(text), cost),
+        (Function::Ascii | Function::Slug, [_]) => {
+            // Each character is looked up.
+            paid(node, cost.step(text.len() / 4))?;
+            let plain = function == Function::Ascii;
+            made(node, if plain { transliterate::ascii(text) } else { transliterate::slug(text) }, cost)
+        }
         (Function::Replace, [_, Val::Text(from), Val::Text(to)]) => {
             replace(node, [text, from.as_str(), to.as_str()], None, cost)
         }

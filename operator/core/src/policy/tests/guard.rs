@@ -40,6 +40,8 @@ fn an_allow_that_absence_cannot_make_true_is_accepted() {
         "!(!has(identity.title) || identity.title == 'Intern')",
         "identity.emails[0].value == 'ada@acme.test'",
         "identity.lifecycle.suspended",
+        "has(identity.emails[0].type) && identity.emails[0].type != 'home'",
+        "identity.emails.exists(e, has(e.type) && e.type != 'x') || identity.phoneNumbers.exists(e, e.type == 'x')",
         "true",
     ] {
         if let Err(findings) = check(rule, Effect::Allow) {
@@ -104,6 +106,15 @@ fn an_allow_that_absence_could_make_true_is_refused_with_the_guarded_form() {
         ),
         ("identity.?title.orValue('x') == 'x'", "write: has(identity.title) && identity.?title.orValue('x') == 'x'"),
         ("!identity.lifecycle.suspended", "write: has(identity.lifecycle.suspended) && !identity.lifecycle.suspended"),
+        (
+            "identity.emails[0].type != 'home'",
+            "write: has(identity.emails[0].type) && identity.emails[0].type != 'home'",
+        ),
+        ("[identity].exists(i, i.title != 'x')", "write: has(i.title) && i.title != 'x'"),
+        (
+            "identity.emails.exists(e, e.type == 'w') && identity.phoneNumbers.exists(e, e.type != 'h')",
+            "write: has(e.type) && e.type != 'h'",
+        ),
         (
             "!has(identity.title)",
             "say what must be present instead; a rule that asks for the absence of identity.title is refused",

@@ -111,6 +111,7 @@ const FINDINGS: &[(Site, &str, &str)] = &[
         "identity.attributes[identity.title] == 'x'",
         "1:21: the name of a custom attribute must be constant in a condition",
     ),
+    (ALLOW, "math.greatest(1, 2) == 2", "1:1: math.greatest() is left out, like all of the extension 'math'"),
     (
         Site::GroupMatch,
         "'sre' in identity.groups",
@@ -138,6 +139,17 @@ const FINDINGS: &[(Site, &str, &str)] = &[
         "1:1: the expression is identity, where string, bool, int, list, map or null is expected",
     ),
 ];
+
+#[test]
+fn the_examples_of_the_manual_are_accepted() {
+    let manual = include_str!("../../../../../docs/rules.md");
+    let examples: Vec<_> =
+        manual.split("```cel\n").skip(1).flat_map(|block| block.split("```").next().unwrap().lines()).collect();
+    assert!(examples.len() >= 4, "{examples:?}");
+    for example in examples {
+        assert_eq!(findings(example, ALLOW), [""; 0], "{example}");
+    }
+}
 
 #[test]
 fn every_mistake_is_told_at_once_and_in_order() {
@@ -172,6 +184,14 @@ fn a_rule_knows_its_groups_terms_and_what_it_reads() {
     assert_eq!(reads.fields, ["department", "emails", "location", "title", "type"]);
     assert_eq!(reads.attributes, [text("clearance")]);
     assert!(reads.manager && reads.state && !reads.every_attribute && !reads.every_group && !reads.application);
+}
+
+#[test]
+fn a_rule_that_hands_on_the_whole_identity_reads_all_of_it() {
+    let reads = rule("[identity].exists(i, i.title == 'x')", Site::Attribute).reads().clone();
+    assert!(reads.fields.contains(&"title") && reads.every_attribute && reads.manager && reads.every_group);
+    let reads = rule("identity.?title.orValue('x')", Site::Attribute).reads().clone();
+    assert!(reads.fields == ["title"] && !reads.every_attribute && !reads.manager);
 }
 
 fn check_on(source: &str, site: Site, facts: &Facts<'_>) -> Result<bool, Reason> {

@@ -9,4 +9,5 @@
 )]
 
 pub mod cluster;
+pub mod misbehaving;
 pub mod servers;

@@ -20,19 +20,17 @@ use crate::http::Refusal;
 impl Scim {
     /// Looks first: not all targets keep names unique, and a group of ours carries our key.
     pub(super) async fn create_group(&self, name: &str, mark: &str, spent: &mut Spent) -> Result<Applied, TargetError> {
-        match self.search("Groups", &Filter::attribute("displayName", name), spent).await {
-            Ok(found) => {
-                let named = |group: &&Resource| group.text("displayName").is_some_and(|held| held == name);
-                let ours = |group: &&Resource| group.text("externalId").is_some_and(|held| held == mark);
-                if let Some(group) = found.iter().filter(named).find(ours) {
-                    return Ok(Applied { id: group.id(), observed: None });
-                }
-                if found.iter().any(|group| named(&group)) {
-                    return Err(TargetError::Conflict);
-                }
-            }
-            Err(refusal) if refuses_filter(&refusal) => {}
-            Err(refusal) => return Err(refusal.into()),
+        let found = match self.search("Groups", &Filter::attribute("displayName", name), spent).await {
+            Err(refusal) if refuses_filter(&refusal) => self.walk("Groups", spent).await?,
+            other => other?,
+        };
+        let named = |group: &&Resource| group.text("displayName").is_some_and(|held| held == name);
+        let ours = |group: &&Resource| group.text("externalId").is_some_and(|held| held == mark);
+        if let Some(group) = found.iter().filter(named).find(ours) {
+            return Ok(Applied { id: group.id(), observed: None });
+        }
+        if found.iter().any(|group| named(&group)) {
+            return Err(TargetError::Conflict);
         }
         let body = map::new_group(name, mark);
         let answer = self

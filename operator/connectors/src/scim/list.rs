@@ -1,7 +1,6 @@
 //! Reading: pages, searches, single resources. Nothing here writes.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 
 use provost_core::model::{
     CorrelationKey, Item, Kind, Observed, ObservedEntitlement, Page, PageToken, Spent, TargetError, TargetId,
@@ -185,7 +184,8 @@ impl Scim {
         self.pages(kind, Some(filter), spent).await
     }
 
-    async fn walk(&self, kind: &str, spent: &mut Spent) -> Result<Vec<Resource>, TargetError> {
+    /// Everything there is.
+    pub(super) async fn walk(&self, kind: &str, spent: &mut Spent) -> Result<Vec<Resource>, TargetError> {
         Ok(self.pages(kind, None, spent).await?)
     }
 
@@ -389,15 +389,6 @@ pub(super) fn refuses_filter(refusal: &Refusal) -> bool {
 
 fn refuses_cursor(refusal: &Refusal) -> bool {
     matches!(refusal.status, Some(400 | 405 | 422 | 501))
-}
-
-/// `name=value&...` of a query, for the probe.
-pub(super) fn query(filter: Option<&Filter>, count: usize) -> String {
-    let mut text = format!("startIndex=1&count={count}");
-    if let Some(filter) = filter {
-        let _ = write!(text, "&filter={}", percent_encoded(&filter.to_string()));
-    }
-    text
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ const NOT_ATTRIBUTES: [&str; 7] = ["id", "meta", "schemas", "active", "groups", 
 /// What a target adds to the values of a list by itself (RFC 7643, 2.4): not ours, never compared.
 const ADDED_TO_VALUES: [&str; 3] = ["display", "$ref", "formatted"];
 
+/// Core attributes with several complex values.
+const LISTS: [&str; 5] = ["emails", "phoneNumbers", "ims", "photos", "addresses"];
+
 /// The model's name of a sub-attribute of an address, and SCIM's.
 const STREET: (&str, &str) = ("street", "streetAddress");
 
@@ -251,6 +254,10 @@ fn collect(attributes: &mut Attributes, schema: Option<&str>, attribute: &str, v
     let name = mapped(schema, attribute, None);
     let value = match value {
         Json::Object(manager) if name == "manager" => wire::get(manager, "value").unwrap_or(&Json::Null),
+        // One value where a list belongs.
+        Json::Object(_) if schema.is_none() && known(&LISTS, attribute).is_some() => {
+            return insert(attributes, name, &Json::Array(vec![value.clone()]));
+        }
         Json::Object(complex) => {
             for (sub, value) in complex {
                 insert(attributes, mapped(schema, attribute, Some(sub)), value);

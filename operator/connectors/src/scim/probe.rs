@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 use super::Scim;
 use super::filter::Filter;
 use super::learned::{Hint, Members};
-use super::list::{query, refuses_filter};
-use super::wire::{self, ListResponse, Resource};
+use super::list::refuses_filter;
+use super::wire::{self, Resource};
 use crate::http::Refusal;
 
 /// A name that nobody has.
@@ -48,24 +48,24 @@ impl Scim {
         Ok(())
     }
 
+    /// The first few that a filter finds, paged as the target pages.
     async fn sample(
         &self,
         kind: &str,
         filter: Option<&Filter>,
         count: usize,
         spent: &mut Spent,
-    ) -> Result<ListResponse, Refusal> {
-        let answer = self.get(&[kind], &query(filter, count), spent).await?;
-        Ok(wire::list_response(&answer.body)?)
+    ) -> Result<Vec<Resource>, Refusal> {
+        Ok(self.page(kind, filter, None, count, spent).await?.items)
     }
 
     /// Works: finds who is there and nobody else. An empty target proves nothing.
-    async fn measure_filter(&self, users: &ListResponse, spent: &mut Spent) -> Result<(), TargetError> {
-        let Some(name) = users.resources.first().and_then(|user| user.text("userName")) else { return Ok(()) };
+    async fn measure_filter(&self, users: &[Resource], spent: &mut Spent) -> Result<(), TargetError> {
+        let Some(name) = users.first().and_then(|user| user.text("userName")) else { return Ok(()) };
         let mut works = true;
         for (value, expected) in [(NOBODY, false), (name.as_str(), true)] {
             match self.sample("Users", Some(&Filter::attribute("userName", value)), 2, spent).await {
-                Ok(found) => works &= found.resources.is_empty() != expected,
+                Ok(found) => works &= found.is_empty() != expected,
                 // Of one value it says nothing: spaces are refused here and there.
                 Err(refusal) if refuses_filter(&refusal) => works &= expected,
                 Err(refusal) => return Err(refusal.into()),
@@ -88,13 +88,13 @@ impl Scim {
             }
             Err(refusal) => return Err(refusal.into()),
         };
-        let inactive = found.resources.iter().find(|user| user.active() == Some(false));
+        let inactive = found.iter().find(|user| user.active() == Some(false));
         let Some((id, name)) = inactive.and_then(|user| Some((user.id()?, user.text("userName")?))) else {
             return Ok(());
         };
         self.learned().active_filter = Some(true);
         let shown = match self.sample("Users", Some(&Filter::attribute("userName", &name)), 2, spent).await {
-            Ok(found) => found.resources.iter().any(|user| user.id().as_ref() == Some(&id)),
+            Ok(found) => found.iter().any(|user| user.id().as_ref() == Some(&id)),
             Err(refusal) if refuses_filter(&refusal) => return Ok(()),
             Err(refusal) => return Err(refusal.into()),
         };
@@ -112,7 +112,7 @@ impl Scim {
             Err(refusal) => return Err(refusal.into()),
         };
         self.learned().groups = Some(true);
-        let groups = self.groups(&listed.resources, spent).await?;
+        let groups = self.groups(&listed, spent).await?;
         let member = groups.iter().find_map(|group| Some((&group.id, group.members.as_ref()?.first()?)));
         if let Some((group, member)) = member {
             self.measure_members_filter(group, member, spent).await?;
@@ -131,7 +131,7 @@ impl Scim {
         for (id, expected) in [(NOBODY, false), (member.as_str(), true)] {
             let filter = Filter::equal("members.value", id);
             works &= match self.sample("Groups", Some(&filter), 100, spent).await {
-                Ok(found) => found.resources.iter().any(|found| found.id().as_ref() == Some(group)) == expected,
+                Ok(found) => found.iter().any(|found| found.id().as_ref() == Some(group)) == expected,
                 Err(refusal) if refuses_filter(&refusal) => false,
                 Err(refusal) => return Err(refusal.into()),
             };

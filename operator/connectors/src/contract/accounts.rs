@@ -1,0 +1,248 @@
+//! What is promised of accounts.
+
+use std::collections::BTreeSet;
+
+use provost_core::model::{Attributes, DeleteMeans, Step, TargetError, TargetId, Value};
+
+use super::{Run, Seen, ensure, map, text};
+
+impl Run<'_> {
+    pub(super) async fn round_trip(&self) -> Seen {
+        let attributes = self.attributes(
+            "ada",
+            &[
+                ("externalId", "E-1001".into()),
+                ("displayName", "Ada Lovelace".into()),
+                ("name.givenName", "Ada".into()),
+                ("name.familyName", "Lovelace".into()),
+                ("title", "Analyst".into()),
+                ("preferredLanguage", "en".into()),
+                ("userType", "Employee".into()),
+                (
+                    "emails",
+                    Value::List(vec![
+                        map(&[
+                            ("value", "ada@acme.test".into()),
+                            ("type", "work".into()),
+                            ("primary", Value::Bool(true)),
+                        ]),
+                        map(&[("value", "ada@home.test".into()), ("type", "home".into())]),
+                    ]),
+                ),
+                (
+                    "phoneNumbers",
+                    Value::List(vec![map(&[("value", "+44 20 5550 0100".into()), ("type", "work".into())])]),
+                ),
+                (
+                    "addresses",
+                    Value::List(vec![map(&[
+                        ("type", "work".into()),
+                        ("street", "1 High Street".into()),
+                        ("locality", "London".into()),
+                        ("country", "GB".into()),
+                    ])]),
+                ),
+                ("department", "Engineering".into()),
+                ("employeeNumber", "1001".into()),
+                ("costCenter", "4711".into()),
+                ("organization", "Acme".into()),
+                ("division", "Research".into()),
+            ],
+        );
+        let step = Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true };
+        let applied = self.must(step).await?;
+        let id = applied.id.ok_or("a create without an id")?;
+        let account = self.read(&id).await?;
+        ensure(account.enabled, || "it is disabled".into())?;
+        self.holds(&account, &attributes)?;
+        if let Some(observed) = applied.observed {
+            self.holds(&observed, &attributes)?;
+        }
+        let listed = self.accounts().await?;
+        let listed = listed.get(&id).ok_or("the listing does not have it")?;
+        self.holds(listed, &attributes)
+    }
+
+    pub(super) async fn finds(&self) -> Seen {
+        let id = self.create("finds", &[("externalId", "E-finds".into())]).await?;
+        for enabled in [true, false] {
+            if !enabled {
+                self.must(Step::DisableAccount { id: id.clone() }).await?;
+            }
+            for (attribute, value) in [("userName", self.name("finds")), ("externalId", "E-finds".to_owned())] {
+                let found = self.find(attribute, &value).await?;
+                ensure(found == [id.clone()], || format!("by {attribute}, enabled {enabled}: {found:?}"))?;
+            }
+        }
+        let nobody = self.find("userName", &self.name("nobody")).await?;
+        ensure(nobody.is_empty(), || text("nobody was found", nobody))
+    }
+
+    pub(super) async fn updates(&self) -> Seen {
+        let id = self.create("updates", &[("title", "Analyst".into()), ("department", "Old".into())]).await?;
+        let email = Value::List(vec![map(&[("value", "new@acme.test".into()), ("type", "work".into())])]);
+        let set: Attributes =
+            [("title".into(), "Boss".into()), ("name.givenName".into(), "Ada".into()), ("emails".into(), email)].into();
+        for _ in 0..2 {
+            self.must(Step::UpdateAccount { id: id.clone(), set: set.clone() }).await?;
+            let account = self.read(&id).await?;
+            self.holds(&account, &set)?;
+            self.holds(&account, &self.attributes("updates", &[("department", "Old".into())]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn clears(&self) -> Seen {
+        let before = [("title", "Analyst".into()), ("department", "Old".into()), ("name.givenName", "Ada".into())];
+        let id = self.create("clears", &before).await?;
+        let set: Attributes =
+            [("title".into(), Value::Null), ("department".into(), "".into()), ("nickName".into(), Value::Null)].into();
+        for _ in 0..2 {
+            self.must(Step::UpdateAccount { id: id.clone(), set: set.clone() }).await?;
+            let account = self.read(&id).await?;
+            self.holds(&account, &set)?;
+            self.holds(&account, &self.attributes("clears", &[("name.givenName", "Ada".into())]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn renames(&self) -> Seen {
+        let id = self.create("renames", &[("title", "Analyst".into())]).await?;
+        let set = self.attributes("renamed", &[]);
+        for _ in 0..2 {
+            self.must(Step::RenameAccount { id: id.clone(), set: set.clone() }).await?;
+        }
+        self.holds(&self.read(&id).await?, &self.attributes("renamed", &[("title", "Analyst".into())]))?;
+        let (old, new) =
+            (self.find("userName", &self.name("renames")).await?, self.find("userName", &self.name("renamed")).await?);
+        ensure(old.is_empty() && new == [id], || format!("old {old:?}, new {new:?}"))
+    }
+
+    pub(super) async fn disables(&self) -> Seen {
+        let id = self.create("disables", &[("title", "Analyst".into())]).await?;
+        for enabled in [false, false, true, true] {
+            let id = id.clone();
+            self.must(if enabled { Step::EnableAccount { id } } else { Step::DisableAccount { id } }).await?;
+            let account =
+                self.read(&self.find("userName", &self.name("disables")).await?.pop().ok_or("hidden")?).await?;
+            ensure(account.enabled == enabled, || format!("asked for enabled {enabled}"))?;
+            self.holds(&account, &self.attributes("disables", &[("title", "Analyst".into())]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn creates_disabled(&self) -> Seen {
+        let attributes = self.attributes("sleeper", &[]);
+        let applied = self.must(Step::CreateAccount { attributes, enabled: false, password: true }).await?;
+        let account = self.read(&applied.id.ok_or("a create without an id")?).await?;
+        ensure(!account.enabled, || "it is enabled".into())
+    }
+
+    pub(super) async fn conflicts(&self) -> Seen {
+        let id = self.create("conflicts", &[]).await?;
+        let attributes = self.attributes("conflicts", &[]);
+        let again =
+            self.apply(Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true }).await;
+        ensure(again == Err(TargetError::Conflict), || text("the create", again))?;
+        let found = self.find("userName", &self.name("conflicts")).await?;
+        ensure(found == [id], || text("found", found))?;
+        let other = self.create("conflicts-too", &[]).await?;
+        let renamed = self.apply(Step::RenameAccount { id: other, set: attributes }).await;
+        ensure(renamed == Err(TargetError::Conflict), || text("the rename", renamed))
+    }
+
+    pub(super) async fn deletes(&self) -> Seen {
+        let id = self.create("deletes", &[]).await?;
+        for _ in 0..2 {
+            match self.apply(Step::DeleteAccount { id: id.clone() }).await {
+                Ok(_) => {}
+                Err(TargetError::Unsupported(_)) => {
+                    let measured = self.probe().await?.capabilities.delete;
+                    return ensure(measured == DeleteMeans::Denied, || text("refused, and measured as", measured));
+                }
+                Err(error) => return Err(text("DeleteAccount", error)),
+            }
+        }
+        let (read, _) = self.target.read(&id).await;
+        let (found, read) = (self.find("userName", &self.name("deletes")).await?, read.map_err(|e| e.to_string())?);
+        match self.probe().await?.capabilities.delete {
+            DeleteMeans::Hard => ensure(read.is_none() && found.is_empty(), || format!("{read:?} {found:?}")),
+            DeleteMeans::Deactivate => ensure(read.is_some_and(|account| !account.enabled), || "still enabled".into()),
+            DeleteMeans::Denied => Err("carried out, and measured as denied".into()),
+        }
+    }
+
+    pub(super) async fn not_found(&self) -> Seen {
+        let nobody = TargetId::from("6b86b273-0000-4000-8000-ffffffffffff");
+        let (read, _) = self.target.read(&nobody).await;
+        ensure(read == Ok(None), || text("read", read))?;
+        let set: Attributes = [("title".into(), "Boss".into())].into();
+        let steps = [
+            Step::UpdateAccount { id: nobody.clone(), set },
+            Step::DisableAccount { id: nobody.clone() },
+            Step::AddMembers { group: nobody.clone(), members: vec![nobody.clone()] },
+        ];
+        for step in steps {
+            let (name, outcome) = (step.name(), self.apply(step).await);
+            ensure(outcome == Err(TargetError::NotFound), || text(name, outcome))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn hostile(&self) -> Seen {
+        let names = [
+            r#"quo"te"#,
+            r"back\slash",
+            "two words",
+            "per%20cent",
+            "sla/sh",
+            "Zoë",
+            "日本",
+            "a'b",
+            "x&y=z",
+            "q?a#b",
+            r#"a" or userName pr or userName eq "b"#,
+            "plus+sign",
+            "semi;colon,comma",
+            "(paren)[bracket]",
+        ];
+        for name in names {
+            let external = format!("E {name}");
+            let attributes = self.attributes(name, &[("externalId", external.as_str().into()), ("title", name.into())]);
+            let step = Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true };
+            let applied = self.must(step).await.map_err(|error| format!("{name:?}: {error}"))?;
+            let id = applied.id.ok_or("a create without an id")?;
+            self.holds(&self.read(&id).await?, &attributes)?;
+            for (attribute, value) in [("userName", self.name(name)), ("externalId", external)] {
+                let found = self.find(attribute, &value).await.map_err(|error| format!("{name:?}: {error}"))?;
+                ensure(found == [id.clone()], || format!("{attribute} {value:?} finds {found:?}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn manager(&self) -> Seen {
+        let Some(reference) = self.schema.references.first() else { return Ok(()) };
+        let grace = self.create("grace", &[]).await?;
+        let report = self.create("report", &[(*reference, grace.as_str().into())]).await?;
+        let wanted: Attributes = [((*reference).into(), grace.as_str().into())].into();
+        self.holds(&self.read(&report).await?, &wanted)?;
+        let edward = self.create("edward", &[]).await?;
+        let set: Attributes = [((*reference).into(), edward.as_str().into())].into();
+        self.must(Step::UpdateAccount { id: report.clone(), set: set.clone() }).await?;
+        self.holds(&self.read(&report).await?, &set)?;
+        let none: Attributes = [((*reference).into(), Value::Null)].into();
+        self.must(Step::UpdateAccount { id: report.clone(), set: none.clone() }).await?;
+        self.holds(&self.read(&report).await?, &none)
+    }
+
+    pub(super) async fn pages(&self) -> Seen {
+        let mut wanted = BTreeSet::new();
+        for number in 0..self.contract.crowd {
+            wanted.insert(self.create(&format!("crowd-{number:04}"), &[]).await?);
+        }
+        let listed: BTreeSet<TargetId> = self.accounts().await?.into_keys().collect();
+        let missing: Vec<&TargetId> = wanted.difference(&listed).collect();
+        ensure(missing.is_empty(), || format!("{} accounts are missing: {missing:?}", missing.len()))
+    }
+}

@@ -1,0 +1,213 @@
+//! The suite that every connector passes, against a live target. It speaks through the port alone, makes its own
+//! accounts and groups under a prefix, and says what is broken instead of panicking.
+
+mod accounts;
+mod groups;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use provost_core::model::{
+    Applied, Attributes, CorrelationKey, Item, Kind, Observed, ObservedEntitlement, Page, Profile, Schema, Step,
+    TargetError, TargetId, Value,
+};
+
+use crate::target::AnyTarget;
+
+/// What a target or its connector does not do as the port promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The promise.
+    pub promise: &'static str,
+    /// What was seen instead.
+    pub seen: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.promise, self.seen)
+    }
+}
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// Every user name and group name begins with it.
+    pub prefix: String,
+    /// How many accounts the paging test makes; more than a page of the target.
+    pub crowd: usize,
+}
+
+/// Runs the whole suite; an empty list is success.
+pub async fn contract(target: &AnyTarget, schema: &'static Schema, contract: &Contract) -> Vec<Broken> {
+    let run = Run { target, schema, contract };
+    if let Err(seen) = run.probe().await {
+        return vec![Broken { promise: "a probe succeeds", seen }];
+    }
+    let mut broken = Vec::new();
+    let mut note = |promise: &'static str, result: Result<(), String>| {
+        broken.extend(result.err().map(|seen| Broken { promise, seen }));
+    };
+    note("what was written is read back as the same", run.round_trip().await);
+    note("an account is found by its keys", run.finds().await);
+    note("an update changes what it names and nothing else", run.updates().await);
+    note("an empty value clears", run.clears().await);
+    note("a rename keeps the id", run.renames().await);
+    note("disabling and enabling can be repeated, and are seen", run.disables().await);
+    note("an account can be created disabled", run.creates_disabled().await);
+    note("a second account of one name is a conflict", run.conflicts().await);
+    note("a deleted account is gone, and deleting it again is no error", run.deletes().await);
+    note("what is not there is not found", run.not_found().await);
+    note("hostile values come back as they were", run.hostile().await);
+    note("groups are created once, renamed and deleted", run.groups().await);
+    note("members are added and removed by deltas that can be repeated", run.members().await);
+    note("a reference to another account is kept", run.manager().await);
+    note("a listing has every account once, over several pages", run.pages().await);
+    broken
+}
+
+struct Run<'a> {
+    target: &'a AnyTarget,
+    schema: &'static Schema,
+    contract: &'a Contract,
+}
+
+type Seen = Result<(), String>;
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Seen {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+fn text<T: fmt::Debug>(what: &str, value: T) -> String {
+    format!("{what}: {value:?}")
+}
+
+fn map(pairs: &[(&str, Value)]) -> Value {
+    Value::Map(pairs.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
+}
+
+impl Run<'_> {
+    async fn probe(&self) -> Result<Profile, String> {
+        let (profile, spent) = self.target.probe().await;
+        let profile = profile.map_err(|e| e.to_string())?;
+        ensure(spent.requests > 0, || "it spent no request".into())?;
+        ensure(profile.measured.len() <= 64, || "more than 64 lines of profile".into())?;
+        Ok(profile)
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.contract.prefix)
+    }
+
+    fn attributes(&self, name: &str, more: &[(&str, Value)]) -> Attributes {
+        let mut attributes: Attributes = more.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+        attributes.insert(self.schema.user_name.into(), self.name(name).as_str().into());
+        attributes
+    }
+
+    async fn apply(&self, step: Step) -> Result<Applied, TargetError> {
+        let (mut outcomes, spent) = self.target.apply(&[step]).await;
+        if outcomes.len() != 1 || spent.requests == 0 {
+            return Err(TargetError::Malformed("one step has one outcome and costs a request".into()));
+        }
+        outcomes.pop().unwrap_or(Err(TargetError::NotFound))
+    }
+
+    async fn must(&self, step: Step) -> Result<Applied, String> {
+        let name = step.name();
+        self.apply(step).await.map_err(|error| text(name, error))
+    }
+
+    async fn create(&self, name: &str, more: &[(&str, Value)]) -> Result<TargetId, String> {
+        let attributes = self.attributes(name, more);
+        let applied = self.must(Step::CreateAccount { attributes, enabled: true, password: true }).await?;
+        applied.id.ok_or_else(|| "a create without an id".into())
+    }
+
+    async fn read(&self, id: &TargetId) -> Result<Observed, String> {
+        let (read, _) = self.target.read(id).await;
+        read.map_err(|e| e.to_string())?.ok_or_else(|| format!("{id} is not there"))
+    }
+
+    fn holds(&self, account: &Observed, attributes: &Attributes) -> Seen {
+        for (name, value) in attributes {
+            let held = account.attributes.get(name);
+            ensure(same(self.schema, name.as_str(), value, held), || {
+                format!("{name}: wrote {value:?}, read {held:?}")
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn find(&self, attribute: &str, value: &str) -> Result<Vec<TargetId>, String> {
+        let key = CorrelationKey { attribute: attribute.into(), value: value.into() };
+        let (found, _) = self.target.find(&key).await;
+        Ok(found.map_err(|e| text(attribute, e))?.into_iter().map(|account| account.id).collect())
+    }
+
+    async fn accounts(&self) -> Result<BTreeMap<TargetId, Observed>, String> {
+        let mut accounts = BTreeMap::new();
+        for item in self.listing(Kind::Accounts).await? {
+            if let Item::Account(account) = item
+                && let Some(twice) = accounts.insert(account.id.clone(), account)
+            {
+                return Err(format!("{} is listed twice", twice.id));
+            }
+        }
+        Ok(accounts)
+    }
+
+    async fn group(&self, id: &TargetId) -> Result<Option<ObservedEntitlement>, String> {
+        let groups = self.listing(Kind::Groups).await?;
+        Ok(groups.into_iter().find_map(|item| match item {
+            Item::Entitlement(group) if group.id == *id => Some(group),
+            _ => None,
+        }))
+    }
+
+    async fn listing(&self, kind: Kind) -> Result<Vec<Item>, String> {
+        let (mut items, mut token, mut totals) = (Vec::new(), None, BTreeSet::new());
+        for _ in 0..1000 {
+            let (page, _) = self.target.observe(kind, token.as_ref()).await;
+            let Page { items: more, total, next } = page.map_err(|e| e.to_string())?;
+            ensure(more.len() <= 500, || format!("a page of {}", more.len()))?;
+            items.extend(more);
+            totals.extend(total);
+            token = next;
+            if token.is_none() {
+                let seen = items.len() as u64;
+                ensure(totals.iter().all(|total| *total == seen), || format!("{seen} items, totals {totals:?}"))?;
+                return Ok(items);
+            }
+        }
+        Err("the listing does not end".into())
+    }
+}
+
+/// Equal but for the order of lists and, where the schema says so, for case.
+fn same(schema: &Schema, name: &str, wanted: &Value, held: Option<&Value>) -> bool {
+    let (wanted, held) = (sorted(wanted), sorted(held.unwrap_or(&Value::Null)));
+    if wanted.is_empty() || held.is_empty() {
+        return wanted.is_empty() == held.is_empty();
+    }
+    match (&wanted, &held) {
+        (Value::Text(wanted), Value::Text(held)) if schema.case_insensitive.contains(&name) => {
+            wanted.to_lowercase() == held.to_lowercase()
+        }
+        _ => wanted == held,
+    }
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::List(items) => {
+            let mut items = items.clone();
+            items.sort();
+            Value::List(items)
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

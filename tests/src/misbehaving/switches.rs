@@ -1,0 +1,76 @@
+use std::collections::BTreeSet;
+
+/// How the server misbehaves: each was seen in a real one. By default it does nothing of this.
+#[derive(Clone, Debug, Default)]
+pub struct Switches {
+    /// Lists of groups come without members.
+    pub members_not_listed: bool,
+    /// Groups come without members everywhere.
+    pub members_hidden: bool,
+    /// Accounts do not say which groups they are in.
+    pub no_groups_on_accounts: bool,
+    /// `members.value` cannot be filtered by.
+    pub no_members_filter: bool,
+    /// No more than this in one page, whatever is asked.
+    pub page_limit: Option<usize>,
+    /// `startIndex` and `count` are ignored: everything comes at once.
+    pub no_paging: bool,
+    /// `startIndex` is ignored: the first page comes again and again.
+    pub start_ignored: bool,
+    /// Pages by cursor (RFC 9865), and not by index.
+    pub cursor: bool,
+    /// A PATCH operation without a path may hold one attribute.
+    pub pathless_one_attribute: bool,
+    /// 400 for a filter whose value holds a space.
+    pub no_spaces_in_filters: bool,
+    /// The filter is ignored: everything comes.
+    pub filter_ignored: bool,
+    /// 400 for every filter.
+    pub filter_refused: bool,
+    /// A PATCH is refused once a group has this many members.
+    pub group_limit: Option<usize>,
+    /// DELETE of an account deactivates it.
+    pub delete_deactivates: bool,
+    /// DELETE is refused with 405.
+    pub delete_refused: bool,
+    /// Inactive accounts are missing from searches that do not ask for them, and still own their names.
+    pub inactive_hidden: bool,
+    /// User names are stored in lower case.
+    pub names_folded: bool,
+    /// Attributes it does not know: a path to them is answered 200 and ignored.
+    pub unknown_ignored: BTreeSet<&'static str>,
+    /// Attributes it does not know: a path to them is answered 400.
+    pub unknown_rejected: BTreeSet<&'static str>,
+    /// Removing what is not there is 400 `noTarget`.
+    pub no_target: bool,
+    /// A member that is added again is stored again.
+    pub members_repeat: bool,
+    /// A PATCH that is refused (for `title: refused`) is stored all the same.
+    pub refused_is_stored: bool,
+    /// Attributes that a create answers as asked and does not store.
+    pub lost_on_create: BTreeSet<&'static str>,
+    /// Every account is created active.
+    pub created_active: bool,
+    /// PATCH is 501.
+    pub no_patch: bool,
+    /// `members[value eq "..."]` is 400.
+    pub no_member_paths: bool,
+    /// `members[value eq "..."]` is answered 200 and ignored.
+    pub member_paths_ignored: bool,
+    /// An account needs a password to be created.
+    pub needs_password: bool,
+    /// There is no ServiceProviderConfig, or it says that nothing is supported.
+    pub no_config: bool,
+    /// Truth values are texts, keys are spelled in capitals, a list of one is the one, POST is 200, PATCH is 204.
+    pub sloppy: bool,
+    /// The version never changes, and any If-Match is 412.
+    pub version_stands_still: bool,
+    /// There are no versions.
+    pub no_versions: bool,
+    /// Answered instead of everything else: status, `Retry-After`, body.
+    pub answer: Option<(u16, Option<&'static str>, &'static str)>,
+    /// How long tokens last, in seconds; tokens are then what is asked for.
+    pub tokens_last: Option<u64>,
+    /// `provost:PASSWORD` in base64, which is then what is asked for.
+    pub basic: Option<&'static str>,
+}

@@ -1,0 +1,144 @@
+//! The rules of transport, on a live connection: what answers mean, how one logs in, where one may go, and what is
+//! never said.
+
+use std::time::Duration;
+
+use provost_connectors::{Credentials, Role, connect, secrets};
+use provost_core::model::{Connector, Kind, TargetError};
+use serde_json::json;
+use tests::misbehaving::client::{create, probe, start, update};
+use tests::misbehaving::{Misbehaving, Switches};
+use tests::servers::{TOKEN, connected_as, connector, loopback};
+
+#[tokio::test]
+async fn answers_that_are_no_answers_are_never_an_empty_target() {
+    type Expected = fn(&TargetError) -> bool;
+    let malformed: Expected = |error| matches!(error, TargetError::Malformed(_));
+    let cases: [(u16, Option<&'static str>, &'static str, Expected); 10] = [
+        (200, None, "", malformed),
+        (200, None, "{}", malformed),
+        (200, None, "<html>sign in</html>", malformed),
+        (302, None, "", malformed),
+        (401, None, "", |error| matches!(error, TargetError::Unauthorized(_))),
+        (403, None, "", |error| matches!(error, TargetError::Unauthorized(_))),
+        (500, None, "", |error| matches!(error, TargetError::Transient(_))),
+        (429, Some("7"), "", |error| *error == TargetError::RateLimited { retry_after: Some(Duration::from_secs(7)) }),
+        (503, Some("Thu, 01 Jan 2026 00:00:00 GMT"), "", |error| {
+            *error == TargetError::RateLimited { retry_after: Some(Duration::ZERO) }
+        }),
+        (429, None, "", |error| *error == TargetError::RateLimited { retry_after: None }),
+    ];
+    for (status, wait, body, expected) in cases {
+        let (server, target) = start(Switches::default()).await;
+        server.with(|service| service.switches.answer = Some((status, wait, body)));
+        for kind in [Kind::Accounts, Kind::Groups] {
+            let (page, spent) = target.observe(kind, None).await;
+            let error = page.unwrap_err();
+            assert!(expected(&error), "{status} {body:?}: {error:?}");
+            assert_eq!(spent.requests, 1);
+            assert_eq!(spent.wait.map(|wait| wait.as_secs()), wait.map(|wait| wait.parse().unwrap_or(0)));
+        }
+        let error = target.probe().await.0.unwrap_err();
+        assert!(expected(&error), "{status} {body:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_credential_or_of_the_targets_words_is_in_what_we_say() {
+    let (server, target) = start(Switches::default()).await;
+    let id = create(&target, &[("userName", "ada")]).await;
+    let echo = r#"{"scimType": "ada@acme.test", "detail": "bad token canary-token-7f3a for ada@acme.test"}"#;
+    server.with(|service| service.switches.answer = Some((400, None, echo)));
+    let error = update(&target, &id, &[("title", "Boss")]).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(TOKEN), "{error:?}");
+    assert!(!error.to_string().contains("ada@"), "{error}");
+    let TargetError::Rejected { detail, .. } = error else { panic!("{error:?}") };
+    assert_eq!(&*detail, "bad token *** for ada@acme.test");
+    assert!(!format!("{target:?}").contains(TOKEN));
+}
+
+fn settings(server: &Misbehaving, auth: &serde_json::Value) -> Connector {
+    let settings = json!({"scim": {"url": server.url(), "auth": auth}});
+    Connector { settings, ..connector(&server.url()) }
+}
+
+#[tokio::test]
+async fn basic_credentials_are_sent_as_the_rfc_has_it() {
+    let server =
+        Misbehaving::start(Switches { basic: Some("cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ=="), ..Switches::default() })
+            .await;
+    let auth = json!({"basic": {"username": "provost", "passwordSecretRef": {"name": "scim", "key": "password"}}});
+    let credentials = |password: &str| Credentials::default().with(Role::Password, password.to_owned().into());
+    let connector = settings(&server, &auth);
+    let target = connect(&connector, credentials(TOKEN), &loopback()).await.unwrap();
+    probe(&target).await;
+    let target = connect(&connector, credentials("wrong"), &loopback()).await.unwrap();
+    assert!(matches!(target.probe().await.0, Err(TargetError::Unauthorized(_))));
+}
+
+#[tokio::test]
+async fn tokens_are_fetched_once_kept_and_replaced_when_refused_or_old() {
+    let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
+    let auth = json!({"oauth2ClientCredentials": {
+        "tokenUrl": server.token_url(), "clientId": "provost", "clientSecretRef": {"name": "scim", "key": "secret"},
+        "scopes": ["scim", "users"],
+    }});
+    let connector = settings(&server, &auth);
+    assert_eq!(secrets(&connector)[0].hosts, ["127.0.0.1"]);
+    let credentials = Credentials::default().with(Role::ClientSecret, TOKEN.to_owned().into());
+    let target = connect(&connector, credentials, &loopback()).await.unwrap();
+
+    let fetched = || server.take().iter().filter(|request| *request == "POST /token").count();
+    let (profile, spent) = target.probe().await;
+    profile.unwrap();
+    let requests = server.take();
+    assert_eq!(requests.iter().filter(|request| *request == "POST /token").count(), 1, "{requests:?}");
+    assert_eq!(spent.requests as usize, requests.len(), "the token is paid for too");
+    probe(&target).await;
+    assert_eq!(fetched(), 0, "it is kept");
+    server.with(|service| service.tokens = 40);
+    probe(&target).await;
+    assert_eq!(fetched(), 1, "it was refused, and replaced");
+    server.with(|service| service.switches.tokens_last = Some(0));
+    server.with(|service| service.tokens = 80);
+    probe(&target).await;
+    assert!(fetched() > 1, "a token that lasts no time is fetched for each request");
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_unauthorized() {
+    let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
+    let auth = json!({"oauth2ClientCredentials": {
+        "tokenUrl": server.token_url(), "clientId": "provost", "clientSecretRef": {"name": "scim", "key": "secret"},
+    }});
+    let credentials = Credentials::default().with(Role::ClientSecret, "wrong".to_owned().into());
+    let target = connect(&settings(&server, &auth), credentials, &loopback()).await.unwrap();
+    let error = target.probe().await.0.unwrap_err();
+    assert!(matches!(error, TargetError::Unauthorized(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn loopback_is_reached_only_with_the_operators_leave() {
+    let server = Misbehaving::start(Switches::default()).await;
+    let credentials = || Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let url = server.url().replace("127.0.0.1", host);
+        let mut connector = connector(&url);
+        connector.settings["scim"]["allowInsecure"] = true.into();
+        let rules = provost_connectors::NetworkRules::default();
+        let target = connect(&connector, credentials(), &rules).await.unwrap();
+        let error = target.probe().await.0.unwrap_err();
+        assert!(matches!(error, TargetError::HostNotAllowed(_)), "{host}: {error:?}");
+    }
+    assert_eq!(server.take(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_target_that_is_not_there_is_transient() {
+    let url = Misbehaving::start(Switches::default()).await.url();
+    let target = connected_as(&connector(&url.replace("127.0.0.1", "localhost"))).await;
+    let closed = connected_as(&connector("http://127.0.0.1:1/scim")).await;
+    let _ = target.probe().await;
+    let error = closed.probe().await.0.unwrap_err();
+    assert!(matches!(error, TargetError::Transient(_)), "{error:?}");
+}

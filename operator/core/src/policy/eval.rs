@@ -269,6 +269,7 @@ impl<'a> Machine<'a, '_> {
                 Some(name) => Ok(Val::text(name)),
                 None => fail(node, "there is no application here"),
             },
+            (Val::Object(Object::Identity(_)), member) => self.of(node, Who::Identity, member),
             (Val::Object(object), member) => Ok(call::member(*object, member)),
             (other, _) => fail(node, format!("{} has no fields", other.type_name())),
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::functions::Function;
 use super::node::{Binary, Node, Op, Root, Who, children};
-use super::types::{Member, Schema};
+use super::types::Member;
 use super::value::Val;
 
 /// What a rule reads: when none of it changes, its value does not.
@@ -55,19 +55,9 @@ impl Reads {
         match &node.op {
             Op::Of(Who::Manager, _) => self.manager = true,
             Op::Of(Who::Identity, member) => self.member(*member, fields),
-            Op::OptField(of, member) if matches!(of.op, Op::Root(Root::Identity)) => {
-                self.member(*member, fields);
-                return;
-            }
+            Op::OptField(of, member) if matches!(of.op, Op::Root(Root::Identity)) => self.member(*member, fields),
             Op::Call(Function::PrimaryEmail, args) if args.iter().any(|a| matches!(a.op, Op::Root(Root::Identity))) => {
                 self.member(Member::Emails, fields);
-                return;
-            }
-            // Handed on as a whole: any of its fields may be read.
-            Op::Root(Root::Identity) => {
-                for (_, member) in Schema::Identity.members() {
-                    self.member(*member, fields);
-                }
             }
             Op::Root(Root::Application) => self.application = true,
             _ => {}

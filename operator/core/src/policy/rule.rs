@@ -6,8 +6,9 @@ use super::convert;
 use super::diagnostic::{Diagnostic, Severity};
 use super::eval::{Fault, Machine};
 use super::facts::{Cost, Facts, GroupId, Unknown};
+use super::functions::Function;
 use super::guard::{self, Danger};
-use super::node::Node;
+use super::node::{Node, Op, children};
 use super::parse;
 use super::reads::Reads;
 use super::terms::{self, Term};
@@ -126,11 +127,29 @@ pub(super) fn check(
     };
     let root = checker.check(&parsed.root);
     let mut diagnostics = checker.diagnostics;
+    if let Some(root) = &root {
+        diagnostics.extend(whole(src, root));
+    }
     diagnostics.sort_by_key(|d| (d.span.start, d.span.end));
     match root {
         Some(root) if diagnostics.is_empty() => Ok((root, checker.groups)),
         _ if diagnostics.is_empty() => Err(vec![Diagnostic::error(src, 0..src.len(), "the expression cannot be read")]),
         _ => Err(diagnostics),
+    }
+}
+
+/// `identity` and `application` are read field by field: a rule that hands one on as a whole would hide what it reads.
+fn whole(src: &str, node: &Node) -> Vec<Diagnostic> {
+    let refuse = |root: &Node| {
+        let name = src.get(root.span()).unwrap_or_default();
+        Diagnostic::error(src, root.span(), format!("{name} as a whole is no value"))
+            .with_remedy("name the field that is meant".to_owned())
+    };
+    match &node.op {
+        Op::Root(_) => vec![refuse(node)],
+        Op::Field(of, _) | Op::OptField(of, _) if matches!(of.op, Op::Root(_)) => Vec::new(),
+        Op::Call(Function::PrimaryEmail, args) if args.iter().all(|a| matches!(a.op, Op::Root(_))) => Vec::new(),
+        _ => children(node).into_iter().flat_map(|child| whole(src, child)).collect(),
     }
 }
 

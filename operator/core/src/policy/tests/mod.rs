@@ -1,6 +1,7 @@
 //! Tests of the language from within: what no site would let through can be evaluated here.
 
 mod conformance;
+mod conformance_library;
 mod guard;
 mod hostile;
 mod oracle;

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use provost_connectors::{Credentials, Role, connect, secrets};
-use provost_core::model::{Connector, Kind, TargetError};
+use provost_connectors::{Credentials, Role, Timeouts, connect, secrets};
+use provost_core::model::{Connector, Kind, Step, TargetError};
 use serde_json::json;
-use tests::misbehaving::client::{create, probe, start, update};
+use tests::misbehaving::client::{apply, attributes, create, probe, start, update};
 use tests::misbehaving::{Misbehaving, Switches};
-use tests::servers::{TOKEN, connected_as, connector, loopback};
+use tests::servers::{Authority, Raw, Says, TOKEN, connected, connected_as, connector, loopback};
 
 #[tokio::test]
 async fn answers_that_are_no_answers_are_never_an_empty_target() {
@@ -141,4 +141,75 @@ async fn a_target_that_is_not_there_is_transient() {
     let _ = target.probe().await;
     let error = closed.probe().await.0.unwrap_err();
     assert!(matches!(error, TargetError::Transient(_)), "{error:?}");
+}
+
+fn creation() -> Step {
+    Step::CreateAccount { attributes: attributes(&[("userName", "ada")]), enabled: true, password: false }
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_lost_for_a_write_and_transient_for_a_read() {
+    let truncated = || Says::Bytes(b"HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{".to_vec());
+    for says in [Says::Nothing, Says::Silence, truncated()] {
+        let server = Raw::start(says.clone());
+        let timeouts = Timeouts { whole: Duration::from_millis(500), ..Timeouts::default() };
+        let rules = provost_connectors::NetworkRules { timeouts, ..loopback() };
+        let credentials = Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
+        let target = connect(&connector(&server.url("127.0.0.1")), credentials, &rules).await.unwrap();
+        let written = apply(&target, creation()).await;
+        assert!(matches!(written, Err(TargetError::Lost(_))), "{says:?}: {written:?}");
+        let read = target.observe(Kind::Accounts, None).await.0;
+        assert!(matches!(read, Err(TargetError::Transient(_))), "{says:?}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let server = Raw::start(Says::ok(&"x".repeat(17 * 1024 * 1024)));
+    let target = connected(&server.url("127.0.0.1")).await;
+    let error = target.observe(Kind::Accounts, None).await.0.unwrap_err();
+    assert_eq!(error, TargetError::Malformed("the answer is larger than 16 MiB".into()));
+}
+
+#[tokio::test]
+async fn a_certificate_is_verified_against_the_authority_of_the_secret_and_nothing_else() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let good = Raw::start_tls(Says::empty_list(), ours.server("localhost"));
+    let elsewhere = Raw::start_tls(Says::empty_list(), ours.server("wiki.test"));
+    let plain = Misbehaving::start(Switches::default()).await;
+    let cases = [
+        ("its own authority", good.url("localhost"), Some(ours.pem()), true),
+        ("both authorities", good.url("localhost"), Some(other.pem() + &ours.pem()), true),
+        ("the public authorities", good.url("localhost"), None, false),
+        ("another authority", good.url("localhost"), Some(other.pem()), false),
+        ("a certificate for another name", elsewhere.url("localhost"), Some(ours.pem()), false),
+        ("a server without TLS", plain.url().replace("http:", "https:"), Some(ours.pem()), false),
+    ];
+    for (name, url, authority, trusted) in cases {
+        let mut connector = connector(&url);
+        let mut credentials = Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
+        if let Some(pem) = authority {
+            connector.settings["scim"]["tls"] = json!({"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}});
+            credentials = credentials.with(Role::Authority, pem.into());
+        }
+        let target = connect(&connector, credentials, &loopback()).await.unwrap();
+        let result = target.observe(Kind::Accounts, None).await.0;
+        match result {
+            Ok(_) => assert!(trusted, "{name} is trusted"),
+            Err(error) => assert!(!trusted && matches!(error, TargetError::Tls(_)), "{name}: {error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_is_no_certificate_is_refused() {
+    let mut connector = connector("https://wiki.test");
+    connector.settings["scim"]["tls"] = json!({"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}});
+    for text in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let credentials = Credentials::default()
+            .with(Role::BearerToken, TOKEN.to_owned().into())
+            .with(Role::Authority, text.to_owned().into());
+        let error = connect(&connector, credentials, &loopback()).await.unwrap_err();
+        assert!(matches!(error, TargetError::Tls(_)), "{text:?}: {error:?}");
+    }
 }

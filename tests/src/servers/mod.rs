@@ -3,6 +3,7 @@
 
 mod counting;
 mod process;
+mod raw;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use serde_json::json;
 
 pub use counting::Counting;
 pub use process::Running;
+pub use raw::{Authority, Raw, Says};
 
 /// The token that every server here asks for.
 pub const TOKEN: &str = "canary-token-7f3a";

@@ -27,7 +27,7 @@ impl Fold {
 }
 
 /// The digest of a value, equal for values that a target would hold as the same; `None` where there is no value.
-/// The order of a list does not count, nor do empty values within a complex one. Stable: the ledger keeps digests.
+/// The order of a list does not count, nor do empty values and `primary: false` within a complex one. Stable: the ledger keeps digests.
 pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
     if value.is_empty() {
         return None;
@@ -59,7 +59,9 @@ pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
             hash.update(b"m");
             let mut any = false;
             for (key, value) in map {
-                if let Some(part) = digest(value, fold) {
+                // RFC 7643, 2.4: `primary` is false if omitted.
+                let unsaid = **key == *"primary" && *value == Value::Bool(false);
+                if let Some(part) = digest(value, fold).filter(|_| !unsaid) {
                     any = true;
                     hash.update(key.as_bytes());
                     hash.update([0]);
@@ -73,4 +75,22 @@ pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
     }
     let bytes = hash.finalize();
     Some(Digest(bytes.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn email(primary: Option<bool>) -> Value {
+        let mut map = std::collections::BTreeMap::from([("value".into(), Value::from("ada@acme.test"))]);
+        map.extend(primary.map(|primary| ("primary".into(), Value::Bool(primary))));
+        Value::List(vec![Value::Map(map)])
+    }
+
+    #[test]
+    fn an_address_that_is_said_not_to_be_primary_is_one_that_says_nothing() {
+        let of = |primary| digest(&email(primary), Fold::Exact);
+        assert_eq!(of(Some(false)), of(None));
+        assert_ne!(of(Some(true)), of(None));
+    }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::call;
-use super::facts::{Cost, Facts, Manager};
+use super::facts::{Cost, Facts, GroupId, Manager};
+use super::functions::Function;
 use super::node::{Binary, Node, Op, Root, Who};
 use super::types::Member;
 use super::value::{Exhausted, List, Map, Object, Text, Val, equal, order};
@@ -44,6 +45,13 @@ pub(super) fn fail<T>(node: &Node, message: impl Into<String>) -> Outcome<T> {
     Err(Box::new(fault))
 }
 
+fn condition(node: &Node, value: &Val<'_>) -> Outcome<bool> {
+    match value {
+        Val::Bool(truth) => Ok(*truth),
+        other => fail(node, format!("found {} where bool is expected", other.type_name())),
+    }
+}
+
 /// A fact cannot be told.
 fn unknown<T>(node: &Node, message: String) -> Outcome<T> {
     let fault = Fault { reason: Reason::ReferenceNotFound, message, span: node.span(), exhausted: false };
@@ -81,13 +89,12 @@ impl<'a> Machine<'a, '_> {
                 let [a, b] = &**ab;
                 paid(node, self.cost.step(1))?;
                 match op {
-                    Binary::Eq => {
+                    Binary::Eq | Binary::Ne => {
+                        if let (Some(a), Some(b)) = (self.text_of(a), self.text_of(b)) {
+                            return Ok((a == b) == (*op == Binary::Eq));
+                        }
                         let (a, b) = (self.value(a, env)?, self.value(b, env)?);
-                        paid(node, equal(&a, &b, self.cost))
-                    }
-                    Binary::Ne => {
-                        let (a, b) = (self.value(a, env)?, self.value(b, env)?);
-                        Ok(!paid(node, equal(&a, &b, self.cost))?)
+                        Ok(paid(node, equal(&a, &b, self.cost))? == (*op == Binary::Eq))
                     }
                     Binary::In => self.within(node, a, b, env),
                     Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge => self.compare(node, *op, a, b, env),
@@ -96,17 +103,11 @@ impl<'a> Machine<'a, '_> {
                     }
                 }
             }
-            Op::InGroup(group, name) => {
-                paid(node, self.cost.step(1))?;
-                if self.facts.groups.sure.binary_search(group).is_ok() {
-                    Ok(true)
-                } else if self.facts.groups.unknown.binary_search(group).is_ok() {
-                    unknown(node, format!("group '{name}' does not exist, or its members cannot be told"))
-                } else {
-                    Ok(false)
-                }
-            }
+            Op::InGroup(group, name) => self.in_group(node, *group, name),
             Op::Has(part) => self.has(part, env),
+            Op::Call(function @ (Function::StartsWith | Function::EndsWith | Function::Contains), args) => {
+                self.part_of(node, *function, args, env)
+            }
             Op::Matches(text, regex, weight) => {
                 let text = self.value(text, env)?;
                 let Val::Text(text) = &text else {
@@ -115,10 +116,51 @@ impl<'a> Machine<'a, '_> {
                 paid(node, self.cost.step(1 + text.as_str().len().saturating_mul(*weight) / 4))?;
                 Ok(regex.is_match(text.as_str()))
             }
-            _ => match self.value(node, env)? {
-                Val::Bool(truth) => Ok(truth),
-                other => fail(node, format!("found {} where bool is expected", other.type_name())),
+            _ => condition(node, &self.value(node, env)?),
+        }
+    }
+
+    fn in_group(&mut self, node: &Node, group: GroupId, name: &str) -> Outcome<bool> {
+        paid(node, self.cost.step(1))?;
+        if self.facts.groups.sure.binary_search(&group).is_ok() {
+            Ok(true)
+        } else if self.facts.groups.unknown.binary_search(&group).is_ok() {
+            unknown(node, format!("group '{name}' does not exist, or its members cannot be told"))
+        } else {
+            Ok(false)
+        }
+    }
+
+    /// `startsWith`, `endsWith`, `contains`.
+    fn part_of(&mut self, node: &'a Node, function: Function, args: &'a [Node], env: Env<'_, 'a>) -> Outcome<bool> {
+        if let [text, part] = args
+            && let (Some(text), Some(part)) = (self.text_of(text), self.text_of(part))
+        {
+            paid(node, self.cost.step(1 + text.len() / 64))?;
+            return Ok(match function {
+                Function::StartsWith => text.starts_with(part),
+                Function::EndsWith => text.ends_with(part),
+                _ => text.contains(part),
+            });
+        }
+        condition(node, &self.value(node, env)?)
+    }
+
+    /// The text of the usual operands, constants and text fields of the identity, without the way through a value: most
+    /// clauses compare nothing else.
+    fn text_of(&self, node: &'a Node) -> Option<&'a str> {
+        let identity = self.facts.identity;
+        match &node.op {
+            Op::Const(Val::Text(text)) => Some(text.as_str()),
+            Op::Of(Who::Identity, member) => match member {
+                Member::Text(field) => Some(identity.text(*field).map_or("", |text| text)),
+                Member::Type => Some(identity.kind.as_str()),
+                Member::State => Some(self.facts.state.as_str()),
+                Member::UserName => Some(identity.user_name.written()),
+                Member::ExternalId => Some(identity.external_id.as_deref().unwrap_or_default()),
+                _ => None,
             },
+            _ => None,
         }
     }
 
@@ -151,6 +193,10 @@ impl<'a> Machine<'a, '_> {
 
     /// `a in b`, where b is a list, the keys of a map, or a custom attribute with one value or several.
     fn within(&mut self, node: &Node, a: &'a Node, b: &'a Node, env: Env<'_, 'a>) -> Outcome<bool> {
+        if let (Some(text), Op::Const(Val::List(List::Own(list)))) = (self.text_of(a), &b.op) {
+            paid(node, self.cost.step(list.len()))?;
+            return Ok(list.iter().any(|item| matches!(item, Val::Text(item) if item.as_str() == text)));
+        }
         let (a, b) = (self.value(a, env)?, self.value(b, env)?);
         match &b {
             Val::List(List::Texts(texts)) => {
@@ -299,6 +345,9 @@ impl<'a> Machine<'a, '_> {
     /// Whether a field or key is present.
     fn has(&mut self, part: &'a Node, env: Env<'_, 'a>) -> Outcome<bool> {
         paid(part, self.cost.step(1))?;
+        if let Some(text) = self.text_of(part) {
+            return Ok(!text.is_empty());
+        }
         match &part.op {
             Op::Of(Who::Identity, Member::Groups) => match (self.facts.groups.sure, self.facts.groups.unknown) {
                 ([], []) => Ok(false),

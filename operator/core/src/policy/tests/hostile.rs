@@ -101,6 +101,10 @@ fn a_used_up_budget_is_not_absorbed() {
     let costly = format!("{}true{}", format!("{ten}.all(x, ").repeat(9), ")".repeat(9));
     assert!(result(&format!("{costly} || true")).contains("budget"));
     assert!(result(&format!("[1].exists(y, {costly} || true)")).contains("budget"));
+    // Bytes run out while operations are left.
+    let long = format!("'aaaaaaaa'{}", ".replace('a', 'aaaaaaaa')".repeat(8));
+    assert!(result(&format!("{long} == '' || true")).contains("budget"));
+    assert!(result(&format!("[1, 2].exists(y, y == 2 || {long} == '')")).contains("budget"));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 mod account;
 mod application;
-mod change;
+pub(crate) mod change;
 mod decide;
 mod decision;
 mod duplicates;
@@ -19,7 +19,7 @@ mod rules;
 mod settle;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 mod touched;
 mod truth;

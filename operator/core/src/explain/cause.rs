@@ -14,6 +14,8 @@ struct Change<'a> {
     lacks: &'a Directory,
     /// The one without came first.
     gained: bool,
+    /// The account is there in both, enabled in one.
+    switched: bool,
     identity: &'a Name,
 }
 
@@ -28,7 +30,8 @@ pub(super) fn cause(
 ) -> String {
     let gained = matches!(turn, Turn::Gained | Turn::Enabled);
     let (has, lacks) = if gained { (new, old) } else { (old, new) };
-    let change = Change { has, lacks, gained, identity };
+    let switched = matches!(turn, Turn::Enabled | Turn::Disabled);
+    let change = Change { has, lacks, gained, switched, identity };
     change
         .of_identity(application)
         .or_else(|| change.of_application(application, entitlement))
@@ -37,6 +40,11 @@ pub(super) fn cause(
 }
 
 impl Change<'_> {
+    /// The sides change places.
+    fn reversed(&self) -> Self {
+        Change { has: self.lacks, lacks: self.has, gained: !self.gained, ..*self }
+    }
+
     fn pick(&self, gained: &'static str, lost: &'static str) -> &'static str {
         if self.gained { gained } else { lost }
     }
@@ -49,7 +57,8 @@ impl Change<'_> {
             let end = if self.gained { ": new".into() } else { format!(" deleted{}", self.leaving(application)) };
             return Some(format!("Identity {identity}{end}"));
         };
-        if has.state == lacks.state {
+        let matters = self.switched || matches!(lacks.state, State::Ended | State::Pending);
+        if has.state == lacks.state || !matters {
             return None;
         }
         let (from, to) = if self.gained { (lacks.state, has.state) } else { (has.state, lacks.state) };
@@ -94,8 +103,8 @@ impl Change<'_> {
         };
         let (has, lacks) = (wanted(self.has), wanted(self.lacks));
         if let Withheld::Yes(denies) = &lacks.withheld {
-            // What gives here is what withheld there: the sides change places.
-            let reverse = Change { has: self.lacks, lacks: self.has, gained: !self.gained, identity: self.identity };
+            // What withholds there does not here.
+            let reverse = self.reversed();
             return match denies.iter().find_map(|deny| reverse.of_policy(deny)) {
                 Some(cause) => Some(cause),
                 None => self.of_requires(application, entitlement),
@@ -174,7 +183,7 @@ impl Change<'_> {
         let has = self.has.group_manifest(group).and_then(Result::ok);
         if has.is_some_and(|has| has.exclude.contains(by)) {
             // The exclude was there: it is the excluded group that changed.
-            let reverse = Change { has: self.lacks, lacks: self.has, gained: !self.gained, identity: self.identity };
+            let reverse = self.reversed();
             return reverse.of_group(name).unwrap_or_default();
         }
         format!("Group {group}: {name} {}", self.pick("no longer excluded", "excluded"))
@@ -186,7 +195,7 @@ impl Change<'_> {
 
     /// No rule changed: what the rules read did.
     fn of_facts(&self, groups: &[Name]) -> Option<String> {
-        let reverse = Change { has: self.lacks, lacks: self.has, gained: !self.gained, identity: self.identity };
+        let reverse = self.reversed();
         let group = groups.iter().find_map(|group| self.of_group(group).or_else(|| reverse.of_group(group)));
         if group.is_some() {
             return group;

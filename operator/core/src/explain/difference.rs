@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::cause::cause;
 use super::desired::{Desired, DesiredApplication, plan};
 use crate::directory::Directory;
-use crate::model::{Name, ObjectKind, ObjectRef};
+use crate::model::{Name, ObjectKind, ObjectRef, State};
 
 /// Who gains and who loses what between two versions of the manifests, at one time. A right that cannot be told in the
-/// new version is kept, and is no loss.
+/// new version is kept, and is no loss; a suspended identity keeps what it has and is given nothing new.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
@@ -84,6 +84,10 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
     for application in names {
         let mut totals = Totals::default();
         for (identity, entitlement, turn) in turns(&before, &after, application) {
+            let suspended = new.identity(&identity).is_some_and(|view| view.state == State::Suspended);
+            if suspended && turn == Turn::Gained {
+                continue;
+            }
             let why = cause(old, new, &identity, application, entitlement.as_ref(), turn);
             let privileged = entitlement.as_ref().is_some_and(|name| privileged(&before, &after, application, name));
             let total = match &entitlement {

@@ -5,6 +5,8 @@ mod cause;
 mod desired;
 mod difference;
 mod holders;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod why;
 

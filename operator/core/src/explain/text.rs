@@ -14,7 +14,7 @@ const WIDTH: usize = 80;
 pub type Locate<'a> = &'a dyn Fn(&ObjectRef) -> Option<String>;
 
 /// `provost explain`.
-pub fn explanation(answer: &Explanation, locate: Locate<'_>) -> String {
+pub fn why(answer: &Explanation, locate: Locate<'_>) -> String {
     let mut out = String::new();
     let identity = &answer.identity;
     let Some(standing) = &answer.standing else {
@@ -42,7 +42,7 @@ pub fn explanation(answer: &Explanation, locate: Locate<'_>) -> String {
 }
 
 /// `provost who-can`.
-pub fn holders(holders: &[Holder]) -> String {
+pub fn who_can(holders: &[Holder]) -> String {
     let width = holders.iter().map(|holder| columns(holder.identity.as_str())).max().unwrap_or(0);
     let line = |holder: &Holder| {
         let start = format!("{:width$}  {:8}  ", holder.identity.as_str(), verdict(holder.verdict));
@@ -59,11 +59,10 @@ pub fn holders(holders: &[Holder]) -> String {
 }
 
 /// `provost plan`.
-pub fn desired(desired: &Desired) -> String {
+pub fn plan(desired: &Desired) -> String {
     let mut out = String::new();
     for (name, application) in &desired.applications {
-        let plural = if application.accounts.len() == 1 { "account" } else { "accounts" };
-        push(&mut out, &format!("{name}  {} {plural}", application.accounts.len()));
+        push(&mut out, &format!("{name}  {}", number(application.accounts.len(), "account", "accounts")));
         let width = application.entitlements.keys().map(|name| columns(name.as_str())).max().unwrap_or(0).max(7);
         let (enabled, disabled): (Vec<_>, Vec<_>) =
             application.accounts.iter().partition(|(_, account)| account.enabled);
@@ -91,13 +90,14 @@ pub fn desired(desired: &Desired) -> String {
 }
 
 /// `provost diff`.
-pub fn difference(difference: &Difference) -> String {
+pub fn diff(difference: &Difference) -> String {
     let mut out = String::new();
     let width = difference.applications.keys().map(|name| columns(name.as_str())).max().unwrap_or(0);
     for (name, totals) in &difference.applications {
         let mut parts = vec![counted(&totals.accounts, "account")];
         parts.extend(totals.entitlements.iter().map(|(name, total)| counted(total, name.as_str())));
-        push(&mut out, &wrapped(&format!("{:width$}  ", name.as_str()), &parts.join("   ")));
+        let line = wrapped(&format!("{:width$}  ", name.as_str()), &parts.join(" \u{a0} "));
+        push(&mut out, &line.replace('\u{a0}', " "));
     }
     if difference.changes.is_empty() {
         push(&mut out, "nobody gains or loses anything");
@@ -122,12 +122,13 @@ pub fn difference(difference: &Difference) -> String {
         }
     }
     let [identities, groups, policies, applications] = difference.unchanged;
-    push(
-        &mut out,
-        &format!(
-            "{identities} identities, {groups} groups, {policies} policies, {applications} applications unchanged"
-        ),
-    );
+    let counts = [
+        number(identities, "identity", "identities"),
+        number(groups, "group", "groups"),
+        number(policies, "policy", "policies"),
+        number(applications, "application", "applications"),
+    ];
+    push(&mut out, &format!("{} unchanged", counts.join(", ")));
     out
 }
 
@@ -288,17 +289,20 @@ fn sign(turn: Turn) -> &'static str {
     }
 }
 
+/// "+ 3 editor   - 2 editor", with spaces that a line is not broken at. Accounts are always counted.
 fn counted(total: &Total, what: &str) -> String {
-    let plural = |count: usize| if what == "account" && count != 1 { "s" } else { "" };
-    let mut text = format!("+ {} {what}{}", total.gained, plural(total.gained));
-    let _ = write!(text, "   - {} {what}{}", total.lost, plural(total.lost));
-    if total.switched > 0 {
-        let _ = write!(text, "   ~ {}", total.switched);
-    }
-    if total.privileged {
-        text.push_str(" (privileged)");
-    }
-    text
+    let account = what == "account";
+    let noun = |count: usize| if account && count != 1 { "accounts" } else { what };
+    let part =
+        |sign: &str, count: usize| (account || count > 0).then(|| format!("{sign}\u{a0}{count}\u{a0}{}", noun(count)));
+    let switched = (total.switched > 0).then(|| format!("~\u{a0}{}\u{a0}switched", total.switched));
+    let parts: Vec<String> = part("+", total.gained).into_iter().chain(part("-", total.lost)).chain(switched).collect();
+    let privileged = if total.privileged { "\u{a0}(privileged)" } else { "" };
+    format!("{}{privileged}", parts.join(" \u{a0} "))
+}
+
+fn number(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn right_name(change: &RightChange) -> String {

@@ -1,5 +1,6 @@
 //! The directory against a naive evaluator written from the text of semantics.md, on generated namespaces.
 
+pub(crate) mod build;
 mod generate;
 mod naive;
 mod properties;
@@ -28,7 +29,7 @@ pub(crate) static SCHEMA: Schema = Schema {
     user_name: "userName",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
-    interval: Duration::from_secs(600),
+    interval: Duration::from_mins(10),
 };
 
 pub(crate) fn schemas(_: ConnectorKind) -> &'static Schema {
@@ -57,7 +58,7 @@ pub(crate) fn application(entitlements: &[(&str, Option<&str>)]) -> TargetApplic
             settings: serde_json::Value::Null,
         },
         sync: SyncSettings {
-            interval: Duration::from_secs(600),
+            interval: Duration::from_mins(10),
             requests_per_second: 50,
             concurrency: 8,
             settle_removals: Duration::from_secs(10),
@@ -83,6 +84,6 @@ pub(crate) fn application(entitlements: &[(&str, Option<&str>)]) -> TargetApplic
             acknowledge: "".into(),
         },
         deletion_policy: DeletionPolicy::Retain,
-        release_after: Duration::from_secs(600),
+        release_after: Duration::from_mins(10),
     }
 }

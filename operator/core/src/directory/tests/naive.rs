@@ -94,14 +94,8 @@ impl<'a> Naive<'a> {
     }
 
     fn rule(&self, source: &Source, identity: &Identity, name: &Name, groups: &BTreeMap<Name, Truth>) -> Truth {
-        let manager = match &identity.manager {
-            None => Some(None),
-            Some(manager) => match self.identity(manager).map(|manifest| &manifest.spec) {
-                None => Some(None),
-                Some(Ok(manager)) => Some(Some(manager)),
-                Some(Err(_)) => None,
-            },
-        };
+        let manager = identity.manager.as_ref().and_then(|manager| self.identity(manager));
+        let manager = manager.map(|manifest| manifest.spec.as_ref().map_err(|_| Truth::Unknown));
         // A group that is not among them is not there.
         let group = |group: &str| groups.get(group).copied().unwrap_or(Truth::Unknown);
         self.world.rules[&*source.text].holds(&Asked { identity, state: self.state(name), manager, group: &group })
@@ -123,11 +117,11 @@ impl<'a> Naive<'a> {
                 let Some(group) = group else { continue };
                 let nested = self.nested(group).map(|h| get(&before, h)).max().unwrap_or_default();
                 let support = self.leaf(group, name).max(nested);
-                let excludes = group.exclude.iter().map(|subject| match subject {
+                let each = group.exclude.iter().map(|subject| match subject {
                     Subject::Identity(other) => Truth::from(other == name),
                     Subject::Group(other) => get(&before, other),
                 });
-                let excluded = excludes.max().unwrap_or_default();
+                let excluded = each.max().unwrap_or_default();
                 if support == Truth::Yes && excluded == Truth::No {
                     value.insert((*g).clone(), Truth::Yes);
                 }

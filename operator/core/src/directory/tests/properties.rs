@@ -12,6 +12,7 @@ use crate::model::{Change, CorrelationKey, Name, PolicyMode};
 /// What is said of one identity and one application.
 type Said = (Decision, Result<AccountAttributes, Unreadable>, Result<Vec<CorrelationKey>, Unreadable>);
 
+#[allow(clippy::disallowed_methods, reason = "a seed is replayed by whoever runs the test")]
 /// Runs one test per seed; `PROVOST_SEED` replays one, `PROVOST_SEEDS` asks for another number of them.
 fn seeds(count: u64, test: impl Fn(u64, &mut Random) + std::panic::RefUnwindSafe) {
     let one = std::env::var("PROVOST_SEED").ok().map(|seed| seed.parse().expect("PROVOST_SEED is a number"));

@@ -26,8 +26,8 @@ pub(super) enum Rule {
 pub(super) struct Asked<'a> {
     pub identity: &'a Identity,
     pub state: State,
-    /// `None`: it cannot be told. `Some(None)`: there is none.
-    pub manager: Option<Option<&'a Identity>>,
+    /// An error: it is there and cannot be read.
+    pub manager: Option<Result<&'a Identity, Truth>>,
     pub group: &'a dyn Fn(&str) -> Truth,
 }
 
@@ -100,8 +100,9 @@ impl Rule {
             }
             Self::State(state) => (asked.state == *state).into(),
             Self::ManagerDepartment(value) => match asked.manager {
-                None => Truth::Unknown,
-                Some(manager) => manager.is_some_and(|manager| department(manager) == *value).into(),
+                None => Truth::No,
+                Some(Ok(manager)) => (department(manager) == *value).into(),
+                Some(Err(unknown)) => unknown,
             },
             Self::InGroup(group) => (asked.group)(group),
             Self::NotInGroup(group) => match (asked.group)(group) {

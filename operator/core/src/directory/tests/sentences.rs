@@ -1,1 +1,274 @@
+//! What the text says, one sentence a test.
 
+use std::time::Duration;
+
+use super::build::*;
+use super::source;
+use crate::directory::{AttributeValue, Directory, PolicyState, Truth, Unreadable, Wanted, Withheld};
+use crate::model::{
+    Apply, Change, Effect, Lifecycle, Mapping, MappingSource, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State,
+    Value,
+};
+
+const ENGINEERS: &str = "identity.department == \"Engineering\"";
+
+fn wanted(directory: &Directory, who: &str, entitlement: &str) -> Wanted {
+    directory.decision(&who.into(), &"wiki".into()).entitlements.remove(entitlement).unwrap_or_default()
+}
+
+fn names(of: &[Name]) -> Vec<&str> {
+    of.iter().map(Name::as_str).collect()
+}
+
+fn reasons(directory: &Directory, kind: ObjectKind, name: &str) -> Vec<Reason> {
+    let problems = directory.problems_of(&ObjectRef { kind, name: name.into() });
+    problems.into_iter().map(|problem| problem.reason).collect()
+}
+
+#[test]
+fn grants_are_the_union_of_allows_minus_denies_minus_what_requires_refuses() {
+    let base = || {
+        vec![
+            target("wiki", &[("editor", None), ("admin", Some("identity.type == \"Service\""))]),
+            person("ada", "Engineering"),
+            allow("a", &[], Some(ENGINEERS), "wiki", &["editor", "admin"]),
+            allow("b", &[who("ada")], None, "wiki", &[]),
+        ]
+    };
+    let open = namespace(base());
+    let decision = open.decision(&"ada".into(), &"wiki".into());
+    assert_eq!(names(&decision.account.allow), ["a", "b"]);
+    assert!(wanted(&open, "ada", "editor").is_sure());
+    assert_eq!(wanted(&open, "ada", "admin").withheld, Withheld::Yes(vec![]), "requires is false");
+
+    for (what, account, editor) in [(&[][..], false, false), (&["*"], true, false), (&["editor"], true, false)] {
+        let mut changes = base();
+        changes.push(deny("d", &[who("ada")], None, "wiki", what));
+        let directory = namespace(changes);
+        let decision = directory.decision(&"ada".into(), &"wiki".into());
+        assert_eq!(decision.account.is_sure(), account, "Deny of {what:?}");
+        assert_eq!(wanted(&directory, "ada", "editor").is_sure(), editor, "Deny of {what:?}");
+        assert_eq!(wanted(&directory, "ada", "editor").withheld, Withheld::Yes(vec!["d".into()]), "Deny of {what:?}");
+    }
+}
+
+#[test]
+fn a_reference_that_is_missing_freezes_its_own_policy_and_no_other() {
+    let directory = namespace(vec![
+        target("wiki", &[("editor", None)]),
+        person("ada", "Engineering"),
+        allow("by-nowhere", &[in_group("nowhere")], None, "wiki", &["editor"]),
+        allow("by-constant", &[], Some("\"nowhere\" in identity.groups"), "wiki", &["editor"]),
+        allow("half", &[], Some(ENGINEERS), "wiki", &["editor", "nothing"]),
+        allow("elsewhere", &[], Some(ENGINEERS), "nowhere", &["editor"]),
+        allow("nobody", &[who("nobody")], None, "wiki", &["editor"]),
+    ]);
+    let editor = wanted(&directory, "ada", "editor");
+    assert_eq!((names(&editor.allow), names(&editor.unknown)), (vec!["half"], vec!["by-constant", "by-nowhere"]));
+    assert!(editor.is_sure());
+    assert_eq!(names(&wanted(&directory, "ada", "nothing").unknown), ["half"]);
+    assert_eq!(names(&directory.decision(&"ada".into(), &"nowhere".into()).account.unknown), ["elsewhere"]);
+    for policy in ["by-nowhere", "by-constant", "half", "elsewhere"] {
+        assert_eq!(reasons(&directory, ObjectKind::AccessPolicy, policy), [Reason::ReferenceNotFound], "{policy}");
+    }
+    assert_eq!(reasons(&directory, ObjectKind::AccessPolicy, "nobody"), []);
+}
+
+#[test]
+fn what_is_invalid_freezes_and_what_reads_it_is_unknown() {
+    let directory = namespace(vec![
+        target("wiki", &[("editor", None)]),
+        broken_person("boss"),
+        person_with("ada", "Engineering", |ada| ada.manager = Some("boss".into())),
+        broken_group("platform"),
+        allow("by-group", &[in_group("platform")], None, "wiki", &["editor"]),
+        allow("by-boss", &[], Some("identity.manager.department == \"Engineering\""), "wiki", &["editor"]),
+        allow("uncompiled", &[], Some("identity.departmnt == \"Engineering\""), "wiki", &["editor"]),
+        broken_policy("unreadable"),
+    ]);
+    let editor = wanted(&directory, "ada", "editor");
+    assert_eq!((names(&editor.allow), names(&editor.unknown)), (vec![], vec!["by-boss", "by-group", "uncompiled"]));
+    assert_eq!(directory.decision(&"boss".into(), &"wiki".into()).owner.unwrap().frozen, Some(Reason::InvalidSpec));
+    assert_eq!(directory.membership(&"platform".into(), &"ada".into()), Truth::Unknown);
+    for (policy, state) in
+        [("unreadable", PolicyState::Invalid), ("by-group", PolicyState::Valid), ("deleted", PolicyState::Absent)]
+    {
+        assert_eq!(directory.policy_state(&policy.into()), state, "{policy}");
+    }
+    assert_eq!(reasons(&directory, ObjectKind::AccessPolicy, "uncompiled"), [Reason::InvalidExpression]);
+    let named = ObjectRef { kind: ObjectKind::AccessPolicy, name: "uncompiled".into() };
+    let problem = directory.problems_of(&named).remove(0);
+    assert_eq!(problem.path.as_deref(), Some("spec.match"));
+    assert!(problem.message.contains("did you mean 'department'?"), "{}", problem.message);
+}
+
+#[test]
+fn an_unknown_deny_withholds_for_as_long_as_it_is_unknown() {
+    let directory = namespace(vec![
+        target("wiki", &[("editor", None)]),
+        person("ada", "Engineering"),
+        allow("a", &[], Some(ENGINEERS), "wiki", &["editor"]),
+        deny("d", &[in_group("nowhere")], None, "wiki", &["editor"]),
+    ]);
+    let editor = wanted(&directory, "ada", "editor");
+    assert_eq!(editor.withheld, Withheld::Unknown);
+    assert!(!editor.is_sure() && !editor.is_refused());
+}
+
+#[test]
+fn groups_nest_exclude_and_leave_out_whoever_has_ended() {
+    let ended = Lifecycle { end: Some(noon()), ..Lifecycle::default() };
+    let directory = namespace(vec![
+        person("ada", "Engineering"),
+        person("bob", "Engineering"),
+        person("cyn", "Sales"),
+        person_with("dan", "Engineering", |dan| dan.lifecycle = ended),
+        group("engineers", &[], Some(ENGINEERS), &[]),
+        group("on-leave", &[who("bob")], None, &[]),
+        group("platform", &[in_group("engineers"), who("cyn")], None, &[in_group("on-leave")]),
+    ]);
+    let mut members: Vec<&str> = directory.members(&"platform".into()).map(Name::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["ada", "cyn"]);
+    assert_eq!(directory.group(&"engineers".into()).unwrap().members, 2);
+}
+
+#[test]
+fn an_exclude_through_its_own_cycle_is_unknown_and_a_cycle_of_members_is_not() {
+    let directory = namespace(vec![
+        person("ada", "Engineering"),
+        person("bob", "Sales"),
+        group("one", &[in_group("two"), who("ada")], None, &[]),
+        group("two", &[in_group("one")], None, &[]),
+        group("left", &[], Some(ENGINEERS), &[in_group("right")]),
+        group("right", &[], Some(ENGINEERS), &[in_group("left")]),
+    ]);
+    for (group, ada, bob) in [
+        ("one", Truth::Yes, Truth::No),
+        ("two", Truth::Yes, Truth::No),
+        ("left", Truth::Unknown, Truth::No),
+        ("right", Truth::Unknown, Truth::No),
+    ] {
+        assert_eq!(directory.membership(&group.into(), &"ada".into()), ada, "ada in {group}");
+        assert_eq!(directory.membership(&group.into(), &"bob".into()), bob, "bob in {group}");
+        assert_eq!(reasons(&directory, ObjectKind::Group, group), [Reason::MembershipCycle], "{group}");
+    }
+}
+
+#[test]
+fn the_older_of_two_with_one_name_stands_until_it_ends() {
+    let twin = |name: &str, end: Option<jiff::Timestamp>| {
+        person_with(name, "Engineering", |twin| {
+            twin.user_name = crate::model::UserName::new("Twin", "twin");
+            twin.external_id = Some("E-1".into());
+            twin.lifecycle.end = end;
+        })
+    };
+    let tomorrow = time("2026-12-02T12:00:00Z");
+    let mut directory = namespace(vec![twin("ada", Some(tomorrow)), twin("bob", None)]);
+    let frozen = |directory: &Directory, name: &str| directory.identity(&name.into()).unwrap().frozen;
+    assert_eq!((frozen(&directory, "ada"), frozen(&directory, "bob")), (None, Some(Reason::DuplicateUserName)));
+    assert_eq!(directory.by_external_id("E-1").unwrap().meta.name.as_str(), "ada");
+    assert_eq!(reasons(&directory, ObjectKind::Identity, "bob"), [Reason::DuplicateUserName]);
+    assert_eq!(directory.next_transition(), Some(tomorrow));
+    let touched = directory.advance(tomorrow);
+    assert!(touched.names(&"bob".into(), &"wiki".into()));
+    assert_eq!((frozen(&directory, "ada"), frozen(&directory, "bob")), (None, None));
+    assert_eq!(directory.by_user_name("twin").unwrap().meta.name.as_str(), "bob");
+    assert_eq!(directory.identity(&"ada".into()).unwrap().state, State::Ended);
+}
+
+#[test]
+fn an_account_leads_by_the_time_of_a_policy_that_matches() {
+    let start = time("2026-12-03T08:00:00Z");
+    let mut directory = namespace(vec![
+        target("wiki", &[("editor", None)]),
+        person_with("ada", "Engineering", |ada| ada.lifecycle.start = Some(start)),
+        policy("a", Effect::Allow, &[], Some(ENGINEERS), "wiki", &["editor"], |policy| {
+            policy.lead_time = Some(Duration::from_hours(24));
+        }),
+    ]);
+    let standing = |directory: &Directory| directory.decision(&"ada".into(), &"wiki".into()).owner.unwrap();
+    for (at, state, lead) in [
+        ("2026-12-02T07:59:59Z", State::Pending, false),
+        ("2026-12-02T08:00:00Z", State::Pending, true),
+        ("2026-12-03T07:59:59Z", State::Pending, true),
+        ("2026-12-03T08:00:00Z", State::Active, false),
+    ] {
+        directory.advance(time(at));
+        let now = standing(&directory);
+        assert_eq!((now.state, now.lead, now.explicit), (state, lead, false), "{at}");
+    }
+}
+
+#[test]
+fn audit_policies_are_counted_and_nothing_rests_on_them() {
+    let directory = namespace(vec![
+        target("wiki", &[("editor", None), ("reader", None)]),
+        person("ada", "Engineering"),
+        person("bob", "Engineering"),
+        policy("a", Effect::Allow, &[], Some(ENGINEERS), "wiki", &["editor", "reader"], |policy| {
+            policy.mode = PolicyMode::Audit;
+        }),
+    ]);
+    let view = directory.policy(&"a".into()).unwrap();
+    assert_eq!((view.identities, view.grants), (2, 4));
+    assert_eq!(directory.decision(&"ada".into(), &"wiki".into()).account, Wanted::default());
+    assert!(directory.owners(&"wiki".into()).is_empty());
+}
+
+#[test]
+fn a_manifest_extends_and_replaces_the_default_mapping_and_never_maps_a_control_attribute() {
+    let map = |attribute: &str, source: MappingSource| Mapping { attribute: attribute.into(), source };
+    let directory = namespace(vec![
+        target_with("wiki", &[], |wiki| {
+            wiki.account.attributes = vec![
+                map("title", MappingSource::Never),
+                map("source", MappingSource::Literal(Value::from("provost"), Apply::OnCreate)),
+                map("nick", MappingSource::Expression(source("nick", "identity.emails[0].value"), Apply::Always)),
+                map("active", MappingSource::Literal(Value::Bool(true), Apply::Always)),
+            ];
+        }),
+        person_with("ada", "Engineering", |ada| ada.manager = Some("boss".into())),
+    ]);
+    let attributes = directory.attributes(&"ada".into(), &"wiki".into()).unwrap();
+    let value = |name: &str| attributes.get(name).map(|attribute| attribute.value.clone());
+    assert_eq!(value("userName"), Some(AttributeValue::Value("ada".into())));
+    assert_eq!(value("manager"), Some(AttributeValue::Account(Some("boss".into()))));
+    assert_eq!(value("title"), None);
+    assert_eq!(attributes["source"].apply, Apply::OnCreate);
+    assert!(matches!(value("nick"), Some(AttributeValue::Unknown(_))), "{:?}", value("nick"));
+    assert_eq!(value("active"), None);
+    assert_eq!(reasons(&directory, ObjectKind::TargetApplication, "wiki"), [Reason::InvalidSpec]);
+    let nobody = directory.attributes(&"bob".into(), &"wiki".into());
+    assert_eq!(nobody, Err(Unreadable::NoIdentity("bob".into())));
+}
+
+#[test]
+fn correlation_goes_by_external_id_and_user_name_and_skips_what_is_empty() {
+    let directory = namespace(vec![
+        target("wiki", &[]),
+        person("ada", "Engineering"),
+        person_with("bob", "Engineering", |bob| bob.external_id = Some("E-2".into())),
+    ]);
+    let keys = |who: &str| -> Vec<(String, String)> {
+        let keys = directory.correlation_keys(&who.into(), &"wiki".into()).unwrap();
+        keys.into_iter().map(|key| (key.attribute.to_string(), key.value.to_string())).collect()
+    };
+    let key = |attribute: &str, value: &str| (attribute.to_owned(), value.to_owned());
+    assert_eq!(keys("ada"), [key("userName", "ada")]);
+    assert_eq!(keys("bob"), [key("externalId", "E-2"), key("userName", "bob")]);
+}
+
+#[test]
+fn a_failing_rule_names_the_first_few_whom_it_fails_for() {
+    let people = ["ada", "bob", "cyn", "dan", "eve"].map(|name| person(name, "Engineering"));
+    let mut changes: Vec<Change> = people.into();
+    changes.push(target("wiki", &[]));
+    changes.push(allow("a", &[], Some("identity.emails[0].value == \"x\""), "wiki", &[]));
+    let directory = namespace(changes);
+    let problem = directory.problems_of(&ObjectRef { kind: ObjectKind::AccessPolicy, name: "a".into() }).remove(0);
+    assert_eq!(problem.reason, Reason::EvaluationFailed);
+    assert!(problem.message.contains("ada: ") && problem.message.contains("cyn: "), "{}", problem.message);
+    assert!(problem.message.contains("and 2 more"), "{}", problem.message);
+}

@@ -1,0 +1,216 @@
+//! Answers as they read.
+
+use super::{Turn, Verdict, diff, plan, text, who_can, why};
+use crate::directory::Directory;
+use crate::directory::tests::build::*;
+use crate::model::{Change, DeprovisionStep, Effect, Lifecycle, ObjectRef};
+
+fn acme() -> Vec<Change> {
+    vec![
+        target_with("wiki", &[("editor", None), ("admin", Some("identity.type == \"Person\""))], |wiki| {
+            wiki.entitlements[1].privileged = true;
+            wiki.deprovision.ended =
+                DeprovisionStep::Disable { delete_after: Some(std::time::Duration::from_hours(720)) };
+        }),
+        person("ada", "Engineering"),
+        person("bob", "Sales"),
+        person("eve", "Engineering"),
+        group("sre", &[who("ada"), who("eve")], None, &[]),
+        group("platform", &[in_group("sre")], None, &[]),
+        group("contractors", &[], None, &[]),
+        allow(
+            "engineers-wiki",
+            &[in_group("platform")],
+            Some("identity.department == \"Engineering\" && !(\"contractors\" in identity.groups)"),
+            "wiki",
+            &["editor"],
+        ),
+    ]
+}
+
+fn located(object: &ObjectRef) -> Option<String> {
+    (object.name.as_str() == "engineers-wiki").then(|| "policies/wiki.yaml:1".into())
+}
+
+fn explained(directory: &Directory, who: &str, entitlement: Option<&str>) -> String {
+    let entitlement = entitlement.map(Into::into);
+    let answer = why(directory, &who.into(), Some(&"wiki".into()), entitlement.as_ref());
+    text::why(&answer, &located)
+}
+
+#[test]
+fn a_right_is_explained_by_the_policy_its_subjects_and_its_rule() {
+    assert_eq!(
+        explained(&namespace(acme()), "ada", Some("editor")),
+        r#"ada has wiki/editor
+  AccessPolicy engineers-wiki (generation 3)                policies/wiki.yaml:1
+    subjects  Group platform  yes      listed in sre, which platform includes
+    match     identity.department == "Engineering" && !("contractors" in
+              identity.groups)
+              yes          identity.department == "Engineering"
+              no           "contractors" in identity.groups
+  no Deny concerns it; requires: none
+"#
+    );
+}
+
+#[test]
+fn a_right_that_is_not_had_is_explained_by_the_nearest_policy() {
+    let mut changes = acme();
+    changes.push(allow("admins", &[who("ada")], Some("identity.department == \"Sales\""), "wiki", &["admin"]));
+    changes.push(deny("no-admins", &[], Some("identity.type == \"Person\""), "wiki", &["admin"]));
+    assert_eq!(
+        explained(&namespace(changes), "ada", Some("admin")),
+        r#"ada does not have wiki/admin
+  AccessPolicy no-admins (generation 3, Deny)
+    match     identity.type == "Person"
+              ^ yes
+no AccessPolicy gives it; the nearest:
+  AccessPolicy admins (generation 3)
+    subjects  Identity ada  yes
+    match     identity.department == "Sales"
+              ^ no
+  denied as above; requires: yes
+    requires  identity.type == "Person"
+              ^ yes
+"#
+    );
+}
+
+#[test]
+fn everything_that_an_identity_has_fits_one_line_each() {
+    let directory = namespace(acme());
+    let answer = why(&directory, &"ada".into(), None, None);
+    assert_eq!(
+        text::why(&answer, &located),
+        "ada: Active, in platform, sre\n\
+         wiki                      has       engineers-wiki\n\
+         wiki/editor               has       engineers-wiki\n"
+    );
+    let nobody = why(&directory, &"zoe".into(), None, None);
+    assert_eq!(nobody.standing, None);
+    assert_eq!(text::why(&nobody, &located), "there is no Identity zoe; an owner who is gone has ended\n");
+}
+
+#[test]
+fn who_can_lists_holders_with_the_policies_that_give_it() {
+    let mut changes = acme();
+    changes.push(person_with("eve", "Engineering", |eve| {
+        eve.lifecycle = Lifecycle { suspended: true, ..Lifecycle::default() };
+    }));
+    changes.push(allow("perhaps", &[in_group("nowhere")], None, "wiki", &["editor"]));
+    let directory = namespace(changes);
+    let holders = who_can(&directory, &"wiki".into(), Some(&"editor".into()));
+    let verdicts: Vec<(&str, Verdict)> = holders.iter().map(|h| (h.identity.as_str(), h.verdict)).collect();
+    assert_eq!(verdicts, [("ada", Verdict::Has), ("bob", Verdict::Unknown), ("eve", Verdict::Disabled)]);
+    assert_eq!(
+        text::who_can(&holders),
+        "ada  has       engineers-wiki\nbob  unknown   perhaps\neve  disabled  engineers-wiki\n"
+    );
+    assert_eq!(text::who_can(&[]), "nobody\n");
+}
+
+#[test]
+fn a_plan_names_who_would_have_what() {
+    assert_eq!(
+        text::plan(&plan(&namespace(acme()))),
+        "wiki  2 accounts\n  account  ada, eve\n  admin    (privileged) nobody\n  editor   ada, eve\n"
+    );
+}
+
+type Edit<'a> = &'a dyn Fn(&mut Vec<Change>);
+
+#[test]
+fn a_difference_names_the_object_that_changed() {
+    let end = |changes: &mut Vec<Change>| {
+        changes.push(person_with("eve", "Engineering", |eve| eve.lifecycle.end = Some(noon())));
+    };
+    let gone = |changes: &mut Vec<Change>, name: &str| {
+        changes.retain(|change| crate::directory::change::object(change).name.as_str() != name);
+    };
+    let cases: &[(Edit<'_>, &str, Turn, &str)] = &[
+        (&|c| gone(c, "eve"), "eve", Turn::Lost, "Identity eve deleted: account disabled, deleted after 720h"),
+        (&end, "eve", Turn::Lost, "Identity eve: Ended, was Active: account disabled, deleted after 720h"),
+        (&|c| c.push(group("sre", &[who("ada")], None, &[])), "eve", Turn::Lost, "Group sre: eve removed"),
+        (&|c| c.push(group("platform", &[], None, &[])), "eve", Turn::Lost, "Group platform: sre removed"),
+        (&|c| c.push(person("eve", "Sales")), "eve", Turn::Lost, "Identity eve: department changed"),
+        (
+            &|c| c.push(group("platform", &[in_group("sre")], None, &[who("eve")])),
+            "eve",
+            Turn::Lost,
+            "Group platform: eve excluded",
+        ),
+        (
+            &|c| c.push(group("contractors", &[who("eve")], None, &[])),
+            "eve",
+            Turn::Lost,
+            "Group contractors: eve added",
+        ),
+        (&|c| gone(c, "engineers-wiki"), "eve", Turn::Lost, "AccessPolicy engineers-wiki deleted"),
+        (&|c| c.push(deny("no", &[who("eve")], None, "wiki", &[])), "eve", Turn::Lost, "AccessPolicy no: new"),
+        (
+            &|c| c.push(allow("all", &[], Some("identity.type == \"Person\""), "wiki", &[])),
+            "bob",
+            Turn::Gained,
+            "AccessPolicy all: new",
+        ),
+        (
+            &|c| {
+                c.push(policy(
+                    "engineers-wiki",
+                    Effect::Allow,
+                    &[in_group("platform")],
+                    None,
+                    "wiki",
+                    &["editor"],
+                    |_| {},
+                ));
+            },
+            "ada",
+            Turn::Gained,
+            "",
+        ),
+    ];
+    for (edit, who, turn, cause) in cases {
+        let mut changes = acme();
+        edit(&mut changes);
+        let difference = diff(&namespace(acme()), &namespace(changes));
+        let account = difference
+            .changes
+            .iter()
+            .find(|change| change.entitlement.is_none() && change.identities.contains(&(*who).into()));
+        match cause {
+            &"" => assert!(difference.changes.is_empty(), "{difference:?}"),
+            cause => {
+                let account = account.unwrap_or_else(|| panic!("{cause}: {difference:?}"));
+                assert_eq!((account.turn, account.cause.as_str()), (*turn, *cause));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_difference_reads_as_totals_and_then_as_rights() {
+    let mut changes = acme();
+    changes.push(group("sre", &[who("ada")], None, &[]));
+    changes.push(allow("admins", &[who("ada"), who("bob")], None, "wiki", &["admin"]));
+    changes.push(person_with("ada", "Engineering", |ada| ada.lifecycle.suspended = true));
+    let difference = diff(&namespace(acme()), &namespace(changes));
+    assert_eq!(
+        text::diff(&difference),
+        "wiki  + 1 account   - 1 account   ~ 1 switched   + 1 admin (privileged)\n      \
+               - 1 editor\n\
+         \n  \
+           + wiki           bob               AccessPolicy admins: new\n  \
+           - wiki           eve               Group sre: eve removed\n  \
+           ~ wiki disabled  ada               Identity ada: Suspended, was Active\n  \
+           + wiki/admin     bob               AccessPolicy admins: new (privileged)\n  \
+           - wiki/editor    eve               Group sre: eve removed\n\
+         2 identities, 2 groups, 1 policy, 1 application unchanged\n"
+    );
+    assert!(
+        text::markdown(&difference).contains("| + | `wiki/admin` **privileged** | bob | AccessPolicy admins: new |")
+    );
+    let nothing = diff(&namespace(acme()), &namespace(acme()));
+    assert_eq!(text::markdown(&nothing), "Nobody gains or loses anything.\n");
+}

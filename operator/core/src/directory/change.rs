@@ -11,7 +11,8 @@ use super::table::IdentityId;
 use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
-    AccessPolicy, Change, Group, Identity, Manifest, Meta, Name, ObjectKind, ObjectRef, State, TargetApplication,
+    AccessPolicy, Change, GrantSpec, Group, Identity, Invalid, Manifest, Meta, Name, ObjectKind, ObjectRef, State,
+    TargetApplication,
 };
 
 /// What a change is about.
@@ -260,7 +261,7 @@ impl Directory {
         self.unlink_policy(id, pass);
         let spec = manifest.spec.map(|policy| PolicySpec::new(policy, &mut self.names()));
         let open = spec.as_ref().is_ok_and(|spec| spec.policy.in_window(self.now));
-        for grant in spec.iter().flat_map(|spec| &spec.policy.grants) {
+        for grant in named(&spec) {
             self.policies_of.entry(grant.application.clone()).or_default().insert(id);
         }
         pass.unreadable |= spec.is_err();
@@ -290,16 +291,13 @@ impl Directory {
     /// Touches whom a policy spoke of, and forgets the applications that it named.
     fn unlink_policy(&mut self, id: super::table::PolicyId, pass: &mut Pass) {
         let Some(old) = self.policies.get(id) else { return };
-        let Ok(spec) = &old.spec else {
-            pass.unreadable = true;
-            return;
-        };
+        pass.unreadable |= old.spec.is_err();
         for identity in old.matched.union(&old.unknown) {
             if let Some(name) = self.identities.name(*identity) {
-                pass.touched.within(name, spec.policy.grants.iter().map(|grant| &grant.application));
+                pass.touched.within(name, named(&old.spec).iter().map(|grant| &grant.application));
             }
         }
-        for grant in &spec.policy.grants {
+        for grant in named(&old.spec) {
             if let Some(policies) = self.policies_of.get_mut(&grant.application) {
                 policies.remove(&id);
                 if policies.is_empty() {
@@ -350,6 +348,14 @@ impl Directory {
 
     fn names(&mut self) -> Names<'_> {
         Names { identities: &mut self.identities, groups: &mut self.groups }
+    }
+}
+
+/// What a policy gives or withholds, as far as it could be read.
+fn named(spec: &Result<PolicySpec, Invalid>) -> &[GrantSpec] {
+    match spec {
+        Ok(spec) => &spec.policy.grants,
+        Err(invalid) => &invalid.withholds,
     }
 }
 

@@ -1,19 +1,22 @@
 //! One identity and one application: what the policies that match give and withhold.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Directory;
 use super::application::ApplicationSpec;
 use super::decision::{Decision, Standing, Wanted, Withheld};
 use super::entry::{IdentityEntry, PolicyEntry};
+use super::table::PolicyId;
 use super::time::before;
 use super::truth::Truth;
-use crate::model::{Effect, GrantWhat, Name, PolicyMode, State};
+use crate::model::{AccessPolicy, Effect, GrantWhat, Name, PolicyMode, State};
 
 /// One policy and what it says of the application.
 pub(crate) struct Concerning<'a> {
     pub name: &'a Name,
-    pub policy: &'a crate::model::AccessPolicy,
+    pub effect: Effect,
+    pub lead_time: Option<Duration>,
     pub what: &'a GrantWhat,
     pub truth: Truth,
 }
@@ -31,7 +34,7 @@ impl Directory {
         let mut decision = Decision { owner: Some(standing), ..Decision::default() };
         let known = self.application_spec(application);
         for one in &concerning {
-            match one.policy.effect {
+            match one.effect {
                 Effect::Allow => allow(&mut decision, one, known),
                 Effect::Deny => deny(&mut decision, one, known),
             }
@@ -58,27 +61,37 @@ impl Directory {
         self.applications.get(application)?.spec.as_deref().ok()
     }
 
-    /// The enforced policies that match, or may, and speak of the application.
+    /// The enforced policies that match, or may, and speak of the application, valid or not.
     fn concerning(&self, entry: &IdentityEntry, application: &Name) -> Vec<Concerning<'_>> {
         let sure = entry.policies.iter().map(|id| (*id, Truth::Yes));
         let unknown = entry.unknown_policies.iter().map(|id| (*id, Truth::Unknown));
         let one = |(id, truth)| {
             let PolicyEntry { spec: Ok(spec), meta, .. } = self.policies.get(id)? else { return None };
             let grant = spec.policy.grants.iter().find(|grant| grant.application == *application)?;
-            let concerning = Concerning { name: &meta.name, policy: &spec.policy, what: &grant.what, truth };
-            (spec.policy.mode == PolicyMode::Enforce).then_some(concerning)
+            let AccessPolicy { effect, lead_time, mode, .. } = spec.policy;
+            let concerning = Concerning { name: &meta.name, effect, lead_time, what: &grant.what, truth };
+            (mode == PolicyMode::Enforce).then_some(concerning)
         };
-        let mut concerning: Vec<Concerning<'_>> = sure.chain(unknown).filter_map(one).collect();
+        // Of a policy that cannot be read nobody knows whom it matches.
+        let unreadable = |id: &PolicyId| {
+            let PolicyEntry { spec: Err(invalid), meta, .. } = self.policies.get(*id)? else { return None };
+            let grant = invalid.withholds.iter().find(|grant| grant.application == *application)?;
+            let (name, what, effect) = (&meta.name, &grant.what, Effect::Deny);
+            Some(Concerning { name, effect, lead_time: None, what, truth: Truth::Unknown })
+        };
+        let all = self.policies_of.get(application).filter(|_| entry.evaluable().is_some()).into_iter().flatten();
+        let mut concerning: Vec<Concerning<'_>> =
+            sure.chain(unknown).filter_map(one).chain(all.filter_map(unreadable)).collect();
         // What withholds everything comes last: it withholds whatever the others name.
-        concerning.sort_by_key(|one| (one.policy.effect == Effect::Deny, !matches!(one.what, GrantWhat::Named(_))));
+        concerning.sort_by_key(|one| (one.effect == Effect::Deny, !matches!(one.what, GrantWhat::Named(_))));
         concerning
     }
 
     fn standing(&self, entry: &IdentityEntry, concerning: &[Concerning<'_>]) -> Standing {
         let lifecycle = entry.lifecycle().copied().unwrap_or_default();
         let leads = |one: &Concerning<'_>| {
-            let sure = one.truth == Truth::Yes && one.policy.effect == Effect::Allow;
-            let from = lifecycle.start.zip(one.policy.lead_time).and_then(|(start, lead)| before(start, lead));
+            let sure = one.truth == Truth::Yes && one.effect == Effect::Allow;
+            let from = lifecycle.start.zip(one.lead_time).and_then(|(start, lead)| before(start, lead));
             sure && from.is_some_and(|from| from <= self.now)
         };
         Standing {

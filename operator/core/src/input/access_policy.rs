@@ -35,7 +35,12 @@ pub fn access_policy(object: &crds::AccessPolicy) -> Result<AccessPolicy, Invali
         lead_time: lead_time(&mut checks, at.field("leadTime"), spec.lead_time.as_ref(), effect),
     };
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(policy) } else { Err(Invalid { lifecycle: None, errors }) }
+    if errors.is_empty() {
+        return Ok(policy);
+    }
+    let audit = spec.mode == Some(crds::PolicyMode::Audit);
+    let withholds = if policy.effect == Effect::Deny && !audit { policy.grants } else { Vec::new() };
+    Err(Invalid { lifecycle: None, withholds, errors })
 }
 
 fn effect(checks: &mut Checks, at: Path<'_>, effect: Option<&crds::Effect>) -> Effect {

@@ -55,7 +55,7 @@ pub fn unreadable(kind: ObjectKind, metadata: &crds::ObjectMeta) -> Change {
         remedy: "must be written for this version, or read by the one it was written for".into(),
     };
     let meta = meta(metadata, None::<&()>);
-    let invalid = Invalid { lifecycle: None, errors: vec![error] };
+    let invalid = Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] };
     match kind {
         ObjectKind::Identity => Change::Identity(Manifest { meta, spec: Err(invalid) }),
         ObjectKind::Group => Change::Group(Manifest { meta, spec: Err(invalid) }),

@@ -21,7 +21,7 @@ pub fn group(object: &crds::Group) -> Result<Group, Invalid> {
         exclude: exclude(&mut checks, at.field("exclude"), spec.exclude.as_deref(), own_name),
     };
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, errors }) }
+    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, withholds: Vec::new(), errors }) }
 }
 
 fn members(checks: &mut Checks, at: Path<'_>, members: Option<&[crds::Member]>, own_name: &str) -> Vec<Member> {

@@ -31,7 +31,11 @@ pub fn identity(object: &crds::Identity) -> Result<Identity, Invalid> {
         lifecycle,
     };
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(identity) } else { Err(Invalid { lifecycle: Some(lifecycle), errors }) }
+    if errors.is_empty() {
+        Ok(identity)
+    } else {
+        Err(Invalid { lifecycle: Some(lifecycle), withholds: Vec::new(), errors })
+    }
 }
 
 /// What can be read of a lifecycle. A part that cannot be read, or times that contradict each other, read as absent: whoever

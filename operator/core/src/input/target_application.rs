@@ -43,7 +43,7 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(application) } else { Err(Invalid { lifecycle: None, errors }) }
+    if errors.is_empty() { Ok(application) } else { Err(Invalid { lifecycle: None, withholds: Vec::new(), errors }) }
 }
 
 fn span_or(checks: &mut Checks, at: Path<'_>, span: Option<&crds::Duration>, default: u64) -> Duration {

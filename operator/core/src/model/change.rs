@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessPolicy, Group, Identity, Lifecycle, Name, TargetApplication, Uid};
+use super::{AccessPolicy, GrantSpec, Group, Identity, Lifecycle, Name, TargetApplication, Uid};
 
 /// One change of a namespace's manifests, as the API server or a file told it.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +86,9 @@ pub struct Meta {
 pub struct Invalid {
     /// The lifecycle of an Identity, if that at least could be read: obeyed where it disables or ends.
     pub lifecycle: Option<Lifecycle>,
+    /// What an AccessPolicy withholds that is, or may be, an enforced Deny, as far as it could be read: Unknown for
+    /// everyone, since a Deny is not lifted by an edit that cannot be read.
+    pub withholds: Vec<GrantSpec>,
     /// What is wrong; never empty.
     pub errors: Vec<FieldError>,
 }

@@ -39,7 +39,7 @@ fn meta(name: &str) -> Meta {
 
 pub(crate) fn invalid() -> Invalid {
     let error = FieldError { path: "spec".into(), value: None, message: "wrong".into(), remedy: "be right".into() };
-    Invalid { lifecycle: None, errors: vec![error] }
+    Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] }
 }
 
 pub(crate) fn person(name: &str, department: &str) -> Change {
@@ -127,7 +127,11 @@ pub(crate) fn policy(
 }
 
 pub(crate) fn broken_policy(name: &str) -> Change {
-    Change::AccessPolicy(Manifest { meta: meta(name), spec: Err(invalid()) })
+    broken_policy_with(name, invalid())
+}
+
+pub(crate) fn broken_policy_with(name: &str, invalid: Invalid) -> Change {
+    Change::AccessPolicy(Manifest { meta: meta(name), spec: Err(invalid) })
 }
 
 pub(crate) fn target(name: &str, entitlements: &[(&str, Option<&str>)]) -> Change {

@@ -101,7 +101,15 @@ impl World {
         match kind {
             ObjectKind::Identity => Change::Identity(Manifest { spec: spec(random, identity), meta }),
             ObjectKind::Group => Change::Group(Manifest { spec: spec(random, |r| self.group(r)), meta }),
-            ObjectKind::AccessPolicy => Change::AccessPolicy(Manifest { spec: spec(random, |r| self.policy(r)), meta }),
+            ObjectKind::AccessPolicy => {
+                let policy = self.policy(random);
+                let grants = policy.grants.clone();
+                let mut spec = spec(random, |_| policy);
+                if let Err(invalid) = &mut spec {
+                    invalid.withholds = grants;
+                }
+                Change::AccessPolicy(Manifest { spec, meta })
+            }
             ObjectKind::TargetApplication => {
                 Change::TargetApplication(Box::new(Manifest { spec: spec(random, |r| self.application(r)), meta }))
             }
@@ -175,7 +183,7 @@ fn spec<T>(random: &mut Random, make: impl FnOnce(&mut Random) -> T) -> Result<T
     }
     let error =
         FieldError { path: "spec".into(), value: None, message: "wrong".into(), remedy: "must be right".into() };
-    Err(Invalid { lifecycle: random.maybe(60, lifecycle), errors: vec![error] })
+    Err(Invalid { lifecycle: random.maybe(60, lifecycle), withholds: Vec::new(), errors: vec![error] })
 }
 
 fn meta(random: &mut Random, name: &str) -> Meta {

@@ -6,8 +6,8 @@ use super::build::*;
 use super::source;
 use crate::directory::{AttributeValue, Directory, PolicyState, Truth, Unreadable, Wanted, Withheld};
 use crate::model::{
-    Apply, Change, Effect, Lifecycle, Mapping, MappingSource, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State,
-    Value,
+    Apply, Change, Effect, GrantSpec, GrantWhat, Lifecycle, Mapping, MappingSource, Name, ObjectKind, ObjectRef,
+    PolicyMode, Reason, State, Value,
 };
 
 const ENGINEERS: &str = "identity.department == \"Engineering\"";
@@ -113,6 +113,20 @@ fn an_unknown_deny_withholds_for_as_long_as_it_is_unknown() {
     let editor = wanted(&directory, "ada", "editor");
     assert_eq!(editor.withheld, Withheld::Unknown);
     assert!(!editor.is_sure() && !editor.is_refused());
+}
+
+#[test]
+fn a_deny_is_not_lifted_by_an_edit_that_cannot_be_read() {
+    let mut broken = invalid();
+    broken.withholds = vec![GrantSpec { application: "wiki".into(), what: GrantWhat::Named(vec!["editor".into()]) }];
+    let directory = namespace(vec![
+        target("wiki", &[("editor", None), ("reader", None)]),
+        person("ada", "Engineering"),
+        allow("a", &[], Some(ENGINEERS), "wiki", &["editor", "reader"]),
+        broken_policy_with("d", broken),
+    ]);
+    assert_eq!(wanted(&directory, "ada", "editor").withheld, Withheld::Unknown);
+    assert!(wanted(&directory, "ada", "reader").is_sure());
 }
 
 #[test]

@@ -35,7 +35,12 @@ fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<Fi
     let found = kind_of(value);
     if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") {
         let quoted = if wanted == "string" { " (put it in quotes)" } else { "" };
-        errors.push(error(path, None, format!("is {}", article(found)), format!("must be {}{quoted}", article(wanted))));
+        errors.push(error(
+            path,
+            None,
+            format!("is {}", article(found)),
+            format!("must be {}{quoted}", article(wanted)),
+        ));
         return;
     }
     if let (Some(words), Some(text)) = (&schema.enum_, value.as_str()) {

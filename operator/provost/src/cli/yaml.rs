@@ -60,7 +60,7 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Unreadable> {
     for next in Parser::new_from_str(text) {
         let (event, span) = next.map_err(|e| {
             let at = e.marker();
-            Unreadable { line: at.line(), column: at.col() + 1, message: e.info().to_string() }
+            Unreadable { line: at.line(), column: at.col() + 1, message: e.info().clone() }
         })?;
         match event {
             Event::DocumentStart(explicit, _) => {
@@ -135,6 +135,11 @@ impl Document {
         out
     }
 
+    /// Where the document begins, as `file:line`.
+    pub fn declared(&self) -> String {
+        format!("{}:{}", self.file, self.places.get("").map_or(1, |place| place.line))
+    }
+
     /// A text at the top of the document or in its metadata.
     pub fn text(&self, pointer: &str) -> Option<&str> {
         self.value.pointer(pointer).and_then(Value::as_str)
@@ -200,7 +205,7 @@ impl Walk {
         let style = match style {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-            _ => Style::Plain,
+            ScalarStyle::Plain => Style::Plain,
         };
         self.note(&path, span, style);
     }

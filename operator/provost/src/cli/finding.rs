@@ -1,0 +1,99 @@
+//! What is wrong, where, and what to do: shown with the line underlined, as a compiler does.
+
+use std::io::Write;
+
+use super::source::Read;
+use super::yaml::{Document, Place, Style};
+
+/// One thing that is wrong with a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// Characters to underline; 0: none.
+    pub width: usize,
+    /// Error rather than warning.
+    pub error: bool,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: Option<String>,
+    /// `Kind/name` of the object.
+    pub object: String,
+}
+
+/// A place within the text of a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside {
+    /// Line within the rule, from 1.
+    pub line: usize,
+    /// Column within that line, from 1.
+    pub column: usize,
+    /// Characters.
+    pub width: usize,
+}
+
+impl Finding {
+    /// At a field of a document; inside the text of a rule, if said.
+    pub fn at(document: &Document, path: &str, inside: Option<Inside>, texts: &Read) -> Self {
+        let place = document.place(path).unwrap_or(Place { line: 1, column: 1, width: 0, style: Style::Plain });
+        let (line, column, width) = match inside {
+            None => (place.line, place.column, place.width),
+            Some(i) => inside_rule(place, i, texts.texts.get(&document.file).map(String::as_str)),
+        };
+        let kind = document.text("/kind").unwrap_or("?");
+        let name = document.text("/metadata/name").unwrap_or("?");
+        Self {
+            file: document.file.clone(),
+            line,
+            column,
+            width,
+            error: true,
+            message: String::new(),
+            remedy: None,
+            object: format!("{kind}/{name}"),
+        }
+    }
+}
+
+/// Where a place inside a rule stands in the file. A folded or quoted text that goes over several lines is shown at its begin.
+fn inside_rule(place: Place, inside: Inside, text: Option<&str>) -> (usize, usize, usize) {
+    match place.style {
+        Style::Plain | Style::Quoted if inside.line == 1 && place.width > 0 => {
+            let quote = usize::from(place.style == Style::Quoted);
+            (place.line, place.column + quote + inside.column - 1, inside.width)
+        }
+        Style::Block => {
+            let line = place.line + inside.line;
+            let shown = text.and_then(|t| t.lines().nth(line - 1)).unwrap_or_default();
+            let indent = shown.chars().take_while(|c| *c == ' ').count();
+            (line, indent + inside.column, inside.width)
+        }
+        _ => (place.line, place.column, place.width),
+    }
+}
+
+/// Writes findings for people, sorted by place, and how many there are.
+pub fn write(findings: &[Finding], read: &Read, out: &mut dyn Write) -> std::io::Result<()> {
+    for finding in findings {
+        let kind = if finding.error { "error" } else { "warning" };
+        let Finding { file, line, column, message, .. } = finding;
+        writeln!(out, "{file}:{line}:{column}  {kind}  {message}")?;
+        let shown = read.texts.get(file).and_then(|t| t.lines().nth(line.saturating_sub(1)));
+        let remedy = finding.remedy.as_deref().unwrap_or_default();
+        match shown {
+            Some(text) if finding.width > 0 => {
+                writeln!(out, "{line:>4} | {text}")?;
+                let marks = "^".repeat(finding.width);
+                writeln!(out, "     | {}{marks} {remedy}", " ".repeat(column.saturating_sub(1)))?;
+            }
+            _ if !remedy.is_empty() => writeln!(out, "     | {remedy}")?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

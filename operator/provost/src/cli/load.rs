@@ -1,0 +1,163 @@
+//! Manifests into directories, one a namespace, and everything that is wrong with them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use provost_core::directory::{Directory, Problem};
+use provost_core::input;
+use provost_core::model::{Change, FieldError, ObjectKind, ObjectRef};
+use provost_core::policy::{Diagnostic, Severity};
+use serde_json::Value;
+
+use super::finding::{Finding, Inside};
+use super::shape;
+use super::source::Read;
+use super::yaml::Document;
+
+/// The namespace of manifests that name none, as kubectl has it.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// Directories by namespace, and what is wrong with the manifests, sorted by place.
+pub struct Loaded {
+    /// One directory a namespace.
+    pub directories: BTreeMap<String, Directory>,
+    /// Where each object is declared, as `file:line`.
+    pub places: BTreeMap<(String, ObjectRef), String>,
+    /// Errors and warnings.
+    pub findings: Vec<Finding>,
+}
+
+/// Loads what was read, as of a time.
+pub fn load(read: &Read, at: Timestamp) -> Loaded {
+    let mut findings = unreadable(read);
+    let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+    let mut found: BTreeMap<(String, ObjectRef), &Document> = BTreeMap::new();
+    for document in &read.documents {
+        let mut errors = shape::check(&document.value);
+        let (change, broken) = change(&document.value);
+        if errors.is_empty() || !broken {
+            errors.extend(change.iter().flat_map(field_errors).cloned());
+        }
+        findings.extend(errors.iter().map(|error| field(document, error, read)));
+        let Some(change) = change else { continue };
+        let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
+        let object = object(&change);
+        if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
+            let mut finding = Finding::at(document, "metadata.name", None, read);
+            finding.message = format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.file);
+            finding.remedy = Some("must have a name of its own in its namespace".to_owned());
+            findings.push(finding);
+        }
+        changes.entry(namespace).or_default().push(change);
+    }
+    let mut directories = BTreeMap::new();
+    for (namespace, changes) in changes {
+        let mut directory = Directory::new(provost_connectors::schema);
+        directory.replace(changes, at);
+        for (object, found_in) in directory.problems() {
+            if let Some(document) = found.get(&(namespace.clone(), object)) {
+                for problem in &found_in {
+                    problems(document, problem, read, &mut findings);
+                }
+            }
+        }
+        directories.insert(namespace, directory);
+    }
+    findings.sort();
+    findings.dedup();
+    let places = found.into_iter().map(|(object, document)| (object, document.declared())).collect();
+    Loaded { directories, places, findings }
+}
+
+fn unreadable(read: &Read) -> Vec<Finding> {
+    let finding = |(file, line, column, message): &(String, usize, usize, String)| Finding {
+        file: file.clone(),
+        line: *line,
+        column: *column,
+        width: 0,
+        error: true,
+        message: format!("this is no YAML or JSON: {message}"),
+        remedy: None,
+        object: file.clone(),
+    };
+    read.unreadable.iter().map(finding).collect()
+}
+
+/// The change that a document makes, and whether it cannot even be read as its kind.
+fn change(value: &Value) -> (Option<Change>, bool) {
+    let kind = match value.get("kind").and_then(Value::as_str) {
+        Some("Identity") => ObjectKind::Identity,
+        Some("Group") => ObjectKind::Group,
+        Some("AccessPolicy") => ObjectKind::AccessPolicy,
+        Some("TargetApplication") => ObjectKind::TargetApplication,
+        _ => return (None, true),
+    };
+    let read = match kind {
+        ObjectKind::Identity => provost_crds::from_manifest(value.clone()).map(|o| input::identity_change(&o)),
+        ObjectKind::Group => provost_crds::from_manifest(value.clone()).map(|o| input::group_change(&o)),
+        ObjectKind::AccessPolicy => provost_crds::from_manifest(value.clone()).map(|o| input::access_policy_change(&o)),
+        ObjectKind::TargetApplication => {
+            provost_crds::from_manifest(value.clone()).map(|o| input::target_application_change(&o))
+        }
+    };
+    if let Ok(change) = read {
+        return (Some(change), false);
+    }
+    let metadata = value.get("metadata").cloned().unwrap_or_default();
+    let metadata = serde_json::from_value(metadata).unwrap_or_default();
+    (Some(input::unreadable(kind, &metadata)), true)
+}
+
+fn field_errors(change: &Change) -> &[FieldError] {
+    let invalid = match change {
+        Change::Identity(m) => m.spec.as_ref().err(),
+        Change::Group(m) => m.spec.as_ref().err(),
+        Change::AccessPolicy(m) => m.spec.as_ref().err(),
+        Change::TargetApplication(m) => m.spec.as_ref().err(),
+        Change::Gone(_) => None,
+    };
+    invalid.map_or(&[], |invalid| &invalid.errors)
+}
+
+fn object(change: &Change) -> ObjectRef {
+    let (kind, name) = match change {
+        Change::Identity(m) => (ObjectKind::Identity, &m.meta.name),
+        Change::Group(m) => (ObjectKind::Group, &m.meta.name),
+        Change::AccessPolicy(m) => (ObjectKind::AccessPolicy, &m.meta.name),
+        Change::TargetApplication(m) => (ObjectKind::TargetApplication, &m.meta.name),
+        Change::Gone(object) => return object.clone(),
+    };
+    ObjectRef { kind, name: name.clone() }
+}
+
+fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
+    let mut finding = Finding::at(document, &error.path, None, read);
+    finding.message = match &error.value {
+        Some(value) if !value.is_empty() => format!("{} {value:?} {}", error.path, error.message),
+        _ => format!("{} {}", error.path, error.message),
+    };
+    finding.remedy = Some(error.remedy.to_string());
+    finding
+}
+
+fn problems(document: &Document, problem: &Problem, read: &Read, findings: &mut Vec<Finding>) {
+    let Some((source, diagnostics)) = &problem.rule else {
+        let mut finding = Finding::at(document, problem.path.as_deref().unwrap_or("metadata.name"), None, read);
+        finding.message = problem.message.to_string();
+        findings.push(finding);
+        return;
+    };
+    for diagnostic in diagnostics {
+        let mut finding = Finding::at(document, &source.path, Some(inside(&source.text, diagnostic)), read);
+        finding.error = diagnostic.severity == Severity::Error;
+        finding.message.clone_from(&diagnostic.message);
+        finding.remedy.clone_from(&diagnostic.remedy);
+        findings.push(finding);
+    }
+}
+
+fn inside(text: &str, diagnostic: &Diagnostic) -> Inside {
+    let marked = text.get(diagnostic.span.clone()).unwrap_or_default();
+    let width = marked.lines().next().unwrap_or_default().chars().count().max(1);
+    Inside { line: diagnostic.line as usize, column: diagnostic.column as usize, width }
+}

@@ -1,0 +1,150 @@
+//! `provost operator`: joins the API server, the engines, the store and the targets. Nothing is decided here.
+
+mod ledger;
+mod namespace;
+mod settings;
+mod shell;
+mod targets;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use provost_core::engine::EngineEvent;
+use provost_kubernetes::{client, health, lease::Lease, metrics::Metrics, watch::Watch};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+pub use settings::Settings;
+use shell::Shell;
+
+/// How long writes under way may take to end when the operator is asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the operator ended.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no way to the API server.
+    #[error(transparent)]
+    Connect(#[from] client::ConnectError),
+    /// The address for health and metrics cannot be used.
+    #[error("cannot listen on {address}: {error}; choose another one with --listen")]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process took the Lease: this one must not write any more, and ends.
+    #[error("the Lease was lost; this process ends, and waits to lead when it is started again")]
+    LeaseLost,
+    /// The runtime could not be started, or signals not be heard.
+    #[error("cannot start: {0}")]
+    Start(#[from] std::io::Error),
+}
+
+/// Runs until a signal says to stop, or the Lease is lost.
+pub fn run(settings: Settings) -> Result<(), OperatorError> {
+    settings.log();
+    // The first line that touches TLS: with no default chosen, rustls would panic at the first connection.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(operate(settings))
+}
+
+async fn operate(settings: Settings) -> Result<(), OperatorError> {
+    let client = client::connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
+    let listener = tokio::net::TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| OperatorError::Listen { address: settings.listen.to_string(), error })?;
+    info!(address = %listener.local_addr()?, "health and metrics are served");
+    let lease_namespace = settings.lease_namespace.as_deref().unwrap_or(client.default_namespace()).to_owned();
+    let instance = settings.instance();
+    let (lease, leadership) =
+        Lease::new(client.clone(), &lease_namespace, &settings.lease_name, &instance, settings.lease_duration());
+    let readiness = health::Readiness::default();
+    let metrics = Metrics::new();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let wait_stop = move || {
+        let mut stopped = stopped.clone();
+        async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(health::serve(listener, readiness.clone(), leadership.clone(), metrics.clone(), wait_stop()));
+    let leasing = tokio::spawn(lease.run(wait_stop()));
+
+    let mut leads = leadership.clone();
+    let mut signals = Signals::new()?;
+    readiness.waits("lease", "to lead");
+    let epoch = tokio::select! {
+        epoch = leads.acquired() => epoch,
+        () = signals.next() => None,
+    };
+    let ended = match epoch {
+        Some(epoch) => {
+            readiness.ready("lease");
+            info!(epoch, "leads");
+            let shell = Arc::new(Shell::new(&settings, client, leadership, readiness, metrics, &mut tasks));
+            tokio::select! {
+                () = lead(Arc::clone(&shell), &settings) => Ok(()),
+                () = leads.lost(epoch) => Err(OperatorError::LeaseLost),
+                () = signals.next() => Ok(()),
+            }
+        }
+        None => Ok(()),
+    };
+    info!("stops");
+    let _ = stop.send(true);
+    if tokio::time::timeout(GRACE, leasing).await.is_err() {
+        warn!("the Lease was not given back in time; it expires by itself");
+    }
+    ended
+}
+
+/// Watches, and gives each namespace's events to its task.
+async fn lead(shell: Arc<Shell>, settings: &Settings) {
+    let (events, mut heard) = tokio::sync::mpsc::channel(256);
+    let watch = Watch {
+        client: shell.client.clone(),
+        scope: settings.scope(),
+        finalizers: shell.finalizers.clone(),
+        readiness: shell.readiness.clone(),
+    };
+    let watching = tokio::spawn(watch.run(events));
+    let mut inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    while let Some((namespace, event)) = heard.recv().await {
+        let inbox = inboxes.entry(Arc::clone(&namespace)).or_insert_with(|| {
+            let (inbox, events) = unbounded_channel();
+            tasks.spawn(namespace::run(Arc::clone(&shell), Arc::clone(&namespace), events));
+            inbox
+        });
+        if inbox.send(event).is_err() {
+            error!(namespace = &*namespace, "the namespace's task has ended; it is started again at the next list");
+            inboxes.remove(&namespace);
+        }
+    }
+    watching.abort();
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Connections to the targets of one namespace: made by `Probe`, used by everything else.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, connect, secrets};
+use provost_core::engine::{Answer, Effect};
+use provost_core::model::{Connector, ConnectorKind, Name, Reason, Spent, TargetError};
+
+use super::settings::Settings;
+use super::shell::Shell;
+
+/// Where connectors may go, and which there are: said by the operator's settings, not by manifests.
+pub struct Rules {
+    network: NetworkRules,
+    fake: bool,
+}
+
+impl Rules {
+    /// From the settings.
+    pub fn new(settings: &Settings) -> Self {
+        let network = NetworkRules {
+            loopback: settings.allow_loopback,
+            private: !settings.refuse_private,
+            timeouts: Timeouts { whole: settings.request_at_most(), ..Timeouts::default() },
+            ..NetworkRules::default()
+        };
+        Self { network, fake: settings.allow_fake }
+    }
+}
+
+/// Which application manages a target: one target, one TargetApplication, in any namespace.
+#[derive(Default)]
+pub struct Claims(Mutex<HashMap<Arc<str>, Holder>>);
+
+/// Namespace and name of a TargetApplication.
+type Holder = (Arc<str>, Name);
+
+impl Claims {
+    /// Takes a target for an application, unless another one has it.
+    fn take(&self, fingerprint: &Arc<str>, namespace: &Arc<str>, application: &Name) -> Result<(), TargetError> {
+        let mut claims = lock(&self.0);
+        let mine = (Arc::clone(namespace), application.clone());
+        let holder = claims.entry(Arc::clone(fingerprint)).or_insert_with(|| mine.clone());
+        if *holder == mine {
+            return Ok(());
+        }
+        let text =
+            format!("TargetApplication {}/{} manages this target already; delete one of the two", holder.0, holder.1);
+        Err(TargetError::Claimed(text.into()))
+    }
+
+    fn release(&self, namespace: &Arc<str>, application: &Name) {
+        lock(&self.0).retain(|_, holder| holder.0 != *namespace || holder.1 != *application);
+    }
+}
+
+/// The connections of one namespace. Cheap to clone.
+#[derive(Clone)]
+pub struct Targets {
+    shell: Arc<Shell>,
+    namespace: Arc<str>,
+    connected: Arc<Mutex<HashMap<Name, Arc<AnyTarget>>>>,
+}
+
+impl Targets {
+    /// None yet.
+    pub fn new(shell: Arc<Shell>, namespace: Arc<str>) -> Self {
+        Self { shell, namespace, connected: Arc::default() }
+    }
+
+    /// Forgets the connection of an application that is gone or has another connector now.
+    pub fn disconnect(&self, application: &Name) {
+        lock(&self.connected).remove(application);
+        self.shell.claims.release(&self.namespace, application);
+    }
+
+    /// Carries out an effect at a target.
+    pub async fn carry_out(&self, application: &Name, effect: Effect) -> (Answer, Spent) {
+        let steps = if let Effect::Apply(steps) = &effect { steps.len() } else { 0 };
+        match self.asked(application, effect).await {
+            Ok(answer) => answer,
+            Err((failed, error)) => (failed(error, steps), Spent::default()),
+        }
+    }
+
+    async fn asked(&self, application: &Name, effect: Effect) -> Result<(Answer, Spent), (Failed, TargetError)> {
+        if let Effect::Probe(connector) = effect {
+            let target = self.connect(application, &connector).await.map_err(|e| (probe_failed as Failed, e))?;
+            let (profile, spent) = target.probe().await;
+            return Ok((Answer::Probed(profile.map(Box::new)), spent));
+        }
+        let failed: Failed = match &effect {
+            Effect::Observe { .. } => |e, _| Answer::Page(Err(e)),
+            Effect::Find(_) => |e, _| Answer::Found(Err(e)),
+            Effect::Read(_) => |e, _| Answer::Read(Err(e)),
+            _ => |e, steps| Answer::Applied(vec![Err(e); steps]),
+        };
+        let target = lock(&self.connected).get(application).cloned();
+        let Some(target) = target else {
+            return Err((failed, TargetError::Transient("it is not connected".into())));
+        };
+        Ok(match effect {
+            Effect::Observe { kind, page } => {
+                let (page, spent) = target.observe(kind, page.as_ref()).await;
+                (Answer::Page(page), spent)
+            }
+            Effect::Find(key) => {
+                let (found, spent) = target.find(&key).await;
+                (Answer::Found(found), spent)
+            }
+            Effect::Read(id) => {
+                let (read, spent) = target.read(&id).await;
+                (Answer::Read(read), spent)
+            }
+            Effect::Apply(steps) => {
+                if !self.shell.may_write() {
+                    let error = TargetError::Transient("this process does not lead for long enough to write".into());
+                    return Err((failed, error));
+                }
+                let (applied, spent) = target.apply(&steps).await;
+                (Answer::Applied(applied), spent)
+            }
+            // Of the store, or handled above.
+            Effect::Probe(_) | Effect::Load | Effect::Record(_) => {
+                return Err((failed, TargetError::Unsupported("not for a target".into())));
+            }
+        })
+    }
+
+    async fn connect(&self, application: &Name, connector: &Connector) -> Result<Arc<AnyTarget>, TargetError> {
+        if connector.kind == ConnectorKind::Fake && !self.shell.rules.fake {
+            let text = "the connector fake is for demos and tests; start the operator with --allow-fake to have it";
+            return Err(TargetError::Unsupported(text.into()));
+        }
+        self.shell.claims.take(&connector.fingerprint, &self.namespace, application)?;
+        let credentials = self.credentials(connector).await?;
+        let target = Arc::new(connect(connector, credentials, &self.shell.rules.network).await?);
+        lock(&self.connected).insert(application.clone(), Arc::clone(&target));
+        Ok(target)
+    }
+
+    /// Read at every connect, so that a credential that was exchanged is used from the next attempt on.
+    async fn credentials(&self, connector: &Connector) -> Result<Credentials, TargetError> {
+        let mut credentials = Credentials::default();
+        for need in secrets(connector) {
+            let hosts: Vec<&str> =
+                if need.role == Role::Authority { Vec::new() } else { need.hosts.iter().map(String::as_str).collect() };
+            let read = self.shell.secrets.read(&self.namespace, &need.name, &need.key, &hosts).await;
+            let secret = read.map_err(|error| {
+                let text: Arc<str> = error.to_string().into();
+                match error.reason() {
+                    Reason::SecretNotFound => TargetError::SecretNotFound(text),
+                    Reason::HostNotAllowed => TargetError::HostNotAllowed(text),
+                    _ => TargetError::Transient(text),
+                }
+            })?;
+            credentials = credentials.with(need.role, secret);
+        }
+        Ok(credentials)
+    }
+}
+
+/// The answer to an effect that failed before the target was asked.
+type Failed = fn(TargetError, usize) -> Answer;
+
+fn probe_failed(error: TargetError, _: usize) -> Answer {
+    Answer::Probed(Err(error))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -17,4 +17,4 @@ pub use operator::{NAMESPACE, Operator};
 pub use plane::{Cluster, Options};
 pub use process::Process;
 pub use status::{Kstatus, broken_rules, kstatus};
-pub use tools::{Output, eventually, helm, repository};
+pub use tools::{Output, cache, eventually, helm, repository};

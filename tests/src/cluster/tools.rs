@@ -12,18 +12,20 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
 }
 
+/// The folder that `tests/tools/setup.sh` fills.
+pub fn cache() -> PathBuf {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let shared = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
+    std::env::var("PROVOST_CACHE").unwrap_or_else(|_| format!("{shared}/provost")).into()
+}
+
 /// Where a pinned tool is.
 ///
 /// # Panics
 /// If it was not built: the text says how.
 pub(super) fn tool(name: &str) -> PathBuf {
-    let cache = || {
-        let home = std::env::var("HOME").unwrap_or_default();
-        let shared = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
-        std::env::var("PROVOST_CACHE").unwrap_or_else(|_| format!("{shared}/provost"))
-    };
     let given = std::env::var("KUBEBUILDER_ASSETS").ok().map(|folder| Path::new(&folder).join(name));
-    let built = Path::new(&cache()).join("bin").join(name);
+    let built = cache().join("bin").join(name);
     let found = given.into_iter().chain([built.clone()]).find(|path| path.exists());
     found.unwrap_or_else(|| panic!("{} is not there; run `make setup` once", built.display()))
 }

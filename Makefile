@@ -37,7 +37,7 @@ lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scri
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/cargo-deny check --hide-inclusion-graph licenses bans sources
 	for chart in charts/*/; do $(BIN)/helm lint --quiet "$$chart"; done
-	for script in .ci/run tests/tools/setup.sh; do bash -n "$$script"; done
+	for script in .ci/run tests/tools/setup.sh tests/kind.sh; do bash -n "$$script"; done
 	cargo test --quiet -p tests --test fence --test generated --test charts
 
 .PHONY: audit

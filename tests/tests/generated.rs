@@ -99,3 +99,57 @@ fn rows(path: &str, schema: &JSONSchemaProps, text: &mut String) {
         }
     }
 }
+
+/// What a command prints, and its exit status; run in the repository's root.
+fn provost(arguments: &[&str]) -> (u8, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let all = std::iter::once("provost").chain(arguments.iter().copied()).map(std::ffi::OsString::from);
+    let status = provost::cli::run(all, &mut out, &mut err);
+    (status, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn every_example_is_without_errors_and_plans_to_what_is_committed() {
+    let mut examples: Vec<PathBuf> =
+        std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    examples.sort();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let folder = example.to_str().unwrap();
+        let (status, said) = provost(&["lint", "-f", folder]);
+        assert_eq!(status, 0, "{said}");
+        let (_, plan) = provost(&["plan", "-f", folder, "--at", "2026-12-01T00:00:00Z"]);
+        let name = example.file_name().unwrap().to_str().unwrap();
+        compare(&format!("examples/{name}/plan.txt"), &plan);
+    }
+}
+
+#[test]
+fn the_reference_of_commands_is_what_they_say_of_themselves() {
+    let mut text = String::from("# The command line\n\nExit status: 0 done, 1 findings, 2 usage or failure.\n");
+    for command in ["lint", "plan", "diff", "explain", "who-can", "status", "operator"] {
+        let (_, help) = provost(&[command, "--help"]);
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        write!(text, "\n## provost {command}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).unwrap();
+    }
+    compare("docs/cli.md", &text);
+}
+
+#[test]
+fn a_wrong_manifest_gets_path_value_and_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wrong.yaml");
+    let manifest = "apiVersion: provost.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {name: wiki}\nspec:\n  \
+                    match: identity.departmnt == \"Engineering\"\n  grants: [{application: wiki}]\n  notAftr: 2026-12-01T00:00:00Z\n";
+    std::fs::write(&file, manifest).unwrap();
+    let (status, said) = provost(&["lint", "-f", file.to_str().unwrap()]);
+    assert_eq!(status, 1);
+    for wanted in [
+        "wrong.yaml:5:19  error  identity has no field 'departmnt'",
+        "   5 |   match: identity.departmnt == \"Engineering\"",
+        "     |                   ^^^^^^^^^ did you mean 'department'?",
+        "did you mean 'notAfter'?",
+    ] {
+        assert!(said.contains(wanted), "{wanted}\nis not in\n{said}");
+    }
+}

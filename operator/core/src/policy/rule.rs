@@ -8,11 +8,11 @@ use super::eval::{Fault, Machine};
 use super::facts::{Cost, Facts, GroupId, Unknown};
 use super::functions::Function;
 use super::guard::{self, Danger};
-use super::node::{Node, Op, children};
+use super::node::{Binary, Node, Op, Who, children};
 use super::parse;
 use super::reads::Reads;
 use super::terms::{self, Term};
-use super::types::Type;
+use super::types::{Member, Type};
 use crate::model::{Effect, Value};
 
 /// Where an expression stands; it settles the variables, the result, and what absence may do.
@@ -128,7 +128,7 @@ pub(super) fn check(
     let root = checker.check(&parsed.root);
     let mut diagnostics = checker.diagnostics;
     if let Some(root) = &root {
-        diagnostics.extend(whole(src, root));
+        diagnostics.extend(whole(src, site, root));
     }
     diagnostics.sort_by_key(|d| (d.span.start, d.span.end));
     match root {
@@ -138,18 +138,36 @@ pub(super) fn check(
     }
 }
 
-/// `identity` and `application` are read field by field: a rule that hands one on as a whole would hide what it reads.
-fn whole(src: &str, node: &Node) -> Vec<Diagnostic> {
-    let refuse = |root: &Node| {
-        let name = src.get(root.span()).unwrap_or_default();
-        Diagnostic::error(src, root.span(), format!("{name} as a whole is no value"))
-            .with_remedy("name the field that is meant".to_owned())
+/// `identity`, `application` and the manager are read field by field, and in a condition the custom attributes name by
+/// name: a rule that hands one on as a whole would hide what it reads, and what absence does to it.
+fn whole(src: &str, site: Site, node: &Node) -> Vec<Diagnostic> {
+    let refuse = |what: &Node, remedy: &str| {
+        let name = src.get(what.span()).unwrap_or_default();
+        let message =
+            format!("{name} as a whole is no value{}", if remedy.contains("has") { " in a condition" } else { "" });
+        Diagnostic::error(src, what.span(), message).with_remedy(remedy.to_owned())
     };
+    let is_person = |part: &Node| matches!(part.op, Op::Root(_) | Op::Of(Who::Identity, Member::Manager));
+    let is_attributes = |part: &Node| matches!(part.op, Op::Of(_, Member::Attributes));
     match &node.op {
-        Op::Root(_) => vec![refuse(node)],
-        Op::Field(of, _) | Op::OptField(of, _) if matches!(of.op, Op::Root(_)) => Vec::new(),
-        Op::Call(Function::PrimaryEmail, args) if args.iter().all(|a| matches!(a.op, Op::Root(_))) => Vec::new(),
-        _ => children(node).into_iter().flat_map(|child| whole(src, child)).collect(),
+        _ if is_person(node) => vec![refuse(node, "name the field that is meant")],
+        Op::Of(_, Member::Attributes) | Op::OptField(_, Member::Attributes) | Op::Field(_, Member::Attributes)
+            if site.is_condition() =>
+        {
+            vec![refuse(node, "name the attribute that is meant, or ask has(..)")]
+        }
+        Op::Field(of, _) | Op::OptField(of, _) | Op::Has(of) if is_person(of) => Vec::new(),
+        Op::Key(of, _) | Op::Has(of) if is_attributes(of) => Vec::new(),
+        Op::OptIndex(ab) if ab.first().is_some_and(is_attributes) => {
+            ab.iter().skip(1).flat_map(|part| whole(src, site, part)).collect()
+        }
+        Op::Binary(Binary::In, ab)
+            if matches!(ab.first().map(|a| &a.op), Some(Op::Const(_))) && ab.last().is_some_and(is_attributes) =>
+        {
+            Vec::new()
+        }
+        Op::Call(Function::PrimaryEmail, args) if args.iter().all(is_person) => Vec::new(),
+        _ => children(node).into_iter().flat_map(|child| whole(src, site, child)).collect(),
     }
 }
 

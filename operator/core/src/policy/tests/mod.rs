@@ -1,5 +1,6 @@
 //! Tests of the language from within: what no site would let through can be evaluated here.
 
+mod absence;
 mod conformance;
 mod conformance_library;
 mod guard;

@@ -116,6 +116,21 @@ const FINDINGS: &[(Site, &str, &str)] = &[
         "[identity].exists(i, i.title == 'x')",
         "1:2: identity as a whole is no value; name the field that is meant",
     ),
+    (
+        ALLOW,
+        "identity.attributes.size() == 1",
+        "1:1: identity.attributes as a whole is no value in a condition; name the attribute that is meant, or ask has(..)",
+    ),
+    (
+        ALLOW,
+        "!(identity.title in identity.attributes)",
+        "1:21: identity.attributes as a whole is no value in a condition; name the attribute that is meant, or ask has(..)",
+    ),
+    (
+        ALLOW,
+        "[identity.manager].exists(m, m.title == 'x')",
+        "1:2: identity.manager as a whole is no value; name the field that is meant",
+    ),
     (ALLOW, "math.greatest(1, 2) == 2", "1:1: math.greatest() is left out, like all of the extension 'math'"),
     (
         Site::GroupMatch,

@@ -73,9 +73,13 @@ impl Engine {
             }
             EngineEvent::Answered { application, effect, answer, spent } => {
                 self.pass_time(now, &mut out);
+                let loaded = matches!(answer, Answer::Loaded(Ok(_)));
                 self.with_sync(&application, now, &mut out, |sync, cx, out| {
                     sync.answered(effect, answer, spent, cx, out);
                 });
+                if loaded {
+                    self.loaded(&application, now);
+                }
                 return out;
             }
             // A watch event before the first list says nothing that the list will not say.
@@ -192,16 +196,39 @@ impl Engine {
         }
         let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
         for (identity, applications) in &touched.accounts {
+            let mut touch = |name: &Name, sync: &mut Sync| {
+                sync.touch(identity, &cx);
+                // Until its turn nobody may take the old account for the new decision.
+                if let Some(desired) = sync.doubt(identity, &cx) {
+                    self.board.set(identity, name, desired, Account::Unknown);
+                }
+            };
             match applications {
-                TouchedApplications::All => self.syncs.values_mut().for_each(|sync| sync.touch(identity, &cx)),
+                TouchedApplications::All => self.syncs.iter_mut().for_each(|(name, sync)| touch(name, sync)),
                 TouchedApplications::These(these) => {
                     for name in these {
                         if let Some(sync) = self.syncs.get_mut(name) {
-                            sync.touch(identity, &cx);
+                            touch(name, sync);
                         }
                     }
                 }
             }
+        }
+    }
+
+    /// The ledger of an application is known: whose accounts were there before is undecided until their turn, and
+    /// identities, whose statuses were withheld until now, can be told.
+    fn loaded(&mut self, name: &Name, now: Now) {
+        let Some(sync) = self.syncs.get_mut(name) else { return };
+        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        let owners: Vec<Name> = sync.owners().cloned().collect();
+        for owner in owners {
+            if let Some(desired) = sync.doubt(&owner, &cx) {
+                self.board.set(&owner, name, desired, Account::Unknown);
+            }
+        }
+        for object in self.directory.objects().filter(|object| object.kind == ObjectKind::Identity) {
+            self.board.mark(&object);
         }
     }
 
@@ -228,13 +255,16 @@ impl Engine {
             return;
         }
         let Some(settings) = settings else { return };
-        for owner in self.directory.owners(name) {
-            self.board.set(&owner, name, true, Account::Unknown);
-        }
         let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
         let schema = (self.schemas)(settings.connector.kind);
         let mut sync = Sync::new(name.clone(), meta, settings, schema, now, &mut wanted);
         sync.halt(self.halted.is_some());
+        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        for owner in self.directory.owners(name) {
+            if let Some(desired) = sync.doubt(&owner, &cx) {
+                self.board.set(&owner, name, desired, Account::Unknown);
+            }
+        }
         self.syncs.insert(name.clone(), sync);
         self.collect(name, wanted, out);
     }
@@ -296,3 +326,6 @@ fn object_of(change: &Change) -> ObjectRef {
     };
     ObjectRef { kind, name: name.clone() }
 }
+
+#[cfg(test)]
+mod tests;

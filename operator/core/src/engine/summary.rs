@@ -7,12 +7,16 @@ use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode};
 use crate::report::{AccessPolicySummary, GroupSummary, IdentitySummary, Problem, Summary, TargetApplicationSummary};
 use crate::sync::Sync;
 
-/// The summary of an object; `None`: there is no such object.
+/// The summary of an object; `None`: there is no such object, or nothing is known of it yet.
 pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Name, Sync>) -> Option<Summary> {
     let problems: Vec<Problem> = directory.problems_of(object).iter().map(told).collect();
     Some(match object.kind {
         ObjectKind::Identity => {
             let view = directory.identity(&object.name)?;
+            // Without its ledger nobody knows what an application holds for it; once loaded, all are looked at again.
+            if syncs.values().any(|sync| sync.is_enforced() && !sync.is_loaded()) {
+                return None;
+            }
             let lifecycle = match view.spec {
                 Ok(_) => Some(view.state),
                 Err(invalid) => invalid.lifecycle.map(|_| view.state),

@@ -9,11 +9,11 @@ use super::condition::is_failure;
 use super::outbox::{Entry, Outbox};
 use super::pairs::Pairs;
 use super::{
-    Account, AccountCounts, AccountState, Condition, ConditionType, Prior, Summary, Truth, access_policy, group,
-    identity, target_application,
+    Account, AccountCounts, AccountState, Condition, ConditionType, Prior, Summary, access_policy, group, identity,
+    target_application,
 };
 use crate::engine::{Note, StatusUpdate};
-use crate::model::{Meta, Name, Now, ObjectKind, ObjectRef};
+use crate::model::{Meta, Name, Now, ObjectKind, ObjectRef, Reason};
 
 /// An object is written at most once in this time, except as [`Board::take`] says.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
@@ -143,6 +143,11 @@ impl Board {
     }
 
     fn look(&mut self, object: ObjectRef, summary: &Summary, now: Now, taken: &mut Taken) {
+        if let Summary::TargetApplication(application) = summary
+            && application.observed
+        {
+            self.pairs.decided(&object.name);
+        }
         let Some(entry) = self.outbox.entries.get(&object) else { return };
         let Some((status, conditions)) = compute(&self.pairs, &object, summary, entry, now) else { return };
         let Some(entry) = self.outbox.entries.get_mut(&object) else { return };
@@ -198,10 +203,11 @@ fn compute(
     match summary {
         Summary::Identity(summary) => {
             let accounts = pairs.of_identity(&object.name);
-            if stands && accounts.iter().any(|a| a.state == AccountState::Unknown) {
+            let status = identity(summary, &accounts, generation, prior, now.wall);
+            let known = accounts.iter().all(|a| a.state != AccountState::Unknown);
+            if stands && !known && !tells(&status.conditions, prior) {
                 return None;
             }
-            let status = identity(summary, &accounts, generation, prior, now.wall);
             wire(&status, &status.conditions)
         }
         Summary::Group(summary) => {
@@ -216,9 +222,8 @@ fn compute(
             let counts = pairs.counts(&object.name);
             let problems = pairs.problems(&object.name);
             let status = target_application(summary, &counts, problems, generation, prior, now.wall);
-            let known = summary.observed && counts.unknown == 0;
-            let quiet = status.conditions.iter().all(|c| c.r#type != ConditionType::Ready || !tells(c));
-            if stands && !known && quiet {
+            let known = summary.observed && pairs.was_decided(&object.name);
+            if stands && !known && !tells(&status.conditions, prior) {
                 return None;
             }
             wire(&status, &status.conditions)
@@ -226,9 +231,12 @@ fn compute(
     }
 }
 
-/// Whether a condition has something to tell besides that all is well or goes on.
-fn tells(ready: &Condition) -> bool {
-    ready.status != Truth::True && (is_failure(ready.reason) || ready.reason == crate::model::Reason::Paused)
+/// Whether something went wrong (or was paused) that the object does not say yet: that is told though the rest is not known.
+fn tells(conditions: &[Condition], prior: &Prior) -> bool {
+    let ready = conditions.iter().find(|c| c.r#type == ConditionType::Ready);
+    ready.is_some_and(|ready| {
+        (is_failure(ready.reason) || ready.reason == Reason::Paused) && prior.reason != Some(ready.reason)
+    })
 }
 
 fn wire(status: &impl Serialize, conditions: &[Condition]) -> Option<(Value, Vec<Condition>)> {

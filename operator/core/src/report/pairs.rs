@@ -17,6 +17,8 @@ pub(super) struct Pairs {
 struct Column {
     /// Mode Enforce: its accounts decide whether an identity is Ready.
     enforced: bool,
+    /// Since start there was a moment when every account was decided.
+    decided: bool,
     cells: Vec<u8>,
     problems: BTreeMap<Name, Problem>,
     counts: AccountCounts,
@@ -31,8 +33,13 @@ impl Pairs {
         if let Some(column) = self.columns.get_mut(application) {
             return std::mem::replace(&mut column.enforced, enforced) != enforced;
         }
-        let column =
-            Column { enforced, cells: Vec::new(), problems: BTreeMap::new(), counts: AccountCounts::default() };
+        let column = Column {
+            enforced,
+            decided: false,
+            cells: Vec::new(),
+            problems: BTreeMap::new(),
+            counts: AccountCounts::default(),
+        };
         self.columns.insert(application.clone(), column);
         true
     }
@@ -56,9 +63,7 @@ impl Pairs {
             None if cell == 0 => return false,
             None => self.claim(identity),
         };
-        if !self.columns.contains_key(application) {
-            self.declare(application, true);
-        }
+        self.declare_if_new(application);
         let Some(column) = self.columns.get_mut(application) else { return false };
         let problem = match account {
             Account::Pending(problem) => problem,
@@ -124,6 +129,19 @@ impl Pairs {
         })
     }
 
+    /// The application was observed: if every account is decided too, it has been told from what is known once.
+    pub fn decided(&mut self, application: &Name) {
+        self.declare_if_new(application);
+        if let Some(column) = self.columns.get_mut(application) {
+            column.decided |= column.counts.unknown == 0;
+        }
+    }
+
+    /// Whether every account was decided at some moment since start.
+    pub fn was_decided(&self, application: &Name) -> bool {
+        self.columns.get(application).is_some_and(|column| column.decided)
+    }
+
     /// Counters of an application.
     pub fn counts(&self, application: &Name) -> AccountCounts {
         self.columns.get(application).map(|column| column.counts).unwrap_or_default()
@@ -132,6 +150,12 @@ impl Pairs {
     /// The problems of an application's accounts, sorted by identity.
     pub fn problems<'a>(&'a self, application: &Name) -> impl Iterator<Item = (&'a Name, &'a Problem)> {
         self.columns.get(application).into_iter().flat_map(|column| &column.problems)
+    }
+
+    fn declare_if_new(&mut self, application: &Name) {
+        if !self.columns.contains_key(application) {
+            self.declare(application, true);
+        }
     }
 
     fn claim(&mut self, identity: &Name) -> usize {

@@ -72,6 +72,43 @@ impl Sync {
         &self.accounts
     }
 
+    /// The ledger is loaded: whose accounts are ours is known.
+    pub fn is_loaded(&self) -> bool {
+        self.phase != Phase::Unloaded
+    }
+
+    /// Mode Enforce.
+    pub fn is_enforced(&self) -> bool {
+        self.settings.mode == SyncMode::Enforce
+    }
+
+    /// The decision on an account may have changed: what was told of it as done is undecided until its turn. Answers
+    /// whether it should exist, where it is undecided now.
+    pub fn doubt(&mut self, name: &Name, cx: &Context<'_>) -> Option<bool> {
+        use report::Account;
+        let desired = match self.accounts.get(name) {
+            // What is not done stays told as it is until it is.
+            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained)) => *desired,
+            Some(_) => return None,
+            None => {
+                let mut records = self.ledger.of_name(name).into_iter();
+                let ours = records.any(|r| !matches!(r.state, RecordState::Deleted | RecordState::Released));
+                let wanted = !cx.directory.decision(name, &self.meta.name).account.is_refused();
+                if !ours && !wanted {
+                    return None;
+                }
+                wanted
+            }
+        };
+        self.accounts.insert(name.clone(), (desired, Account::Unknown));
+        Some(desired)
+    }
+
+    /// Whose accounts the ledger knows.
+    pub fn owners(&self) -> impl Iterator<Item = &Name> {
+        self.ledger.owners()
+    }
+
     /// Records of the ledger, by id.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.ledger.records()

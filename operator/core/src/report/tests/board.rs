@@ -159,6 +159,42 @@ fn an_identity_that_was_edited_while_a_target_cannot_be_asked_is_under_way() {
 }
 
 #[test]
+fn what_goes_wrong_is_told_though_another_application_cannot_be_asked() {
+    let mut before = ada(1, None);
+    set(&mut before, Account::Provisioned);
+    before.set(&"ada".into(), &"chat".into(), true, Account::Provisioned);
+    let status = take(&mut before, 0).updates.remove(0).status;
+    let mut after = ada(1, Some(status));
+    set(&mut after, Account::Unknown);
+    after.set(&"ada".into(), &"chat".into(), true, refused());
+    assert_eq!(take(&mut after, 10).updates, []);
+    let taken = take(&mut after, 12);
+    assert_eq!((reasons(&taken), taken.notes.len()), (vec!["ada Rejected".to_owned()], 1));
+
+    // Told once, it stands as well as any other: not even the counters are written before all is known.
+    set(&mut after, Account::Provisioned);
+    take(&mut after, 40);
+    let status = take(&mut after, 42).updates.remove(0).status;
+    let mut again = ada(1, Some(status));
+    set(&mut again, Account::Unknown);
+    again.set(&"ada".into(), &"chat".into(), true, refused());
+    for second in [10, 20] {
+        assert_eq!(take(&mut again, second), Taken::default());
+    }
+}
+
+#[test]
+fn an_application_under_work_says_so_once_it_was_known() {
+    let mut board = ada(1, None);
+    board.seed(ObjectKind::TargetApplication, &meta("wiki", 1, None));
+    set(&mut board, Account::Provisioned);
+    assert_eq!(reasons(&take(&mut board, 0)), ["wiki Synced", "ada Provisioned"]);
+    set(&mut board, Account::Unknown);
+    assert_eq!(take(&mut board, 20).updates, []);
+    assert_eq!(reasons(&take(&mut board, 22)), ["wiki Progressing"], "the identity's word stands until its turn");
+}
+
+#[test]
 fn an_event_says_what_went_wrong_once_and_that_it_is_well_again() {
     let mut board = ada(1, None);
     set(&mut board, Account::Provisioned);

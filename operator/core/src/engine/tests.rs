@@ -1,0 +1,326 @@
+//! Statuses through the whole engine, against a target and a store that do as they are told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use provost_crds as crds;
+use serde_json::{Value, json};
+
+use super::{Answer, Effect, Engine, EngineEffect, EngineEvent};
+use crate::directory::tests::schemas;
+use crate::input;
+use crate::model::{
+    Applied, Capabilities, Change, DeleteMeans, GroupRecord, Intent, IntentId, Item, Kind, Ledger, LedgerChange, Name,
+    Now, Observability, Observed, Outcome, Page, Profile, Record, RecordId, Spent, Standing, Step, TargetError,
+    TargetId,
+};
+
+/// Target, store and time, in one place.
+struct World {
+    engine: Engine,
+    second: i64,
+    reachable: bool,
+    accounts: BTreeMap<TargetId, Observed>,
+    records: BTreeMap<RecordId, Record>,
+    intents: BTreeMap<IntentId, Intent>,
+    groups: BTreeMap<TargetId, GroupRecord>,
+    standing: Standing,
+    next: u64,
+    statuses: BTreeMap<String, Value>,
+    /// What was written, in order: the object, the status and the reason of Ready.
+    written: Vec<String>,
+    /// The titles that accounts must have before their identities of generation 2 may be Ready.
+    titles: &'static str,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            engine: Engine::new("acme", schemas),
+            second: 0,
+            reachable: true,
+            accounts: BTreeMap::new(),
+            records: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            standing: Standing::default(),
+            next: 1,
+            statuses: BTreeMap::new(),
+            written: Vec::new(),
+            titles: "",
+        }
+    }
+
+    fn now(&self) -> Now {
+        let mono = Duration::from_secs(u64::try_from(self.second).unwrap());
+        Now { wall: Timestamp::from_second(1_800_000_000 + self.second).unwrap(), mono }
+    }
+
+    /// The same target and store under a new process, which lists what is declared with the statuses that were written.
+    fn restart(&mut self, declared: &[Value]) {
+        self.engine = Engine::new("acme", schemas);
+        self.written.clear();
+        self.list(declared);
+    }
+
+    fn list(&mut self, declared: &[Value]) {
+        let all = declared.iter().map(|object| self.change(object)).collect();
+        self.tell(EngineEvent::Listed(all));
+    }
+
+    fn change(&self, object: &Value) -> Change {
+        let mut object = object.clone();
+        if let Some(status) = self.statuses.get(object["metadata"]["name"].as_str().unwrap()) {
+            object["status"] = status.clone();
+        }
+        match object["kind"].as_str().unwrap() {
+            "Identity" => input::identity_change(&serde_json::from_value::<crds::Identity>(object).unwrap()),
+            "AccessPolicy" => input::access_policy_change(&serde_json::from_value(object).unwrap()),
+            _ => input::target_application_change(&serde_json::from_value(object).unwrap()),
+        }
+    }
+
+    /// Tells the engine, answers everything that follows from it, and writes what is due.
+    fn tell(&mut self, event: EngineEvent) {
+        let now = self.now();
+        let mut effects = self.engine.handle(event, now);
+        while let Some(effect) = effects.pop() {
+            if let EngineEffect::Do { application, id, effect } = effect {
+                self.write();
+                let answer = self.answer(effect);
+                let event = EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() };
+                effects.extend(self.engine.handle(event, now));
+            }
+        }
+        self.write();
+    }
+
+    /// Lets time pass, a second at a time.
+    fn pass(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.second += 1;
+            self.tell(EngineEvent::Tick);
+        }
+    }
+
+    fn write(&mut self) {
+        for update in self.engine.take_status(self.now(), 100).updates {
+            let ready = &update.status["conditions"][0];
+            let text = |field: &str| ready[field].as_str().unwrap();
+            self.written.push(format!("{} {} {}", update.object.name, text("status"), text("reason")));
+            if text("status") == "True" && update.status["observedGeneration"] == 2 && !self.titles.is_empty() {
+                let name = update.object.name.as_str();
+                let account = self.accounts.values().find(|account| account.text("userName") == Some(name)).unwrap();
+                assert_eq!(account.text("title"), Some(self.titles), "{name} is told as done before it is");
+            }
+            self.statuses.insert(update.object.name.to_string(), update.status);
+        }
+    }
+
+    fn written(&mut self, name: &str) -> Vec<String> {
+        self.written.iter().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned).collect()
+    }
+
+    fn answer(&mut self, effect: Effect) -> Answer {
+        let down = || TargetError::Transient("connection refused".into());
+        match effect {
+            Effect::Load => Answer::Loaded(Ok(Box::new(Ledger {
+                records: self.records.values().cloned().collect(),
+                intents: self.intents.values().cloned().collect(),
+                groups: self.groups.values().cloned().collect(),
+                standing: self.standing.clone(),
+                next_id: self.next,
+            }))),
+            Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
+            Effect::Observe { kind, .. } => {
+                let accounts = self.accounts.values().cloned().map(Item::Account);
+                let items: Vec<_> = if kind == Kind::Accounts { accounts.collect() } else { Vec::new() };
+                Answer::Page(Ok(Page { total: Some(items.len() as u64), items, next: None }))
+            }
+            Effect::Find(key) => {
+                let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
+                Answer::Found(Ok(found.cloned().collect()))
+            }
+            Effect::Read(id) => Answer::Read(Ok(self.accounts.get(&id).cloned())),
+            Effect::Record(changes) => {
+                changes.into_iter().for_each(|change| self.record(change));
+                Answer::Recorded(Ok(()))
+            }
+            Effect::Apply(steps) => Answer::Applied(steps.into_iter().map(|step| self.apply(step)).collect()),
+        }
+    }
+
+    fn record(&mut self, change: LedgerChange) {
+        match change {
+            LedgerChange::Put(record) => {
+                self.next = self.next.max(record.id.0 + 1);
+                self.records.insert(record.id, *record);
+            }
+            LedgerChange::Forget(id) => _ = self.records.remove(&id),
+            LedgerChange::Open(intent) => {
+                self.next = self.next.max(intent.id.0 + 1);
+                self.intents.insert(intent.id, *intent);
+            }
+            LedgerChange::Close(_, Outcome::Lost) => {}
+            LedgerChange::Close(id, _) => _ = self.intents.remove(&id),
+            LedgerChange::PutGroup(group) => _ = self.groups.insert(group.target_id.clone(), group),
+            LedgerChange::ForgetGroup(id) => _ = self.groups.remove(&id),
+            LedgerChange::Standing(standing) => self.standing = *standing,
+        }
+    }
+
+    fn apply(&mut self, step: Step) -> Result<Applied, TargetError> {
+        let id = match step {
+            Step::CreateAccount { attributes, enabled, .. } => {
+                let id = TargetId::new(format!("t-{}", self.accounts.len()));
+                let account = Observed { id: id.clone(), enabled, attributes, holds: None };
+                self.accounts.insert(id.clone(), account);
+                id
+            }
+            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
+                self.accounts.get_mut(&id).unwrap().attributes.extend(set);
+                id
+            }
+            Step::EnableAccount { id } | Step::DisableAccount { id } => {
+                let account = self.accounts.get_mut(&id).unwrap();
+                account.enabled = !account.enabled;
+                id
+            }
+            other => panic!("{} was not expected", other.name()),
+        };
+        Ok(Applied { observed: self.accounts.get(&id).cloned(), id: Some(id) })
+    }
+}
+
+fn profile() -> Profile {
+    Profile {
+        measured: BTreeMap::new(),
+        capabilities: Capabilities {
+            member_batch: 100,
+            step_batch: 1,
+            members: Observability::Full,
+            visibility: Duration::ZERO,
+            delete: DeleteMeans::Hard,
+            disable: true,
+            create_groups: true,
+            request_timeout: Duration::from_secs(30),
+        },
+        principal: None,
+    }
+}
+
+fn identity(name: &str, generation: i64, spec: Value) -> Value {
+    let metadata = json!({"name": name, "namespace": "acme", "uid": name, "generation": generation});
+    json!({"apiVersion": "provost.dev/v1alpha1", "kind": "Identity", "metadata": metadata, "spec": spec})
+}
+
+/// A wiki for scientists, that is spoken to by one request at a time.
+fn declared(identities: &[Value]) -> Vec<Value> {
+    let of = |kind: &str, name: &str, spec: Value| {
+        let metadata =
+            json!({"name": name, "namespace": "acme", "uid": name, "generation": 1, "finalizers": [crds::FINALIZER]});
+        json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let policy = json!({"match": "identity.department == 'Science'", "grants": [{"application": "wiki"}]});
+    let mut all = identities.to_vec();
+    all.push(of("AccessPolicy", "science-wiki", policy));
+    all.push(of("TargetApplication", "wiki", json!({"connector": {"fake": {}}, "sync": {"concurrency": 1}})));
+    all
+}
+
+fn scientist(title: &str) -> Value {
+    json!({"department": "Science", "title": title})
+}
+
+#[test]
+fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
+    let all = declared(&[identity("ada", 1, scientist("Analyst")), identity("bob", 1, json!({}))]);
+    let mut world = World::new();
+    world.reachable = false;
+    world.list(&all);
+    world.pass(5);
+    assert_eq!(world.written("ada"), ["False Progressing"], "the target is down");
+    assert_eq!(world.written("bob"), ["True NothingMatched"]);
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("ada"), ["False Progressing", "True Provisioned"]);
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
+    assert_eq!(world.accounts.len(), 1);
+
+    world.restart(&all);
+    world.pass(30);
+    assert_eq!(world.written, Vec::<String>::new());
+}
+
+#[test]
+fn an_edit_is_not_told_as_done_before_its_account_had_its_turn() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, scientist("Analyst"))]));
+    world.pass(30);
+    assert_eq!(world.written("ada"), ["True Provisioned"]);
+
+    // A new process, which cannot reach the target yet, finds that the manifest was edited meanwhile.
+    let edited = identity("ada", 2, scientist("Reader"));
+    world.reachable = false;
+    world.restart(&declared(&[edited]));
+    world.pass(10);
+    assert_eq!(world.written("ada"), ["False Progressing"]);
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("ada"), ["False Progressing", "True Provisioned"]);
+    assert_eq!(world.statuses["ada"]["observedGeneration"], 2);
+}
+
+#[test]
+fn somebody_who_joins_later_is_never_ready_without_the_account() {
+    let mut world = World::new();
+    world.list(&declared(&[]));
+    world.pass(30);
+    let change = world.change(&identity("ada", 1, scientist("Analyst")));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(30);
+    assert_eq!(world.written("ada"), ["True Provisioned"], "one write, once it is there");
+    assert_eq!(world.accounts.len(), 1);
+}
+
+#[test]
+fn an_identity_that_has_not_started_and_a_leaver_whose_account_is_retained_are_as_decided_also_after_a_restart() {
+    let later = json!({"department": "Science", "lifecycle": {"startTime": "2030-01-01T00:00:00Z"}});
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, scientist("Analyst")), identity("cy", 1, later.clone())]));
+    world.pass(30);
+    assert_eq!(world.written("cy"), ["True NothingMatched"]);
+    let ended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"endTime": "2026-01-01T00:00:00Z"}});
+    let change = world.change(&identity("ada", 2, ended.clone()));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(60);
+    assert_eq!(world.written("ada").last().unwrap(), "True Provisioned");
+    assert_eq!(world.statuses["ada"]["observedGeneration"], 2);
+    assert!(world.accounts.values().all(|account| !account.enabled));
+
+    world.restart(&declared(&[identity("ada", 2, ended), identity("cy", 1, later)]));
+    world.pass(30);
+    assert_eq!(world.written, Vec::<String>::new());
+    assert!(world.engine.syncs().all(|(name, _)| *name == Name::from("wiki")));
+}
+
+#[test]
+fn of_many_edits_none_is_told_as_done_before_it_is() {
+    let names: Vec<String> = (0..200).map(|number| format!("i-{number}")).collect();
+    let all = |generation, title| -> Vec<Value> {
+        names.iter().map(|name| identity(name, generation, scientist(title))).collect()
+    };
+    let mut world = World::new();
+    world.list(&declared(&all(1, "Analyst")));
+    world.pass(60);
+    assert_eq!(world.accounts.len(), names.len());
+    world.written.clear();
+    world.titles = "Reader";
+    let changes = all(2, "Reader").iter().map(|object| world.change(object)).collect();
+    world.tell(EngineEvent::Changed(changes));
+    world.pass(60);
+    let ready = world.written.iter().filter(|line| line.ends_with("True Provisioned")).count();
+    assert_eq!(ready, names.len());
+}

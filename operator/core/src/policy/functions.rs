@@ -2,6 +2,9 @@
 
 use super::types::Type;
 
+use Function as F;
+use Takes::{Any, Bool, Bytes, Double, Duration, Int, List, Map, Optional, Text, Texts, Timestamp, Uint};
+
 /// A function, after its overloads are resolved as far as the types are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Function {
@@ -74,7 +77,6 @@ impl Takes {
             return true;
         }
         match self {
-            // Objects have no value of their own to compute with.
             Self::Any => true,
             Self::List => matches!(found, Type::List(_)),
             Self::Map => matches!(found, Type::Map(..)),
@@ -147,9 +149,6 @@ const fn global(name: &'static str, function: Function, takes: &'static [Takes],
 const fn method(name: &'static str, function: Function, takes: &'static [Takes], gives: Takes) -> Overload {
     Overload { name, method: true, function, takes, gives }
 }
-
-use Function as F;
-use Takes::{Any, Bool, Bytes, Double, Duration, Int, List, Map, Optional, Text, Texts, Timestamp, Uint};
 
 /// Every function but `matches`, whose pattern is compiled with the rule.
 pub(super) const OVERLOADS: &[Overload] = &[

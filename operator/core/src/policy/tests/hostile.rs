@@ -65,6 +65,28 @@ fn what_people_write_is_far_from_the_limits() {
 }
 
 #[test]
+fn the_longest_sources_are_read_or_refused() {
+    let shapes: &[Shape] = &[
+        ("lists", |n| format!("[{}1]", "1,".repeat(n))),
+        ("maps", |n| format!("{{{}1:1}}", "1:1,".repeat(n))),
+        ("disjunctions", |n| format!("{}true", "true||".repeat(n))),
+        ("mixed logic", |n| format!("{}true", "true||true&&".repeat(n))),
+        ("names before a brace", |n| format!("[{}a.b.c.d]", "a.b.c.d,".repeat(n))),
+        ("messages", |n| format!("[{}1]", "a.b{c:1},".repeat(n))),
+        ("short lists", |n| format!("[{}1]", "[[[[1]]]],".repeat(n))),
+        ("parentheses beside one another", |n| format!("{}(true)", "((((true))))&&".repeat(n))),
+        ("conditionals beside one another", |n| format!("[{}1]", "true?1:2,".repeat(n))),
+        ("comments", |n| format!("{}1", "//\n".repeat(n))),
+        ("one text", |n| format!("'{}'", "a".repeat(n))),
+    ];
+    for (shape, make) in shapes {
+        let longest = (1..=4096).map(make).take_while(|source| source.len() <= 4096).last().unwrap();
+        let answer = result(&longest);
+        assert!(!answer.contains("bytes long"), "{shape}: {answer}");
+    }
+}
+
+#[test]
 fn an_evaluation_that_costs_too_much_is_refused_within_its_budget() {
     let ten = "[0,1,2,3,4,5,6,7,8,9]";
     let product = format!("{}true{}", format!("{ten}.all(x, ").repeat(9), ")".repeat(9));

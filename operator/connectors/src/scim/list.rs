@@ -119,6 +119,9 @@ impl Scim {
             Err(Some(refusal)) => return Err(refusal.into()),
         };
         let mut matches = self.matching(&found, key);
+        if matches.iter().any(|account| !account.enabled) {
+            self.learned().inactive_hidden.get_or_insert(false);
+        }
         // Not every target undoes the escapes of a filter's text; such values are rare enough to look at all.
         if matches.is_empty() && !refuses && key.value.contains(['\\', '"']) {
             matches = self.matching(&self.walk("Users", spent).await?, key);

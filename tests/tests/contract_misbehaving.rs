@@ -10,6 +10,7 @@ use provost_core::model::{
 use serde_json::json;
 use tests::misbehaving::Switches;
 use tests::misbehaving::client::{apply, attributes, create, find, list, measured, members, probe, start, update};
+use tests::servers::connected;
 
 async fn keeps_the_contract(switches: Switches) {
     let shown = format!("{switches:?}");
@@ -229,6 +230,18 @@ async fn an_unknown_attribute_that_is_rejected_is_named() {
     let TargetError::Rejected { field, reason, detail } = error else { panic!("{error:?}") };
     assert_eq!(field, Some("nickName".into()));
     assert_eq!((&*reason, &*detail), ("HTTP 400, invalidPath", "there is no attribute nickName"));
+}
+
+#[tokio::test]
+async fn what_was_learned_outlives_the_connection_but_not_the_target() {
+    let (server, target) = start(Switches { unknown_ignored: ["nickName"].into(), ..Switches::default() }).await;
+    let id = create(&target, &[("userName", "ada")]).await;
+    update(&target, &id, &[("nickName", "Lady")]).await.unwrap();
+    let (again, (_other, elsewhere)) = (connected(&server.url()).await, start(Switches::default()).await);
+    for (connection, expected) in [(again, "nickName"), (elsewhere, "")] {
+        connection.inherit(&target);
+        assert_eq!(measured(&probe(&connection).await, "notKept"), expected);
+    }
 }
 
 #[tokio::test]

@@ -182,6 +182,14 @@ fn connect_scim(spec: &ScimSpec, mut credentials: Credentials, net: &NetworkRule
 }
 
 impl AnyTarget {
+    /// Takes over what an earlier connection to the same target has learned from its writes. Of another target,
+    /// nothing is taken.
+    pub fn inherit(&self, earlier: &Self) {
+        if let (Self::Scim(scim), Self::Scim(earlier)) = (self, earlier) {
+            scim.inherit(earlier);
+        }
+    }
+
     /// Whether it can be reached and logged in to, and what it can do. Writes nothing.
     pub async fn probe(&self) -> (Result<Profile, TargetError>, Spent) {
         let mut spent = Spent::default();
@@ -269,6 +277,19 @@ mod tests {
                 SecretNeed { name: "acme-ca".into(), key: "ca.crt".into(), role: Role::Authority, hosts: vec![] },
             ]
         );
+    }
+
+    #[test]
+    fn what_is_asked_may_be_carried_to_another_thread() {
+        fn carried<T: Send>(_: &T) {}
+        let target = AnyTarget::Fake(Fake::alone());
+        carried(&target);
+        carried(&&target);
+        carried(&target.probe());
+        carried(&target.observe(Kind::Accounts, None));
+        carried(&target.find(&CorrelationKey { attribute: "userName".into(), value: "ada".into() }));
+        carried(&target.read(&"1".into()));
+        carried(&target.apply(&[]));
     }
 
     #[tokio::test]

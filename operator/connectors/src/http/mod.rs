@@ -155,6 +155,11 @@ impl Http {
         Ok(Self { base, sender, auth: settings.auth })
     }
 
+    /// The base URL.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// The base with path segments appended, each percent-encoded as one.
     ///
     /// Errors: a segment that a URL cannot carry (empty, `.`, `..`): it would name another resource.

@@ -79,6 +79,14 @@ impl Scim {
         Ok(Self { http, patch, paging, request_timeout, learned, stash })
     }
 
+    /// What an earlier connection to the same service has learned.
+    pub(crate) fn inherit(&self, earlier: &Self) {
+        if self.http.base() == earlier.http.base() {
+            let known = earlier.learned().clone();
+            *self.learned() = known;
+        }
+    }
+
     /// Carries out steps in order; one outcome each.
     pub async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
         let mut outcomes = Vec::with_capacity(steps.len());

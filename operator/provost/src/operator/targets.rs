@@ -136,7 +136,11 @@ impl Targets {
         self.shell.claims.take(&connector.fingerprint, &self.namespace, application)?;
         let credentials = self.credentials(connector).await?;
         let target = Arc::new(connect(connector, credentials, &self.shell.rules.network).await?);
-        lock(&self.connected).insert(application.clone(), Arc::clone(&target));
+        let mut connected = lock(&self.connected);
+        if let Some(earlier) = connected.insert(application.clone(), Arc::clone(&target)) {
+            target.inherit(&earlier);
+        }
+        drop(connected);
         Ok(target)
     }
 

@@ -11,3 +11,4 @@
 pub mod cluster;
 pub mod misbehaving;
 pub mod servers;
+pub mod simulation;

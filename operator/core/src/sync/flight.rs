@@ -53,6 +53,7 @@ impl Sync {
         let mut step = planned.step.clone();
         let cause = planned.cause.clone();
         let plan = self.plan_of(&gathered.owner.name, &planned);
+        self.date_charge(&gathered.owner.name, &planned, cx.now.wall);
         let mut parts = vec![self.part(&gathered.owner.name, gathered.record.clone(), gathered, planned, cx)];
         if let Some(group) = &group {
             self.coalesce(group, &mut step, &mut parts, cx);
@@ -106,7 +107,12 @@ impl Sync {
         let Some(mut waiting) = self.parked.remove(group).filter(|_| !solo && batch > 1) else { return };
         while parts.len() < batch {
             let Some(name) = waiting.pop_first() else { break };
-            if self.busy.contains_key(&name) || self.looking.contains_key(&name) || self.alone.contains(&name) {
+            let part_already = parts.iter().any(|part| part.name == name);
+            if part_already
+                || self.busy.contains_key(&name)
+                || self.looking.contains_key(&name)
+                || self.alone.contains(&name)
+            {
                 continue;
             }
             let Some((gathered, planned)) = self.next_step_at(&name, group, cx) else { continue };
@@ -120,6 +126,7 @@ impl Sync {
             {
                 members.extend(more.iter().cloned());
             }
+            self.date_charge(&name, &planned, cx.now.wall);
             let part = self.part(&name, gathered.record.clone(), &gathered, planned, cx);
             parts.push(part);
         }

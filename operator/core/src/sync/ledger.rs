@@ -24,7 +24,7 @@ pub(super) struct Cache {
 impl Cache {
     /// What the store holds, and the intents that are unresolved in it.
     pub(super) fn load(ledger: Ledger) -> (Self, Vec<Intent>) {
-        let mut cache = Self { standing: ledger.standing, next_id: ledger.next_id, ..Self::default() };
+        let mut cache = Self { standing: ledger.standing, next_id: ledger.next_id.max(1), ..Self::default() };
         for record in ledger.records {
             cache.index(record);
         }

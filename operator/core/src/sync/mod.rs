@@ -34,8 +34,8 @@ pub use self::view::{PlannedStep, Summary};
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    AttributeName, Capabilities, Connector, Digest, EntitlementKind, IntentId, Kind, LedgerChange, Meta, Name, Now,
-    Profile, Reason, Schema, Step, TargetApplication, TargetId,
+    AttributeName, Capabilities, Connector, Digest, EntitlementKind, IntentId, Kind, Lane, LedgerChange, Meta, Name,
+    Now, Profile, Reason, Schema, Step, TargetApplication, TargetId,
 };
 use crate::report::{self, Problem};
 
@@ -187,6 +187,7 @@ pub struct Sync {
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
     unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
+    settling: BTreeMap<Lane, waves::Settling>,
     recording: bool,
     store_failures: u32,
     record_at: Duration,
@@ -270,6 +271,7 @@ impl Sync {
             alone: BTreeSet::new(),
             failed: BTreeMap::new(),
             unstuck: BTreeSet::new(),
+            settling: BTreeMap::new(),
             recording: false,
             store_failures: 0,
             record_at: Duration::ZERO,

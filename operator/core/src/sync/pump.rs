@@ -85,10 +85,11 @@ impl Sync {
         if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting {
             out.finalizer = Some(true);
         }
+        self.turns(cx, out);
         self.settle_waves(cx, out);
         self.turns(cx, out);
         self.send(Priority::Leaver, cx, out);
-        if self.settings.sync.concurrency > 1 || !self.last_was_page || self.stored.is_empty() {
+        if self.settings.sync.concurrency > 1 || !self.last_was_page || self.stored.is_empty() || !self.may_write() {
             self.next_page(cx, out);
         }
         self.send_lookups(cx, out);
@@ -98,8 +99,7 @@ impl Sync {
     fn turns(&mut self, cx: &Context<'_>, out: &mut Out) {
         // Before the first observation ended only leavers are handled: everybody else is planned against what is there.
         let at_least = if self.observed { Priority::Drift } else { Priority::Leaver };
-        let plans = self.settings.mode == SyncMode::Plan;
-        if self.meta.deleting && !plans && self.retains() || !(plans || self.may_write() && self.meta.finalizer) {
+        if !self.may_turn() {
             return;
         }
         for _ in 0..TURNS {
@@ -109,13 +109,19 @@ impl Sync {
         }
     }
 
+    /// Whether accounts get their turns: in mode Plan to be planned, else to be kept.
+    fn may_turn(&self) -> bool {
+        let lets_go = self.meta.deleting && self.retains();
+        self.settings.mode == SyncMode::Plan || (self.may_write() && self.meta.finalizer && !lets_go)
+    }
+
     /// When it has something to do next by itself.
     pub fn next_wake(&self, now: Now) -> Wake {
         let (wall, later) = self.queue.next();
         let mut times: Vec<Duration> = later.into_iter().collect();
         let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
         match self.phase {
-            Phase::Unloaded => times.push(self.probe_at),
+            Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.probe_at),
             Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.probe_at),
             Phase::Ready if works => {
                 if self.observation.is_none() {
@@ -131,11 +137,12 @@ impl Sync {
                     .queue
                     .best()
                     .is_some_and(|best| (self.observed || best == Priority::Leaver) && self.has_room(best));
-                let plans = self.settings.mode == SyncMode::Plan;
-                if due && (plans || (self.may_write() && self.meta.finalizer && !self.meta.deleting)) {
+                if due && self.may_turn() {
                     times.push(now.mono);
                 }
-                times.extend(self.next_wave());
+                if self.may_write() {
+                    times.extend(self.next_wave());
+                }
             }
             _ => {}
         }

@@ -103,8 +103,10 @@ impl Sync {
         }
         self.pass_on(name, cx);
         let mut told = (false, report::Account::None);
-        for gathered in self.owners_of(name, cx) {
-            let (went, desired, account) = self.advance(gathered, priority, cx);
+        let owners = self.owners_of(name, cx);
+        let sole = owners.len() == 1;
+        for gathered in owners {
+            let (went, desired, account) = self.advance(gathered, priority, sole, cx);
             if account != report::Account::None {
                 told = (desired, account);
             }
@@ -120,6 +122,7 @@ impl Sync {
         &mut self,
         mut gathered: Gathered,
         priority: Priority,
+        sole: bool,
         cx: &Context<'_>,
     ) -> (bool, bool, report::Account) {
         let name = gathered.owner.name.clone();
@@ -172,6 +175,9 @@ impl Sync {
                 return self.foresee(&gathered, foreseen, &steps, desired, account, cx);
             }
             self.counters.drift += drift;
+            if sole {
+                self.drop_unwanted(&name, &steps);
+            }
             let (went, account) = self.begin(&gathered, steps, account, priority, cx);
             return (went, desired, account);
         }
@@ -511,7 +517,7 @@ impl Sync {
                 Some(planned)
                     if !blocked
                         && self.waits_after_failure(name, &planned.step, cx).is_none()
-                        && self.is_admitted(name, &planned, cx) =>
+                        && self.is_released(name, &planned) =>
                 {
                     return Some((gathered, planned));
                 }

@@ -146,6 +146,7 @@ impl Sync {
             && !self.recording
             && !self.ledger.has_outgoing()
             && self.observation.is_none()
+            && self.settling.values().all(super::waves::Settling::is_empty)
     }
 
     /// What the target was measured to be.

@@ -1,28 +1,296 @@
 //! Settling, budgets and held plans: which removals and privileged grants may go.
-#![allow(clippy::unused_self, reason = "budgets follow")]
+//!
+//! A step that needs a budget waits until its lane has settled; then the lane's wave passes whole, and is stored as
+//! released, or is held whole, under a hash. What is no longer wanted drops out of both.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::queue::Priority;
 use super::{Context, Out, Sync};
-use crate::model::Name;
-use crate::plan::Planned;
+use crate::engine::Note;
+use crate::model::{
+    Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release,
+};
+use crate::plan::{Admission, Planned, Window, admit, held_hash};
+
+/// Steps of one lane that wait for the rest of a commit.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    due: Duration,
+    /// With whether it is privileged.
+    steps: BTreeMap<HeldStep, bool>,
+}
+
+impl Settling {
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// Held plans at most; further waves wait without a hash.
+const HELD: usize = 16;
+
+fn key(name: &Name, planned: &Planned) -> HeldStep {
+    HeldStep { identity: name.clone(), step: planned.step.name().into(), entitlement: planned.entitlement.clone() }
+}
 
 impl Sync {
-    /// Whether a step may go now.
-    pub(super) fn is_admitted(&self, _name: &Name, _planned: &Planned, _cx: &Context<'_>) -> bool {
-        true
+    /// Whether a step may go now; one that is neither released nor held begins to settle.
+    pub(super) fn is_admitted(&mut self, name: &Name, planned: &Planned, cx: &Context<'_>) -> bool {
+        if self.is_released(name, planned) {
+            return true;
+        }
+        let Some(lane) = planned.lane else { return true };
+        let step = key(name, planned);
+        if self.ledger.standing.held.iter().any(|plan| plan.lane == lane && plan.steps.contains(&step)) {
+            return false;
+        }
+        let wait = match lane {
+            Lane::Explicit => Duration::ZERO,
+            Lane::Derived => self.settings.sync.settle_removals,
+            Lane::PrivilegedGrant => self.settings.sync.settle_privileged,
+        };
+        let settling =
+            self.settling.entry(lane).or_insert_with(|| Settling { due: cx.now.mono + wait, ..Settling::default() });
+        settling.steps.insert(step, planned.privileged);
+        false
     }
 
-    pub(super) fn plan_of(&self, _name: &Name, _planned: &Planned) -> Option<Arc<str>> {
-        None
+    /// Whether a step needs no budget, or was let through.
+    pub(super) fn is_released(&self, name: &Name, planned: &Planned) -> bool {
+        planned.lane.is_none_or(|lane| self.release_of(name, planned, lane).is_some())
     }
 
-    pub(super) fn released_done(&mut self, _name: &Name, _planned: &Planned) {}
+    fn release_of(&self, name: &Name, planned: &Planned, lane: Lane) -> Option<&Release> {
+        let step = key(name, planned);
+        self.ledger.standing.releases.iter().find(|release| release.lane == lane && release.step == step)
+    }
 
-    pub(super) fn settle_waves(&mut self, _cx: &Context<'_>, _out: &mut Out) {}
+    /// The hash of the held plan that released a step, if one did.
+    pub(super) fn plan_of(&self, name: &Name, planned: &Planned) -> Option<Arc<str>> {
+        self.release_of(name, planned, planned.lane?)?.plan.clone()
+    }
 
+    /// An intent is about to be recorded: the reservation is dated again.
+    pub(super) fn date_charge(&mut self, name: &Name, planned: &Planned, at: Timestamp) {
+        let Some(lane) = planned.lane else { return };
+        let charges = self.ledger.standing.charges.iter_mut();
+        charges.filter(|c| c.identity == *name && c.lane == lane).for_each(|charge| charge.at = charge.at.max(at));
+        self.ledger.put_standing();
+    }
+
+    /// A released step was done.
+    pub(super) fn released_done(&mut self, name: &Name, planned: &Planned) {
+        let Some(lane) = planned.lane else { return };
+        let step = key(name, planned);
+        let releases = &mut self.ledger.standing.releases;
+        let before = releases.len();
+        releases.retain(|release| release.lane != lane || release.step != step);
+        if releases.len() != before {
+            self.ledger.put_standing();
+        }
+    }
+
+    /// What this identity is not to lose (or be given) any more drops out of what is held, released or settling.
+    pub(super) fn drop_unwanted(&mut self, name: &Name, steps: &[Planned]) {
+        let wanted: BTreeSet<(Lane, HeldStep)> =
+            steps.iter().filter_map(|planned| Some((planned.lane?, key(name, planned)))).collect();
+        let stays = |lane: Lane, step: &HeldStep| step.identity != *name || wanted.contains(&(lane, step.clone()));
+        for (lane, settling) in &mut self.settling {
+            settling.steps.retain(|step, _| stays(*lane, step));
+        }
+        let standing = &mut self.ledger.standing;
+        let before = (standing.releases.len(), standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>());
+        standing.releases.retain(|release| stays(release.lane, &release.step));
+        for plan in &mut standing.held {
+            let lane = plan.lane;
+            plan.steps.retain(|step| stays(lane, step));
+        }
+        standing.held.retain(|plan| !plan.steps.is_empty());
+        let after = (standing.releases.len(), standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>());
+        if before != after {
+            self.ledger.put_standing();
+        }
+    }
+
+    /// Waves whose time has come pass or are held; an approved plan is released.
+    pub(super) fn settle_waves(&mut self, cx: &Context<'_>, out: &mut Out) {
+        if !self.may_write() {
+            return;
+        }
+        self.release_approved(cx, out);
+        let due: Vec<Lane> =
+            self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(lane, _)| *lane).collect();
+        for lane in due {
+            let Some(settling) = self.settling.remove(&lane) else { continue };
+            let wave = self.still_wanted_of(lane, settling.steps, cx);
+            if !wave.is_empty() {
+                self.judge_wave(lane, wave, cx, out);
+            }
+        }
+    }
+
+    /// When a wave has settled.
     pub(super) fn next_wave(&self) -> Option<Duration> {
-        None
+        self.settling.values().filter(|settling| !settling.steps.is_empty()).map(|settling| settling.due).min()
+    }
+
+    fn still_wanted_of(
+        &self,
+        lane: Lane,
+        steps: BTreeMap<HeldStep, bool>,
+        cx: &Context<'_>,
+    ) -> BTreeMap<HeldStep, bool> {
+        let names: BTreeSet<&Name> = steps.keys().map(|step| &step.identity).collect();
+        let mut wanted = BTreeSet::new();
+        for name in names {
+            for gathered in self.owners_of(name, cx) {
+                let planned = self.plan(&gathered, cx).steps;
+                wanted.extend(planned.iter().filter(|p| p.lane == Some(lane)).map(|p| key(name, p)));
+            }
+        }
+        steps.into_iter().filter(|(step, _)| wanted.contains(step)).collect()
+    }
+
+    fn judge_wave(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, cx: &Context<'_>, out: &mut Out) {
+        let mut units: BTreeMap<Name, u32> = BTreeMap::new();
+        for (step, privileged) in &wave {
+            let unit = if *privileged && lane != Lane::PrivilegedGrant { 3 } else { 1 };
+            let sum = units.entry(step.identity.clone()).or_default();
+            *sum = unit.max(*sum);
+        }
+        let budgets = match lane {
+            Lane::Explicit => vec![Budget { count: 50, percent: 10, window: Duration::from_hours(1) }],
+            Lane::Derived => self.settings.safety.removals.clone(),
+            Lane::PrivilegedGrant => self.settings.safety.privileged_grants.clone(),
+        };
+        self.forget_old_charges(&budgets, cx.now.wall);
+        let provisioned =
+            self.ledger.records().filter(|r| r.target_id.is_some() && r.state == RecordState::Active).count();
+        let provisioned = u32::try_from(provisioned).unwrap_or(u32::MAX);
+        let mut held: Option<(Admission, u32)> = None;
+        for budget in budgets {
+            let (used, cost) = self.used_and_cost(lane, budget.window, &units, cx.now.wall);
+            // Privileged grants are measured against what is there now; removals also against what was.
+            let base = if lane == Lane::PrivilegedGrant { provisioned } else { provisioned.saturating_add(used) };
+            let admission = admit(cost, lane, &[Window { budget, used, base }]);
+            if admission != Admission::Pass {
+                held.get_or_insert((admission, base));
+            }
+        }
+        match held {
+            None => self.release(lane, wave.into_keys(), None, &units, cx),
+            Some((admission, base)) => self.hold(lane, wave, units.len(), (admission, base), cx, out),
+        }
+    }
+
+    /// Units charged within the window, and what the wave would add to them: an identity that is charged already costs
+    /// only the difference.
+    fn used_and_cost(&self, lane: Lane, window: Duration, units: &BTreeMap<Name, u32>, now: Timestamp) -> (u32, u32) {
+        let since = now.checked_sub(window).unwrap_or(Timestamp::MIN);
+        let mut charged: BTreeMap<&Name, u32> = BTreeMap::new();
+        for charge in self.ledger.standing.charges.iter().filter(|c| c.lane == lane && c.at > since) {
+            let sum = charged.entry(&charge.identity).or_default();
+            *sum = charge.units.max(*sum);
+        }
+        let cost = units.iter().map(|(name, units)| units.saturating_sub(charged.get(name).copied().unwrap_or(0)));
+        let cost = cost.fold(0, u32::saturating_add);
+        (charged.values().copied().fold(0, u32::saturating_add), cost)
+    }
+
+    fn forget_old_charges(&mut self, budgets: &[Budget], now: Timestamp) {
+        let longest = budgets.iter().map(|b| b.window).max().unwrap_or_default().max(Duration::from_hours(24));
+        let since = now.checked_sub(longest).unwrap_or(Timestamp::MIN);
+        self.ledger.standing.charges.retain(|charge| charge.at > since);
+    }
+
+    /// Stores the members of a wave as released, and reserves their budget unless a person approved them.
+    fn release(
+        &mut self,
+        lane: Lane,
+        steps: impl Iterator<Item = HeldStep>,
+        plan: Option<&Arc<str>>,
+        units: &BTreeMap<Name, u32>,
+        cx: &Context<'_>,
+    ) {
+        let mut names = BTreeSet::new();
+        for step in steps {
+            names.insert(step.identity.clone());
+            self.ledger.standing.releases.push(Release { lane, step, plan: plan.cloned(), at: cx.now.wall });
+        }
+        for (identity, units) in units {
+            let charge = Charge { identity: identity.clone(), lane, at: cx.now.wall, units: *units };
+            self.ledger.standing.charges.retain(|c| c.identity != *identity || c.lane != lane || c.units > *units);
+            self.ledger.standing.charges.push(charge);
+        }
+        self.ledger.put_standing();
+        for name in names {
+            self.touch_as(&name, Priority::Urgent, cx);
+        }
+    }
+
+    fn hold(
+        &mut self,
+        lane: Lane,
+        wave: BTreeMap<HeldStep, bool>,
+        identities: usize,
+        (admission, base): (Admission, u32),
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) {
+        if self.ledger.standing.held.len() >= HELD {
+            self.settling.insert(lane, Settling { due: cx.now.mono + Duration::from_mins(1), steps: wave });
+            return;
+        }
+        let steps: BTreeSet<HeldStep> = wave.into_keys().collect();
+        let (allowed, used, window) = match admission {
+            Admission::Hold { allowed, used, window } => (allowed, used, window),
+            Admission::Pass => (0, 0, Duration::ZERO),
+        };
+        let mut n = 0;
+        let mut hash = held_hash(cx.namespace, &self.application, lane, n, &steps);
+        while self.ledger.standing.used.contains_key(&hash) {
+            n += 1;
+            hash = held_hash(cx.namespace, &self.application, lane, n, &steps);
+        }
+        let left = allowed.saturating_sub(used);
+        let verb = if lane == Lane::PrivilegedGrant { "are given a privileged right" } else { "lose something" };
+        let minutes = window.as_secs() / 60;
+        let why: Arc<str> =
+            format!("{identities} identities {verb}, of {base} accounts; allowed now: {left} in {minutes} min").into();
+        let reason =
+            if lane == Lane::PrivilegedGrant { Reason::GrantBudgetExceeded } else { Reason::RemovalBudgetExceeded };
+        out.notes.push(Note {
+            object: ObjectRef { kind: ObjectKind::TargetApplication, name: self.application.clone() },
+            uid: self.meta.uid.clone(),
+            warning: true,
+            reason: reason.as_str().into(),
+            message: format!("{why}; approve with spec.safety.approvedPlan: {hash}").into(),
+        });
+        let names: BTreeSet<Name> = steps.iter().map(|step| step.identity.clone()).collect();
+        self.ledger.standing.held.push(HeldPlan { hash, lane, steps, since: cx.now.wall, why });
+        self.ledger.put_standing();
+        out.changed = true;
+        for name in names {
+            self.touch_as(&name, Priority::Drift, cx);
+        }
+    }
+
+    /// The plan that `approvedPlan` names is released, once.
+    fn release_approved(&mut self, cx: &Context<'_>, out: &mut Out) {
+        let approved = Arc::clone(&self.settings.safety.approved_plan);
+        let standing = &mut self.ledger.standing;
+        if approved.is_empty() || standing.used.contains_key(&approved) {
+            return;
+        }
+        let Some(at) = standing.held.iter().position(|plan| plan.hash == approved) else { return };
+        let plan = standing.held.remove(at);
+        standing.used.insert(Arc::clone(&approved), 1);
+        out.changed = true;
+        self.release(plan.lane, plan.steps.into_iter(), Some(&approved), &BTreeMap::new(), cx);
     }
 }

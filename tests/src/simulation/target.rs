@@ -1,0 +1,264 @@
+//! A model of a target: accounts and groups, user names unique whatever their case, reads that lag behind writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use provost_core::model::{
+    Applied, AttributeName, Attributes, Capabilities, CorrelationKey, DeleteMeans, EntitlementKind, Item, Kind,
+    Observability, Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Step, TargetError, TargetId, Value,
+};
+
+/// What the model says of itself.
+pub static SCHEMA: Schema = Schema {
+    mapping: &[
+        ("externalId", "identity.externalId"),
+        ("userName", "identity.userName"),
+        ("displayName", "identity.displayName"),
+        ("title", "identity.title"),
+    ],
+    references: &[],
+    control: &["active", "password", "groups"],
+    case_insensitive: &["userName"],
+    mark: Some("externalId"),
+    user_name: "userName",
+    external_id: Some("externalId"),
+    entitlements: &[EntitlementKind::Group],
+    interval: Duration::from_mins(1),
+};
+
+/// How long a read may still show the state before a write.
+pub const VISIBILITY: Duration = Duration::from_secs(4);
+/// The longest that a request is under way.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub enabled: bool,
+    pub attributes: Attributes,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    pub name: Arc<str>,
+    pub mark: Option<Arc<str>>,
+    pub members: BTreeSet<TargetId>,
+}
+
+/// States of a thing with when each began.
+type History<T> = Vec<(Duration, Option<T>)>;
+
+/// The target.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    accounts: BTreeMap<TargetId, History<Account>>,
+    groups: BTreeMap<TargetId, History<Group>>,
+    created: u64,
+    pub writes: u64,
+}
+
+fn at<T>(history: &History<T>, time: Duration) -> Option<&T> {
+    history.iter().rev().find(|(from, _)| *from <= time).and_then(|(_, state)| state.as_ref())
+}
+
+impl Target {
+    pub fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Account)> {
+        self.accounts.iter().filter_map(|(id, history)| Some((id, history.last()?.1.as_ref()?)))
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = (&TargetId, &Group)> {
+        self.groups.iter().filter_map(|(id, history)| Some((id, history.last()?.1.as_ref()?)))
+    }
+
+    pub fn account(&self, id: &TargetId) -> Option<&Account> {
+        self.accounts.get(id)?.last()?.1.as_ref()
+    }
+
+    pub fn group(&self, id: &TargetId) -> Option<&Group> {
+        self.groups.get(id)?.last()?.1.as_ref()
+    }
+
+    /// Changes an account behind everybody's back.
+    pub fn set_account(&mut self, id: &TargetId, account: Option<Account>, now: Duration) {
+        if account.is_none() {
+            let ids: Vec<TargetId> =
+                self.groups().filter(|(_, g)| g.members.contains(id)).map(|(g, _)| g.clone()).collect();
+            for group in ids {
+                self.change_group(&group, now, |members| _ = members.remove(id));
+            }
+        }
+        self.accounts.entry(id.clone()).or_default().push((now, account));
+    }
+
+    pub fn change_group(&mut self, id: &TargetId, now: Duration, change: impl FnOnce(&mut BTreeSet<TargetId>)) {
+        let Some(mut group) = self.group(id).cloned() else { return };
+        let before = group.members.clone();
+        change(&mut group.members);
+        if group.members != before {
+            self.groups.entry(id.clone()).or_default().push((now, Some(group)));
+        }
+    }
+
+    pub fn add_group(&mut self, name: &str, mark: Option<Arc<str>>, now: Duration) -> TargetId {
+        self.created += 1;
+        let id = TargetId::new(format!("g{}", self.created));
+        let group = Group { name: name.into(), mark, members: BTreeSet::new() };
+        self.groups.insert(id.clone(), vec![(now, Some(group))]);
+        id
+    }
+
+    pub fn add_account(&mut self, enabled: bool, attributes: Attributes, now: Duration) -> TargetId {
+        self.created += 1;
+        let id = TargetId::new(format!("a{}", self.created));
+        self.accounts.insert(id.clone(), vec![(now, Some(Account { enabled, attributes }))]);
+        id
+    }
+
+    pub fn profile() -> Profile {
+        let capabilities = Capabilities {
+            member_batch: 3,
+            step_batch: 2,
+            members: Observability::Full,
+            visibility: VISIBILITY,
+            delete: DeleteMeans::Hard,
+            disable: true,
+            create_groups: true,
+            request_timeout: TIMEOUT,
+        };
+        Profile { measured: BTreeMap::new(), capabilities, principal: None }
+    }
+
+    /// One page, as it was at `seen`.
+    pub fn observe(&self, kind: Kind, page: Option<&PageToken>, size: usize, seen: Duration) -> Page {
+        let from: usize = page.and_then(|p| p.0.parse().ok()).unwrap_or(0);
+        let items: Vec<Item> = match kind {
+            Kind::Accounts => self
+                .accounts
+                .iter()
+                .filter_map(|(id, history)| Some(Item::Account(shown(id, at(history, seen)?))))
+                .collect(),
+            Kind::Groups => {
+                self.groups.iter().filter_map(|(id, history)| Some(listed(id, at(history, seen)?))).collect()
+            }
+            Kind::Roles | Kind::Licenses => Vec::new(),
+        };
+        let total = items.len();
+        let items: Vec<Item> = items.into_iter().skip(from).take(size).collect();
+        let next = (from + size < total).then(|| PageToken((from + size).to_string().into()));
+        Page { items, total: Some(total as u64), next }
+    }
+
+    pub fn find(&self, key: &CorrelationKey, seen: Duration) -> Vec<Observed> {
+        let fold =
+            |text: &str| if key.attribute.as_str() == "userName" { text.to_lowercase() } else { text.to_owned() };
+        let shown = self.accounts.iter().filter_map(|(id, history)| Some(shown(id, at(history, seen)?)));
+        shown.filter(|o| o.text(key.attribute.as_str()).is_some_and(|text| fold(text) == fold(&key.value))).collect()
+    }
+
+    pub fn read(&self, id: &TargetId, seen: Duration) -> Option<Observed> {
+        Some(shown(id, at(self.accounts.get(id)?, seen)?))
+    }
+
+    fn is_taken(&self, user_name: &str, but: Option<&TargetId>) -> bool {
+        let name = user_name.to_lowercase();
+        self.accounts().any(|(id, account)| {
+            Some(id) != but
+                && account
+                    .attributes
+                    .get(&AttributeName::new("userName"))
+                    .and_then(Value::as_text)
+                    .map(str::to_lowercase)
+                    == Some(name.clone())
+        })
+    }
+
+    pub fn apply(&mut self, step: &Step, now: Duration) -> Result<Applied, TargetError> {
+        self.writes += 1;
+        match step {
+            Step::CreateAccount { attributes, enabled, .. } => {
+                let name = attributes.get(&AttributeName::new("userName")).and_then(Value::as_text).unwrap_or_default();
+                if name.is_empty() {
+                    return Err(rejected("userName is required"));
+                }
+                if self.is_taken(name, None) {
+                    return Err(TargetError::Conflict);
+                }
+                let id = self.add_account(*enabled, attributes.clone(), now);
+                Ok(Applied { id: Some(id), observed: None })
+            }
+            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
+                let mut account = self.account(id).cloned().ok_or(TargetError::NotFound)?;
+                if let Some(name) = set.get(&AttributeName::new("userName")).and_then(Value::as_text)
+                    && self.is_taken(name, Some(id))
+                {
+                    return Err(TargetError::Conflict);
+                }
+                for (name, value) in set {
+                    if value.is_empty() {
+                        account.attributes.remove(name);
+                    } else {
+                        account.attributes.insert(name.clone(), value.clone());
+                    }
+                }
+                self.set_account(id, Some(account), now);
+                Ok(Applied::default())
+            }
+            Step::EnableAccount { id } => self.enable(id, true, now),
+            Step::DisableAccount { id } => self.enable(id, false, now),
+            Step::RevokeSessions { .. } => Err(TargetError::Unsupported("sessions".into())),
+            Step::DeleteAccount { id } => {
+                if self.account(id).is_some() {
+                    self.set_account(id, None, now);
+                }
+                Ok(Applied::default())
+            }
+            Step::CreateGroup { name, mark } => {
+                if self.groups().any(|(_, group)| group.name == *name) {
+                    return Err(TargetError::Conflict);
+                }
+                let id = self.add_group(name, Some(Arc::clone(mark)), now);
+                Ok(Applied { id: Some(id), observed: None })
+            }
+            Step::AddMembers { group, members } => {
+                self.group(group).ok_or(TargetError::NotFound)?;
+                if members.iter().any(|id| self.account(id).is_none()) {
+                    return Err(rejected("a member is not there"));
+                }
+                self.change_group(group, now, |all| all.extend(members.iter().cloned()));
+                Ok(Applied::default())
+            }
+            Step::RemoveMembers { group, members } => {
+                self.group(group).ok_or(TargetError::NotFound)?;
+                self.change_group(group, now, |all| all.retain(|id| !members.contains(id)));
+                Ok(Applied::default())
+            }
+            Step::UpdateGroup { .. } | Step::DeleteGroup { .. } | Step::Assign { .. } | Step::Revoke { .. } => {
+                Err(TargetError::Unsupported("not in this model".into()))
+            }
+        }
+    }
+
+    fn enable(&mut self, id: &TargetId, enabled: bool, now: Duration) -> Result<Applied, TargetError> {
+        let account = self.account(id).cloned().ok_or(TargetError::NotFound)?;
+        self.set_account(id, Some(Account { enabled, ..account }), now);
+        Ok(Applied::default())
+    }
+}
+
+fn rejected(detail: &str) -> TargetError {
+    TargetError::Rejected { field: None, reason: "400".into(), detail: detail.into() }
+}
+
+fn shown(id: &TargetId, account: &Account) -> Observed {
+    Observed { id: id.clone(), enabled: account.enabled, attributes: account.attributes.clone(), holds: None }
+}
+
+fn listed(id: &TargetId, group: &Group) -> Item {
+    Item::Entitlement(ObservedEntitlement {
+        id: id.clone(),
+        kind: EntitlementKind::Group,
+        name: Arc::clone(&group.name),
+        mark: group.mark.clone(),
+        members: Some(group.members.iter().cloned().collect()),
+    })
+}

@@ -108,7 +108,7 @@ impl World {
                 if let Err(invalid) = &mut spec {
                     invalid.withholds = grants;
                 }
-                Change::AccessPolicy(Manifest { spec, meta })
+                Change::AccessPolicy(Manifest { meta, spec })
             }
             ObjectKind::TargetApplication => {
                 Change::TargetApplication(Box::new(Manifest { spec: spec(random, |r| self.application(r)), meta }))

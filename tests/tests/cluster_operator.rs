@@ -1,0 +1,304 @@
+//! The operator as it is installed: a process with the rights of the chart's ServiceAccount, on a real API server,
+//! against SCIM servers that nobody of this project wrote.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::cluster::{Cluster, Kstatus, NAMESPACE, Operator, Options, broken_rules, eventually, kstatus};
+use tests::servers::{Program, Running, TOKEN};
+
+/// A control plane with an operator and a target.
+struct World {
+    operator: Option<Operator>,
+    kubeconfig: std::path::PathBuf,
+    cluster: Cluster,
+    target: Running,
+}
+
+impl World {
+    async fn new(crds: bool) -> Self {
+        let target = Program::scim2_server().require().start().await;
+        let cluster = Cluster::start(Options { controllers: true });
+        if crds {
+            cluster.install_crds();
+        }
+        let kubeconfig = Operator::install(&cluster, NAMESPACE, &[]);
+        let mut world = Self { operator: None, kubeconfig, cluster, target };
+        world.start();
+        world
+    }
+
+    fn start(&mut self) {
+        let data = self.cluster.folder().join("ledger");
+        std::fs::create_dir_all(&data).unwrap();
+        self.operator = Some(Operator::start(&self.cluster, &self.kubeconfig, NAMESPACE, &data, &[]));
+    }
+
+    fn operator(&self) -> &Operator {
+        self.operator.as_ref().unwrap()
+    }
+
+    /// A directory: identities, one policy for all of them, and the target.
+    fn directory(&self, namespace: &str, identities: &[&str]) {
+        self.cluster.namespace(namespace);
+        self.secret(namespace);
+        let mut documents: Vec<Value> =
+            identities.iter().map(|name| identity(namespace, name, "Engineering")).collect();
+        documents.push(object(
+            namespace,
+            "AccessPolicy",
+            "all",
+            json!({"match": "true", "grants": [{"application": "wiki"}]}),
+        ));
+        documents.push(object(namespace, "TargetApplication", "wiki", self.application()));
+        self.apply(&documents);
+    }
+
+    fn application(&self) -> Value {
+        let auth = json!({"bearer": {"secretRef": {"name": "wiki", "key": "token"}}});
+        json!({"connector": {"scim": {"url": self.target.url(), "allowInsecure": true, "auth": auth}}})
+    }
+
+    fn secret(&self, namespace: &str) {
+        let token = format!("--from-literal=token={TOKEN}");
+        self.cluster.kubectl(&["create", "secret", "generic", "wiki", "-n", namespace, &token]).ok();
+        let hosts = "provost.dev/allowed-hosts=127.0.0.1 localhost";
+        self.cluster.kubectl(&["annotate", "secret", "wiki", "-n", namespace, hosts]).ok();
+    }
+
+    fn apply(&self, documents: &[Value]) {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": documents});
+        self.cluster.apply(&list.to_string()).ok();
+    }
+
+    fn get(&self, namespace: &str, what: &str) -> Value {
+        self.cluster.kubectl(&["get", what, "-n", namespace, "-o", "json"]).json()
+    }
+
+    fn objects(&self, namespace: &str) -> Vec<Value> {
+        self.get(namespace, "provost")["items"].as_array().unwrap().clone()
+    }
+
+    /// `kubectl wait --for=condition=Ready`.
+    fn wait_ready(&self, namespace: &str, what: &str) {
+        let arguments = ["wait", "--for=condition=Ready", "--timeout=60s", "-n", namespace, what];
+        let said = self.cluster.kubectl(&arguments);
+        if !said.success {
+            let object = self.get(namespace, what);
+            panic!("{}\n{}\n{}", said.err, object["status"], self.operator().process().tail());
+        }
+    }
+
+    /// The user names at the target, with whether they are active.
+    async fn accounts(&self) -> BTreeMap<String, bool> {
+        let url = format!("{}/Users?count=500", self.target.url());
+        let answer = reqwest::Client::new().get(url).bearer_auth(TOKEN).send().await.unwrap();
+        let list: Value = answer.json().await.unwrap();
+        let users = list["Resources"].as_array().cloned().unwrap_or_default();
+        let entry =
+            |user: &Value| (user["userName"].as_str().unwrap().to_owned(), user["active"].as_bool().unwrap_or(true));
+        users.iter().map(entry).collect()
+    }
+
+    /// The rules that every object keeps at the end of every test, and the token that must be nowhere.
+    fn check(&self, namespace: &str) {
+        for object in self.objects(namespace) {
+            let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
+            assert_eq!(broken_rules(&object), Vec::<String>::new(), "{name}: {}", object["status"]);
+            assert!(!object.to_string().contains(TOKEN), "{name} has the token");
+        }
+        let events = self.cluster.kubectl(&["get", "events", "-A", "-o", "json"]).ok();
+        assert!(!events.contains(TOKEN), "an event has the token");
+        assert!(!self.operator().process().log().contains(TOKEN), "the log has the token");
+        let (_, metrics) = self.operator().get("/metrics");
+        assert!(!metrics.contains(TOKEN), "a metric has the token");
+    }
+}
+
+fn object(namespace: &str, kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec})
+}
+
+fn identity(namespace: &str, name: &str, department: &str) -> Value {
+    let mail = format!("{name}@acme.test");
+    let spec = json!({
+        "userName": name, "displayName": name, "department": department, "name": {"given": name, "family": "Test"},
+        "emails": [{"value": mail, "primary": true}],
+    });
+    object(namespace, "Identity", name, spec)
+}
+
+fn versions(objects: &[Value]) -> BTreeMap<String, String> {
+    let entry = |o: &Value| {
+        let meta = &o["metadata"];
+        (format!("{}/{}", o["kind"], meta["name"]), meta["resourceVersion"].to_string())
+    };
+    objects.iter().map(entry).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_declared_is_ready_just_after_create_and_after_an_edit_and_then_nothing_is_written() {
+    let world = World::new(true).await;
+    world.directory("acme", &["ada", "bob"]);
+    for what in [
+        "identities.provost.dev/ada",
+        "identities.provost.dev/bob",
+        "accesspolicies.provost.dev/all",
+        "targetapplications.provost.dev/wiki",
+    ] {
+        world.wait_ready("acme", what);
+    }
+    assert_eq!(world.accounts().await, BTreeMap::from([("ada".to_owned(), true), ("bob".to_owned(), true)]));
+    for object in world.objects("acme") {
+        assert_eq!(kstatus(&object), Kstatus::Current, "{object}");
+    }
+
+    world.apply(&[identity("acme", "ada", "Research")]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+    let ada = world.get("acme", "identities.provost.dev/ada");
+    assert_eq!(ada["status"]["observedGeneration"], 2, "{}", ada["status"]);
+
+    // A leaver is disabled, by the manifest alone.
+    let mut leaver = identity("acme", "bob", "Engineering");
+    leaver["spec"]["lifecycle"] = json!({"suspended": true});
+    world.apply(&[leaver]);
+    world.wait_ready("acme", "identities.provost.dev/bob");
+    assert_eq!(world.accounts().await["bob"], false);
+
+    // Idle: no object changes any more.
+    let before = eventually("the statuses have settled", || {
+        let first = versions(&world.objects("acme"));
+        std::thread::sleep(Duration::from_secs(1));
+        (first == versions(&world.objects("acme"))).then_some(first)
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(versions(&world.objects("acme")), before, "something is written though nothing changes");
+    world.check("acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_waits_for_its_resources_and_a_deleted_crd_removes_nothing() {
+    let world = World::new(false).await;
+    let waiting = eventually("it says what it waits for", || {
+        let (code, text) = world.operator().get("/readyz");
+        (code == 503 && text.contains("not installed")).then_some(text)
+    });
+    assert!(waiting.contains("identities.provost.dev"), "{waiting}");
+    assert_eq!(world.operator().get("/healthz").0, 200, "waiting is not a reason to be restarted");
+
+    world.cluster.install_crds();
+    world.directory("acme", &["ada", "bob", "cyn"]);
+    world.operator().ready();
+    world.wait_ready("acme", "targetapplications.provost.dev/wiki");
+    let before = world.accounts().await;
+    assert_eq!(before.len(), 3);
+
+    world.cluster.kubectl(&["delete", "crd", "identities.provost.dev", "--wait=true"]).ok();
+    eventually("it has noticed", || {
+        let (code, text) = world.operator().get("/readyz");
+        (code == 503 && text.contains("identities.provost.dev")).then_some(())
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.accounts().await, before, "a CRD that is gone is not a leaver");
+
+    world.cluster.install_crds();
+    world.apply(&["ada", "bob", "cyn"].map(|name| identity("acme", name, "Engineering")));
+    for name in ["ada", "bob", "cyn"] {
+        world.wait_ready("acme", &format!("identities.provost.dev/{name}"));
+    }
+    assert_eq!(world.accounts().await, before);
+    world.check("acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_where_it_is_wrong_and_blocks_nobody_else() {
+    let world = World::new(true).await;
+    world.directory("acme", &["ada"]);
+    let broken = json!({"match": "identity.departmnt == 'x'", "grants": [{"application": "wiki"}]});
+    let mut lacking = world.application();
+    lacking["connector"]["scim"]["url"] = json!("https://wiki.acme.test/scim");
+    lacking["connector"]["scim"]["auth"]["bearer"]["secretRef"]["name"] = json!("missing");
+    world.apply(&[
+        object("acme", "AccessPolicy", "broken", broken),
+        object("acme", "TargetApplication", "lacking", lacking),
+        object("acme", "Group", "team", json!({"members": [{"kind": "Identity", "name": "ada"}]})),
+    ]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+    world.wait_ready("acme", "groups.provost.dev/team");
+    let table = [
+        ("accesspolicies.provost.dev/broken", Kstatus::Failed, "InvalidExpression"),
+        ("targetapplications.provost.dev/lacking", Kstatus::InProgress, "SecretNotFound"),
+        ("identities.provost.dev/ada", Kstatus::Current, "Provisioned"),
+        ("groups.provost.dev/team", Kstatus::Current, "Synced"),
+    ];
+    for (what, expected, reason) in table {
+        eventually(&format!("{what} is {expected:?} with reason {reason}"), || {
+            let object = world.get("acme", what);
+            let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.iter().find(|c| c["type"] == "Ready")?.clone();
+            (kstatus(&object) == expected && ready["reason"] == reason).then_some(())
+        });
+    }
+    let message = world.get("acme", "accesspolicies.provost.dev/broken")["status"].to_string();
+    assert!(message.contains("did you mean"), "{message}");
+    // The Secret appears: nobody needs to touch the TargetApplication.
+    world.check("acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_a_crash_and_an_outage_of_the_api_server_are_survived() {
+    let mut world = World::new(true).await;
+    world.directory("acme", &["ada"]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+
+    let status = world.operator.take().unwrap().stop();
+    assert_eq!(status, Some(0), "a stop is no failure");
+    world.start();
+    world.operator().ready();
+    world.apply(&[identity("acme", "bob", "Engineering")]);
+    world.wait_ready("acme", "identities.provost.dev/bob");
+
+    world.operator.take().unwrap().kill();
+    world.apply(&[identity("acme", "cyn", "Engineering")]);
+    world.start();
+    world.wait_ready("acme", "identities.provost.dev/cyn");
+
+    world.cluster.kill_api();
+    world.cluster.start_api();
+    world.apply(&[identity("acme", "dan", "Engineering")]);
+    eventually("the operator has come back", || {
+        if !world.operator().process().runs() {
+            // What the kubelet does.
+            world.start();
+        }
+        let wait = ["wait", "--for=condition=Ready", "--timeout=5s", "-n", "acme", "identities.provost.dev/dan"];
+        world.cluster.kubectl(&wait).success.then_some(())
+    });
+    assert_eq!(world.accounts().await.len(), 4);
+    world.check("acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_is_deleted_goes_and_its_accounts_stay() {
+    let world = World::new(true).await;
+    world.directory("acme", &["ada", "bob"]);
+    let mut application = world.application();
+    application["deletionPolicy"] = json!("Deprovision");
+    world.apply(&[object("acme", "TargetApplication", "wiki", application)]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+    world.wait_ready("acme", "identities.provost.dev/bob");
+    let before = world.accounts().await;
+    world.cluster.kubectl(&["delete", "namespace", "acme", "--wait=false"]).ok();
+    world.cluster.kubectl(&["wait", "--for=delete", "namespace/acme", "--timeout=60s"]).ok();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(world.accounts().await, before, "deleting a namespace never deprovisions");
+    assert!(world.operator().process().runs());
+}

@@ -97,6 +97,18 @@ impl World {
         }
     }
 
+    /// Waits until an identity is ready, and does what the kubelet does if the operator ends meanwhile.
+    fn ready_in_the_end(&mut self, name: &str) {
+        let what = format!("identities.provost.dev/{name}");
+        eventually("the operator has come back", || {
+            if !self.operator().process().runs() {
+                self.start();
+            }
+            let wait = ["wait", "--for=condition=Ready", "--timeout=5s", "-n", "acme", &what];
+            self.cluster.kubectl(&wait).success.then_some(())
+        });
+    }
+
     /// The user names at the target, with whether they are active.
     async fn accounts(&self) -> BTreeMap<String, bool> {
         let url = format!("{}/Users?count=500", self.target.url());
@@ -249,7 +261,19 @@ async fn what_is_wrong_is_said_where_it_is_wrong_and_blocks_nobody_else() {
     }
     let message = world.get("acme", "accesspolicies.provost.dev/broken")["status"].to_string();
     assert!(message.contains("did you mean"), "{message}");
-    // The Secret appears: nobody needs to touch the TargetApplication.
+    // The Secret appears, and then its owner allows the host: nobody needs to touch the TargetApplication.
+    let reason = |expected: &str| {
+        eventually(&format!("lacking says {expected}"), || {
+            let status = world.get("acme", "targetapplications.provost.dev/lacking")["status"].to_string();
+            status.contains(expected).then_some(())
+        });
+    };
+    let secret = ["create", "secret", "generic", "missing", "-n", "acme", "--from-literal=token=x"];
+    world.cluster.kubectl(&secret).ok();
+    reason("HostNotAllowed");
+    let hosts = "provost.dev/allowed-hosts=wiki.acme.test";
+    world.cluster.kubectl(&["annotate", "secret", "missing", "-n", "acme", hosts]).ok();
+    reason("TargetUnreachable");
     world.check("acme");
 }
 
@@ -274,15 +298,18 @@ async fn a_stop_a_crash_and_an_outage_of_the_api_server_are_survived() {
     world.cluster.kill_api();
     world.cluster.start_api();
     world.apply(&[identity("acme", "dan", "Engineering")]);
-    eventually("the operator has come back", || {
-        if !world.operator().process().runs() {
-            // What the kubelet does.
-            world.start();
-        }
-        let wait = ["wait", "--for=condition=Ready", "--timeout=5s", "-n", "acme", "identities.provost.dev/dan"];
-        world.cluster.kubectl(&wait).success.then_some(())
+    world.ready_in_the_end("dan");
+
+    // Longer than the Lease lasts: whoever cannot renew it writes nothing.
+    world.cluster.freeze_etcd(true);
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    world.cluster.freeze_etcd(false);
+    eventually("the API server takes writes again", || {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [identity("acme", "eve", "Engineering")]});
+        world.cluster.apply(&list.to_string()).success.then_some(())
     });
-    assert_eq!(world.accounts().await.len(), 4);
+    world.ready_in_the_end("eve");
+    assert_eq!(world.accounts().await.len(), 5);
     world.check("acme");
 }
 

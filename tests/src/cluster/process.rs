@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -38,6 +39,8 @@ impl Process {
             .args(arguments)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
+            // Of its own: a Ctrl-C in the terminal ends this process, and the guard sees that; it must outlive it.
+            .process_group(0)
             .stdout(output.try_clone().expect("a log file"))
             .stderr(output)
             .spawn()

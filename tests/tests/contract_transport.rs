@@ -8,7 +8,7 @@ use provost_core::model::{Connector, Kind, Step, TargetError};
 use serde_json::json;
 use tests::misbehaving::client::{apply, attributes, create, probe, start, update};
 use tests::misbehaving::{Misbehaving, Switches};
-use tests::servers::{Authority, Raw, Says, TOKEN, connected, connected_as, connector, loopback};
+use tests::servers::{Authority, Raw, Says, TOKEN, connected, connector, loopback};
 
 #[tokio::test]
 async fn answers_that_are_no_answers_are_never_an_empty_target() {
@@ -135,10 +135,7 @@ async fn loopback_is_reached_only_with_the_operators_leave() {
 
 #[tokio::test]
 async fn a_target_that_is_not_there_is_transient() {
-    let url = Misbehaving::start(Switches::default()).await.url();
-    let target = connected_as(&connector(&url.replace("127.0.0.1", "localhost"))).await;
-    let closed = connected_as(&connector("http://127.0.0.1:1/scim")).await;
-    let _ = target.probe().await;
+    let closed = connected("http://127.0.0.1:1/scim").await;
     let error = closed.probe().await.0.unwrap_err();
     assert!(matches!(error, TargetError::Transient(_)), "{error:?}");
 }
@@ -212,4 +209,12 @@ async fn an_authority_that_is_no_certificate_is_refused() {
         let error = connect(&connector, credentials, &loopback()).await.unwrap_err();
         assert!(matches!(error, TargetError::Tls(_)), "{text:?}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_url_that_leads_to_no_service_is_named_as_such() {
+    let server = Misbehaving::start(Switches::default()).await;
+    let target = connected(&server.url().replace("/scim", "/elsewhere")).await;
+    let error = target.probe().await.0.unwrap_err();
+    assert_eq!(error, TargetError::Malformed("the service has no /Users, HTTP 404; check the url".into()));
 }

@@ -226,6 +226,9 @@ impl Service {
                 fold(&mut resource);
             }
         }
+        if let Some(title) = resource.get("title").and_then(Json::as_str).filter(|_| self.switches.titles_in_capitals) {
+            resource.insert("title".into(), title.to_uppercase().into());
+        }
         let lies = kind == "Users" && !self.switches.lost_on_create.is_empty();
         let stored = self.store(kind, resource).clone();
         let mut shown = self.shown(kind, &stored, false);

@@ -37,6 +37,8 @@ pub struct Switches {
     pub inactive_hidden: bool,
     /// User names are stored in lower case.
     pub names_folded: bool,
+    /// Titles are stored in capitals.
+    pub titles_in_capitals: bool,
     /// Attributes it does not know: a path to them is answered 200 and ignored.
     pub unknown_ignored: BTreeSet<&'static str>,
     /// Attributes it does not know: a path to them is answered 400.

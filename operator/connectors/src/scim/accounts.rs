@@ -19,8 +19,7 @@ impl Scim {
         with_password: bool,
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
-        let attributes = self.kept(attributes);
-        let mut body = map::new_account(&attributes, enabled);
+        let mut body = map::new_account(attributes, enabled);
         if with_password && self.learned().password_needed {
             body.0.insert("password".into(), password::random()?.into());
         }
@@ -36,7 +35,7 @@ impl Scim {
         };
         let answer = answer.map_err(|refusal| self.refused(refusal, &names))?;
         let (id, answered) = created(&answer)?;
-        let mut observed = self.verified(&id, &attributes, Some(enabled), answered, true, spent).await;
+        let mut observed = self.verified(&id, attributes, Some(enabled), answered, true, spent).await;
         if !enabled && observed.as_ref().is_some_and(|account| account.enabled) {
             // Some create every account active, whatever was asked.
             observed = self.set_enabled(&id, false, spent).await?.observed;
@@ -54,16 +53,10 @@ impl Scim {
         set: &Attributes,
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
-        let keepable = self.kept(set);
-        // Nothing is left that the target would keep: what it has is the answer, and the core sees what did not stick.
-        if keepable.is_empty() {
-            let read = self.read(id, spent).await?.ok_or(TargetError::NotFound)?;
-            return Ok(Applied { id: None, observed: Some(read) });
-        }
-        let changes = map::changes(&keepable);
+        let changes = map::changes(set);
         let observed = match self.change("Users", id, &changes, spent).await {
-            Ok(answered) => self.verified(id, &keepable, None, answered, false, spent).await,
-            Err(error) => Some(self.stored_all_the_same(id, &keepable, None, error, spent).await?),
+            Ok(answered) => self.verified(id, set, None, answered, false, spent).await,
+            Err(error) => Some(self.stored_all_the_same(id, set, None, error, spent).await?),
         };
         Ok(Applied { id: None, observed })
     }
@@ -80,11 +73,10 @@ impl Scim {
             Err(error) => Some(self.stored_all_the_same(id, &Attributes::new(), Some(enabled), error, spent).await?),
         };
         match &observed {
-            Some(account) if account.enabled != enabled => Err(TargetError::Rejected {
-                field: Some("active".into()),
-                reason: "the target accepts active and does not keep it".into(),
-                detail: "".into(),
-            }),
+            // It lags, or it does not keep what it accepts: only a later look can tell.
+            Some(account) if account.enabled != enabled => {
+                Err(TargetError::Lost("the target accepted active, and a read shows the old value".into()))
+            }
             _ => Ok(Applied { id: None, observed }),
         }
     }
@@ -113,16 +105,6 @@ impl Scim {
             Ok(Some(_)) | Err(_) => {}
         }
         Ok(Applied::default())
-    }
-
-    /// Attributes without those that the target is known not to keep.
-    fn kept(&self, attributes: &Attributes) -> Attributes {
-        let learned = self.learned();
-        attributes
-            .iter()
-            .filter(|(name, _)| !learned.dropped.contains(name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
     }
 
     /// By PATCH, else by reading, changing and replacing. Returns the resource if the target answered with it.
@@ -242,27 +224,37 @@ impl Scim {
             !self.learned().verified("active") || answered.as_ref().and_then(Resource::active) != Some(*enabled)
         });
         if fresh.is_empty() && unseen.is_none() {
-            return answered.and_then(|answered| self.account(&answered));
+            return self.answered(answered);
         }
         let read = match self.resource("Users", id, spent).await {
             Ok(Some(read)) => read,
             Ok(None) => {
                 self.learned().lags |= created;
-                return answered.and_then(|answered| self.account(&answered));
+                return self.answered(answered);
             }
             // It was done; only the look failed.
-            Err(_) => return answered.and_then(|answered| self.account(&answered)),
+            Err(_) => return self.answered(answered),
         };
         let account = self.account(&read)?;
         let mut learned = self.learned();
         for (name, value) in fresh {
-            learned.stuck(name, map::same(name, value, account.attributes.get(name)));
+            let held = account.attributes.get(name);
+            // A value that is there and differs (formatted, folded) says nothing of the attribute.
+            if held.is_none() || map::same(name, value, held) {
+                learned.stuck(name, held.is_some());
+            }
         }
-        if let (Some(enabled), Some(active)) = (unseen, read.active())
-            && (active == enabled || !created)
-        {
-            learned.stuck("active", active == enabled);
+        if unseen.is_some() && unseen == read.active() {
+            learned.stuck("active", true);
         }
+        Some(account)
+    }
+
+    /// What the answer to a write shows, without attributes of which answers are known to echo what is not kept.
+    fn answered(&self, answered: Option<Resource>) -> Option<Observed> {
+        let mut account = self.account(&answered?)?;
+        let learned = self.learned();
+        account.attributes.retain(|name, _| !learned.dropped.contains(name.as_str()));
         Some(account)
     }
 

@@ -161,7 +161,7 @@ impl Learned {
             members: self.observability(),
             visibility: if self.lags { Duration::from_mins(1) } else { Duration::from_secs(2) },
             delete: self.delete.unwrap_or(DeleteMeans::Hard),
-            disable: !self.dropped.contains("active"),
+            disable: true,
             create_groups: self.groups != Some(false),
             request_timeout,
         }

@@ -236,7 +236,7 @@ impl Scim {
                 self.learned().cursor = Some(false);
                 return Box::pin(self.page(kind, filter, None, count, spent)).await;
             }
-            other => other?,
+            other => other.map_err(|refusal| nothing_there(kind, refusal))?,
         };
         Ok(self.paged(wire::list_response(&answer.body)?, at.as_ref(), count)?)
     }
@@ -383,6 +383,17 @@ fn held_in(held: &provost_core::model::Value, text: &str) -> bool {
         Value::List(items) => items.iter().any(|item| held_in(item, text)),
         Value::Map(map) => map.get("value").is_some_and(|value| held_in(value, text)),
         Value::Null | Value::Bool(_) => false,
+    }
+}
+
+/// A list that is not there is a wrong URL, not a missing account.
+fn nothing_there(kind: &str, refusal: Refusal) -> Refusal {
+    match refusal.error {
+        TargetError::NotFound => {
+            let text = format!("the service has no /{kind}, HTTP 404; check the url");
+            Refusal { error: TargetError::Malformed(text.into()), ..refusal }
+        }
+        _ => refusal,
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use provost_core::engine::StoreFailure;
 use provost_core::model::{Ledger, LedgerChange, Name};
 use provost_kubernetes::health::Readiness;
@@ -15,6 +15,10 @@ use tracing::{error, info};
 
 /// How long until a store that cannot be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// How long a journal entry is kept: 400 days, so that a yearly review finds the whole year.
+const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Keeps the store open. Cheap to clone.
 #[derive(Clone)]
@@ -38,9 +42,10 @@ impl Keeper {
                 let said: Arc<str> = match opened.await {
                     Ok(Ok(store)) => {
                         info!(store = &**store.id(), epoch = store.epoch(), "the store is open");
-                        set(&state, Ok(Arc::new(store)));
+                        let store = Arc::new(store);
+                        set(&state, Ok(Arc::clone(&store)));
                         readiness.ready("store");
-                        return;
+                        return forget_the_old(store).await;
                     }
                     Ok(Err(error)) => error.to_string().into(),
                     Err(error) => error.to_string().into(),
@@ -93,6 +98,29 @@ impl Keeper {
                 Ok(Err(error)) => Err(failure(&error)),
                 Err(_) => Err(StoreFailure("it was closed".into())),
             }
+        }
+    }
+}
+
+/// Drops journal entries that are older than they are kept, now and every hour.
+async fn forget_the_old(store: Arc<Store>) {
+    loop {
+        let keeper = Arc::clone(&store);
+        let pruned = tokio::task::spawn_blocking(move || keeper.prune(Timestamp::now() - KEPT)).await;
+        let more = match pruned {
+            Ok(Ok(0)) => false,
+            Ok(Ok(count)) => {
+                info!(count, "old journal entries were dropped");
+                true
+            }
+            Ok(Err(error)) => {
+                error!(%error, "old journal entries could not be dropped; it is tried again in an hour");
+                false
+            }
+            Err(_) => return,
+        };
+        if !more {
+            tokio::time::sleep(HOUR).await;
         }
     }
 }

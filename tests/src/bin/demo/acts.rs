@@ -145,6 +145,14 @@ pub fn crash(stage: &mut Stage) {
 pub fn end(stage: &Stage) {
     Stage::act("In the end");
     stage.all_ready();
+    // Counters follow within ten seconds: a status is not written for each account.
+    stage.wait("the counters in status are those of the servers", |s| {
+        [&s.chat, &s.wiki].into_iter().all(|server| {
+            let application = s.get(&format!("targetapplications.provost.dev/{}", server.name));
+            let provisioned = application.pointer("/status/accounts/provisioned").and_then(Value::as_u64);
+            provisioned == u64::try_from(server.how_many_active()).ok()
+        })
+    });
     Stage::show(&stage.kubectl(&["get", "targetapplications.provost.dev"]).ok());
     stage.tell(&format!(
         "chat: {} accounts, {} of them active; wiki: {}, {}; everything is Ready",

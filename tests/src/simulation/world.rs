@@ -265,22 +265,11 @@ impl World {
     pub fn difference(&self, other: &Self) -> Vec<Change> {
         let before = self.manifests();
         let after = other.manifests();
-        let named: BTreeSet<ObjectRef> = after.iter().map(object).collect();
-        let gone = before.iter().map(object).filter(|o| !named.contains(o)).map(Change::Gone);
+        let named: BTreeSet<ObjectRef> = after.iter().map(Change::object).collect();
+        let gone = before.iter().map(Change::object).filter(|o| !named.contains(o)).map(Change::Gone);
         let changed = after.iter().filter(|change| !before.contains(change)).cloned();
         gone.chain(changed).collect()
     }
-}
-
-fn object(change: &Change) -> ObjectRef {
-    let (kind, name) = match change {
-        Change::Identity(m) => (ObjectKind::Identity, &m.meta.name),
-        Change::Group(m) => (ObjectKind::Group, &m.meta.name),
-        Change::AccessPolicy(m) => (ObjectKind::AccessPolicy, &m.meta.name),
-        Change::TargetApplication(m) => (ObjectKind::TargetApplication, &m.meta.name),
-        Change::Gone(object) => return object.clone(),
-    };
-    ObjectRef { kind, name: name.clone() }
 }
 
 fn meta(name: &Name, uid: u64) -> Meta {

@@ -11,21 +11,9 @@ use super::table::IdentityId;
 use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
-    AccessPolicy, Change, GrantSpec, Group, Identity, Invalid, Manifest, Meta, Name, ObjectKind, ObjectRef, State,
+    AccessPolicy, Change, GrantSpec, Group, Identity, Invalid, Manifest, Meta, Name, ObjectKind, State,
     TargetApplication,
 };
-
-/// What a change is about.
-pub(crate) fn object(change: &Change) -> ObjectRef {
-    let (kind, name) = match change {
-        Change::Identity(manifest) => (ObjectKind::Identity, &manifest.meta.name),
-        Change::Group(manifest) => (ObjectKind::Group, &manifest.meta.name),
-        Change::AccessPolicy(manifest) => (ObjectKind::AccessPolicy, &manifest.meta.name),
-        Change::TargetApplication(manifest) => (ObjectKind::TargetApplication, &manifest.meta.name),
-        Change::Gone(object) => return object.clone(),
-    };
-    ObjectRef { kind, name: name.clone() }
-}
 
 /// Groups before policies before applications before identities: what a changed rule can reach is then asked on
 /// identities that are settled.
@@ -42,7 +30,7 @@ impl Directory {
     pub(crate) fn change(&mut self, batch: Vec<Change>, pass: &mut Pass) {
         let mut last: BTreeMap<(u8, Name), Change> = BTreeMap::new();
         for change in batch {
-            let object = object(&change);
+            let object = change.object();
             last.insert((rank(object.kind), object.name), change);
         }
         for change in last.into_values() {

@@ -116,7 +116,7 @@ impl Directory {
 
     /// Takes a complete list of all four kinds: what is absent from it is gone, as if that had been seen.
     pub fn replace(&mut self, all: Vec<Change>, now: Timestamp) -> Touched {
-        let named: BTreeSet<ObjectRef> = all.iter().map(change::object).collect();
+        let named: BTreeSet<ObjectRef> = all.iter().map(Change::object).collect();
         let gone = self.objects().filter(|object| !named.contains(object)).map(Change::Gone);
         let batch = gone.chain(all).collect();
         self.apply(batch, now)

@@ -53,7 +53,7 @@ impl Engine {
                 self.listed = true;
                 self.halted = None;
                 self.syncs.values_mut().for_each(|sync| sync.halt(false));
-                let named: BTreeSet<ObjectRef> = all.iter().map(object_of).collect();
+                let named: BTreeSet<ObjectRef> = all.iter().map(Change::object).collect();
                 let gone: Vec<ObjectRef> = self.directory.objects().filter(|o| !named.contains(o)).collect();
                 for object in &gone {
                     self.board.forget(object);
@@ -314,17 +314,6 @@ impl Engine {
         let effects = wanted.effects.into_iter();
         out.extend(effects.map(|(id, effect)| EngineEffect::Do { application: application.clone(), id, effect }));
     }
-}
-
-fn object_of(change: &Change) -> ObjectRef {
-    let (kind, name) = match change {
-        Change::Identity(manifest) => (ObjectKind::Identity, &manifest.meta.name),
-        Change::Group(manifest) => (ObjectKind::Group, &manifest.meta.name),
-        Change::AccessPolicy(manifest) => (ObjectKind::AccessPolicy, &manifest.meta.name),
-        Change::TargetApplication(manifest) => (ObjectKind::TargetApplication, &manifest.meta.name),
-        Change::Gone(object) => return object.clone(),
-    };
-    ObjectRef { kind, name: name.clone() }
 }
 
 #[cfg(test)]

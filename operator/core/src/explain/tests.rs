@@ -126,7 +126,7 @@ fn a_difference_names_the_object_that_changed() {
         changes.push(person_with("eve", "Engineering", |eve| eve.lifecycle.end = Some(noon())));
     };
     let gone = |changes: &mut Vec<Change>, name: &str| {
-        changes.retain(|change| crate::directory::change::object(change).name.as_str() != name);
+        changes.retain(|change| change.object().name.as_str() != name);
     };
     let cases: &[(Edit<'_>, &str, Turn, &str)] = &[
         (&|c| gone(c, "eve"), "eve", Turn::Lost, "Identity eve deleted: account disabled, deleted after 720h"),

@@ -20,6 +20,20 @@ pub enum Change {
     Gone(ObjectRef),
 }
 
+impl Change {
+    /// The object that it is about.
+    pub fn object(&self) -> ObjectRef {
+        let (kind, name) = match self {
+            Self::Identity(manifest) => (ObjectKind::Identity, &manifest.meta.name),
+            Self::Group(manifest) => (ObjectKind::Group, &manifest.meta.name),
+            Self::AccessPolicy(manifest) => (ObjectKind::AccessPolicy, &manifest.meta.name),
+            Self::TargetApplication(manifest) => (ObjectKind::TargetApplication, &manifest.meta.name),
+            Self::Gone(object) => return object.clone(),
+        };
+        ObjectRef { kind, name: name.clone() }
+    }
+}
+
 /// An object of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {

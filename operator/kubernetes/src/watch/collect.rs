@@ -204,7 +204,7 @@ impl Collector {
         let EngineEvent::Listed(changes) = delivery.event else { return };
         let Some(known) = self.namespaces.get_mut(&delivery.namespace) else { return };
         for change in changes {
-            known.pending.insert(object_of(&change), change);
+            known.pending.insert(change.object(), change);
         }
         known.delivered = false;
         known.restored = true;
@@ -238,17 +238,6 @@ impl Namespace {
         }
         Some(self.last_change? + self.quiet.max(GATHER))
     }
-}
-
-fn object_of(change: &Change) -> ObjectRef {
-    let (kind, name) = match change {
-        Change::Identity(m) => (ObjectKind::Identity, &m.meta.name),
-        Change::Group(m) => (ObjectKind::Group, &m.meta.name),
-        Change::AccessPolicy(m) => (ObjectKind::AccessPolicy, &m.meta.name),
-        Change::TargetApplication(m) => (ObjectKind::TargetApplication, &m.meta.name),
-        Change::Gone(object) => return object.clone(),
-    };
-    ObjectRef { kind, name: name.clone() }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn following(groups: &[&str], now: Instant) -> Collector {
 
 fn gone(delivery: &Delivery) -> Vec<String> {
     let (EngineEvent::Changed(changes) | EngineEvent::Listed(changes)) = &delivery.event else { return Vec::new() };
-    changes.iter().filter(|c| matches!(c, Change::Gone(_))).map(|c| object_of(c).name.to_string()).collect()
+    changes.iter().filter(|c| matches!(c, Change::Gone(_))).map(|c| c.object().name.to_string()).collect()
 }
 
 fn count(delivery: &Delivery) -> usize {

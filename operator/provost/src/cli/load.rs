@@ -41,7 +41,7 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         findings.extend(errors.iter().map(|error| field(document, error, read)));
         let Some(change) = change else { continue };
         let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
-        let object = object(&change);
+        let object = change.object();
         if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
             let mut finding = Finding::at(document, "metadata.name", None, read);
             finding.message = format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.file);
@@ -117,17 +117,6 @@ fn field_errors(change: &Change) -> &[FieldError] {
         Change::Gone(_) => None,
     };
     invalid.map_or(&[], |invalid| &invalid.errors)
-}
-
-fn object(change: &Change) -> ObjectRef {
-    let (kind, name) = match change {
-        Change::Identity(m) => (ObjectKind::Identity, &m.meta.name),
-        Change::Group(m) => (ObjectKind::Group, &m.meta.name),
-        Change::AccessPolicy(m) => (ObjectKind::AccessPolicy, &m.meta.name),
-        Change::TargetApplication(m) => (ObjectKind::TargetApplication, &m.meta.name),
-        Change::Gone(object) => return object.clone(),
-    };
-    ObjectRef { kind, name: name.clone() }
 }
 
 fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {

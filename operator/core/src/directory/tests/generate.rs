@@ -77,7 +77,7 @@ impl World {
     pub fn batch(&mut self, random: &mut Random, size: u64) -> Vec<Change> {
         let batch: Vec<Change> = (0..size).map(|_| self.change(random)).collect();
         for change in &batch {
-            let object = crate::directory::change::object(change);
+            let object = change.object();
             match change {
                 Change::Gone(_) => _ = self.objects.remove(&object),
                 change => _ = self.objects.insert(object, change.clone()),

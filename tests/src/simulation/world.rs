@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use provost_core::model::{
     AccessPolicy, AccountSettings, Budget, Change, Connector, ConnectorKind, DeletionPolicy, Deprovision,
     DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError, GrantSpec, GrantWhat,
-    Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectKind, ObjectRef,
+    Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectRef,
     Orphaned, PolicyMode, Safety, Source, Subject, SyncMode, SyncSettings, TargetApplication, Uid, UserName,
 };
 

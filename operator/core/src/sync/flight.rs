@@ -86,8 +86,8 @@ impl Sync {
             record.id = RecordId(self.ledger.fresh_id());
         }
         planned.change.intended(&mut record, cx.now.wall);
-        if let Step::CreateAccount { attributes, .. } = &planned.step {
-            let keys = self.keys_of_create(attributes);
+        if let Step::CreateAccount { attributes: written, .. } | Step::RenameAccount { set: written, .. } = &planned.step {
+            let keys = self.keys_written(written);
             self.claim(name, keys);
         }
         let id = record.id;
@@ -136,7 +136,7 @@ impl Sync {
     }
 
     /// The keys of a create or rename under way are claimed: another identity that finds them waits.
-    fn claim(&mut self, name: &Name, keys: Vec<CorrelationKey>) {
+    pub(super) fn claim(&mut self, name: &Name, keys: Vec<CorrelationKey>) {
         for key in keys {
             let folded = Fold::of(self.schema, &key.attribute).apply(&key.value).into_owned();
             self.claims.insert((key.attribute, folded), name.clone());
@@ -235,7 +235,7 @@ impl Sync {
     pub(super) fn free(&mut self, flight: &Flight, cx: &Context<'_>) {
         for part in &flight.parts {
             self.busy.remove(&part.name);
-            if !self.unresolved.contains_key(&part.name) {
+            if !self.unresolved.contains_key(&part.name) && !self.must_read.contains(&part.name) {
                 self.release_claims(&part.name, cx);
             }
             self.touch_as(&part.name, flight.priority, cx);

@@ -120,8 +120,10 @@ impl Sync {
         let deadline = cx.now.mono + self.request_timeout() + self.visibility();
         for intent in intents {
             match (&intent.step, intent.records.first().and_then(|id| self.ledger.record(*id)).cloned()) {
-                (Step::CreateAccount { .. }, Some(record)) if record.target_id.is_none() => {
+                (Step::CreateAccount { attributes, .. }, Some(record)) if record.target_id.is_none() => {
                     let name = record.owner.name.clone();
+                    let keys = self.keys_written(attributes);
+                    self.claim(&name, keys);
                     self.unresolved.insert(name, Unresolved { intent, before: None, deadline, attempts: 0 });
                 }
                 (Step::CreateGroup { name, .. }, _) => {
@@ -133,6 +135,10 @@ impl Sync {
                     for id in &intent.records {
                         if let Some(record) = self.ledger.record(*id) {
                             let name = record.owner.name.clone();
+                            if let Step::RenameAccount { set, .. } = &intent.step {
+                                let keys = self.keys_written(set);
+                                self.claim(&name, keys);
+                            }
                             self.must_read.insert(name.clone());
                             self.embargo.insert(name, deadline);
                         }
@@ -166,6 +172,7 @@ impl Sync {
                 self.phase = Phase::Ready;
                 self.failures = 0;
                 self.probe_failures = 0;
+                self.rate.resume();
                 self.trouble = None;
                 self.recognise();
                 if self.observed || self.observation.is_none() {

@@ -108,13 +108,13 @@ impl Sync {
     ) {
         match answer {
             Ok(Some(observed)) if observed.id == *id => {
-                self.must_read.remove(name);
+                self.has_read(name, cx);
                 self.absent.remove(id);
                 self.remember(&observed, began);
                 self.looked(name, true, cx);
             }
             Ok(None) | Err(TargetError::NotFound) => {
-                self.must_read.remove(name);
+                self.has_read(name, cx);
                 let last_write = self.ledger.of_target(id).and_then(|record| record.last_write);
                 if !self.is_old_news(began.wall, last_write) {
                     self.shadow.forget_account(id, self.schema);
@@ -130,6 +130,13 @@ impl Sync {
                 self.on_error(&error, cx, out);
                 self.looked(name, false, cx);
             }
+        }
+    }
+
+    /// What was to be read after a lost answer was read, or is not there to be: its keys are free again.
+    pub(super) fn has_read(&mut self, name: &Name, cx: &Context<'_>) {
+        if self.must_read.remove(name) {
+            self.release_claims(name, cx);
         }
     }
 
@@ -162,8 +169,8 @@ impl Sync {
         self.touch(name, cx);
     }
 
-    /// The keys by which a create whose answer was lost is looked for: those that it wrote.
-    pub(super) fn keys_of_create(&self, attributes: &Attributes) -> Vec<CorrelationKey> {
+    /// The keys among what a create or rename writes: what it makes is looked for by them.
+    pub(super) fn keys_written(&self, attributes: &Attributes) -> Vec<CorrelationKey> {
         let names = [self.schema.mark, self.schema.external_id, Some(self.schema.user_name)];
         let mut keys: Vec<CorrelationKey> = Vec::new();
         for name in names.into_iter().flatten() {
@@ -184,7 +191,7 @@ impl Sync {
         let (deadline, attempts) = (unresolved.deadline, unresolved.attempts);
         let Some(searched) = self.found.get(name).copied() else {
             unresolved.attempts += 1;
-            let keys = self.keys_of_create(&attributes);
+            let keys = self.keys_written(&attributes);
             self.start_find(name, keys, true);
             return false;
         };
@@ -222,7 +229,7 @@ impl Sync {
     /// The account that a create with these attributes made: it carries our mark or, where the target holds none, every
     /// value that was written; and nobody else has it.
     fn made_by(&self, attributes: &Attributes) -> Option<TargetId> {
-        let keys = self.keys_of_create(attributes);
+        let keys = self.keys_written(attributes);
         let mut made = None;
         for key in &keys {
             for id in self.shadow.with_key(&key.attribute, &key.value, self.schema) {

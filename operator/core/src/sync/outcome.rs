@@ -248,7 +248,7 @@ impl Sync {
                 self.failures += 1;
                 let own =
                     backoff(self.application.as_str(), self.failures, Duration::from_secs(1), Duration::from_mins(1));
-                self.rate.pause(cx.now.mono + retry_after.unwrap_or(own));
+                self.rate.wait(cx.now.mono + retry_after.unwrap_or(own));
             }
             TargetError::Transient(_) | TargetError::Malformed(_) | TargetError::Lost(_) => {
                 self.failures += 1;
@@ -279,12 +279,13 @@ impl Sync {
 
     /// Nothing is written until a probe succeeds.
     pub(super) fn lose_contact(&mut self, problem: Problem, cx: &Context<'_>, out: &mut Out) {
-        if self.phase == Phase::Ready || self.trouble.is_none() {
-            self.probe_failures += 1;
-        }
+        self.probe_failures += 1;
         self.phase = Phase::Unprobed;
-        let wait =
-            backoff(self.application.as_str(), self.probe_failures, Duration::from_secs(1), Duration::from_mins(5));
+        // Credentials that are refused again and again may lock the account out; anything else is asked for often, so
+        // that work goes on soon after the target is back.
+        let longest = if problem.reason() == Reason::Unauthorized { 60 } else { 15 };
+        let longest = Duration::from_secs(longest);
+        let wait = backoff(self.application.as_str(), self.probe_failures, Duration::from_secs(1), longest);
         self.probe_at = cx.now.mono + wait;
         self.observation = None;
         self.trouble = Some(problem);

@@ -8,6 +8,9 @@ pub(super) struct Rate {
     per_second: u64,
     tokens: u64,
     filled: Duration,
+    /// Until when the target asked to wait.
+    asked_until: Duration,
+    /// Until when its failures suggest to wait.
     paused_until: Duration,
 }
 
@@ -16,7 +19,7 @@ const ONE: u64 = 1_000_000;
 impl Rate {
     pub(super) fn new(per_second: u32, now: Duration) -> Self {
         let per_second = u64::from(per_second.max(1));
-        Self { per_second, tokens: per_second * ONE, filled: now, paused_until: Duration::ZERO }
+        Self { per_second, tokens: per_second * ONE, filled: now, asked_until: Duration::ZERO, paused_until: Duration::ZERO }
     }
 
     /// The manifest says another rate.
@@ -27,14 +30,14 @@ impl Rate {
     /// Whether a request may go now.
     pub(super) fn is_open(&mut self, now: Duration) -> bool {
         self.fill(now);
-        self.tokens >= ONE && now >= self.paused_until
+        self.tokens >= ONE && now >= self.paused_until.max(self.asked_until)
     }
 
     /// When one may go next.
     pub(super) fn next(&self) -> Duration {
         let missing = ONE.saturating_sub(self.tokens);
         let wait = Duration::from_micros(missing.div_ceil(self.per_second));
-        (self.filled + wait).max(self.paused_until)
+        (self.filled + wait).max(self.paused_until).max(self.asked_until)
     }
 
     /// Takes one request.
@@ -46,11 +49,21 @@ impl Rate {
     pub(super) fn spent(&mut self, requests: u32, wait: Option<Duration>, now: Duration) {
         self.tokens = self.tokens.saturating_sub(u64::from(requests.saturating_sub(1)) * ONE);
         if let Some(wait) = wait {
-            self.pause(now + wait);
+            self.wait(now + wait);
         }
     }
 
-    /// Nothing goes before this.
+    /// The target asked for it: nothing goes before this.
+    pub(super) fn wait(&mut self, until: Duration) {
+        self.asked_until = self.asked_until.max(until);
+    }
+
+    /// The target answers again: what its failures suggested is over, what it asked for is not.
+    pub(super) fn resume(&mut self) {
+        self.paused_until = Duration::ZERO;
+    }
+
+    /// It fails: nothing goes before this, unless it answers.
     pub(super) fn pause(&mut self, until: Duration) {
         self.paused_until = self.paused_until.max(until);
     }

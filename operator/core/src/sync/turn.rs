@@ -102,6 +102,10 @@ impl Sync {
             return;
         }
         self.pass_on(name, cx);
+        let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Released;
+        if !self.ledger.of_name(name).iter().any(there) {
+            self.has_read(name, cx);
+        }
         let mut told = (false, report::Account::None);
         let owners = self.owners_of(name, cx);
         let sole = owners.len() == 1;
@@ -151,6 +155,13 @@ impl Sync {
             }
             let appeared = record.as_ref().is_some_and(|r| r.target_id.is_some())
                 && gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
+            let nowhere = gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
+            if nowhere && desired && enforce && self.is_claimed(&name, &gathered.keys) {
+                self.waiting_for_claims.insert(name.clone());
+                let message = "waits for a write under way that speaks of this user name or externalId";
+                let problem = Problem::new(Reason::Progressing, message);
+                return (false, desired, report::Account::Pending(Some(problem)));
+            }
             let again = record.is_some() && (appeared || record.as_ref().is_some_and(|r| r.target_id.is_none()));
             if let Some(mut record) = record {
                 if record.id == RecordId(0) && enforce {
@@ -216,11 +227,6 @@ impl Sync {
             // Other revokes wait until the grants were attempted; a grant elsewhere need not wait for a busy group.
             if parked_at.is_some_and(|parked| parked && !gives) {
                 break;
-            }
-            if matches!(planned.step, Step::CreateAccount { .. }) && self.is_claimed(&name, &gathered.keys) {
-                self.waiting_for_claims.insert(name.clone());
-                let message = "waits for another identity to give this user name up";
-                return (false, report::Account::Pending(Some(Problem::new(Reason::Progressing, message))));
             }
             let urgent = if planned.privileged && planned.lane.is_some() { Priority::Urgent } else { priority };
             self.start(gathered, planned, urgent.min(priority), cx);

@@ -1,5 +1,7 @@
 //! Statuses through the whole engine, against a target and a store that do as they are told.
 
+mod lost;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,6 +23,12 @@ struct World {
     engine: Engine,
     second: i64,
     reachable: bool,
+    /// The answers of writes are lost.
+    lose: bool,
+    /// They are done all the same.
+    done: bool,
+    /// Reads by id succeed.
+    reads: bool,
     accounts: BTreeMap<TargetId, Observed>,
     records: BTreeMap<RecordId, Record>,
     intents: BTreeMap<IntentId, Intent>,
@@ -40,6 +48,9 @@ impl World {
             engine: Engine::new("acme", schemas),
             second: 0,
             reachable: true,
+            lose: false,
+            done: true,
+            reads: true,
             accounts: BTreeMap::new(),
             records: BTreeMap::new(),
             intents: BTreeMap::new(),
@@ -122,6 +133,12 @@ impl World {
         self.written.iter().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned).collect()
     }
 
+    /// How somebody's account in the wiki stands, in a word.
+    fn account(&self, name: &str) -> String {
+        let (_, account) = &self.engine.sync(&Name::from("wiki")).unwrap().accounts()[&Name::from(name)];
+        format!("{account:?}").split(['(', ' ']).next().unwrap().to_owned()
+    }
+
     fn answer(&mut self, effect: Effect) -> Answer {
         let down = || TargetError::Transient("connection refused".into());
         match effect {
@@ -134,6 +151,19 @@ impl World {
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
             Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
+            Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
+            Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
+            Effect::Read(_) if !self.reachable || !self.reads => Answer::Read(Err(down())),
+            Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
+            Effect::Apply(steps) if self.lose => {
+                let lost = |step| {
+                    if self.done {
+                        self.apply(step);
+                    }
+                    Err(TargetError::Lost("the connection was cut".into()))
+                };
+                Answer::Applied(steps.into_iter().map(lost).collect())
+            }
             Effect::Observe { kind, .. } => {
                 let accounts = self.accounts.values().cloned().map(Item::Account);
                 let items: Vec<_> = if kind == Kind::Accounts { accounts.collect() } else { Vec::new() };

@@ -86,7 +86,9 @@ impl Sync {
             record.id = RecordId(self.ledger.fresh_id());
         }
         planned.change.intended(&mut record, cx.now.wall);
-        if let Step::CreateAccount { attributes: written, .. } | Step::RenameAccount { set: written, .. } = &planned.step {
+        if let Step::CreateAccount { attributes: written, .. } | Step::RenameAccount { set: written, .. } =
+            &planned.step
+        {
             let keys = self.keys_written(written);
             self.claim(name, keys);
         }

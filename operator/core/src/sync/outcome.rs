@@ -257,7 +257,7 @@ impl Sync {
                         self.application.as_str(),
                         self.failures - 2,
                         Duration::from_millis(500),
-                        Duration::from_mins(1),
+                        Duration::from_secs(10),
                     );
                     self.rate.pause(cx.now.mono + wait);
                 }

@@ -19,7 +19,13 @@ const ONE: u64 = 1_000_000;
 impl Rate {
     pub(super) fn new(per_second: u32, now: Duration) -> Self {
         let per_second = u64::from(per_second.max(1));
-        Self { per_second, tokens: per_second * ONE, filled: now, asked_until: Duration::ZERO, paused_until: Duration::ZERO }
+        Self {
+            per_second,
+            tokens: per_second * ONE,
+            filled: now,
+            asked_until: Duration::ZERO,
+            paused_until: Duration::ZERO,
+        }
     }
 
     /// The manifest says another rate.

@@ -27,6 +27,8 @@ struct World {
     lose: bool,
     /// They are done all the same.
     done: bool,
+    /// The target goes away with the first lost answer.
+    goes: bool,
     /// Reads by id succeed.
     reads: bool,
     accounts: BTreeMap<TargetId, Observed>,
@@ -50,6 +52,7 @@ impl World {
             reachable: true,
             lose: false,
             done: true,
+            goes: false,
             reads: true,
             accounts: BTreeMap::new(),
             records: BTreeMap::new(),
@@ -156,6 +159,7 @@ impl World {
             Effect::Read(_) if !self.reachable || !self.reads => Answer::Read(Err(down())),
             Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
             Effect::Apply(steps) if self.lose => {
+                self.reachable = !self.goes;
                 let lost = |step| {
                     if self.done {
                         self.apply(step);

@@ -1,5 +1,6 @@
 //! The client: no hidden retries, every call under a timeout.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,11 +27,38 @@ pub enum ConnectError {
     /// The configuration does not make a client (certificates, proxy).
     #[error("cannot make a Kubernetes client: {0}")]
     Client(Box<kube::Error>),
+    /// The name of the API server has no address.
+    #[error("the API server's host {host} has no address: {source}; correct the server's url, or this machine's DNS")]
+    Unresolved {
+        /// As the configuration names it.
+        host: String,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// A client from a kubeconfig file, or, without one, from `KUBECONFIG`, `~/.kube/config` or the Pod's service account.
 /// It connects when it is first used. `client.default_namespace()` is the Pod's or the context's namespace.
 pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client, ConnectError> {
+    client(config(kubeconfig, context).await?)
+}
+
+/// A client of a configuration.
+pub fn client(config: Config) -> Result<Client, ConnectError> {
+    Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+}
+
+/// The addresses of the API server as they are now; never none.
+pub async fn addresses(config: &Config) -> Result<Vec<IpAddr>, ConnectError> {
+    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let unknown = |source| ConnectError::Unresolved { host: host.to_owned(), source };
+    let found: Vec<IpAddr> =
+        tokio::net::lookup_host((host, 0)).await.map_err(unknown)?.map(|address| address.ip()).collect();
+    if found.is_empty() { Err(unknown(std::io::ErrorKind::NotFound.into())) } else { Ok(found) }
+}
+
+/// The configuration of [`connect`].
+pub async fn config(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let broken = |source| ConnectError::Kubeconfig {
         path: kubeconfig.map(|p| p.display().to_string()),
@@ -50,7 +78,7 @@ pub async fn connect(kubeconfig: Option<&Path>, context: Option<&str>) -> Result
     config.reset_reader_on_write = true;
     // It would retry 429, 503 and 504 up to fifteen times, doubling to a thousand seconds, without telling.
     config.default_retry = false;
-    Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+    Ok(config)
 }
 
 /// Why a call to the API server brought nothing.
@@ -123,5 +151,32 @@ pub(crate) async fn call_within<T>(
     match tokio::time::timeout(limit, request).await {
         Ok(answer) => answer.map_err(CallError::from),
         Err(_) => Err(CallError::Timeout(limit)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn of(url: &str) -> Result<Vec<IpAddr>, ConnectError> {
+        addresses(&Config::new(url.parse().unwrap())).await
+    }
+
+    #[tokio::test]
+    async fn the_api_server_has_the_addresses_that_its_url_means() {
+        for (url, address) in [
+            ("https://10.96.0.1", "10.96.0.1"),
+            ("https://10.96.0.1:6443/prefix", "10.96.0.1"),
+            ("https://[fd12::1]:6443", "fd12::1"),
+        ] {
+            assert_eq!(of(url).await.unwrap(), [address.parse::<IpAddr>().unwrap()], "{url}");
+        }
+        assert!(of("https://localhost:6443").await.unwrap().iter().all(IpAddr::is_loopback));
+    }
+
+    #[tokio::test]
+    async fn a_name_without_an_address_is_an_error_and_never_an_empty_list() {
+        let error = of("https://nowhere.invalid").await.unwrap_err().to_string();
+        assert!(error.contains("nowhere.invalid"), "{error}");
     }
 }

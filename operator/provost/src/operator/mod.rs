@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 pub use settings::Settings;
 use shell::Shell;
+use targets::Rules;
 
 /// How long writes under way may take to end when the operator is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -53,7 +54,8 @@ pub fn run(settings: Settings) -> Result<(), OperatorError> {
 }
 
 async fn operate(settings: Settings) -> Result<(), OperatorError> {
-    let client = client::connect(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
+    let config = client::config(settings.kubeconfig.as_deref(), settings.context.as_deref()).await?;
+    let client = client::client(config.clone())?;
     let listener = tokio::net::TcpListener::bind(settings.listen)
         .await
         .map_err(|error| OperatorError::Listen { address: settings.listen.to_string(), error })?;
@@ -86,7 +88,9 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
         Some(epoch) => {
             readiness.ready("lease");
             info!(epoch, "leads");
-            let shell = Arc::new(Shell::new(&settings, client, leadership, readiness, metrics, &mut tasks));
+            // It was reached a moment ago: a name that has no address now is no reason to open its address to targets.
+            let rules = Rules::new(&settings, client::addresses(&config).await?);
+            let shell = Arc::new(Shell::new(&settings, rules, client, leadership, readiness, metrics, &mut tasks));
             tokio::select! {
                 () = lead(Arc::clone(&shell), &settings) => Ok(()),
                 () = leads.lost(epoch) => Err(OperatorError::LeaseLost),

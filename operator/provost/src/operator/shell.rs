@@ -40,6 +40,7 @@ impl Shell {
     /// Opens the store and starts the writers.
     pub fn new(
         settings: &Settings,
+        rules: Rules,
         client: kube::Client,
         leadership: Leadership,
         readiness: Readiness,
@@ -57,7 +58,7 @@ impl Shell {
             secrets: Secrets::new(client.clone()),
             ledger: Keeper::start(&settings.data, readiness.clone()),
             claims: Claims::default(),
-            rules: Rules::new(settings),
+            rules,
             request_at_most: settings.request_at_most(),
             began: Instant::now(),
             events,

@@ -1,6 +1,7 @@
 //! Connections to the targets of one namespace: made by `Probe`, used by everything else.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, connect, secrets};
@@ -17,13 +18,16 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// From the settings.
-    pub fn new(settings: &Settings) -> Self {
+    /// From the settings, and the addresses of the API server: no target of anybody's manifest is there, on any port.
+    pub fn new(settings: &Settings, api_server: Vec<IpAddr>) -> Self {
+        // An API server on the loopback needs no entry: the loopback is closed as a whole, unless --allow-loopback opens
+        // it, which is for tests and demos, where the API server and the targets share that one address.
+        let refused = api_server.into_iter().filter(|address| !address.to_canonical().is_loopback()).collect();
         let network = NetworkRules {
             loopback: settings.allow_loopback,
             private: !settings.refuse_private,
+            refused,
             timeouts: Timeouts { whole: settings.request_at_most(), ..Timeouts::default() },
-            ..NetworkRules::default()
         };
         Self { network, fake: settings.allow_fake }
     }
@@ -174,4 +178,46 @@ fn probe_failed(error: TargetError, _: usize) -> Answer {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    /// Whether a target at an address may be reached, with these arguments and this API server.
+    fn reached(arguments: &[&str], api_server: &[&str], target: &str) -> bool {
+        let program = Program::parse_from(["provost"].iter().chain(arguments));
+        let api_server = api_server.iter().map(|address| address.parse().unwrap()).collect();
+        Rules::new(&program.settings, api_server).network.check("target", target.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn the_api_server_is_no_target_unless_it_shares_an_open_loopback() {
+        let (closed, open): (&[&str], &[&str]) = (&[], &["--allow-loopback"]);
+        let cases = [
+            (closed, "10.96.0.1", "10.96.0.1", false),
+            (closed, "10.96.0.1", "::ffff:10.96.0.1", false),
+            (closed, "::ffff:10.96.0.1", "10.96.0.1", false),
+            (closed, "10.96.0.1", "10.96.0.2", true),
+            (closed, "fd12::1", "fd12::1", false),
+            (open, "10.96.0.1", "10.96.0.1", false),
+            (closed, "127.0.0.1", "127.0.0.1", false),
+            (open, "127.0.0.1", "127.0.0.1", true),
+            (open, "::ffff:127.0.0.1", "127.0.0.1", true),
+            (open, "::1", "::1", true),
+        ];
+        for (arguments, api_server, target, expected) in cases {
+            let found = reached(arguments, &[api_server], target);
+            assert_eq!(found, expected, "{arguments:?}, the API server at {api_server}, a target at {target}");
+        }
+        assert!(!reached(closed, &["10.96.0.1", "10.0.0.7"], "10.0.0.7"), "each of its addresses counts");
+    }
 }

@@ -195,6 +195,19 @@ impl Engine {
             self.declared(name, now, out);
         }
         let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        let mut pushed: Vec<(Name, BTreeSet<Name>)> = Vec::new();
+        for (name, sync) in &self.syncs {
+            pushed.push((name.clone(), sync.pushed_to(&touched.groups, &cx)));
+        }
+        for (application, identities) in pushed {
+            let Some(sync) = self.syncs.get_mut(&application) else { continue };
+            for identity in identities {
+                sync.touch(&identity, &cx);
+                if let Some(desired) = sync.doubt(&identity, &cx) {
+                    self.board.set(&identity, &application, desired, Account::Unknown);
+                }
+            }
+        }
         for (identity, applications) in &touched.accounts {
             let mut touch = |name: &Name, sync: &mut Sync| {
                 sync.touch(identity, &cx);

@@ -128,6 +128,9 @@ pub struct GroupRecord {
     pub target_id: TargetId,
     /// We created it.
     pub created: bool,
+    /// It is deleted once nothing declares it any more (a pushed group with `prune: true`).
+    #[serde(default)]
+    pub prune: bool,
 }
 
 /// The two lanes of removals, which never consume each other, and privileged grants.

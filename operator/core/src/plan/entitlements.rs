@@ -94,7 +94,7 @@ pub(super) fn entitlements(
             Fate::Keep => {}
             Fate::Give => give(view, group, &wanted, record, id, &mut out),
             Fate::Take => {
-                let also_others = holding == Holding::NothingAtAll && view.held == Some(true);
+                let also_others = view.held == Some(true) && takes_others(view, &wanted, holding);
                 if ours.is_some() || also_others {
                     let denied = matches!(&wanted.withheld, Withheld::Yes(by) if !by.is_empty());
                     let privileged = view.entry.privileged || ours.is_some_and(|g| g.privileged);
@@ -111,6 +111,18 @@ pub(super) fn entitlements(
     }
     out.revokes.extend(no_longer_listed(&wanted_of, catalogue, record, id, holding, lane));
     out
+}
+
+/// Whether a membership that others gave is taken: from who ended, and where the declared members are all there are, as
+/// far as it is certain that this one is not among them.
+fn takes_others(view: &CatalogueView<'_>, wanted: &Wanted, holding: Holding) -> bool {
+    let surely_not = match holding {
+        Holding::NothingAtAll => return true,
+        Holding::Nothing => true,
+        Holding::Decided | Holding::NothingNew => wanted.is_refused(),
+        Holding::Frozen => false,
+    };
+    view.exact && view.fresh && surely_not
 }
 
 fn give(

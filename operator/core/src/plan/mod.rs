@@ -104,6 +104,9 @@ pub struct CatalogueView<'a> {
     pub held: Option<bool>,
     /// Whether that was observed after our last write to the account had become visible.
     pub fresh: bool,
+    /// Its members are exactly those declared, and a complete snapshot shows them all: who is surely not to be in it is
+    /// taken out, whoever put them in.
+    pub exact: bool,
 }
 
 /// An account at the target as it is remembered: digests, and the texts of the keys by which accounts are recognised.

@@ -40,7 +40,9 @@ pub(super) struct Part {
 /// The group, role or licence that a step writes.
 pub(super) fn group_of(step: &Step) -> Option<&TargetId> {
     match step {
-        Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } => Some(group),
+        Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } | Step::DeleteGroup { id: group } => {
+            Some(group)
+        }
         Step::Assign { entitlement, .. } | Step::Revoke { entitlement, .. } => Some(entitlement),
         _ => None,
     }
@@ -208,8 +210,10 @@ impl Sync {
     fn is_still_wanted(&self, id: IntentId, cx: &Context<'_>) -> bool {
         let Some(flight) = self.flights.get(&id) else { return false };
         if let Step::CreateGroup { name, .. } = flight.step() {
-            let mut entries = self.settings.entitlements.iter().map(|entry| &entry.target);
-            return entries.any(|target| target.create && target.name == *name);
+            return self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name);
+        }
+        if let Step::DeleteGroup { id } = flight.step() {
+            return self.ledger.groups().any(|group| group.target_id == *id && self.is_to_be_pruned(group));
         }
         flight.parts.iter().all(|part| self.still_wants(part, cx))
     }

@@ -28,12 +28,14 @@ impl Sync {
     /// Binds what can be bound and creates what is to be created. Called after listings, edits and creates.
     pub(super) fn bind_groups(&mut self, cx: &Context<'_>) {
         let before = self.bound.clone();
-        let settings = Arc::clone(&self.settings);
-        for entry in &settings.entitlements {
+        for entry in &*Arc::clone(&self.entries) {
             let (kind, name) = (entry.target.kind, &entry.target.name);
             self.drop_vanished(kind, name, cx);
-            if let Some(record) = self.ledger.group(kind, name) {
-                let id = record.target_id.clone();
+            if let Some(record) = self.ledger.group(kind, name).cloned() {
+                let (id, prune) = (record.target_id.clone(), self.prunes(name));
+                if record.prune != prune {
+                    self.ledger.put_group(GroupRecord { prune, ..record });
+                }
                 self.bound.insert((kind, Arc::clone(name)), id);
                 continue;
             }
@@ -47,6 +49,7 @@ impl Sync {
                 }
             }
         }
+        self.prune_groups(cx);
         if self.bound != before {
             self.touch_all(cx);
         }
@@ -74,7 +77,8 @@ impl Sync {
             self.ledger.close(unresolved.intent, Outcome::Done);
         }
         if self.settings.mode == SyncMode::Enforce {
-            self.ledger.put_group(GroupRecord { kind, name: Arc::clone(name), target_id, created });
+            let prune = self.prunes(name);
+            self.ledger.put_group(GroupRecord { kind, name: Arc::clone(name), target_id, created, prune });
         }
     }
 

@@ -69,6 +69,10 @@ impl Cache {
         self.groups.get(&(kind, Arc::clone(name)))
     }
 
+    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupRecord> {
+        self.groups.values()
+    }
+
     /// A fresh id for a record or an intent.
     pub(super) fn fresh_id(&mut self) -> u64 {
         let id = self.next_id;

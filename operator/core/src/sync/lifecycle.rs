@@ -48,6 +48,7 @@ impl Sync {
         let keys = key_attributes(&settings, self.schema);
         let other_keys = keys != key_attributes(&self.settings, self.schema);
         self.rate.set(settings.sync.requests_per_second);
+        self.entries = super::pushed::catalogue_of(&settings);
         self.settings = settings;
         if moved {
             // What the old connector was asked is given up: its steps are lost, and looked for.
@@ -72,9 +73,8 @@ impl Sync {
             self.observe_at = cx.now.mono;
         }
         self.failed.clear();
-        self.bound.retain(|(kind, name), _| {
-            self.settings.entitlements.iter().any(|e| e.target.kind == *kind && e.target.name == *name)
-        });
+        self.bound
+            .retain(|(kind, name), _| self.entries.iter().any(|e| e.target.kind == *kind && e.target.name == *name));
         self.bind_groups(cx);
     }
 

@@ -10,6 +10,7 @@ mod lookup;
 mod observe;
 mod outcome;
 mod pump;
+mod pushed;
 mod queue;
 mod rate;
 mod shadow;
@@ -34,8 +35,8 @@ pub use self::view::{PlannedStep, Summary};
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    AttributeName, Capabilities, Connector, Digest, EntitlementKind, IntentId, Kind, Lane, LedgerChange, Meta, Name,
-    Now, Profile, Reason, Schema, Step, TargetApplication, TargetId,
+    AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane, LedgerChange,
+    Meta, Name, Now, Profile, Reason, Schema, Step, TargetApplication, TargetId,
 };
 use crate::report::{self, Problem};
 
@@ -123,6 +124,8 @@ pub struct Sync {
     application: Name,
     meta: Meta,
     settings: Arc<TargetApplication>,
+    /// The catalogue, pushed groups included.
+    entries: Arc<[Entitlement]>,
     /// The spec cannot be used: nothing is written.
     invalid: bool,
     schema: &'static Schema,
@@ -222,6 +225,7 @@ impl Sync {
             application,
             reconcile_now: meta.reconcile_now.clone(),
             meta,
+            entries: pushed::catalogue_of(&settings),
             settings,
             invalid: false,
             schema,

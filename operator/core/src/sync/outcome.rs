@@ -52,6 +52,10 @@ impl Sync {
             self.group_writes.insert(id.clone(), cx.now.mono);
             self.group_backoff.remove(name);
         }
+        if let Step::DeleteGroup { id } = flight.step() {
+            self.shadow.forget_group(id);
+            self.ledger.forget_group(id);
+        }
         for part in &flight.parts {
             if let Some(mut record) = self.ledger.record(part.record).cloned() {
                 part.planned.change.done(&mut record, applied, cx.now.wall);

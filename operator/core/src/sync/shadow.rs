@@ -145,6 +145,11 @@ impl Shadow {
         self.groups.insert(id, GroupShade { kind, name, mark: Some(mark), members, began: at, round });
     }
 
+    /// A group that we deleted.
+    pub(super) fn forget_group(&mut self, id: &TargetId) {
+        self.groups.remove(id);
+    }
+
     /// A complete round of this kind ended: what it did not show is gone, except what `spared` says was written since.
     pub(super) fn end_round(&mut self, kind: Kind, spared: impl Fn(&TargetId) -> bool, schema: &Schema) {
         let round = self.round;

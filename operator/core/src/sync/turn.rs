@@ -256,7 +256,7 @@ impl Sync {
         let record = gathered.record.as_ref();
         let id = record.and_then(|record| record.target_id.as_ref());
         let last_write = record.and_then(|record| record.last_write);
-        let catalogue = self.catalogue(id, last_write);
+        let catalogue = self.catalogue(id, last_write, cx);
         if id.is_none()
             && let Some(problem) = &gathered.unreadable
             && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none())
@@ -300,7 +300,13 @@ impl Sync {
         }
     }
 
-    fn catalogue(&self, account: Option<&TargetId>, last_write: Option<jiff::Timestamp>) -> Vec<CatalogueView<'_>> {
+    fn catalogue(
+        &self,
+        account: Option<&TargetId>,
+        last_write: Option<jiff::Timestamp>,
+        cx: &Context<'_>,
+    ) -> Vec<CatalogueView<'_>> {
+        let exactly = self.owns_members(cx);
         let view = |entry| {
             let entry: &crate::model::Entitlement = entry;
             let id = self.bound(entry.target.kind, &entry.target.name);
@@ -308,9 +314,10 @@ impl Sync {
             let members = group.and_then(|group| group.members.as_ref());
             let held = members.zip(account).map(|(members, account)| members.contains(account));
             let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
-            CatalogueView { entry, id, held, fresh }
+            let exact = exactly(entry, account);
+            CatalogueView { entry, id, held, fresh, exact }
         };
-        self.settings.entitlements.iter().map(view).collect()
+        self.entries.iter().map(view).collect()
     }
 
     /// Accounts that may be this identity's.
@@ -367,7 +374,7 @@ impl Sync {
     }
 
     fn is_privileged(&self, id: &TargetId) -> bool {
-        self.settings.entitlements.iter().filter(|entry| entry.privileged).any(|entry| {
+        self.entries.iter().filter(|entry| entry.privileged).any(|entry| {
             let group = self.bound(entry.target.kind, &entry.target.name).and_then(|group| self.shadow.group(group));
             group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(id))
         })
@@ -399,6 +406,7 @@ impl Sync {
         if let Some(record) = &record {
             keep_what_rests_on_invalid(&mut decision, record, cx);
         }
+        self.decide_pushed(&mut decision, name, cx);
         let (external_id, user_name) = match view.spec {
             Ok(identity) => (identity.external_id.clone(), Arc::from(identity.user_name.folded())),
             // Of an invalid Identity nothing is known but its name: the record stays as it is.

@@ -210,7 +210,7 @@ impl Sync {
             granted: count(grants - pending.min(grants)),
             pending: count(pending),
             failed: count(failed),
-            excess: 0,
+            excess: count(self.excess()),
         }
     }
 

@@ -22,6 +22,7 @@ fn a_group(id: &str) -> LedgerChange {
         name: "editors".into(),
         target_id: id.into(),
         created: true,
+        prune: false,
     })
 }
 

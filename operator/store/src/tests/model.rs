@@ -190,11 +190,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 }
 
 fn group() -> impl Strategy<Value = GroupRecord> {
-    (kind(), word(), target_id(), any::<bool>()).prop_map(|(kind, name, target_id, created)| GroupRecord {
-        kind,
-        name: name.into(),
-        target_id,
-        created,
+    (kind(), word(), target_id(), any::<bool>(), any::<bool>()).prop_map(|(kind, name, target_id, created, prune)| {
+        GroupRecord { kind, name: name.into(), target_id, created, prune }
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{Fresh, Store, StoreError};
 
 fn group(id: &str) -> LedgerChange {
     let (kind, name) = (EntitlementKind::Group, "editors".into());
-    LedgerChange::PutGroup(GroupRecord { kind, name, target_id: id.into(), created: true })
+    LedgerChange::PutGroup(GroupRecord { kind, name, target_id: id.into(), created: true, prune: false })
 }
 
 #[test]

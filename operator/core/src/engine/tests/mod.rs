@@ -1,8 +1,10 @@
 //! Statuses through the whole engine, against a target and a store that do as they are told.
 
 mod lost;
+mod membership;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,9 +15,9 @@ use super::{Answer, Effect, Engine, EngineEffect, EngineEvent};
 use crate::directory::tests::schemas;
 use crate::input;
 use crate::model::{
-    Applied, Capabilities, Change, DeleteMeans, GroupRecord, Intent, IntentId, Item, Kind, Ledger, LedgerChange, Name,
-    Now, Observability, Observed, Outcome, Page, Profile, Record, RecordId, Spent, Standing, Step, TargetError,
-    TargetId,
+    Applied, Capabilities, Change, DeleteMeans, EntitlementKind, GroupRecord, Intent, IntentId, Item, Kind, Ledger,
+    LedgerChange, Name, Now, Observability, Observed, ObservedEntitlement, Outcome, Page, Profile, Record, RecordId,
+    Spent, Standing, Step, TargetError, TargetId,
 };
 
 /// Target, store and time, in one place.
@@ -32,6 +34,8 @@ struct World {
     /// Reads by id succeed.
     reads: bool,
     accounts: BTreeMap<TargetId, Observed>,
+    /// Groups at the target.
+    mirrors: BTreeMap<TargetId, ObservedEntitlement>,
     records: BTreeMap<RecordId, Record>,
     intents: BTreeMap<IntentId, Intent>,
     groups: BTreeMap<TargetId, GroupRecord>,
@@ -55,6 +59,7 @@ impl World {
             goes: false,
             reads: true,
             accounts: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
             records: BTreeMap::new(),
             intents: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -90,6 +95,7 @@ impl World {
         }
         match object["kind"].as_str().unwrap() {
             "Identity" => input::identity_change(&serde_json::from_value::<crds::Identity>(object).unwrap()),
+            "Group" => input::group_change(&serde_json::from_value(object).unwrap()),
             "AccessPolicy" => input::access_policy_change(&serde_json::from_value(object).unwrap()),
             _ => input::target_application_change(&serde_json::from_value(object).unwrap()),
         }
@@ -169,8 +175,11 @@ impl World {
                 Answer::Applied(steps.into_iter().map(lost).collect())
             }
             Effect::Observe { kind, .. } => {
-                let accounts = self.accounts.values().cloned().map(Item::Account);
-                let items: Vec<_> = if kind == Kind::Accounts { accounts.collect() } else { Vec::new() };
+                let items: Vec<_> = match kind {
+                    Kind::Accounts => self.accounts.values().cloned().map(Item::Account).collect(),
+                    Kind::Groups => self.mirrors.values().cloned().map(Item::Entitlement).collect(),
+                    Kind::Roles | Kind::Licenses => Vec::new(),
+                };
                 Answer::Page(Ok(Page { total: Some(items.len() as u64), items, next: None }))
             }
             Effect::Find(key) => {
@@ -207,6 +216,30 @@ impl World {
         }
     }
 
+    /// A group that is there, without members.
+    fn mirror(&mut self, name: &str, mark: Option<Arc<str>>) {
+        let id = TargetId::new(format!("g-{name}"));
+        let (kind, members) = (EntitlementKind::Group, Some(Vec::new()));
+        self.mirrors.insert(id.clone(), ObservedEntitlement { id, kind, name: name.into(), mark, members });
+    }
+
+    fn members(&mut self, group: &TargetId) -> &mut Vec<TargetId> {
+        self.mirrors.get_mut(group).unwrap().members.as_mut().unwrap()
+    }
+
+    /// The user names of a group's members, sorted.
+    fn names_in(&self, group: &str) -> Vec<&str> {
+        let members = self.mirrors[&TargetId::new(format!("g-{group}"))].members.as_ref().unwrap();
+        let mut held: Vec<_> = members.iter().map(|id| self.accounts[id].text("userName").unwrap()).collect();
+        held.sort_unstable();
+        held
+    }
+
+    /// The target's id of somebody's account.
+    fn id_of(&self, user_name: &str) -> TargetId {
+        self.accounts.values().find(|account| account.text("userName") == Some(user_name)).unwrap().id.clone()
+    }
+
     fn apply(&mut self, step: Step) -> Applied {
         let id = match step {
             Step::CreateAccount { attributes, enabled, .. } => {
@@ -223,6 +256,23 @@ impl World {
                 let account = self.accounts.get_mut(&id).unwrap();
                 account.enabled = !account.enabled;
                 id
+            }
+            Step::CreateGroup { name, mark } => {
+                let id = TargetId::new(format!("g-{name}"));
+                self.mirror(&name, Some(mark));
+                id
+            }
+            Step::DeleteGroup { id } => {
+                self.mirrors.remove(&id).unwrap();
+                id
+            }
+            Step::AddMembers { group, members } => {
+                self.members(&group).extend(members);
+                group
+            }
+            Step::RemoveMembers { group, members } => {
+                self.members(&group).retain(|member| !members.contains(member));
+                group
             }
             other => panic!("{} was not expected", other.name()),
         };

@@ -1,0 +1,173 @@
+//! Whose memberships are whose: authoritative entitlements and pushed groups.
+
+use serde_json::{Value, json};
+
+use super::{World, identity};
+use crate::engine::EngineEvent;
+use crate::model::{ObjectKind, ObjectRef, Observed, TargetId};
+
+fn object(kind: &str, name: &str, spec: Value) -> Value {
+    let finalizers = [provost_crds::FINALIZER];
+    let metadata = json!({"name": name, "namespace": "acme", "uid": name, "generation": 1, "finalizers": finalizers});
+    json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+fn wiki(membership: &str, privileged: bool, pushed: Value) -> Value {
+    let risk = if privileged { "Privileged" } else { "Normal" };
+    let target = json!({"group": {"name": "editors"}});
+    let editor = json!({"name": "editor", "target": target, "membership": membership, "risk": risk});
+    let sync = json!({"concurrency": 1, "interval": "1m"});
+    object(
+        "TargetApplication",
+        "wiki",
+        json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [editor], "pushedGroups": pushed}),
+    )
+}
+
+fn policy(name: &str, department: &str, entitlements: &[&str]) -> Value {
+    let rule = format!("identity.department == '{department}'");
+    let mut grant = json!({"application": "wiki"});
+    if !entitlements.is_empty() {
+        grant["entitlements"] = json!(entitlements);
+    }
+    object("AccessPolicy", name, json!({"match": rule, "grants": [grant]}))
+}
+
+fn people() -> Vec<Value> {
+    let of = |name: &str, department: &str| identity(name, 1, &json!({"department": department}));
+    vec![
+        of("ada", "Science"),
+        of("bob", "Sales"),
+        of("cy", "Sales"),
+        policy("science", "Science", &["editor"]),
+        policy("sales", "Sales", &[]),
+    ]
+}
+
+/// Ada is to be an editor; bob has an account and is not. Both are, by others' doing, and so is a stranger.
+fn tampered(application: Value) -> World {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut all = people();
+    all.push(application);
+    world.list(&all);
+    world.pass(30);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+    let stranger = TargetId::new("s-1");
+    let attributes = [("userName".into(), "stranger".into())].into();
+    let observed = Observed { id: stranger.clone(), enabled: true, attributes, holds: None };
+    world.accounts.insert(stranger.clone(), observed);
+    let bob = world.id_of("bob");
+    world.members(&"g-editors".into()).extend([bob, stranger]);
+    world
+}
+
+#[test]
+fn an_authoritative_membership_takes_out_whom_others_put_in_and_counts_who_is_nobodys() {
+    let mut world = tampered(wiki("Authoritative", false, json!([])));
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["ada", "stranger"]);
+    assert_eq!(world.statuses["wiki"]["entitlements"]["excess"], 1);
+
+    let mut world = tampered(wiki("Additive", false, json!([])));
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["ada", "bob", "stranger"]);
+}
+
+#[test]
+fn nobody_is_taken_out_while_a_policy_cannot_be_read_that_might_declare_them() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut all = people();
+    all.push(object("AccessPolicy", "broken", json!({"match": "identity.department ==", "grants": []})));
+    all.push(wiki("Authoritative", false, json!([])));
+    world.list(&all);
+    world.pass(30);
+    let bob = world.id_of("bob");
+    world.members(&"g-editors".into()).push(bob);
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["ada", "bob"]);
+    let broken = ObjectRef { kind: ObjectKind::AccessPolicy, name: "broken".into() };
+    world.tell(EngineEvent::Changed(vec![crate::model::Change::Gone(broken)]));
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+}
+
+#[test]
+fn the_last_member_of_a_privileged_entitlement_is_not_taken_out() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut all = vec![identity("bob", 1, &json!({"department": "Sales"})), policy("sales", "Sales", &[])];
+    all.push(wiki("Authoritative", true, json!([])));
+    world.list(&all);
+    world.pass(30);
+    let bob = world.id_of("bob");
+    world.members(&"g-editors".into()).push(bob);
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["bob"]);
+    let changes = [identity("ada", 1, &json!({"department": "Science"})), policy("science", "Science", &["editor"])];
+    let changes = changes.iter().map(|object| world.change(object)).collect();
+    world.tell(EngineEvent::Changed(changes));
+    world.pass(300);
+    assert_eq!(world.names_in("editors"), ["ada"], "somebody else is in it now");
+}
+
+#[test]
+fn a_pushed_group_holds_its_members_who_have_an_account_and_goes_with_its_declaration() {
+    let members = |names: &[&str]| {
+        let members: Vec<Value> = names.iter().map(|name| json!({"kind": "Identity", "name": name})).collect();
+        object("Group", "team", json!({"members": members}))
+    };
+    let pushed = |prune: bool| json!([{"groupRef": {"name": "team"}, "name": "Team", "prune": prune}]);
+    let mut all = people();
+    // Dee is in the group and has no account.
+    all.push(identity("dee", 1, &json!({"department": "Law"})));
+    all.push(members(&["ada", "bob", "dee"]));
+    all.push(wiki("Additive", false, pushed(true)));
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&all);
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["ada", "bob"]);
+    assert_eq!(world.accounts.len(), 3, "a pushed group gives nobody an account");
+
+    let change = world.change(&members(&["bob", "cy"]));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(60);
+    assert_eq!(world.names_in("Team"), ["bob", "cy"]);
+
+    // Whom others put in is taken out: pushed groups are authoritative where the manifest says nothing.
+    let ada = world.id_of("ada");
+    world.members(&"g-Team".into()).push(ada);
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["bob", "cy"]);
+
+    // A Group that is gone is no empty Group.
+    let team = ObjectRef { kind: ObjectKind::Group, name: "team".into() };
+    world.tell(EngineEvent::Changed(vec![crate::model::Change::Gone(team)]));
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["bob", "cy"]);
+
+    let change = world.change(&wiki("Additive", false, json!([])));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(300);
+    assert!(!world.mirrors.contains_key(&TargetId::new("g-Team")), "{:?}", world.mirrors);
+    assert_eq!(world.groups.len(), 1, "and it is out of the ledger");
+}
+
+#[test]
+fn a_pushed_group_stays_where_it_is_not_to_be_pruned() {
+    let team = object("Group", "team", json!({"members": [{"kind": "Identity", "name": "ada"}]}));
+    let mut all = people();
+    all.push(team);
+    all.push(wiki("Additive", false, json!([{"groupRef": {"name": "team"}, "name": "Team"}])));
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&all);
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["ada"]);
+    let change = world.change(&wiki("Additive", false, json!([])));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(300);
+    assert_eq!(world.names_in("Team"), Vec::<&str>::new(), "what is ours is taken");
+}

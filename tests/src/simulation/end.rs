@@ -6,7 +6,7 @@ use super::expected::{Sure, wanted};
 use super::run::Sim;
 use super::store::Store;
 use super::target::Target;
-use super::world::{APPS, ENTITLEMENTS, group_name};
+use super::world::{APPS, ENTITLEMENTS, PUSHED, group_name, is_authoritative};
 
 impl Sim {
     /// With faults off and time to settle: the target is as declared.
@@ -65,7 +65,8 @@ impl Sim {
             return Some(format!("{app}: {name}: title {:?}, should be {:?}", text("title"), person.title));
         }
         let may_hold = matches!(wanted.state, State::Active | State::Suspended);
-        for entitlement in ENTITLEMENTS {
+        let pushed = (app.as_str() == APPS[0]).then_some(PUSHED);
+        for entitlement in ENTITLEMENTS.into_iter().chain(pushed) {
             let (group_id, group) = target.groups().find(|(_, g)| *g.name == *group_name(app.as_str(), entitlement))?;
             let holds = group.members.contains(id);
             let granted = wanted.entitlements.contains(entitlement);
@@ -73,7 +74,9 @@ impl Sim {
                 return Some(format!("{app}: {name} should have {entitlement} on {id}"));
             }
             let foreign = self.foreign.contains(&(app.clone(), group_id.clone(), id.clone()));
-            if holds && !(granted && may_hold) && (!foreign || record.grants.contains_key(group_id)) {
+            let spared =
+                foreign && !is_authoritative(app.as_str(), entitlement) && !record.grants.contains_key(group_id);
+            if holds && !(granted && may_hold) && !spared {
                 return Some(format!("{app}: {name} should not have {entitlement} on {id}"));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use provost_core::model::{Name, State};
 
-use super::world::{ENTITLEMENTS, Person, Rule, World};
+use super::world::{APPS, ENTITLEMENTS, PUSHED, Person, Rule, World};
 
 /// How sure something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,14 +23,13 @@ pub struct Wanted {
     pub entitlements: BTreeSet<&'static str>,
 }
 
+fn in_team(world: &World, name: &Name, person: &Person, team: &str) -> bool {
+    world.teams.get(team).is_some_and(|team| team.members.contains(name) || team.department == Some(person.department))
+}
+
 fn matches(world: &World, name: &Name, person: &Person, rule: &Rule) -> bool {
-    let in_team = |team: &Name| {
-        world
-            .teams
-            .get(team)
-            .is_some_and(|team| team.members.contains(name) || team.department == Some(person.department))
-    };
-    rule.team.as_ref().is_none_or(in_team) && rule.department.is_none_or(|d| d == person.department)
+    rule.team.as_ref().is_none_or(|team| in_team(world, name, person, team.as_str()))
+        && rule.department.is_none_or(|d| d == person.department)
 }
 
 /// What this person should have in this application; `None`: there is no such person.
@@ -59,6 +58,9 @@ pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<W
     if denied_all {
         wanted.account = Sure::No;
         wanted.entitlements.clear();
+    }
+    if app == APPS[0] && state != State::Ended && in_team(world, name, person, PUSHED) {
+        wanted.entitlements.insert(PUSHED);
     }
     Some(wanted)
 }

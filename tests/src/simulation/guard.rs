@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use provost_core::engine::EffectId;
-use provost_core::model::{Name, Record, State, Step, TargetId};
+use provost_core::model::{Intent, Name, Record, State, Step, TargetId};
 
 use super::expected::{Sure, broken, wanted};
 use super::run::{Sim, words};
 use super::store::Store;
+use super::world::{PUSHED, is_authoritative};
 
 impl Sim {
     /// The guards, at the moment a write is sent.
@@ -23,6 +24,7 @@ impl Sim {
             let owners: BTreeSet<Name> =
                 intent.records.iter().filter_map(|id| store.records.get(id)).map(|r| r.owner.name.clone()).collect();
             let ids: BTreeSet<TargetId> = ids_of(step);
+            wrong.extend(members_in_order(store, intent, step).map(|what| format!("{app}: {}: {what}", words(step))));
             under.push((app.clone(), owners, ids));
             wrong.extend(self.judge(app, store, step));
         }
@@ -38,6 +40,13 @@ impl Sim {
         for what in wrong {
             self.fail(what);
         }
+    }
+
+    /// The entitlement, or the pushed team, of a group at a target.
+    fn entry_of(&self, app: &Name, group: &TargetId) -> String {
+        let group = self.targets.get(app).and_then(|target| target.group(group));
+        let name = group.and_then(|group| group.name.strip_prefix(&format!("{app}-")).map(str::to_owned));
+        name.unwrap_or_default()
     }
 
     /// Whether a step may be sent, by the store and by what the engine was told.
@@ -72,22 +81,41 @@ impl Sim {
             }
             Step::AddMembers { group, members } => members.iter().find_map(|member| {
                 let Some(record) = store.of_target(member) else { return say("not ours") };
-                let name = record.grants.get(group).map(|grant| grant.entitlement.clone());
-                let Some(name) = name else { return say("the grant is not in the ledger") };
-                let sure =
-                    live(record).is_some_and(|w| w.state == State::Active && w.entitlements.contains(name.as_str()));
+                let name = self.entry_of(app, group);
+                if !record.grants.contains_key(group) {
+                    return say("the grant is not in the ledger");
+                }
+                let sure = live(record).is_some_and(|w| w.state == State::Active && w.entitlements.contains(&*name));
                 (!sure).then(|| say("not granted")).flatten()
             }),
             Step::RemoveMembers { group, members } => members.iter().find_map(|member| {
                 let Some(record) = store.of_target(member) else { return say("not ours") };
                 let wanted = live(record).filter(|w| w.state != State::Ended)?;
-                let Some(grant) = record.grants.get(group) else { return say("the membership is not ours") };
-                let kept = wanted.state == State::Active && wanted.entitlements.contains(grant.entitlement.as_str());
-                kept.then(|| say("it is granted")).flatten()
+                let name = self.entry_of(app, group);
+                let ours = record.grants.contains_key(group);
+                if !ours && !is_authoritative(app.as_str(), &name) {
+                    return say("the membership is not ours");
+                }
+                // What a rule that cannot be read may grant is not taken for being undeclared.
+                let account_stays = wanted.state == State::Active && wanted.account != Sure::No;
+                if !ours && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
+                    return say("a rule that is broken may grant it");
+                }
+                let kept = wanted.account == Sure::Yes && wanted.entitlements.contains(&*name);
+                (wanted.state == State::Active && kept).then(|| say("it is granted")).flatten()
             }),
             _ => None,
         }
     }
+}
+
+/// The members of a step are distinct, and the records of its intent are theirs, in the same order.
+fn members_in_order(store: &Store, intent: &Intent, step: &Step) -> Option<String> {
+    let (Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. }) = step else { return None };
+    let distinct: BTreeSet<&TargetId> = members.iter().collect();
+    let theirs = intent.records.iter().map(|id| store.records.get(id).and_then(|record| record.target_id.as_ref()));
+    let same = theirs.eq(members.iter().map(Some));
+    (!same || distinct.len() != members.len()).then(|| format!("its records are {:?}", intent.records))
 }
 
 fn ids_of(step: &Step) -> BTreeSet<TargetId> {

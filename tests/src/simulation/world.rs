@@ -8,14 +8,16 @@ use jiff::Timestamp;
 use provost_core::model::{
     AccessPolicy, AccountSettings, Budget, Change, Connector, ConnectorKind, DeletionPolicy, Deprovision,
     DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError, GrantSpec, GrantWhat,
-    Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectRef,
-    Orphaned, PolicyMode, Safety, Source, Subject, SyncMode, SyncSettings, TargetApplication, Uid, UserName,
+    Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectRef, Orphaned,
+    PolicyMode, PushedGroup, Safety, Source, Subject, SyncMode, SyncSettings, TargetApplication, Uid, UserName,
 };
 
 use super::random::Random;
 
 pub const APPS: [&str; 2] = ["chat", "wiki"];
 pub const ENTITLEMENTS: [&str; 3] = ["admin", "editor", "reader"];
+/// The team whose members the first application mirrors.
+pub const PUSHED: &str = "team0";
 const DEPARTMENTS: [&str; 3] = ["eng", "ops", "law"];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -334,6 +336,11 @@ fn invalid() -> Invalid {
     Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] }
 }
 
+/// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.
+pub fn is_authoritative(app: &str, entitlement: &str) -> bool {
+    entitlement == PUSHED || (app == APPS[1] && entitlement == "editor")
+}
+
 /// The name of an entitlement's group at the target.
 pub fn group_name(app: &str, entitlement: &str) -> String {
     format!("{app}-{entitlement}")
@@ -347,10 +354,16 @@ fn application(app: &str, approved: Arc<str>) -> TargetApplication {
             name: group_name(app, name).into(),
             create: *name != "reader",
         },
-        membership: Membership::Additive,
+        membership: if is_authoritative(app, name) { Membership::Authoritative } else { Membership::Additive },
         privileged: *name == "admin",
         requires: None,
     };
+    let pushed = (app == APPS[0]).then(|| PushedGroup {
+        group: Name::new(PUSHED),
+        name: group_name(app, PUSHED).into(),
+        membership: Membership::Authoritative,
+        prune: false,
+    });
     let delete_after = (app == APPS[0]).then(|| Duration::from_mins(5));
     let window = Duration::from_hours(1);
     TargetApplication {
@@ -376,7 +389,7 @@ fn application(app: &str, approved: Arc<str>) -> TargetApplication {
             ended: DeprovisionStep::Disable { delete_after },
         },
         entitlements: ENTITLEMENTS.iter().map(entitlement).collect(),
-        pushed_groups: Vec::new(),
+        pushed_groups: pushed.into_iter().collect(),
         orphaned: Orphaned::Report,
         safety: Safety {
             removals: vec![Budget { count: 6, percent: 20, window }],

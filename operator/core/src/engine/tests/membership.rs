@@ -6,13 +6,13 @@ use super::{World, identity};
 use crate::engine::EngineEvent;
 use crate::model::{ObjectKind, ObjectRef, Observed, TargetId};
 
-fn object(kind: &str, name: &str, spec: Value) -> Value {
+fn object(kind: &str, name: &str, spec: &Value) -> Value {
     let finalizers = [provost_crds::FINALIZER];
     let metadata = json!({"name": name, "namespace": "acme", "uid": name, "generation": 1, "finalizers": finalizers});
     json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-fn wiki(membership: &str, privileged: bool, pushed: Value) -> Value {
+fn wiki(membership: &str, privileged: bool, pushed: &Value) -> Value {
     let risk = if privileged { "Privileged" } else { "Normal" };
     let target = json!({"group": {"name": "editors"}});
     let editor = json!({"name": "editor", "target": target, "membership": membership, "risk": risk});
@@ -20,7 +20,7 @@ fn wiki(membership: &str, privileged: bool, pushed: Value) -> Value {
     object(
         "TargetApplication",
         "wiki",
-        json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [editor], "pushedGroups": pushed}),
+        &json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [editor], "pushedGroups": pushed}),
     )
 }
 
@@ -30,7 +30,7 @@ fn policy(name: &str, department: &str, entitlements: &[&str]) -> Value {
     if !entitlements.is_empty() {
         grant["entitlements"] = json!(entitlements);
     }
-    object("AccessPolicy", name, json!({"match": rule, "grants": [grant]}))
+    object("AccessPolicy", name, &json!({"match": rule, "grants": [grant]}))
 }
 
 fn people() -> Vec<Value> {
@@ -64,12 +64,12 @@ fn tampered(application: Value) -> World {
 
 #[test]
 fn an_authoritative_membership_takes_out_whom_others_put_in_and_counts_who_is_nobodys() {
-    let mut world = tampered(wiki("Authoritative", false, json!([])));
+    let mut world = tampered(wiki("Authoritative", false, &json!([])));
     world.pass(300);
     assert_eq!(world.names_in("editors"), ["ada", "stranger"]);
     assert_eq!(world.statuses["wiki"]["entitlements"]["excess"], 1);
 
-    let mut world = tampered(wiki("Additive", false, json!([])));
+    let mut world = tampered(wiki("Additive", false, &json!([])));
     world.pass(300);
     assert_eq!(world.names_in("editors"), ["ada", "bob", "stranger"]);
 }
@@ -79,8 +79,8 @@ fn nobody_is_taken_out_while_a_policy_cannot_be_read_that_might_declare_them() {
     let mut world = World::new();
     world.mirror("editors", None);
     let mut all = people();
-    all.push(object("AccessPolicy", "broken", json!({"match": "identity.department ==", "grants": []})));
-    all.push(wiki("Authoritative", false, json!([])));
+    all.push(object("AccessPolicy", "broken", &json!({"match": "identity.department ==", "grants": []})));
+    all.push(wiki("Authoritative", false, &json!([])));
     world.list(&all);
     world.pass(30);
     let bob = world.id_of("bob");
@@ -98,7 +98,7 @@ fn the_last_member_of_a_privileged_entitlement_is_not_taken_out() {
     let mut world = World::new();
     world.mirror("editors", None);
     let mut all = vec![identity("bob", 1, &json!({"department": "Sales"})), policy("sales", "Sales", &[])];
-    all.push(wiki("Authoritative", true, json!([])));
+    all.push(wiki("Authoritative", true, &json!([])));
     world.list(&all);
     world.pass(30);
     let bob = world.id_of("bob");
@@ -116,14 +116,14 @@ fn the_last_member_of_a_privileged_entitlement_is_not_taken_out() {
 fn a_pushed_group_holds_its_members_who_have_an_account_and_goes_with_its_declaration() {
     let members = |names: &[&str]| {
         let members: Vec<Value> = names.iter().map(|name| json!({"kind": "Identity", "name": name})).collect();
-        object("Group", "team", json!({"members": members}))
+        object("Group", "team", &json!({"members": members}))
     };
     let pushed = |prune: bool| json!([{"groupRef": {"name": "team"}, "name": "Team", "prune": prune}]);
     let mut all = people();
     // Dee is in the group and has no account.
     all.push(identity("dee", 1, &json!({"department": "Law"})));
     all.push(members(&["ada", "bob", "dee"]));
-    all.push(wiki("Additive", false, pushed(true)));
+    all.push(wiki("Additive", false, &pushed(true)));
     let mut world = World::new();
     world.mirror("editors", None);
     world.list(&all);
@@ -148,7 +148,7 @@ fn a_pushed_group_holds_its_members_who_have_an_account_and_goes_with_its_declar
     world.pass(200);
     assert_eq!(world.names_in("Team"), ["bob", "cy"]);
 
-    let change = world.change(&wiki("Additive", false, json!([])));
+    let change = world.change(&wiki("Additive", false, &json!([])));
     world.tell(EngineEvent::Changed(vec![change]));
     world.pass(300);
     assert!(!world.mirrors.contains_key(&TargetId::new("g-Team")), "{:?}", world.mirrors);
@@ -157,16 +157,16 @@ fn a_pushed_group_holds_its_members_who_have_an_account_and_goes_with_its_declar
 
 #[test]
 fn a_pushed_group_stays_where_it_is_not_to_be_pruned() {
-    let team = object("Group", "team", json!({"members": [{"kind": "Identity", "name": "ada"}]}));
+    let team = object("Group", "team", &json!({"members": [{"kind": "Identity", "name": "ada"}]}));
     let mut all = people();
     all.push(team);
-    all.push(wiki("Additive", false, json!([{"groupRef": {"name": "team"}, "name": "Team"}])));
+    all.push(wiki("Additive", false, &json!([{"groupRef": {"name": "team"}, "name": "Team"}])));
     let mut world = World::new();
     world.mirror("editors", None);
     world.list(&all);
     world.pass(200);
     assert_eq!(world.names_in("Team"), ["ada"]);
-    let change = world.change(&wiki("Additive", false, json!([])));
+    let change = world.change(&wiki("Additive", false, &json!([])));
     world.tell(EngineEvent::Changed(vec![change]));
     world.pass(300);
     assert_eq!(world.names_in("Team"), Vec::<&str>::new(), "what is ours is taken");

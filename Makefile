@@ -55,8 +55,9 @@ generate: ## Rewrite the generated files: resources, chart templates, reasons ta
 	UPDATE=1 cargo test --quiet -p tests --test generated --test charts
 
 .PHONY: bench
-bench: ## The figures of the core and the store, printed
-	cargo bench --workspace
+bench: ## The figures of docs/performance.md, measured and printed: make bench [ONLY="directory rule"]
+	@tests/tools/setup.sh scim
+	@cargo bench --quiet -p tests --bench figures -- $(ONLY)
 
 .PHONY: soak
 soak: ## The simulation over many seeds: make soak SEEDS=10000

@@ -1,0 +1,264 @@
+//! Accounts created at scim2-server: engine, connector and store on disk, beside a bare client that sends the same body
+//! to a fresh server of its own, at the same concurrency, in turns.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use provost_connectors::AnyTarget;
+use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
+use provost_core::model::{GrantWhat, Name, Now, Spent, Step};
+use provost_store::{Fresh, Store};
+use secrecy::SecretBox;
+use serde_json::json;
+use tests::servers::{Program, Running, TOKEN, connected};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::table::Table;
+use crate::world;
+
+const ACCOUNTS: usize = 800;
+const TURNS: usize = 2;
+
+pub fn measure(table: &mut Table) {
+    let server = tests::servers::cache().join("scim-venv/bin/scim2-server");
+    if !server.exists() {
+        return table.missing("throughput at scim2-server", "make setup builds it");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    for concurrency in [1, 8] {
+        let (mut bare, mut ours) = (Run::default(), Run::default());
+        for _ in 0..TURNS {
+            bare.add(&runtime.block_on(bare_client(concurrency)));
+            ours.add(&runtime.block_on(operator(concurrency)));
+        }
+        let at = |who: &str| format!("scim2-server, {concurrency} at once: accounts created by {who}");
+        table.shown(at("a bare client"), bare.rate(), "1/s");
+        table.shown(at("engine, connector and store"), ours.rate(), "1/s");
+        table.at_least("  of the bare client's rate", ours.rate() / bare.rate(), 0.9, "");
+        let (bare, ours) = (bare.cpu(), ours.cpu());
+        table.shown("  processor time of the bare client, of what it and the server use", bare, "%");
+        table.shown("  processor time of engine, connector and store, the same", ours, "%");
+    }
+}
+
+/// What one side took.
+#[derive(Default)]
+struct Run {
+    accounts: usize,
+    time: Duration,
+    /// Ticks of the processor: this process, the server's.
+    own: u64,
+    server: u64,
+}
+
+impl Run {
+    fn add(&mut self, other: &Self) {
+        self.accounts += other.accounts;
+        self.time += other.time;
+        self.own += other.own;
+        self.server += other.server;
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn rate(&self) -> f64 {
+        self.accounts as f64 / self.time.as_secs_f64()
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn cpu(&self) -> f64 {
+        100.0 * self.own as f64 / (self.own + self.server).max(1) as f64
+    }
+}
+
+/// User and system time of a process, in ticks (`man 5 proc`, fields 14 and 15 of `stat`).
+fn ticks(process: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// Reads the clocks before and after.
+struct Meter {
+    server: String,
+    start: Instant,
+    own: u64,
+    others: u64,
+}
+
+impl Meter {
+    fn start(server: &Running) -> Self {
+        let server = server.pid().unwrap().to_string();
+        Self { own: ticks("self"), others: ticks(&server), server, start: Instant::now() }
+    }
+
+    fn stop(&self) -> Run {
+        let time = self.start.elapsed();
+        Run { accounts: ACCOUNTS, time, own: ticks("self") - self.own, server: ticks(&self.server) - self.others }
+    }
+}
+
+async fn bare_client(concurrency: u32) -> Run {
+    let server = Program::scim2_server().start().await;
+    let client = reqwest::Client::new();
+    let url = format!("{}/Users", server.url());
+    let next = Arc::new(Mutex::new(0..ACCOUNTS));
+    let meter = Meter::start(&server);
+    let one = |_| {
+        let (client, url, next) = (client.clone(), url.clone(), Arc::clone(&next));
+        tokio::spawn(async move {
+            loop {
+                let Some(at) = next.lock().unwrap().next() else { break };
+                let request = client.post(&url).bearer_auth(TOKEN).header("content-type", "application/scim+json");
+                let answer = request.body(body(at).to_string()).send().await.unwrap();
+                assert_eq!(answer.status(), 201);
+                let account: serde_json::Value = answer.json().await.unwrap();
+                assert!(account["id"].is_string());
+            }
+        })
+    };
+    let all: Vec<_> = (0..concurrency).map(one).collect();
+    for client in all {
+        client.await.unwrap();
+    }
+    meter.stop()
+}
+
+fn body(at: usize) -> serde_json::Value {
+    let name = world::name(at);
+    json!({
+        "schemas": [
+            "urn:ietf:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+        ],
+        "userName": name,
+        "externalId": world::meta(&name).uid.as_str(),
+        "displayName": format!("Ada Augusta Lovelace {at:06}"),
+        "name": {"givenName": format!("Ada {}", at % 1000), "familyName": format!("Lovelace {at:06}")},
+        "title": "Engineer",
+        "emails": [{"value": format!("{name}@acme.example"), "type": "work", "primary": true}],
+        "active": true,
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+            "department": "Engineering", "organization": "Acme Corporation", "costCenter": format!("cost-{}", at % 500),
+            "employeeNumber": format!("number-{at:06}"),
+        },
+    })
+}
+
+/// The parts that the operator joins, without Kubernetes.
+struct Parts {
+    start: Instant,
+    store: Store,
+    target: Arc<AnyTarget>,
+    back: UnboundedSender<EngineEvent>,
+}
+
+async fn operator(concurrency: u32) -> Run {
+    let server = Program::scim2_server().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (back, mut answers) = unbounded_channel();
+    let target = Arc::new(connected(&server.url()).await);
+    let parts = Parts { start: Instant::now(), store: open(folder.path()), target, back };
+    let mut engine = Engine::new("acme", provost_connectors::schema);
+    let mut all: Vec<_> = (0..ACCOUNTS).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
+    all.push(world::allow("everyone", None, Some("identity.type == 'Person'".to_owned()), "wiki", GrantWhat::Account));
+    all.push(world::application_at("wiki", world::scim(&server.url()), concurrency));
+
+    let mut events = VecDeque::from([EngineEvent::Listed(all)]);
+    let (mut meter, mut created) = (None, 0);
+    while created < ACCOUNTS {
+        while let Some(event) = events.pop_front() {
+            if let EngineEvent::Answered { answer: Answer::Applied(results), .. } = &event {
+                assert!(results.iter().all(Result::is_ok), "{results:?}");
+                created += results.len();
+            }
+            for effect in engine.handle(event, parts.now()) {
+                if let EngineEffect::Do { application, id, effect } = effect {
+                    if matches!(effect, Effect::Apply(_)) && meter.is_none() {
+                        meter = Some(Meter::start(&server));
+                    }
+                    parts.set_off(&application, id, effect);
+                }
+            }
+        }
+        let wait = engine.next_wake(parts.now()).mono.map(|at| at.saturating_sub(parts.now().mono));
+        let wait = wait.unwrap_or(Duration::from_secs(1)).max(Duration::from_millis(1));
+        tokio::select! {
+            Some(event) = answers.recv() => events.push_back(event),
+            () = tokio::time::sleep(wait) => events.push_back(EngineEvent::Tick),
+        }
+        while let Ok(event) = answers.try_recv() {
+            events.push_back(event);
+        }
+    }
+    meter.unwrap().stop()
+}
+
+fn open(folder: &Path) -> Store {
+    let fresh = || Fresh { id: "bench".into(), key: SecretBox::new(Box::new([1; 32])) };
+    Store::open(&folder.join("provost.redb"), fresh).unwrap()
+}
+
+impl Parts {
+    fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
+    }
+
+    fn set_off(&self, application: &Name, id: provost_core::engine::EffectId, effect: Effect) {
+        let back = self.back.clone();
+        let told = application.clone();
+        // The receiver is gone when the last account is there.
+        let answer = move |answer, spent| {
+            _ = back.send(EngineEvent::Answered { application: told, effect: id, answer, spent });
+        };
+        match effect {
+            Effect::Load => {
+                let loaded = self.store.load("acme", application).map(Box::new);
+                let loaded = loaded.map_err(|error| StoreFailure(error.to_string().into()));
+                answer(Answer::Loaded(loaded), Spent::default());
+            }
+            Effect::Record(changes) => {
+                self.store.record("acme", application, Timestamp::now(), changes, move |done| {
+                    let done = done.map(|_| ()).map_err(|error| StoreFailure(error.to_string().into()));
+                    answer(Answer::Recorded(done), Spent::default());
+                });
+            }
+            effect => {
+                let target = Arc::clone(&self.target);
+                tokio::spawn(async move {
+                    let (said, spent) = ask(&target, effect).await;
+                    answer(said, spent);
+                });
+            }
+        }
+    }
+}
+
+async fn ask(target: &AnyTarget, effect: Effect) -> (Answer, Spent) {
+    match effect {
+        Effect::Probe(_) => {
+            let (profile, spent) = target.probe().await;
+            (Answer::Probed(profile.map(Box::new)), spent)
+        }
+        Effect::Observe { kind, page } => {
+            let (page, spent) = target.observe(kind, page.as_ref()).await;
+            (Answer::Page(page), spent)
+        }
+        Effect::Find(key) => {
+            let (found, spent) = target.find(&key).await;
+            (Answer::Found(found), spent)
+        }
+        Effect::Read(id) => {
+            let (read, spent) = target.read(&id).await;
+            (Answer::Read(read), spent)
+        }
+        Effect::Apply(steps) => {
+            assert!(steps.iter().all(|step| matches!(step, Step::CreateAccount { .. })), "{steps:?}");
+            let (applied, spent) = target.apply(&steps).await;
+            (Answer::Applied(applied), spent)
+        }
+        Effect::Load | Effect::Record(_) => unreachable!("of the store"),
+    }
+}

@@ -213,6 +213,9 @@ pub struct Standing {
     pub acknowledged: BTreeSet<Arc<str>>,
     /// The token a `TargetChanged` or `LedgerMismatch` waits for.
     pub awaiting: Option<Arc<str>>,
+    /// The hash that `approvedPlan` names and since when, wall time: an approval is good for 24 hours.
+    #[serde(default)]
+    pub approval: Option<(Arc<str>, Timestamp)>,
     /// Accounts bound as protected at first match.
     pub protected: BTreeSet<TargetId>,
 }

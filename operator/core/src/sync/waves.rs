@@ -31,6 +31,8 @@ impl Settling {
     }
 }
 
+/// How long an approval is good for.
+const APPROVED_FOR: Duration = Duration::from_hours(24);
 /// Held plans at most; further waves wait without a hash.
 const HELD: usize = 16;
 
@@ -280,13 +282,25 @@ impl Sync {
         }
     }
 
-    /// The plan that `approvedPlan` names is released, once.
+    /// The plan that `approvedPlan` names is released, once, within 24 hours of being set.
     fn release_approved(&mut self, cx: &Context<'_>, out: &mut Out) {
         let approved = Arc::clone(&self.settings.safety.approved_plan);
         let standing = &mut self.ledger.standing;
         if approved.is_empty() || standing.used.contains_key(&approved) {
             return;
         }
+        let since = match &standing.approval {
+            Some((hash, since)) if *hash == approved => *since,
+            _ => {
+                standing.approval = Some((Arc::clone(&approved), cx.now.wall));
+                self.ledger.put_standing();
+                cx.now.wall
+            }
+        };
+        if since.checked_add(APPROVED_FOR).is_ok_and(|end| end < cx.now.wall) {
+            return;
+        }
+        let standing = &mut self.ledger.standing;
         let Some(at) = standing.held.iter().position(|plan| plan.hash == approved) else { return };
         let plan = standing.held.remove(at);
         standing.used.insert(Arc::clone(&approved), 1);

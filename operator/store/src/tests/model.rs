@@ -220,6 +220,7 @@ fn standing() -> impl Strategy<Value = Standing> {
             used: used.into_iter().map(|(hash, n)| (hash.into(), n)).collect(),
             acknowledged: BTreeSet::from(["token".into()]),
             awaiting: None,
+            approval: Some(("3f9a".into(), at(9))),
             protected: BTreeSet::from(["root".into()]),
         },
     )

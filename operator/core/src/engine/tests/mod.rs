@@ -1,5 +1,6 @@
 //! Statuses through the whole engine, against a target and a store that do as they are told.
 
+mod approval;
 mod lost;
 mod membership;
 

@@ -1,0 +1,44 @@
+//! What a person approves, and for how long.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, scientist};
+use crate::engine::EngineEvent;
+use crate::model::{Change, Name, ObjectKind, ObjectRef};
+
+fn approving(hash: &str) -> Vec<Value> {
+    let people: Vec<Value> = (0..30).map(|n| identity(&format!("i-{n}"), 1, &scientist("Analyst"))).collect();
+    let mut all = declared(&people);
+    all.last_mut().unwrap()["spec"]["safety"] = json!({"approvedPlan": hash});
+    all
+}
+
+/// Thirty accounts, an approval that was set so many hours before the policy of all of them goes.
+fn held(hash: &str, hours: i64) -> (World, Option<Arc<str>>) {
+    let mut world = World::new();
+    world.list(&approving(hash));
+    world.pass(60);
+    world.second += hours * 3600;
+    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
+    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
+    world.pass(60);
+    let held = world.engine.sync(&Name::from("wiki")).unwrap().held().first().map(|plan| Arc::clone(&plan.hash));
+    (world, held)
+}
+
+#[test]
+fn an_approval_is_good_for_a_day() {
+    let (world, hash) = held("", 0);
+    assert!(world.accounts.values().all(|account| account.enabled));
+    let hash = hash.unwrap();
+    let (world, left) = held(&hash, 23);
+    assert!(
+        left.is_none() && world.accounts.values().all(|account| !account.enabled),
+        "it was approved before it came"
+    );
+    let (world, left) = held(&hash, 25);
+    assert_eq!(left, Some(hash));
+    assert!(world.accounts.values().all(|account| account.enabled), "too long before");
+}

@@ -14,7 +14,7 @@ use provost_core::engine::EngineEvent;
 use provost_kubernetes::{client, health, lease::Lease, metrics::Metrics, watch::Watch};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 pub use settings::Settings;
 use shell::Shell;
@@ -40,6 +40,9 @@ pub enum OperatorError {
     /// Another process took the Lease: this one must not write any more, and ends.
     #[error("the Lease was lost; this process ends, and waits to lead when it is started again")]
     LeaseLost,
+    /// A namespace's task ended, which it never does by itself.
+    #[error("a namespace's task has ended unexpectedly; this process ends, and begins anew when it is started again")]
+    TaskEnded,
     /// The runtime could not be started, or signals not be heard.
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
@@ -92,9 +95,8 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
             let rules = Rules::new(&settings, client::addresses(&config).await?);
             let shell = Arc::new(Shell::new(&settings, rules, client, leadership, readiness, metrics, &mut tasks));
             tokio::select! {
-                () = lead(Arc::clone(&shell), &settings) => Ok(()),
+                ended = lead(shell, &settings, signals.next()) => ended,
                 () = leads.lost(epoch) => Err(OperatorError::LeaseLost),
-                () = signals.next() => Ok(()),
             }
         }
         None => Ok(()),
@@ -107,8 +109,9 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
     ended
 }
 
-/// Watches, and gives each namespace's events to its task.
-async fn lead(shell: Arc<Shell>, settings: &Settings) {
+/// Watches, and gives each namespace's events to its task, until `stop`; then no write begins any more, and what is under
+/// way may end.
+async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output = ()>) -> Result<(), OperatorError> {
     let (events, mut heard) = tokio::sync::mpsc::channel(256);
     let watch = Watch {
         client: shell.client.clone(),
@@ -119,18 +122,39 @@ async fn lead(shell: Arc<Shell>, settings: &Settings) {
     let watching = tokio::spawn(watch.run(events));
     let mut inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>> = HashMap::new();
     let mut tasks = JoinSet::new();
-    while let Some((namespace, event)) = heard.recv().await {
+    tokio::pin!(stop);
+    let ended = loop {
+        let heard = tokio::select! {
+            heard = heard.recv() => heard,
+            Some(_) = tasks.join_next() => break Err(OperatorError::TaskEnded),
+            () = &mut stop => break Ok(()),
+        };
+        let Some((namespace, event)) = heard else { break Ok(()) };
         let inbox = inboxes.entry(Arc::clone(&namespace)).or_insert_with(|| {
             let (inbox, events) = unbounded_channel();
             tasks.spawn(namespace::run(Arc::clone(&shell), Arc::clone(&namespace), events));
             inbox
         });
         if inbox.send(event).is_err() {
-            error!(namespace = &*namespace, "the namespace's task has ended; it is started again at the next list");
-            inboxes.remove(&namespace);
+            break Err(OperatorError::TaskEnded);
         }
-    }
+    };
     watching.abort();
+    for inbox in inboxes.values() {
+        let _ = inbox.send(EngineEvent::Halted("the operator stops".into()));
+    }
+    let calm = async {
+        // An answer leads to a record, which is under way a moment later: twice in a row says that nothing is left.
+        let mut quiet = 0;
+        while quiet < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            quiet = if shell.is_busy() { 0 } else { quiet + 1 };
+        }
+    };
+    if tokio::time::timeout(GRACE, calm).await.is_err() {
+        warn!("some writes had not ended in time; they are looked for at the next start");
+    }
+    ended
 }
 
 /// SIGTERM and SIGINT.

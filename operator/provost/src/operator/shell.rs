@@ -1,11 +1,13 @@
 //! What all namespaces share: the API server's writers, the store, the clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use provost_core::engine::Engine;
 use provost_core::model::{Name, Now};
+use provost_core::report::Contact;
 use provost_kubernetes::events::{Events, events};
 use provost_kubernetes::finalizer::Finalizers;
 use provost_kubernetes::health::Readiness;
@@ -33,6 +35,7 @@ pub struct Shell {
     pub(super) claims: Claims,
     pub(super) rules: Rules,
     request_at_most: Duration,
+    under_way: Arc<AtomicUsize>,
     began: Instant,
 }
 
@@ -60,6 +63,7 @@ impl Shell {
             claims: Claims::default(),
             rules,
             request_at_most: settings.request_at_most(),
+            under_way: Arc::default(),
             began: Instant::now(),
             events,
             client,
@@ -74,18 +78,62 @@ impl Shell {
         Now { wall: Timestamp::now(), mono: self.began.elapsed() }
     }
 
-    /// Whether this process leads for longer than any request may take: no write starts otherwise.
-    pub fn may_write(&self) -> bool {
-        self.leadership.remaining() > self.request_at_most
+    /// How long a write may take that begins now: no longer than this process leads for certain. `None`: none may begin,
+    /// since a single request could outlast that.
+    pub fn time_to_write(&self) -> Option<Duration> {
+        Some(self.leadership.remaining()).filter(|remaining| *remaining > self.request_at_most)
     }
 
-    /// Brings the metrics of a namespace's applications up to date.
+    /// Counts one thing more that is under way, until the answer is dropped.
+    pub fn under_way(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
+    /// Whether something was set off and has not answered yet.
+    pub fn is_busy(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) > 0
+    }
+
+    /// Brings the metrics of a namespace up to date.
     pub fn measure(&self, namespace: &Arc<str>, engine: &mut Engine) {
+        let kinds = ["Identity", "Group", "AccessPolicy", "TargetApplication"];
+        for (kind, count) in kinds.into_iter().zip(engine.directory().sizes()) {
+            self.metrics.objects(namespace, kind, i64::try_from(count).unwrap_or(i64::MAX));
+        }
         let applications: Vec<Name> = engine.syncs().map(|(name, _)| name.clone()).collect();
         for application in applications {
+            let name = application.as_str();
             if let Some(counters) = engine.counters(&application) {
-                self.metrics.count(namespace, application.as_str(), &counters);
+                self.metrics.count(namespace, name, &counters);
+            }
+            let counts = engine.board().counts(&application);
+            let states = [
+                ("Provisioned", counts.provisioned),
+                ("Pending", counts.pending),
+                ("Disabled", counts.disabled),
+                ("Retained", counts.retained),
+                ("Held", counts.held),
+                ("Failed", counts.failed),
+                ("Blocked", counts.blocked),
+            ];
+            for (state, count) in states {
+                self.metrics.accounts(namespace, name, state, i64::from(count));
+            }
+            if let Some(sync) = engine.sync(&application) {
+                let reachable = matches!(sync.status().contact, Contact::Works);
+                let held = i64::try_from(sync.held().len()).unwrap_or(i64::MAX);
+                self.metrics.application(namespace, name, held, reachable);
             }
         }
+    }
+}
+
+/// One thing that is under way; it ends with this.
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -1,6 +1,6 @@
 //! Connections to the targets of one namespace: made by `Probe`, used by everything else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,27 +35,53 @@ impl Rules {
 
 /// Which application manages a target: one target, one TargetApplication, in any namespace.
 #[derive(Default)]
-pub struct Claims(Mutex<HashMap<Arc<str>, Holder>>);
+pub struct Claims(Mutex<Claimed>);
+
+#[derive(Default)]
+struct Claimed {
+    holders: HashMap<Arc<str>, Holder>,
+    /// Namespaces in which nothing is written: being deleted, or without CRDs. Their claims give way.
+    halted: HashSet<Arc<str>>,
+}
 
 /// Namespace and name of a TargetApplication.
 type Holder = (Arc<str>, Name);
 
 impl Claims {
-    /// Takes a target for an application, unless another one has it.
-    fn take(&self, fingerprint: &Arc<str>, namespace: &Arc<str>, application: &Name) -> Result<(), TargetError> {
-        let mut claims = lock(&self.0);
-        let mine = (Arc::clone(namespace), application.clone());
-        let holder = claims.entry(Arc::clone(fingerprint)).or_insert_with(|| mine.clone());
-        if *holder == mine {
-            return Ok(());
+    /// Takes a target for an application that has proven that it may use it, unless another one has it.
+    fn take(&self, fingerprint: &Arc<str>, me: &Holder) -> Result<(), TargetError> {
+        let mut claimed = lock(&self.0);
+        let other =
+            claimed.holders.get(fingerprint).filter(|holder| *holder != me && !claimed.halted.contains(&holder.0));
+        if let Some(other) = other {
+            let who = if other.0 == me.0 {
+                format!("TargetApplication {}", other.1)
+            } else {
+                "a TargetApplication of another namespace".to_owned()
+            };
+            return Err(TargetError::Claimed(
+                format!("{who} manages this target already; delete one of the two").into(),
+            ));
         }
-        let text =
-            format!("TargetApplication {}/{} manages this target already; delete one of the two", holder.0, holder.1);
-        Err(TargetError::Claimed(text.into()))
+        claimed.holders.insert(Arc::clone(fingerprint), me.clone());
+        Ok(())
     }
 
-    fn release(&self, namespace: &Arc<str>, application: &Name) {
-        lock(&self.0).retain(|_, holder| holder.0 != *namespace || holder.1 != *application);
+    fn holds(&self, fingerprint: &Arc<str>, me: &Holder) -> bool {
+        lock(&self.0).holders.get(fingerprint) == Some(me)
+    }
+
+    fn release(&self, me: &Holder) {
+        lock(&self.0).holders.retain(|_, holder| holder != me);
+    }
+
+    /// Nothing is written in a namespace any more, or again.
+    pub fn halt(&self, namespace: &Arc<str>, halted: Option<bool>) {
+        match halted {
+            Some(true) => drop(lock(&self.0).halted.insert(Arc::clone(namespace))),
+            Some(false) => drop(lock(&self.0).halted.remove(namespace)),
+            None => {}
+        }
     }
 }
 
@@ -64,7 +90,15 @@ impl Claims {
 pub struct Targets {
     shell: Arc<Shell>,
     namespace: Arc<str>,
-    connected: Arc<Mutex<HashMap<Name, Arc<AnyTarget>>>>,
+    connected: Arc<Mutex<HashMap<Name, Connected>>>,
+}
+
+/// The connection of one application.
+#[derive(Clone, Default)]
+struct Connected {
+    /// Grows with every attempt and every disconnect: a slow attempt does not replace a later one.
+    attempt: u64,
+    target: Option<(Arc<AnyTarget>, Arc<str>)>,
 }
 
 impl Targets {
@@ -75,8 +109,15 @@ impl Targets {
 
     /// Forgets the connection of an application that is gone or has another connector now.
     pub fn disconnect(&self, application: &Name) {
-        lock(&self.connected).remove(application);
-        self.shell.claims.release(&self.namespace, application);
+        let mut connected = lock(&self.connected);
+        let connection = connected.entry(application.clone()).or_default();
+        connection.attempt += 1;
+        connection.target = None;
+        self.shell.claims.release(&self.me(application));
+    }
+
+    fn me(&self, application: &Name) -> Holder {
+        (Arc::clone(&self.namespace), application.clone())
     }
 
     /// Carries out an effect at a target.
@@ -90,9 +131,14 @@ impl Targets {
 
     async fn asked(&self, application: &Name, effect: Effect) -> Result<(Answer, Spent), (Failed, TargetError)> {
         if let Effect::Probe(connector) = effect {
-            let target = self.connect(application, &connector).await.map_err(|e| (probe_failed as Failed, e))?;
+            let attempt = self.begin(application);
+            let target = self.connect(&connector).await.map_err(|e| (probe_failed as Failed, e))?;
             let (profile, spent) = target.probe().await;
-            return Ok((Answer::Probed(profile.map(Box::new)), spent));
+            let profile = profile.and_then(|profile| {
+                self.keep(application, attempt, target, &connector.fingerprint)?;
+                Ok(Box::new(profile))
+            });
+            return Ok((Answer::Probed(profile), spent));
         }
         let failed: Failed = match &effect {
             Effect::Observe { .. } => |e, _| Answer::Page(Err(e)),
@@ -100,8 +146,8 @@ impl Targets {
             Effect::Read(_) => |e, _| Answer::Read(Err(e)),
             _ => |e, steps| Answer::Applied(vec![Err(e); steps]),
         };
-        let target = lock(&self.connected).get(application).cloned();
-        let Some(target) = target else {
+        let connection = lock(&self.connected).get(application).cloned().unwrap_or_default();
+        let Some((target, fingerprint)) = connection.target else {
             return Err((failed, TargetError::Transient("it is not connected".into())));
         };
         Ok(match effect {
@@ -118,12 +164,23 @@ impl Targets {
                 (Answer::Read(read), spent)
             }
             Effect::Apply(steps) => {
-                if !self.shell.may_write() {
+                let Some(time) = self.shell.time_to_write() else {
                     let error = TargetError::Transient("this process does not lead for long enough to write".into());
                     return Err((failed, error));
+                };
+                if !self.shell.claims.holds(&fingerprint, &self.me(application)) {
+                    return Err((
+                        failed,
+                        TargetError::Claimed("another TargetApplication manages this target now".into()),
+                    ));
                 }
-                let (applied, spent) = target.apply(&steps).await;
-                (Answer::Applied(applied), spent)
+                // No further request of these steps begins once another process may lead.
+                match tokio::time::timeout(time, target.apply(&steps)).await {
+                    Ok((applied, spent)) => (Answer::Applied(applied), spent),
+                    Err(_) => {
+                        return Err((failed, TargetError::Lost("the Lease would have ended before the answer".into())));
+                    }
+                }
             }
             // Of the store, or handled above.
             Effect::Probe(_) | Effect::Load | Effect::Record(_) => {
@@ -132,20 +189,41 @@ impl Targets {
         })
     }
 
-    async fn connect(&self, application: &Name, connector: &Connector) -> Result<Arc<AnyTarget>, TargetError> {
+    fn begin(&self, application: &Name) -> u64 {
+        let mut connected = lock(&self.connected);
+        let connection = connected.entry(application.clone()).or_default();
+        connection.attempt += 1;
+        connection.attempt
+    }
+
+    async fn connect(&self, connector: &Connector) -> Result<Arc<AnyTarget>, TargetError> {
         if connector.kind == ConnectorKind::Fake && !self.shell.rules.fake {
             let text = "the connector fake is for demos and tests; start the operator with --allow-fake to have it";
             return Err(TargetError::Unsupported(text.into()));
         }
-        self.shell.claims.take(&connector.fingerprint, &self.namespace, application)?;
         let credentials = self.credentials(connector).await?;
-        let target = Arc::new(connect(connector, credentials, &self.shell.rules.network).await?);
+        Ok(Arc::new(connect(connector, credentials, &self.shell.rules.network).await?))
+    }
+
+    /// Keeps a target that was reached and logged in to: only that makes a claim on it.
+    fn keep(
+        &self,
+        application: &Name,
+        attempt: u64,
+        target: Arc<AnyTarget>,
+        fingerprint: &Arc<str>,
+    ) -> Result<(), TargetError> {
         let mut connected = lock(&self.connected);
-        if let Some(earlier) = connected.insert(application.clone(), Arc::clone(&target)) {
-            target.inherit(&earlier);
+        let connection = connected.entry(application.clone()).or_default();
+        if connection.attempt != attempt {
+            return Err(TargetError::Transient("a later attempt to connect has begun".into()));
         }
-        drop(connected);
-        Ok(target)
+        self.shell.claims.take(fingerprint, &self.me(application))?;
+        if let Some((earlier, _)) = &connection.target {
+            target.inherit(earlier);
+        }
+        connection.target = Some((target, Arc::clone(fingerprint)));
+        Ok(())
     }
 
     /// Read at every connect, so that a credential that was exchanged is used from the next attempt on.

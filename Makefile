@@ -20,10 +20,10 @@ setup: ## Build the pinned tools that demo and tests need, once (about 10 minute
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
 	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API server"
 	@echo "and the operator from source. Later runs take about 90 seconds."
-	@tests/tools/setup.sh etcd kubernetes scim
+	@tests/tools/setup.sh etcd kubernetes helm scim
 	@cargo build --quiet -p provost -p tests --bins
 	@target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
-	  "$$target/debug/demo" --provost "$$target/debug/provost" $(if $(KEEP),--keep)
+	  PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(if $(KEEP),--keep)
 
 .PHONY: test
 test: setup ## Everything that must pass, from a fresh clone
@@ -51,6 +51,7 @@ fmt: ## Format the code
 
 .PHONY: generate
 generate: ## Rewrite the generated files: resources, chart templates, reasons table, examples' plans
+	@tests/tools/setup.sh helm
 	UPDATE=1 cargo test --quiet -p provost-crds
 	UPDATE=1 cargo test --quiet -p tests --test generated --test charts
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A kind cluster with Provost installed by its charts from an image that is built here, and the end-to-end tests run against it.
+# A kind cluster with Provost installed by its charts from an image that is built here, and the tests of the resources run against it.
 # Needs Docker, kind, kubectl and helm.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 for program in docker kind kubectl helm; do
     command -v "$program" >/dev/null || { echo "missing: please install $program" >&2; exit 1; }
 done
+tests/tools/setup.sh kubernetes helm
 name=${KIND_CLUSTER:-provost}
 kind get clusters | grep -qx "$name" || kind create cluster --name "$name"
 docker build -t provost:dev .

@@ -6,7 +6,7 @@ use super::source::Read;
 use super::yaml::{Document, Place, Style};
 
 /// One thing that is wrong with a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Finding {
     /// The file.
     pub file: String,

@@ -3,16 +3,21 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use jiff::Timestamp;
-
 use super::load::load;
-use super::source::{self, Files};
-use super::{DONE, FINDINGS, Failure, finding};
+use super::source;
+use super::{DONE, FINDINGS, Failure, Manifests, Output, at, finding};
 
 /// Says what is wrong with manifests; 1 if anything is an error.
-pub fn run(files: &Files, at: Timestamp, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
-    let read = source::read(files)?;
-    let loaded = load(&read, at);
+pub fn run(manifests: &Manifests, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+    let read = source::read(&manifests.files)?;
+    let loaded = load(&read, at(manifests.at));
+    if manifests.output == Output::Json {
+        let value = serde_json::json!({
+            "apiVersion": "cli.provost.dev/v1alpha1", "kind": "Findings", "answer": loaded.findings,
+        });
+        writeln!(out, "{}", serde_json::to_string(&value)?)?;
+        return Ok(if loaded.findings.iter().any(|f| f.error) { FINDINGS } else { DONE });
+    }
     finding::write(&loaded.findings, &read, out)?;
     let (errors, warnings): (Vec<_>, Vec<_>) = loaded.findings.iter().partition(|f| f.error);
     let objects: BTreeSet<_> = loaded.findings.iter().map(|f| (&f.file, &f.object)).collect();

@@ -61,13 +61,22 @@ struct Manifests {
 }
 
 /// How an answer is written.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Output {
     /// For people
     Table,
     /// One JSON object a namespace
     Json,
-    /// For a pull request (diff)
+}
+
+/// How a difference is written.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum DiffOutput {
+    /// For people
+    Table,
+    /// One JSON object a namespace
+    Json,
+    /// For a pull request
     Markdown,
 }
 
@@ -87,8 +96,8 @@ struct Diff {
     #[arg(long)]
     exit_code: bool,
     /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = DiffOutput::Table)]
+    output: DiffOutput,
 }
 
 #[derive(clap::Args, Debug)]
@@ -156,7 +165,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
 
 fn command(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
     match command {
-        Command::Lint(m) => lint::run(&m.files, at(m.at), out, err),
+        Command::Lint(m) => lint::run(&m, out, err),
         Command::Plan(m) => answer(&m, "Plan", out, err, |here| {
             let desired = explain::plan(here.directory);
             Ok((explain::text::plan(&desired), serde_json::to_value(desired)?))
@@ -263,9 +272,9 @@ fn diff(diff: &Diff, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Fai
         let difference = explain::diff(before.unwrap_or(&empty), after.unwrap_or(&empty));
         differs |= !difference.changes.is_empty();
         match diff.output {
-            Output::Json => json("Difference", namespace, &serde_json::to_value(&difference)?, out)?,
-            Output::Markdown => out.write_all(explain::text::markdown(&difference).as_bytes())?,
-            Output::Table => {
+            DiffOutput::Json => json("Difference", namespace, &serde_json::to_value(&difference)?, out)?,
+            DiffOutput::Markdown => out.write_all(explain::text::markdown(&difference).as_bytes())?,
+            DiffOutput::Table => {
                 heading(namespace, namespaces.len(), out)?;
                 out.write_all(explain::text::diff(&difference).as_bytes())?;
             }

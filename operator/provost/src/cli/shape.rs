@@ -1,16 +1,22 @@
 //! What the API server would say of a manifest's shape: unknown fields, wrong types, missing fields, unknown words. It reads
 //! the same schema that is installed. What a value may be beyond that is for `core::input`.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use provost_core::model::FieldError;
 use serde_json::Value;
+use std::sync::LazyLock;
+
+/// Made once: they are large.
+static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);
 
 /// Everything in `spec` and `status` that does not have the shape of the kind's schema. An unknown kind is an error too.
 pub fn check(manifest: &Value) -> Vec<FieldError> {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let definitions = provost_crds::custom_resource_definitions();
+    let definitions = &*DEFINITIONS;
     let Some(definition) = definitions.iter().find(|d| d.spec.names.kind == kind) else {
         let kinds: Vec<&str> = definitions.iter().map(|d| d.spec.names.kind.as_str()).collect();
         return vec![unknown("kind", kind, "is no kind of provost.dev/v1alpha1", &kinds)];

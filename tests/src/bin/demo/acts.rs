@@ -166,6 +166,7 @@ pub fn end(stage: &Stage) {
 pub fn keep(stage: &Stage) {
     Stage::act("It goes on running");
     println!("  export KUBECONFIG={}", stage.cluster.kubeconfig().display());
+    println!("  alias kubectl={}", tests::cluster::cache().join("bin/kubectl").display());
     println!("  kubectl -n acme get provost");
     println!("  curl -H 'Authorization: Bearer {}' http://127.0.0.1:{}/v2/Users", stage.chat.token(), stage.chat.port);
     println!("\nPress Enter (or Ctrl-C) to stop.");

@@ -8,7 +8,6 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use provost_core::model::FieldError;
 use serde_json::Value;
-use std::sync::LazyLock;
 
 /// Made once: they are large.
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);

@@ -1,5 +1,7 @@
 //! Our finalizer on TargetApplications; everybody else's stay untouched.
 
+use std::sync::Arc;
+
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use provost_core::model::{ObjectKind, Uid};
@@ -58,6 +60,13 @@ impl Finalizers {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The namespaces that have a TargetApplication.
+    pub(crate) async fn namespaces(&self) -> Result<Vec<Arc<str>>, CallError> {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(ObjectKind::TargetApplication));
+        let list = call(api.list_metadata(&kube::api::ListParams::default())).await?;
+        Ok(list.items.into_iter().filter_map(|object| object.metadata.namespace).map(Into::into).collect())
     }
 
     /// Lets go of every TargetApplication of a namespace that is being deleted. A namespace or CRD that goes takes

@@ -116,12 +116,20 @@ impl Domain {
     async fn stands(&mut self) -> Result<Option<String>, crate::client::CallError> {
         let crds = match standing::crds(&self.client).await? {
             Ok(uids) => uids,
-            Err((name, Standing::Going)) => {
-                self.going.extend(self.known.keys().cloned());
-                return Ok(Some(format!("the CRD {name} is being deleted; nothing is removed at the targets")));
-            }
-            Err((name, _)) => {
-                return Ok(Some(format!("the CRD {name} is not installed; install the chart provost-crds")));
+            Err((name, standing)) => {
+                // Whichever of the four is missed first: our finalizers hold back the applications' own.
+                if standing::applications_go(&self.client).await? {
+                    self.going.extend(self.known.keys().chain(&self.namespace).cloned());
+                    if self.namespace.is_none() {
+                        // After a restart nothing is known.
+                        self.going.extend(self.finalizers.namespaces().await?);
+                    }
+                }
+                return Ok(Some(if standing == Standing::Going {
+                    format!("the CRD {name} is being deleted; nothing is removed at the targets")
+                } else {
+                    format!("the CRD {name} is not installed; install the chart provost-crds")
+                }));
             }
         };
         if !self.crds.is_empty() && self.crds != crds {

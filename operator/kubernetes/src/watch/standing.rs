@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 use kube::api::{Api, ListParams, ObjectMeta};
+use provost_core::model::ObjectKind;
 
 use crate::client::{CallError, call};
 use crate::manifest::{KINDS, crd_name};
@@ -45,6 +46,13 @@ pub(super) async fn crds(client: &Client) -> Result<Result<Vec<String>, (String,
         }
     }
     Ok(Ok(uids))
+}
+
+/// Whether the CRD of the TargetApplications, which alone have our finalizer, is being deleted.
+pub(super) async fn applications_go(client: &Client) -> Result<bool, CallError> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let meta = call(api.get_metadata_opt(&crd_name(ObjectKind::TargetApplication))).await?;
+    Ok(Standing::of(meta.map(|object| object.metadata)) == Standing::Going)
 }
 
 /// How these namespaces stand: by `get`, which is never older than an event that was seen before.

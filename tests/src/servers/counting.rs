@@ -46,6 +46,17 @@ impl Counting {
         format!("http://{}{}", self.address, self.base)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many requests went through since the last [`take`](Self::take) of which this is so.
+    pub fn count(&self, so: impl Fn(&Method, &str) -> bool) -> usize {
+        let seen = self.seen.lock().expect("no test panicked with it");
+        seen.iter().filter(|(method, path)| so(method, path)).count()
+    }
+
     /// What went through since the last call: methods and paths, queries included.
     pub fn take(&self) -> Vec<(Method, String)> {
         std::mem::take(&mut self.seen.lock().expect("no test panicked with it"))

@@ -1,0 +1,187 @@
+//! What fails outside: targets that are away, credentials that are missing or wrong, resources that are taken away.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests fail the test, and say what they counted"
+)]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tests::cluster::{Kstatus, kstatus};
+use tests::e2e::{Application, Picture, Target, World, condition, identity, policy, until, versions};
+use tests::servers::TOKEN;
+
+const WIKI: &str = "targetapplications.provost.dev/wiki";
+
+fn names(list: &[&str]) -> BTreeSet<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn people() -> Vec<Value> {
+    vec![
+        identity("ada", "Engineering"),
+        identity("bob", "Engineering"),
+        identity("cyn", "Sales"),
+        policy("everyone", "identity.type == \"Person\"", "wiki", &[]),
+        policy("editors", "identity.department == \"Engineering\"", "wiki", &["editor"]),
+    ]
+}
+
+async fn in_the_end(target: &Target, what: &str, so: impl Fn(&Picture) -> bool) -> Picture {
+    until(what, async || {
+        let picture = target.picture().await;
+        so(&picture).then_some(picture)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_away_is_told_once_and_what_was_changed_meanwhile_follows() {
+    let (target, other) = (Target::start().await, Target::start().await);
+    let world = World::new("away");
+    let (wiki, chat) =
+        (Application::new("wiki", &target.url(), &["editor"]), Application::new("chat", &other.url(), &[]));
+    let mut manifests = people();
+    manifests.extend([
+        wiki.secret(TOKEN, "127.0.0.1"),
+        wiki.manifest(),
+        chat.secret(TOKEN, "127.0.0.1"),
+        chat.manifest(),
+    ]);
+    manifests.push(policy("chatters", "true", "chat", &[]));
+    world.apply(&manifests);
+    world.all_ready();
+    world.settled().await;
+    let before = world.objects();
+    let there = target.picture().await;
+
+    target.gate.shut().await;
+    world.reconcile_now("wiki", "while-away");
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"title": "Head"}}));
+    world.apply(&[identity("dan", "Engineering")]);
+    let wiki = until("Reachable is False", async || {
+        let wiki = world.get(WIKI);
+        (condition(&wiki, "Reachable")["status"] == "False").then_some(wiki)
+    })
+    .await;
+    assert_eq!(condition(&wiki, "Ready")["reason"], "TargetUnreachable", "{}", wiki["status"]);
+    assert_eq!(kstatus(&wiki), Kstatus::InProgress, "an outage is waited for: {}", wiki["status"]);
+    // The other application goes on: dan is there; what was edited is not done, what was not edited is not rewritten.
+    in_the_end(&other, "dan has an account in the chat", |picture| picture.accounts.contains_key("dan")).await;
+    let ada = world.get("identities.provost.dev/ada");
+    assert_eq!(kstatus(&ada), Kstatus::InProgress, "{}", ada["status"]);
+    assert_eq!(condition(&ada, "Ready")["reason"], "Progressing", "{}", ada["status"]);
+    let find =
+        |objects: &[Value], name: &str| objects.iter().find(|object| object["metadata"]["name"] == name).cloned();
+    for name in ["bob", "cyn"] {
+        let (was, is) = (find(&before, name).unwrap(), find(&world.objects(), name).unwrap());
+        assert_eq!(is["status"], was["status"], "{name} is another though only a target is away");
+        assert_eq!(versions(&[is]), versions(&[was]), "{name} was written though only a target is away");
+    }
+    assert_eq!(target.picture().await, there);
+
+    target.gate.open().await;
+    in_the_end(&target, "what was changed meanwhile follows", |picture| {
+        picture.accounts.get("ada").is_some_and(|ada| ada.title == "Head")
+            && picture.members("editor group") == names(&["ada", "bob", "dan"])
+    })
+    .await;
+    world.all_ready();
+    assert_eq!(condition(&world.get(WIKI), "Reachable")["status"], "True");
+    world.check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_is_missing_not_allowed_or_wrong_is_used_when_it_is_right() {
+    let target = Target::start().await;
+    let mut world = World::new("credentials");
+    let wiki = Application::new("wiki", &target.url(), &["editor"]);
+    let mut manifests = people();
+    manifests.push(wiki.manifest());
+    world.apply(&manifests);
+    let missing = world.reason(WIKI, "SecretNotFound").await;
+    assert_eq!(kstatus(&missing), Kstatus::InProgress, "{}", missing["status"]);
+    assert_eq!(condition(&missing, "Reachable")["status"], "False");
+
+    world.apply(&[wiki.secret(TOKEN, "chat.acme.test")]);
+    let refused = world.reason(WIKI, "HostNotAllowed").await;
+    assert_eq!(kstatus(&refused), Kstatus::Failed, "{}", refused["status"]);
+    assert_eq!(target.requests(), [], "nothing was sent to a host that its Secret does not name");
+
+    world.apply(&[wiki.secret("of-yesterday", "127.0.0.1")]);
+    let wrong = world.reason(WIKI, "Unauthorized").await;
+    assert_eq!(kstatus(&wrong), Kstatus::Failed, "{}", wrong["status"]);
+    assert!(target.requests().iter().all(|(method, _)| method == "GET"), "nothing is written with a wrong token");
+
+    // Nobody touches the TargetApplication: the Secret alone is corrected.
+    world.apply(&[wiki.secret(TOKEN, "127.0.0.1")]);
+    world.wait_ready(WIKI);
+    world.all_ready();
+    let there = target.picture().await;
+    assert_eq!(there.active(), names(&["ada", "bob", "cyn"]));
+    assert_eq!(there.members("editor group"), names(&["ada", "bob"]));
+
+    // A token that expires later takes nothing from anybody, and a leaver waits until it is renewed.
+    target.requests();
+    world.apply(&[wiki.secret("expired", "127.0.0.1")]);
+    world.stop();
+    world.start();
+    world.reason(WIKI, "Unauthorized").await;
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    let bob = until("bob is being worked on", async || {
+        let bob = world.get("identities.provost.dev/bob");
+        (bob["status"]["lifecycleState"] == "Suspended").then_some(bob)
+    })
+    .await;
+    assert_ne!(condition(&bob, "Ready")["status"], "True", "{}", bob["status"]);
+    assert_eq!(target.picture().await, there);
+    world.apply(&[wiki.secret(TOKEN, "127.0.0.1")]);
+    in_the_end(&target, "bob is disabled", |picture| !picture.accounts["bob"].active).await;
+    world.all_ready();
+    world.check();
+}
+
+/// With the operator away nothing is seen; back again, it knows that it knows nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_taken_away_remove_nothing() {
+    let target = Target::start().await;
+    let mut world = World::alone("taken");
+    let wiki = Application::new("wiki", &target.url(), &["editor"]);
+    let mut manifests = people();
+    manifests.extend([wiki.secret(TOKEN, "127.0.0.1"), wiki.manifest()]);
+    world.apply(&manifests);
+    world.all_ready();
+    let there = target.picture().await;
+    target.requests();
+    let all = ["targetapplications", "identities", "groups", "accesspolicies"];
+    for gone in [&all[3..], &all[2..3], &all] {
+        let crds: Vec<String> = gone.iter().map(|plural| format!("crd/{plural}.provost.dev")).collect();
+        let mut delete = vec!["delete", "--wait=false"];
+        delete.extend(crds.iter().map(String::as_str));
+        world.cluster().kubectl(&delete).ok();
+        let noticed = async || {
+            let (code, text) = world.operator().get("/readyz");
+            (code == 503 && text.contains("provost.dev")).then_some(())
+        };
+        until("it has noticed", noticed).await;
+        // A restart that finds it so is no different.
+        world.stop();
+        world.start();
+        let mut wait = vec!["wait", "--for=delete", "--timeout=60s"];
+        wait.extend(crds.iter().map(String::as_str));
+        world.cluster().kubectl(&wait).ok();
+        assert_eq!(target.picture().await, there, "{gone:?}: what is gone is no reason to remove anything");
+        world.cluster().install_crds();
+        world.apply(&manifests);
+        world.operator().ready();
+        world.all_ready();
+        assert_eq!(target.picture().await, there, "{gone:?}");
+    }
+    let writes: Vec<_> = target.requests().into_iter().filter(|(method, _)| method != "GET").collect();
+    assert_eq!(writes, [], "nothing was written all the time");
+    world.check();
+}

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::gather::Gathered;
 use super::queue::Priority;
-use super::turn::Gathered;
 use super::{AHEAD, Awaited, Context, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{CorrelationKey, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId};

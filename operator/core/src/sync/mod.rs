@@ -3,6 +3,7 @@
 //! is asked of the directory when an account's turn comes; nothing is decided here.
 
 mod flight;
+mod gather;
 mod group;
 mod ledger;
 mod lifecycle;

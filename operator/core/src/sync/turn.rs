@@ -5,83 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flight::{Part, group_of};
+use super::gather::Gathered;
 use super::queue::Priority;
 use super::{Context, FRESH, Out, Sync};
-use crate::directory::{AttributeValue, Decision, IdentityView, PolicyState};
+use crate::directory::AttributeValue;
 use crate::model::{
-    Apply, AttributeName, CorrelationKey, Kind, MappingSource, Name, Now, Owner, Reason, Record, RecordId, RecordState,
-    Step, SyncMode, TargetId, Value,
+    AttributeName, CorrelationKey, Kind, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
+    Value,
 };
-use crate::plan::{
-    self, AppRules, Candidate, CatalogueView, Fold, Lookup, Matches, Planned, Seen, Subject, Verdict, WantedAttribute,
-};
+use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Lookup, Matches, Planned, Seen, Subject, Verdict};
 use crate::report::{self, Problem};
-
-/// What is decided for one owner, apart from what the target shows.
-#[derive(Debug)]
-pub(super) struct Gathered {
-    pub(super) owner: Owner,
-    pub(super) decision: Decision,
-    pub(super) external_id: Option<Arc<str>>,
-    pub(super) user_name: Arc<str>,
-    pub(super) keys: Vec<CorrelationKey>,
-    pub(super) mark: Arc<str>,
-    pub(super) attributes: Vec<WantedAttribute>,
-    /// Why an account may not be looked for or created, if so.
-    pub(super) unreadable: Option<Problem>,
-    pub(super) record: Option<Record>,
-}
-
-impl Gathered {
-    /// The same owner, with another record.
-    pub(super) fn with(&self, record: Record) -> Self {
-        Self {
-            owner: self.owner.clone(),
-            decision: self.decision.clone(),
-            external_id: self.external_id.clone(),
-            user_name: Arc::clone(&self.user_name),
-            keys: self.keys.clone(),
-            mark: Arc::clone(&self.mark),
-            attributes: self.attributes.clone(),
-            unreadable: None,
-            record: Some(record),
-        }
-    }
-
-    /// A record whose owner is gone.
-    fn gone(record: Record) -> Self {
-        Self {
-            owner: record.owner.clone(),
-            decision: Decision::default(),
-            external_id: record.external_id.clone(),
-            user_name: "".into(),
-            keys: Vec::new(),
-            mark: "".into(),
-            attributes: Vec::new(),
-            unreadable: None,
-            record: Some(record),
-        }
-    }
-
-    /// A record that has no id yet.
-    pub(super) fn new_record(&self) -> Record {
-        Record {
-            id: RecordId(0),
-            owner: self.owner.clone(),
-            external_id: self.external_id.clone(),
-            user_name: Arc::clone(&self.user_name),
-            target_id: None,
-            state: RecordState::Creating,
-            written: std::collections::BTreeMap::new(),
-            policies: self.decision.account.allow.iter().cloned().collect(),
-            grants: std::collections::BTreeMap::new(),
-            disabled_at: None,
-            delete_at: None,
-            last_write: None,
-            created: false,
-        }
-    }
-}
 
 impl Sync {
     /// One account's turn.
@@ -380,93 +313,6 @@ impl Sync {
         })
     }
 
-    /// Every owner of this name: records whose owner is gone, then the Identity that is there.
-    pub(super) fn owners_of(&self, name: &Name, cx: &Context<'_>) -> Vec<Gathered> {
-        let live = cx.directory.identity(name);
-        let mut current: Option<Record> = None;
-        let mut out = Vec::new();
-        for record in self.ledger.of_name(name) {
-            let same = live.is_some_and(|view| current.is_none() && is_same(&record, &view));
-            if same {
-                current = Some(record);
-            } else if record.state != RecordState::Released {
-                out.push(Gathered::gone(record));
-            }
-        }
-        if let Some(view) = live {
-            out.push(self.gather(&view, current, cx));
-        }
-        out
-    }
-
-    /// An Identity with what the directory says of its account.
-    pub(super) fn gather(&self, view: &IdentityView<'_>, record: Option<Record>, cx: &Context<'_>) -> Gathered {
-        let name = &view.meta.name;
-        let mut decision = cx.directory.decision(name, &self.application);
-        if let Some(record) = &record {
-            keep_what_rests_on_invalid(&mut decision, record, cx);
-        }
-        self.decide_pushed(&mut decision, name, cx);
-        let (external_id, user_name) = match view.spec {
-            Ok(identity) => (identity.external_id.clone(), Arc::from(identity.user_name.folded())),
-            // Of an invalid Identity nothing is known but its name: the record stays as it is.
-            Err(_) => (record.as_ref().and_then(|r| r.external_id.clone()), Arc::from("")),
-        };
-        let mark = external_id.clone().unwrap_or_else(|| format!("provost:{}/{name}", cx.namespace).into());
-        let (keys, unreadable) = match cx.directory.correlation_keys(name, &self.application) {
-            Ok(keys) => (keys, None),
-            Err(error) => (Vec::new(), Some(Problem::new(Reason::EvaluationFailed, error.to_string()))),
-        };
-        let mut attributes = Vec::new();
-        if let Ok(wanted) = cx.directory.attributes(name, &self.application) {
-            let one = |(name, wanted): (AttributeName, crate::directory::AccountAttribute)| WantedAttribute {
-                value: self.resolve_value(wanted.value),
-                name,
-                apply: wanted.apply,
-            };
-            attributes = wanted.into_iter().map(one).collect();
-            self.add_mark(&mut attributes, &mark, record.as_ref());
-        }
-        let owner = Owner { name: name.clone(), uid: view.meta.uid.clone() };
-        Gathered { owner, decision, external_id, user_name, keys, mark, attributes, unreadable, record }
-    }
-
-    /// An attribute's value; a reference is the id of that identity's account here, unknown while there is none.
-    fn resolve_value(&self, value: AttributeValue) -> Option<Value> {
-        match value {
-            AttributeValue::Value(value) => Some(value),
-            AttributeValue::Account(None) => Some(Value::Null),
-            AttributeValue::Account(Some(other)) => {
-                let records = self.ledger.of_name(&other);
-                records.iter().find_map(|r| r.target_id.as_ref()).map(|id| Value::from(id.as_str()))
-            }
-            AttributeValue::Unknown(_) => None,
-        }
-    }
-
-    /// Our mark, where the target has an attribute meant for it and the manifest does not say otherwise: on a new account,
-    /// and on one that carries none or an older mark of ours.
-    fn add_mark(&self, attributes: &mut Vec<WantedAttribute>, mark: &Arc<str>, record: Option<&Record>) {
-        let Some(attribute) = self.schema.mark else { return };
-        let mut declared = self.settings.account.attributes.iter();
-        if declared.any(|m| m.attribute.as_str() == attribute && m.source == MappingSource::Never) {
-            return;
-        }
-        let carried = record
-            .and_then(|r| r.target_id.as_ref())
-            .and_then(|id| self.shadow.account(id))
-            .and_then(|shade| shade.key(attribute));
-        if carried.is_some_and(|text| !text.starts_with("provost:")) {
-            return;
-        }
-        let value = Some(Value::Text(Arc::clone(mark)));
-        match attributes.iter_mut().find(|w| w.name.as_str() == attribute) {
-            Some(wanted) if wanted.value.as_ref().is_some_and(Value::is_empty) => wanted.value = value,
-            Some(_) => {}
-            None => attributes.push(WantedAttribute { name: attribute.into(), value, apply: Apply::Always }),
-        }
-    }
-
     /// Starts the look-up that a plan needs; false: it has to wait for visibility, or for a target that may be asked.
     fn look_for(&mut self, gathered: &Gathered, need: &Lookup, priority: Priority, cx: &Context<'_>) -> bool {
         let name = &gathered.owner.name;
@@ -569,30 +415,6 @@ impl Sync {
             self.accounts.remove(name);
         } else {
             self.accounts.insert(name.clone(), told);
-        }
-    }
-}
-
-/// Whether the record is this Identity's: the same uid, or a restore of the same person.
-fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
-    if record.owner.uid == view.meta.uid {
-        return true;
-    }
-    let Ok(identity) = view.spec else { return false };
-    match (&record.external_id, &identity.external_id) {
-        (Some(recorded), Some(external)) => recorded == external,
-        _ => *record.user_name == *identity.user_name.folded(),
-    }
-}
-
-/// A policy whose manifest is invalid says nothing: what rests on it is kept, as if it were Unknown.
-fn keep_what_rests_on_invalid(decision: &mut Decision, record: &Record, cx: &Context<'_>) {
-    let invalid = |policy: &&Name| cx.directory.policy_state(policy) == PolicyState::Invalid;
-    decision.account.unknown.extend(record.policies.iter().filter(invalid).cloned());
-    for grant in record.grants.values() {
-        let policies: Vec<Name> = grant.policies.iter().filter(invalid).cloned().collect();
-        if !policies.is_empty() {
-            decision.entitlements.entry(grant.entitlement.clone()).or_default().unknown.extend(policies);
         }
     }
 }

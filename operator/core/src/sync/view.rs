@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::turn::Gathered;
+use super::gather::Gathered;
 use super::{Context, Phase, Sync};
 use crate::engine::Counters;
 use crate::model::{Applied, HeldPlan, Lane, Name, Profile, Record, RecordId, RecordState, Step, SyncMode, TargetId};

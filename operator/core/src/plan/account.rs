@@ -60,13 +60,15 @@ fn goal(subject: &Subject<'_>, rules: &AppRules<'_>) -> Goal {
     let lane = if standing.explicit { Lane::Explicit } else { Lane::Derived };
     match standing.state {
         State::Ended => Goal::Remove { how: deprovision.ended, holding: Holding::NothingAtAll, lane, why: "ended" },
+        _ if rules.deprovision => lost,
         State::Suspended => {
             Goal::Rest { create: false, holding: frozen_or(&standing, Holding::NothingNew), lane, why: "suspended" }
         }
-        _ if rules.deprovision => lost,
         _ if standing.frozen.is_some() => Goal::Leave(standing.frozen.map(frozen_problem)),
         State::Pending => {
-            Goal::Rest { create: standing.lead, holding: Holding::Nothing, lane: Lane::Derived, why: "not started" }
+            // What a Deny withholds, or may, is not prepared either.
+            let create = standing.lead && subject.decision.account.is_sure();
+            Goal::Rest { create, holding: Holding::Nothing, lane: Lane::Derived, why: "not started" }
         }
         State::Active => match fate(&subject.decision.account, subject.record.map(|r| &r.policies)) {
             Fate::Give => Goal::Use,
@@ -116,7 +118,8 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
         Correlated::Adopt(id) => {
             let mut adopted = record.cloned().unwrap_or_else(|| new_record(subject));
             adopted.target_id = Some(id);
-            adopted.state = state;
+            // As it is found: disabling it for a lead time is a removal like any other, and counted.
+            adopted.state = RecordState::Active;
             adopted.policies = rests_on(&subject.decision.account, None);
             pending(Verdict { record: Some(adopted), ..Verdict::default() })
         }
@@ -176,6 +179,9 @@ fn with_account(
         Seen::Absent => return gone(record, goal, rules),
         Seen::Unknown | Seen::Present(_) => {}
     }
+    if subject.protected {
+        return waiting(Reason::ProtectedAccount);
+    }
     let mut record_now = record.clone();
     if !subject.user_name.is_empty() {
         record_now.owner = subject.owner.clone();
@@ -230,12 +236,24 @@ impl Work<'_> {
     /// In use: revokes that cannot wait, then attributes and enabling, then grants, then other revokes.
     fn use_it(&mut self) {
         let why = Arc::from("no policy grants it any more");
-        let held = self.entitlements(Holding::Decided, Lane::Derived, &why);
+        let rehired = self.record.state == RecordState::Retained && self.record.disabled_at.is_some();
+        if rehired && !self.subject.read && matches!(self.subject.seen, Seen::Present(_)) {
+            self.verdict.need = Some(Lookup::Read(self.id.clone()));
+            self.verdict.account = report::Account::Pending(None);
+            return;
+        }
+        let holding = if rehired { Holding::Rehired } else { Holding::Decided };
+        let mut held = self.entitlements(holding, Lane::Derived, &why);
         self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
         let missing = held.missing;
-        self.verdict.steps.extend(held.first);
+        self.verdict.steps.append(&mut held.first);
+        if rehired {
+            self.verdict.steps.append(&mut held.revokes);
+        }
+        // Nobody comes back to rights that are not decided: those go before the account can be used.
+        let waits = rehired && !self.verdict.steps.is_empty();
         self.attributes();
-        let disabled = self.enable();
+        let disabled = if waits { None } else { self.enable() };
         self.verdict.steps.extend(held.grants);
         self.verdict.steps.extend(held.revokes);
         self.verdict.account = if !self.verdict.steps.is_empty() || matches!(self.subject.seen, Seen::Unknown) {
@@ -255,6 +273,8 @@ impl Work<'_> {
     fn rest(&mut self, holding: Holding, lane: Lane, why: &'static str) {
         self.disable(RecordState::Disabled, None, lane, why);
         let cause = Arc::from(why);
+        // What somebody suspended loses beyond the disable follows from changed rules, not from the suspension.
+        let lane = if holding == Holding::NothingNew { Lane::Derived } else { lane };
         let held = self.entitlements(holding, lane, &cause);
         if holding != Holding::Frozen {
             self.attributes();
@@ -287,7 +307,7 @@ impl Work<'_> {
         };
         if how != DeprovisionStep::Retain {
             self.disable(RecordState::Retained, delete_at, lane, why);
-        } else if self.record.state == RecordState::Active {
+        } else if matches!(self.record.state, RecordState::Active | RecordState::Disabled) {
             self.record.state = RecordState::Retained;
         }
         let cause = Arc::from(why);
@@ -359,7 +379,8 @@ impl Work<'_> {
 
     /// Disables what is not known to be disabled; where it is already, only the ledger learns it.
     fn disable(&mut self, state: RecordState, delete_at: Option<jiff::Timestamp>, lane: Lane, why: &'static str) {
-        let by_record = matches!(self.record.state, RecordState::Disabled | RecordState::Retained);
+        // Retained by `Retain` it was never disabled, and never counted.
+        let by_record = self.record.disabled_at.is_some() || self.record.state == RecordState::Disabled;
         let enabled = match self.subject.seen {
             Seen::Present(shade) => shade.enabled,
             _ => !by_record,

@@ -25,8 +25,6 @@ pub struct Candidate<'a> {
     pub protected: bool,
     /// It holds a privileged entitlement.
     pub privileged: bool,
-    /// It was ours before.
-    pub was_ours: bool,
 }
 
 /// How sure a match is.
@@ -81,7 +79,7 @@ pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlat
     }
     match strength {
         Strength::Strong if rules.settings.account.adopt => Correlated::Adopt(candidate.id.clone()),
-        Strength::Weak if rules.settings.account.adopt && !candidate.privileged && !candidate.was_ours => {
+        Strength::Weak if rules.settings.account.adopt && !candidate.privileged => {
             Correlated::Adopt(candidate.id.clone())
         }
         _ => Correlated::Wait(Reason::AdoptionNeedsApproval),
@@ -108,6 +106,16 @@ fn strength(subject: &Subject<'_>, shade: &Shade, rules: &AppRules<'_>) -> Optio
             return Some(Strength::Strong);
         } else {
             contradicted |= same == Some(false);
+        }
+    }
+    // The strong key speaks, by whatever keys the manifest correlates.
+    if let Some((attribute, want)) = external.zip(subject.external_id)
+        && by_name
+    {
+        match same(attribute, want) {
+            Some(true) => return Some(Strength::Strong),
+            Some(false) => contradicted = true,
+            None => {}
         }
     }
     match (by_name, contradicted) {

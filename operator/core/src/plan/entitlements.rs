@@ -37,6 +37,8 @@ pub(super) fn rests_on(wanted: &Wanted, before: Option<&BTreeSet<Name>>) -> BTre
 pub(super) enum Holding {
     /// As decided.
     Decided,
+    /// As decided, and of what others gave nothing else: a retained account before it is enabled again.
+    Rehired,
     /// As decided, nothing new: suspended.
     NothingNew,
     /// Nothing that is ours: before the start, or no access any more.
@@ -71,11 +73,13 @@ pub(super) fn entitlements(
     why: &Arc<str>,
 ) -> Entitlements {
     let mut out = Entitlements::default();
+    // Nobody can use a retained account: what it held beyond the decision is not counted.
+    let lane = (holding != Holding::Rehired).then_some(lane);
     for view in catalogue {
         let wanted = wanted_of(&view.entry.name);
         let ours = view.id.and_then(|group| record.grants.get(group));
         let fate = match holding {
-            Holding::Decided => fate(&wanted, ours.map(|g| &g.policies)),
+            Holding::Decided | Holding::Rehired => fate(&wanted, ours.map(|g| &g.policies)),
             Holding::NothingNew if ours.is_some() => fate(&wanted, ours.map(|g| &g.policies)),
             Holding::NothingNew | Holding::Nothing | Holding::NothingAtAll => Fate::Take,
             Holding::Frozen => Fate::Keep,
@@ -84,7 +88,7 @@ pub(super) fn entitlements(
             continue;
         }
         let Some(group) = view.id else {
-            if fate == Fate::Give && holding == Holding::Decided {
+            if fate == Fate::Give && matches!(holding, Holding::Decided | Holding::Rehired) {
                 out.missing =
                     Some(if view.entry.target.create { Reason::Progressing } else { Reason::ReferenceNotFound });
             }
@@ -102,8 +106,7 @@ pub(super) fn entitlements(
                     let step = take_step(view.entry.target.kind, group, id);
                     let name = view.entry.name.clone();
                     let change = Change::Revoke(group.clone());
-                    let planned =
-                        Planned { step, cause, entitlement: Some(name), lane: Some(lane), privileged, change };
+                    let planned = Planned { step, cause, entitlement: Some(name), lane, privileged, change };
                     if privileged || denied { out.first.push(planned) } else { out.revokes.push(planned) }
                 }
             }
@@ -117,7 +120,7 @@ pub(super) fn entitlements(
 /// far as it is certain that this one is not among them.
 fn takes_others(view: &CatalogueView<'_>, wanted: &Wanted, holding: Holding) -> bool {
     let surely_not = match holding {
-        Holding::NothingAtAll => return true,
+        Holding::NothingAtAll | Holding::Rehired => return true,
         Holding::Nothing => true,
         Holding::Decided | Holding::NothingNew => wanted.is_refused(),
         Holding::Frozen => false,
@@ -168,11 +171,11 @@ fn no_longer_listed(
     record: &Record,
     id: &TargetId,
     holding: Holding,
-    lane: Lane,
+    lane: Option<Lane>,
 ) -> Vec<Planned> {
     let unlisted = record.grants.iter().filter(|(group, _)| !catalogue.iter().any(|view| view.id == Some(*group)));
     let taken = unlisted.filter(|(_, grant)| {
-        let keeps = matches!(holding, Holding::Decided | Holding::NothingNew);
+        let keeps = matches!(holding, Holding::Decided | Holding::Rehired | Holding::NothingNew);
         !keeps || fate(&wanted_of(&grant.entitlement), Some(&grant.policies)) == Fate::Take
     });
     taken
@@ -180,7 +183,7 @@ fn no_longer_listed(
             step: take_step(grant.kind, group, id),
             cause: "not in the catalogue".into(),
             entitlement: Some(grant.entitlement.clone()),
-            lane: Some(lane),
+            lane,
             privileged: grant.privileged,
             change: Change::Revoke(group.clone()),
         })

@@ -73,6 +73,7 @@ impl Change {
             Self::Create { state, .. } => {
                 record.target_id.clone_from(&applied.id);
                 record.state = *state;
+                record.disabled_at = (*state == RecordState::Disabled).then_some(at);
             }
             Self::Write(written) => {
                 for (name, digest) in written {

@@ -2,6 +2,8 @@
 //! and what it does to the ledger. Nothing here remembers anything, and no removal is planned without a record.
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 mod attributes;
 mod budget;
 mod correlate;
@@ -61,6 +63,10 @@ pub struct Subject<'a> {
     pub record: Option<&'a Record>,
     /// What is known of the account at the target.
     pub seen: Seen<'a>,
+    /// It was read by its id a moment ago.
+    pub read: bool,
+    /// It is one of `safety.protected`, or the operator's own: never written to.
+    pub protected: bool,
     /// The catalogue, with what is known of each entry for this account.
     pub catalogue: &'a [CatalogueView<'a>],
     /// Accounts that may be this identity's, where it has none.

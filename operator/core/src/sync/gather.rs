@@ -170,7 +170,8 @@ fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
     if record.owner.uid == view.meta.uid {
         return true;
     }
-    let Ok(identity) = view.spec else { return false };
+    // An invalid Identity is frozen, not gone, also when it was restored.
+    let Ok(identity) = view.spec else { return true };
     match (&record.external_id, &identity.external_id) {
         (Some(recorded), Some(external)) => recorded == external,
         _ => *record.user_name == *identity.user_name.folded(),

@@ -72,6 +72,7 @@ impl Sync {
         if moved || other_keys {
             self.observe_at = cx.now.mono;
         }
+        self.bind_protected();
         self.failed.clear();
         self.bound
             .retain(|(kind, name), _| self.entries.iter().any(|e| e.target.kind == *kind && e.target.name == *name));

@@ -201,6 +201,7 @@ impl Sync {
             if let Some(mut record) = record {
                 record.target_id = Some(id.clone());
                 record.state = if enabled { RecordState::Active } else { RecordState::Disabled };
+                record.disabled_at = (!enabled).then_some(cx.now.wall);
                 self.ledger.put(record);
             }
             self.ledger.close(unresolved.intent.id, Outcome::Done);

@@ -298,6 +298,7 @@ impl Sync {
         if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
             self.trouble = None;
         }
+        self.bind_protected();
         self.check_the_right_target(cx);
         self.bind_groups(cx);
         self.touch_all(cx);

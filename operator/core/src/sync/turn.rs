@@ -76,6 +76,9 @@ impl Sync {
             let verdict = self.plan(&gathered, cx);
             let Verdict { steps, record, forget, need, account, desired, drift } = verdict;
             if forget && enforce {
+                if sole {
+                    self.drop_unwanted(&name, &[]);
+                }
                 gathered.record.take().into_iter().for_each(|record| self.ledger.forget(record.id));
                 return (false, desired, account);
             }
@@ -190,13 +193,6 @@ impl Sync {
         let id = record.and_then(|record| record.target_id.as_ref());
         let last_write = record.and_then(|record| record.last_write);
         let catalogue = self.catalogue(id, last_write, cx);
-        if id.is_none()
-            && let Some(problem) = &gathered.unreadable
-            && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none())
-        {
-            let account = report::Account::Blocked(problem.clone());
-            return Verdict { account, desired: true, ..Verdict::default() };
-        }
         let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
         let subject = Subject {
             owner: &gathered.owner,
@@ -208,11 +204,25 @@ impl Sync {
             attributes: &gathered.attributes,
             record,
             seen,
+            read: self.found.get(&gathered.owner.name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH),
+            protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
             catalogue: &catalogue,
             matches,
             unstuck: &self.unstuck,
         };
-        plan::account(&subject, &self.rules(), cx.now)
+        let verdict = plan::account(&subject, &self.rules(), cx.now);
+        // An account that exists might not be found by the other keys: none is created, or taken.
+        match &gathered.unreadable {
+            Some(problem)
+                if id.is_none()
+                    && verdict.desired
+                    && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none()) =>
+            {
+                let account = report::Account::Blocked(problem.clone());
+                Verdict { account, desired: true, ..Verdict::default() }
+            }
+            _ => verdict,
+        }
     }
 
     fn rules(&self) -> AppRules<'_> {
@@ -274,9 +284,8 @@ impl Sync {
                 id: id.clone(),
                 shade,
                 owned: owned.map(|record| (record.owner.name.clone(), self.frees(record, shade, cx))),
-                protected: self.is_protected(id, shade),
+                protected: self.is_protected(id, Some(shade)),
                 privileged: self.is_privileged(id),
-                was_ours: false,
             })
         });
         Matches { searched: found || listed, found: candidates.collect() }
@@ -294,22 +303,48 @@ impl Sync {
         }
     }
 
-    pub(super) fn is_protected(&self, id: &TargetId, shade: &plan::Shade) -> bool {
+    pub(super) fn is_protected(&self, id: &TargetId, shade: Option<&plan::Shade>) -> bool {
         let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
-        let named = |(attribute, values): &(AttributeName, Vec<Arc<str>>)| {
+        principal == Some(id)
+            || self.ledger.standing.protected.contains(id)
+            || shade.is_some_and(|shade| self.is_named_protected(shade))
+    }
+
+    /// Whether `safety.protected` names an account as it looks now.
+    fn is_named_protected(&self, shade: &plan::Shade) -> bool {
+        self.settings.safety.protected.iter().any(|(attribute, values)| {
             let fold = Fold::of(self.schema, attribute);
             let text = shade.key(attribute.as_str());
             text.is_some_and(|text| values.iter().any(|value| fold.apply(value) == fold.apply(text)))
-        };
-        principal == Some(id)
-            || self.ledger.standing.protected.contains(id)
-            || self.settings.safety.protected.iter().any(named)
+        })
+    }
+
+    /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection; only an
+    /// emptied list does.
+    pub(super) fn bind_protected(&mut self) {
+        let mut protected = BTreeSet::new();
+        if !self.settings.safety.protected.is_empty() {
+            let named = self.shadow.accounts().filter(|(_, shade)| self.is_named_protected(shade));
+            protected.extend(named.map(|(id, _)| id.clone()));
+            protected.extend(self.ledger.standing.protected.iter().cloned());
+        }
+        if protected != self.ledger.standing.protected {
+            self.ledger.standing.protected = protected;
+            self.ledger.put_standing();
+        }
     }
 
     fn is_privileged(&self, id: &TargetId) -> bool {
         self.entries.iter().filter(|entry| entry.privileged).any(|entry| {
-            let group = self.bound(entry.target.kind, &entry.target.name).and_then(|group| self.shadow.group(group));
-            group.and_then(|group| group.members.as_ref()).is_some_and(|members| members.contains(id))
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            let Some(bound) = self.bound(kind, name) else {
+                // Nobody holds what is not there; whether it is not there only a complete listing tells.
+                let listed = self.complete.contains_key(&super::shadow::kind_of(kind));
+                return !listed || self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
+            };
+            // Members that are not shown may be anybody.
+            let members = self.shadow.group(bound).and_then(|group| group.members.as_ref());
+            members.is_none_or(|members| members.contains(id))
         })
     }
 

@@ -127,7 +127,9 @@ impl Sync {
         self.release_approved(cx, out);
         let due: Vec<Lane> =
             self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(lane, _)| *lane).collect();
-        for lane in due {
+        // What one batch brought is one wave: it is judged when everybody who leaves by it had a turn.
+        let leaving = self.queue.best() == Some(Priority::Leaver);
+        for lane in due.into_iter().filter(|lane| *lane != Lane::Explicit || !leaving) {
             let Some(settling) = self.settling.remove(&lane) else { continue };
             let wave = self.still_wanted_of(lane, settling.steps, cx);
             if !wave.is_empty() {
@@ -170,7 +172,7 @@ impl Sync {
             Lane::Derived => self.settings.safety.removals.clone(),
             Lane::PrivilegedGrant => self.settings.safety.privileged_grants.clone(),
         };
-        self.forget_old_charges(&budgets, cx.now.wall);
+        self.forget_old_charges(lane, &budgets, cx.now.wall);
         let provisioned =
             self.ledger.records().filter(|r| r.target_id.is_some() && r.state == RecordState::Active).count();
         let provisioned = u32::try_from(provisioned).unwrap_or(u32::MAX);
@@ -204,10 +206,10 @@ impl Sync {
         (charged.values().copied().fold(0, u32::saturating_add), cost)
     }
 
-    fn forget_old_charges(&mut self, budgets: &[Budget], now: Timestamp) {
+    fn forget_old_charges(&mut self, lane: Lane, budgets: &[Budget], now: Timestamp) {
         let longest = budgets.iter().map(|b| b.window).max().unwrap_or_default().max(Duration::from_hours(24));
         let since = now.checked_sub(longest).unwrap_or(Timestamp::MIN);
-        self.ledger.standing.charges.retain(|charge| charge.at > since);
+        self.ledger.standing.charges.retain(|charge| charge.lane != lane || charge.at > since);
     }
 
     /// Stores the members of a wave as released, and reserves their budget unless a person approved them.

@@ -1,10 +1,11 @@
 //! Manifests into the tables; what each change can reach is noted in the [`Pass`], and evaluated when all are in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Directory;
 use super::application::{ApplicationEntry, ApplicationSpec};
 use super::entry::{GroupEntry, GroupSpec, IdentityEntry, Names, PolicyEntry, PolicySpec};
+use super::ids::IdSet;
 use super::rules::{GroupId, Ruled};
 use super::settle::Pass;
 use super::table::IdentityId;
@@ -28,12 +29,16 @@ fn rank(kind: ObjectKind) -> u8 {
 
 impl Directory {
     pub(crate) fn change(&mut self, batch: Vec<Change>, pass: &mut Pass) {
-        let mut last: BTreeMap<(u8, Name), Change> = BTreeMap::new();
-        for change in batch {
+        let key = |(at, change): (usize, &Change)| {
             let object = change.object();
-            last.insert((rank(object.kind), object.name), change);
-        }
-        for change in last.into_values() {
+            (rank(object.kind), object.name, at)
+        };
+        let mut order: Vec<(u8, Name, usize)> = batch.iter().enumerate().map(key).collect();
+        order.sort_unstable();
+        let last = order.chunk_by(|one, other| (one.0, &one.1) == (other.0, &other.1)).filter_map(<[_]>::last);
+        let mut batch: Vec<Option<Change>> = batch.into_iter().map(Some).collect();
+        for (.., at) in last {
+            let Some(change) = batch.get_mut(*at).and_then(Option::take) else { continue };
             match change {
                 Change::Identity(manifest) => self.put_identity(manifest, pass),
                 Change::Group(manifest) => self.put_group(manifest, pass),
@@ -49,9 +54,12 @@ impl Directory {
         }
     }
 
-    fn put_identity(&mut self, manifest: Manifest<Identity>, pass: &mut Pass) {
+    fn put_identity(&mut self, mut manifest: Manifest<Identity>, pass: &mut Pass) {
         let id = self.identities.intern(&manifest.meta.name);
-        let meta = without_status(manifest.meta);
+        let mut meta = without_status(manifest.meta);
+        if let Some(name) = self.identities.name(id) {
+            meta.name.clone_from(name);
+        }
         if let Some(old) = self.identities.get_mut(id)
             && old.spec == manifest.spec
             && (&old.meta.uid, old.meta.created) == (&meta.uid, meta.created)
@@ -62,6 +70,18 @@ impl Directory {
             }
             return;
         }
+        if let Ok(identity) = &mut manifest.spec {
+            self.shared.identity(identity);
+            identity.user_name.share(&meta.name);
+        }
+        let manager = manifest.spec.as_mut().ok().and_then(|identity| identity.manager.as_mut()).map(|manager| {
+            let id = self.identities.intern(manager);
+            // One text, however many report to it.
+            if let Some(name) = self.identities.name(id) {
+                manager.clone_from(name);
+            }
+            id
+        });
         self.unlink_identity(id, pass);
         let mut entry = IdentityEntry {
             state: State::Active,
@@ -82,18 +102,14 @@ impl Directory {
             entry.policies = std::mem::take(&mut old.policies);
             entry.unknown_policies = std::mem::take(&mut old.unknown_policies);
         }
-        let identity = entry.spec.as_ref().ok().cloned();
-        self.identities.set(id, Some(entry));
-        if let Some(identity) = identity {
-            self.index_keys(id, &identity);
-            pass.user_names.insert(identity.user_name.folded().into());
-            pass.external_ids.extend(identity.external_id.clone());
-            if let Some(manager) = &identity.manager {
-                let manager = self.identities.intern(manager);
-                self.reports.entry(manager).or_default().insert(id);
-            }
-        } else if let Some(entry) = self.identities.get_mut(id) {
+        if entry.spec.is_err() {
             entry.duplicate = None;
+        }
+        self.identities.set(id, Some(entry));
+        self.index_keys(id);
+        self.rivals(id, pass);
+        if let Some(manager) = manager {
+            self.reports.insert((manager, id));
         }
         self.arm(Timer::Identity(id));
         pass.changed_identity(id);
@@ -114,25 +130,19 @@ impl Directory {
 
     /// Takes the old keys and the old manager of an identity out of the indexes.
     fn unlink_identity(&mut self, id: IdentityId, pass: &mut Pass) {
-        let Some(Ok(old)) = self.identities.get(id).map(|entry| entry.spec.as_ref().cloned()) else { return };
-        self.unindex_keys(id, &old);
-        pass.user_names.insert(old.user_name.folded().into());
-        pass.external_ids.extend(old.external_id.clone());
-        let manager = old.manager.as_ref().and_then(|manager| self.identities.id(manager.as_str()));
-        if let Some(manager) = manager
-            && let Some(reports) = self.reports.get_mut(&manager)
-        {
-            reports.remove(&id);
-            if reports.is_empty() {
-                self.reports.remove(&manager);
-            }
+        self.rivals(id, pass);
+        self.unindex_keys(id);
+        let Some(Ok(old)) = self.identities.get(id).map(|entry| entry.spec.as_ref()) else { return };
+        if let Some(manager) = old.manager.as_ref().and_then(|manager| self.identities.id(manager.as_str())) {
+            self.reports.remove(&(manager, id));
         }
     }
 
     fn put_group(&mut self, manifest: Manifest<Group>, pass: &mut Pass) {
         let id = self.groups.intern(&manifest.meta.name);
         let meta = without_status(manifest.meta);
-        let spec = manifest.spec.map(|group| GroupSpec::new(&group, &mut self.names()));
+        let rule = self.group_spec(id).and_then(|spec| spec.rule.clone());
+        let spec = manifest.spec.map(|group| GroupSpec::new(&group, rule, &mut self.names()));
         if let Some(old) = self.groups.get_mut(id) {
             let same = match (&old.spec, &spec) {
                 (Ok(old), Ok(new)) => old.same(new),
@@ -150,15 +160,15 @@ impl Directory {
         let (members, unknown) = match self.groups.get_mut(id) {
             Some(old) => (std::mem::take(&mut old.members), std::mem::take(&mut old.unknown)),
             // Of a group that was referred to and missing everyone may have been a member.
-            None => (BTreeSet::new(), self.perhaps_in(id)),
+            None => (IdSet::default(), self.perhaps_in(id)),
         };
         let old = self.groups.set(id, Some(GroupEntry { meta, spec, members, unknown }));
         self.relink_group(id, old.and_then(|old| old.spec.ok()), pass);
     }
 
-    fn perhaps_in(&self, id: GroupId) -> BTreeSet<IdentityId> {
+    fn perhaps_in(&self, id: GroupId) -> IdSet {
         if !self.unresolved.contains(&id) {
-            return BTreeSet::new();
+            return IdSet::default();
         }
         let perhaps = |entry: &IdentityEntry| entry.unknown_groups.binary_search(&id).is_ok();
         self.identities.iter().filter(|(_, _, entry)| perhaps(entry)).map(|(identity, ..)| identity).collect()
@@ -167,28 +177,23 @@ impl Directory {
     fn drop_group(&mut self, name: &Name, pass: &mut Pass) {
         let Some(id) = self.groups.id(name.as_str()) else { return };
         let Some(old) = self.groups.set(id, None) else { return };
-        pass.members.extend(old.members.iter().chain(&old.unknown));
+        pass.members.extend(old.members.iter().chain(old.unknown.iter()));
         self.relink_group(id, old.spec.ok(), pass);
     }
 
     /// After a group's spec changed: indexes, timer, and everyone whose membership can differ by it.
     fn relink_group(&mut self, id: GroupId, old: Option<GroupSpec>, pass: &mut Pass) {
         let old = old.unwrap_or_default();
-        let new = self.group_spec(id).cloned().unwrap_or_default();
-        for identity in old.listed.keys() {
-            unlink(&mut self.listings, identity, id);
+        let none = GroupSpec::default();
+        let new = self.groups.get(id).and_then(|entry| entry.spec.as_ref().ok()).unwrap_or(&none);
+        for identity in differing(&old.listed, &new.listed) {
+            link(&mut self.listings, (identity, id), new.listed.contains_key(&identity));
+            pass.members.insert(identity);
         }
-        for group in old.nested.keys() {
-            unlink(&mut self.parents, group, id);
+        for group in differing(&old.nested, &new.nested) {
+            link(&mut self.parents, (group, id), new.nested.contains_key(&group));
         }
-        for identity in new.listed.keys() {
-            self.listings.entry(*identity).or_default().insert(id);
-        }
-        for group in new.nested.keys() {
-            self.parents.entry(*group).or_default().insert(id);
-        }
-        pass.members.extend(differing(&old.listed, &new.listed));
-        pass.members.extend(old.excluded.symmetric_difference(&new.excluded));
+        pass.members.extend(old.excluded.symmetric_difference(&new.excluded).copied());
         let nested: Vec<GroupId> = differing(&old.nested, &new.nested)
             .chain(old.without.symmetric_difference(&new.without).copied())
             .collect();
@@ -207,7 +212,7 @@ impl Directory {
     /// The members of a group may change groups that build on it.
     pub(crate) fn everyone_in(&self, group: GroupId, pass: &mut Pass) {
         match self.groups.get(group) {
-            Some(entry) if entry.spec.is_ok() => pass.members.extend(entry.members.iter().chain(&entry.unknown)),
+            Some(entry) if entry.spec.is_ok() => pass.members.extend(entry.members.iter().chain(entry.unknown.iter())),
             _ => pass.everyone = true,
         }
     }
@@ -267,7 +272,7 @@ impl Directory {
         let Some(id) = self.policies.id(name.as_str()) else { return };
         self.unlink_policy(id, pass);
         let Some(old) = self.policies.get(id) else { return };
-        for identity in old.matched.union(&old.unknown).copied().collect::<Vec<_>>() {
+        for identity in old.matched.iter().chain(old.unknown.iter()).collect::<Vec<_>>() {
             self.record_match(id, identity, Truth::No);
         }
         self.policies.set(id, None);
@@ -280,10 +285,8 @@ impl Directory {
     fn unlink_policy(&mut self, id: super::table::PolicyId, pass: &mut Pass) {
         let Some(old) = self.policies.get(id) else { return };
         pass.unreadable |= old.spec.is_err();
-        for identity in old.matched.union(&old.unknown) {
-            if let Some(name) = self.identities.name(*identity) {
-                pass.touched.within(name, named(&old.spec).iter().map(|grant| &grant.application));
-            }
+        for identity in old.matched.iter().chain(old.unknown.iter()) {
+            pass.within(identity, named(&old.spec).iter().map(|grant| &grant.application));
         }
         for grant in named(&old.spec) {
             if let Some(policies) = self.policies_of.get_mut(&grant.application) {
@@ -356,12 +359,11 @@ fn differing<'a, K: Ord + Copy, V: PartialEq>(
     changed.chain(new.keys().filter(|key| !old.contains_key(key)).copied())
 }
 
-fn unlink<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<GroupId>>, key: &K, group: GroupId) {
-    if let Some(groups) = index.get_mut(key) {
-        groups.remove(&group);
-        if groups.is_empty() {
-            index.remove(key);
-        }
+fn link<P: Ord>(pairs: &mut BTreeSet<P>, pair: P, there: bool) {
+    if there {
+        pairs.insert(pair);
+    } else {
+        pairs.remove(&pair);
     }
 }
 

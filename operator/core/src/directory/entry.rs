@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::ids::IdSet;
 use super::rules::{GroupId, Ruled};
 use super::table::{IdentityId, PolicyId, Table};
 use crate::model::{AccessPolicy, Group, Identity, Invalid, Lifecycle, Meta, Reason, Source, State, Subject};
@@ -59,8 +60,8 @@ impl IdentityEntry {
 pub(crate) struct GroupEntry {
     pub meta: Meta,
     pub spec: Result<GroupSpec, Invalid>,
-    pub members: BTreeSet<IdentityId>,
-    pub unknown: BTreeSet<IdentityId>,
+    pub members: IdSet,
+    pub unknown: IdSet,
 }
 
 /// A valid Group.
@@ -82,8 +83,9 @@ pub(crate) fn holds(not_after: Option<Timestamp>, now: Timestamp) -> bool {
 }
 
 impl GroupSpec {
-    /// With names as integers and the rule compiled. Of two entries for one member the longer one counts.
-    pub fn new(group: &Group, names: &mut Names<'_>) -> Self {
+    /// With names as integers and the rule compiled, unless it is the old one. Of two entries for one member the
+    /// longer one counts.
+    pub fn new(group: &Group, old: Option<Ruled>, names: &mut Names<'_>) -> Self {
         let mut spec = Self { display_name: group.display_name.clone(), ..Self::default() };
         for member in &group.members {
             match &member.subject {
@@ -97,7 +99,10 @@ impl GroupSpec {
                 Subject::Group(name) => _ = spec.without.insert(names.groups.intern(name)),
             }
         }
-        spec.rule = group.rule.as_ref().map(|source| names.compile(source, Site::GroupMatch));
+        spec.rule = group.rule.as_ref().map(|source| {
+            let same = old.filter(|old| old.source == *source);
+            same.unwrap_or_else(|| names.compile(source, Site::GroupMatch))
+        });
         spec
     }
 
@@ -128,8 +133,8 @@ pub(crate) struct PolicyEntry {
     pub spec: Result<PolicySpec, Invalid>,
     /// Its window is open at the directory's time.
     pub open: bool,
-    pub matched: BTreeSet<IdentityId>,
-    pub unknown: BTreeSet<IdentityId>,
+    pub matched: IdSet,
+    pub unknown: IdSet,
 }
 
 /// A valid AccessPolicy.

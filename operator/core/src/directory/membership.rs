@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Directory;
 use super::entry::{GroupSpec, IdentityEntry, holds};
 use super::rules::GroupId;
-use super::table::IdentityId;
+use super::table::{IdentityId, second};
 use super::truth::Truth;
 use crate::model::State;
 
@@ -54,10 +54,10 @@ impl Directory {
             add(*group, Truth::Unknown);
         }
         let identity = entry.spec.as_ref().ok();
-        for group in self.listings.get(&id).into_iter().flatten() {
-            let end = self.group_spec(*group).and_then(|spec| spec.listed.get(&id));
+        for group in second(&self.listings, id) {
+            let end = self.group_spec(group).and_then(|spec| spec.listed.get(&id));
             if end.is_some_and(|end| holds(*end, self.now)) {
-                add(*group, if identity.is_some() { Truth::Yes } else { Truth::Unknown });
+                add(group, if identity.is_some() { Truth::Yes } else { Truth::Unknown });
             }
         }
         match identity {
@@ -100,7 +100,7 @@ impl Directory {
 
     /// The groups that list this one as a member, at the directory's time.
     fn including(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
-        self.parents.get(&group).into_iter().flatten().copied().filter(move |parent| {
+        second(&self.parents, group).filter(move |parent| {
             let end = self.group_spec(*parent).and_then(|spec| spec.nested.get(&group));
             end.is_some_and(|end| holds(*end, self.now))
         })

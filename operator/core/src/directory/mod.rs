@@ -11,12 +11,15 @@ mod decision;
 mod duplicates;
 mod entry;
 mod explanation;
+mod ids;
+mod keys;
 mod matching;
 mod membership;
 mod problem;
 mod problems;
 mod rules;
 mod settle;
+mod shared;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,8 +28,7 @@ mod touched;
 mod truth;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -41,7 +43,10 @@ pub use view::*;
 
 use application::ApplicationEntry;
 use entry::{GroupEntry, IdentityEntry, PolicyEntry};
+use ids::IdSet;
+use keys::Keys;
 use rules::{GroupId, RuleIndex};
+use shared::Shared;
 use table::{IdentityId, PolicyId, Table};
 use time::Timer;
 
@@ -61,18 +66,22 @@ pub struct Directory {
     applications: BTreeMap<Name, ApplicationEntry>,
 
     /// Identities by case-mapped userName and by externalId, the valid ones.
-    by_user_name: HashMap<Arc<str>, Vec<IdentityId>>,
-    by_external_id: HashMap<Arc<str>, Vec<IdentityId>>,
-    /// Whose manager an identity is, there or not.
-    reports: HashMap<IdentityId, BTreeSet<IdentityId>>,
-    /// Groups that list an identity, and groups that list a group.
-    listings: HashMap<IdentityId, BTreeSet<GroupId>>,
-    parents: HashMap<GroupId, BTreeSet<GroupId>>,
+    by_user_name: Keys<IdentityId>,
+    by_external_id: Keys<IdentityId>,
+    /// What identities have in common.
+    shared: Shared,
+    /// A manager, there or not, and who reports to it.
+    reports: BTreeSet<(IdentityId, IdentityId)>,
+    /// An identity and a group that lists it; a group and a group that lists it.
+    listings: BTreeSet<(IdentityId, GroupId)>,
+    parents: BTreeSet<(GroupId, GroupId)>,
     /// Groups with a rule, and the same by what the rule needs.
     ruled: BTreeSet<GroupId>,
     group_rules: RuleIndex<GroupId>,
     /// Groups that are referred to and not there, or invalid: everyone may be a member.
     unresolved: BTreeSet<GroupId>,
+    /// Groups that refer to each other in a circle.
+    cycles: Vec<Vec<GroupId>>,
     /// Valid policies inside their window, by what they need.
     policy_rules: RuleIndex<PolicyId>,
     /// Policies that speak of an application.
@@ -84,7 +93,7 @@ pub struct Directory {
     /// The lead times that are in force.
     lead_times: BTreeSet<Duration>,
     /// Identities whose start is to come.
-    pending: BTreeSet<IdentityId>,
+    pending: IdSet,
 }
 
 impl Directory {
@@ -97,28 +106,31 @@ impl Directory {
             groups: Table::default(),
             policies: Table::default(),
             applications: BTreeMap::new(),
-            by_user_name: HashMap::new(),
-            by_external_id: HashMap::new(),
-            reports: HashMap::new(),
-            listings: HashMap::new(),
-            parents: HashMap::new(),
+            by_user_name: Keys::default(),
+            by_external_id: Keys::default(),
+            shared: Shared::default(),
+            reports: BTreeSet::new(),
+            listings: BTreeSet::new(),
+            parents: BTreeSet::new(),
             ruled: BTreeSet::new(),
             group_rules: RuleIndex::default(),
             unresolved: BTreeSet::new(),
+            cycles: Vec::new(),
             policy_rules: RuleIndex::default(),
             policies_of: HashMap::new(),
             timers: BTreeMap::new(),
             armed: HashMap::new(),
             lead_times: BTreeSet::new(),
-            pending: BTreeSet::new(),
+            pending: IdSet::default(),
         }
     }
 
     /// Takes a complete list of all four kinds: what is absent from it is gone, as if that had been seen.
     pub fn replace(&mut self, all: Vec<Change>, now: Timestamp) -> Touched {
-        let named: BTreeSet<ObjectRef> = all.iter().map(Change::object).collect();
+        let named: HashSet<ObjectRef> = all.iter().map(Change::object).collect();
         let gone = self.objects().filter(|object| !named.contains(object)).map(Change::Gone);
-        let batch = gone.chain(all).collect();
+        let mut batch = all;
+        batch.extend(gone);
         self.apply(batch, now)
     }
 

@@ -15,9 +15,8 @@ const NAMED: usize = 3;
 impl Directory {
     /// Every object with problems, sorted.
     pub fn problems(&self) -> BTreeMap<ObjectRef, Vec<Problem>> {
-        let cycles = self.cycles();
         let of = |object: ObjectRef| {
-            let problems = self.problems_with(&object, &cycles);
+            let problems = self.problems_of(&object);
             (!problems.is_empty()).then_some((object, problems))
         };
         self.objects().filter_map(of).collect()
@@ -25,18 +24,12 @@ impl Directory {
 
     /// What is wrong with one object; empty for one that is not there.
     pub fn problems_of(&self, object: &ObjectRef) -> Vec<Problem> {
-        let cycles = if object.kind == ObjectKind::Group { self.cycles() } else { Vec::new() };
-        self.problems_with(object, &cycles)
-    }
-
-    fn problems_with(&self, object: &ObjectRef, cycles: &[Vec<GroupId>]) -> Vec<Problem> {
         let name = object.name.as_str();
         let problems = match object.kind {
             ObjectKind::Identity => self.identities.id(name).map(|id| self.identity_problems(id)),
-            ObjectKind::Group => self
-                .groups
-                .id(name)
-                .and_then(|id| self.groups.get(id).map(|entry| self.group_problems(id, entry, cycles))),
+            ObjectKind::Group => {
+                self.groups.id(name).and_then(|id| self.groups.get(id).map(|entry| self.group_problems(id, entry)))
+            }
             ObjectKind::AccessPolicy => {
                 self.policies.id(name).and_then(|id| self.policies.get(id).map(|entry| self.policy_problems(entry)))
             }
@@ -76,7 +69,7 @@ impl Directory {
         problems
     }
 
-    fn group_problems(&self, id: GroupId, entry: &GroupEntry, cycles: &[Vec<GroupId>]) -> Vec<Problem> {
+    fn group_problems(&self, id: GroupId, entry: &GroupEntry) -> Vec<Problem> {
         let spec = match &entry.spec {
             Ok(spec) => spec,
             Err(invalid) => return invalid_spec(invalid),
@@ -88,7 +81,7 @@ impl Directory {
         {
             problems.extend(groups.into_iter().filter_map(|group| self.missing_group(*group, path)));
         }
-        for cycle in cycles.iter().filter(|cycle| cycle.contains(&id)) {
+        for cycle in self.cycles.iter().filter(|cycle| cycle.contains(&id)) {
             let mut names: Vec<&str> =
                 cycle.iter().filter_map(|group| self.groups.name(*group)).map(Name::as_str).collect();
             names.sort_unstable();
@@ -98,8 +91,8 @@ impl Directory {
             ));
         }
         if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
-            let ask = |id: &IdentityId| {
-                let entry = self.identities.get(*id)?;
+            let ask = |id: IdentityId| {
+                let entry = self.identities.get(id)?;
                 let identity = entry.evaluable()?;
                 self.with_bare_facts(entry, identity, |facts| rule.ask(facts)).err()
             };
@@ -123,8 +116,8 @@ impl Directory {
             problems.extend(self.grant_problems(grant));
         }
         if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
-            let ask = |identity: &IdentityId| {
-                let entry = self.identities.get(*identity)?;
+            let ask = |identity: IdentityId| {
+                let entry = self.identities.get(identity)?;
                 let identity = entry.evaluable()?;
                 let unknown = self.with_facts(entry, identity, None, |facts| rule.ask(facts)).err()?;
                 // A missing group is said once, above.
@@ -191,14 +184,14 @@ impl Directory {
     }
 
     /// A rule that cannot be told for some identities: how many, and the first few with why.
-    fn failures<'a>(
+    fn failures(
         &self,
         rule: &Ruled,
-        ids: impl Iterator<Item = &'a IdentityId>,
-        ask: impl Fn(&IdentityId) -> Option<crate::policy::Unknown>,
+        ids: impl Iterator<Item = IdentityId>,
+        ask: impl Fn(IdentityId) -> Option<crate::policy::Unknown>,
     ) -> Option<Problem> {
         let mut failed: Vec<(&Name, crate::policy::Unknown)> =
-            ids.filter_map(|id| Some((self.identities.name(*id)?, ask(id)?))).collect();
+            ids.filter_map(|id| Some((self.identities.name(id)?, ask(id)?))).collect();
         failed.sort_by_key(|(name, _)| *name);
         let total = failed.len();
         let (_, first) = failed.first()?;
@@ -212,7 +205,7 @@ impl Directory {
     }
 
     /// Groups that refer to each other in a circle, by members or by exclude.
-    fn cycles(&self) -> Vec<Vec<GroupId>> {
+    pub(crate) fn find_cycles(&self) -> Vec<Vec<GroupId>> {
         let reach = |from: GroupId| {
             let mut found = BTreeSet::new();
             let mut next: Vec<GroupId> = self.refers_to(from).collect();

@@ -1,15 +1,15 @@
 //! What a change can reach is evaluated anew, once, when all of a batch is in.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::Directory;
 use super::entry::IdentityEntry;
+use super::ids::IdSet;
 use super::matching::Matching;
 use super::membership::Membership;
 use super::rules::{GroupId, RuleIndex, Ruled};
-use super::table::{IdentityId, PolicyId};
-use super::touched::Touched;
+use super::table::{IdentityId, PolicyId, second};
+use super::touched::{Touched, TouchedApplications};
 use super::truth::Truth;
 use crate::model::{Effect, Name, PolicyMode};
 
@@ -18,21 +18,24 @@ use crate::model::{Effect, Name, PolicyMode};
 pub(crate) struct Pass {
     pub touched: Touched,
     /// Status alone.
-    pub identities: BTreeSet<IdentityId>,
+    pub identities: IdSet,
     /// Status, and every decision.
-    pub everywhere: BTreeSet<IdentityId>,
-    /// Spec, existence or state: duplicates are looked up under these keys.
-    pub user_names: BTreeSet<Arc<str>>,
-    pub external_ids: BTreeSet<Arc<str>>,
+    pub everywhere: IdSet,
+    /// Decisions in one application.
+    within: Vec<(IdentityId, Name)>,
+    /// One with a key of theirs changed: they may be duplicates now, or no longer.
+    pub rivals: IdSet,
     /// Changed themselves: rules about their reports may read it.
-    pub managers: BTreeSet<IdentityId>,
+    pub managers: IdSet,
     /// Groups to be evaluated for these; for everyone.
-    pub members: BTreeSet<IdentityId>,
+    pub members: IdSet,
     pub everyone: bool,
     /// Policies to be evaluated for these.
-    pub matches: BTreeSet<IdentityId>,
+    pub matches: IdSet,
     /// Policies to be evaluated for whoever they can reach.
     pub policies: BTreeSet<PolicyId>,
+    /// Status alone.
+    pub policy_status: BTreeSet<PolicyId>,
     /// Status and members.
     pub groups: BTreeSet<GroupId>,
     /// Groups, policies or applications changed: indexes and references are built anew.
@@ -47,6 +50,13 @@ impl Pass {
     pub fn touch_identity(&mut self, id: IdentityId) {
         self.identities.insert(id);
         self.everywhere.insert(id);
+    }
+
+    /// Decisions in these applications, unless those in all are touched anyway.
+    pub fn within<'a>(&mut self, id: IdentityId, applications: impl Iterator<Item = &'a Name>) {
+        if !self.everywhere.contains(id) {
+            self.within.extend(applications.map(|name| (id, name.clone())));
+        }
     }
 
     /// It came, went, or has another spec.
@@ -85,6 +95,7 @@ impl Directory {
         }
         if pass.cycles {
             pass.groups.extend(self.groups.iter().map(|(id, ..)| id));
+            self.cycles = self.find_cycles();
         }
         let mut index = RuleIndex::default();
         self.ruled.clear();
@@ -171,14 +182,15 @@ impl Directory {
             .filter(|(_, entry)| entry.spec.as_ref().is_ok_and(|spec| spec.reads_manager))
             .map(|(name, _)| name)
             .collect();
-        for manager in &pass.managers {
-            for report in self.reports.get(manager).into_iter().flatten() {
+        if !policies && reading.is_empty() {
+            return;
+        }
+        for manager in std::mem::take(&mut pass.managers).iter() {
+            for report in second(&self.reports, manager) {
                 if policies {
-                    pass.matches.insert(*report);
+                    pass.matches.insert(report);
                 }
-                if let Some(name) = self.identities.name(*report).filter(|_| !reading.is_empty()) {
-                    pass.touched.within(name, reading.iter().copied());
-                }
+                pass.within(report, reading.iter().copied());
             }
         }
     }
@@ -187,7 +199,7 @@ impl Directory {
         let ids: Vec<IdentityId> = if pass.everyone {
             self.identities.iter().map(|(id, ..)| id).collect()
         } else {
-            pass.members.iter().copied().collect()
+            pass.members.iter().collect()
         };
         for id in ids {
             let Some(entry) = self.identities.get(id) else { continue };
@@ -201,7 +213,7 @@ impl Directory {
     }
 
     fn settle_matches(&mut self, pass: &mut Pass) {
-        for id in pass.matches.clone() {
+        for id in pass.matches.clone().iter() {
             let Some(entry) = self.identities.get(id) else { continue };
             let matching = self.matching_of(id, entry);
             if *matching.sure != *entry.policies || *matching.unknown != *entry.unknown_policies {
@@ -212,9 +224,9 @@ impl Directory {
 
     fn settle_policies(&mut self, pass: &mut Pass) {
         for policy in std::mem::take(&mut pass.policies) {
-            for id in self.reachable(policy) {
+            for id in self.reachable(policy).iter() {
                 // Whoever was evaluated as a whole has this policy among the rest.
-                if !pass.matches.contains(&id) {
+                if !pass.matches.contains(id) {
                     let before = self.recorded(policy, id);
                     let truth = self.match_of(policy, id);
                     self.record_match(policy, id, truth);
@@ -225,29 +237,29 @@ impl Directory {
                     self.touch_match(policy, id, pass);
                 }
             }
-            pass.touched.policies.extend(self.policies.name(policy).cloned());
+            pass.policy_status.insert(policy);
         }
     }
 
     /// What is written down of one policy and one identity.
     pub(crate) fn recorded(&self, policy: PolicyId, id: IdentityId) -> Truth {
         match self.policies.get(policy) {
-            Some(entry) if entry.matched.contains(&id) => Truth::Yes,
-            Some(entry) if entry.unknown.contains(&id) => Truth::Unknown,
+            Some(entry) if entry.matched.contains(id) => Truth::Yes,
+            Some(entry) if entry.unknown.contains(id) => Truth::Unknown,
             _ => Truth::No,
         }
     }
 
     /// Everyone whom a policy matched before or can match now.
-    fn reachable(&self, policy: PolicyId) -> BTreeSet<IdentityId> {
-        let Some(entry) = self.policies.get(policy) else { return BTreeSet::new() };
-        let mut ids: BTreeSet<IdentityId> = entry.matched.union(&entry.unknown).copied().collect();
+    fn reachable(&self, policy: PolicyId) -> IdSet {
+        let Some(entry) = self.policies.get(policy) else { return IdSet::default() };
+        let mut ids: IdSet = entry.matched.iter().chain(entry.unknown.iter()).collect();
         let Ok(spec) = &entry.spec else { return ids };
         let mut groups = Vec::new();
         match (&spec.subjects, spec.rule.as_ref().and_then(Ruled::narrowest)) {
             _ if !entry.open => return ids,
             (Some(subjects), _) => {
-                ids.extend(&subjects.identities);
+                ids.extend(subjects.identities.iter().copied());
                 groups.extend(subjects.groups.iter().copied());
             }
             (None, Some(crate::policy::Term::InGroup(group))) => groups.push(*group),
@@ -255,7 +267,7 @@ impl Directory {
         }
         for group in groups {
             match self.groups.get(group).filter(|_| !self.unresolved.contains(&group)) {
-                Some(group) => ids.extend(group.members.union(&group.unknown)),
+                Some(group) => ids.extend(group.members.iter().chain(group.unknown.iter())),
                 None => ids.extend(self.identities.iter().map(|(id, ..)| id)),
             }
         }
@@ -273,10 +285,10 @@ impl Directory {
                 let Some(entry) = self.groups.get_mut(group) else { continue };
                 let set = if sure { &mut entry.members } else { &mut entry.unknown };
                 if joined {
-                    set.insert(id)
+                    set.insert(id);
                 } else {
-                    set.remove(&id)
-                };
+                    set.remove(id);
+                }
             }
         }
     }
@@ -291,11 +303,11 @@ impl Directory {
                 let Some(entry) = self.policies.get_mut(policy) else { continue };
                 let set = if sure { &mut entry.matched } else { &mut entry.unknown };
                 if joined {
-                    set.insert(id)
+                    set.insert(id);
                 } else {
-                    set.remove(&id)
-                };
-                pass.touched.policies.extend(self.policies.name(policy).cloned());
+                    set.remove(id);
+                }
+                pass.policy_status.insert(policy);
                 self.touch_match(policy, id, pass);
             }
         }
@@ -303,24 +315,19 @@ impl Directory {
 
     fn touch_match(&self, policy: PolicyId, id: IdentityId, pass: &mut Pass) {
         let Some(Ok(spec)) = self.policies.get(policy).map(|entry| &entry.spec) else { return };
-        if let Some(name) = self.identities.name(id) {
-            pass.touched.within(name, spec.policy.grants.iter().map(|grant| &grant.application));
-        }
+        pass.within(id, spec.policy.grants.iter().map(|grant| &grant.application));
     }
 
     /// Writes down whether one policy matches one identity, on both sides.
     pub(crate) fn record_match(&mut self, policy: PolicyId, id: IdentityId, truth: Truth) {
         if let Some(entry) = self.policies.get_mut(policy) {
-            if truth == Truth::Yes {
-                entry.matched.insert(id)
-            } else {
-                entry.matched.remove(&id)
-            };
-            if truth == Truth::Unknown {
-                entry.unknown.insert(id)
-            } else {
-                entry.unknown.remove(&id)
-            };
+            for (set, here) in [(&mut entry.matched, Truth::Yes), (&mut entry.unknown, Truth::Unknown)] {
+                if truth == here {
+                    set.insert(id);
+                } else {
+                    set.remove(id);
+                }
+            }
         }
         if let Some(IdentityEntry { policies, unknown_policies, .. }) = self.identities.get_mut(id) {
             put(policies, policy, truth == Truth::Yes);
@@ -330,22 +337,33 @@ impl Directory {
 
     fn touched(&self, pass: Pass) -> Touched {
         let mut touched = pass.touched;
-        touched.identities.extend(pass.identities.iter().filter_map(|id| self.identities.name(*id).cloned()));
+        touched.policies.extend(pass.policy_status.iter().filter_map(|id| self.policies.name(*id).cloned()));
+        let name = |id: IdentityId| self.identities.name(id).cloned();
+        // Into trees as a whole: one by one would look each name up again.
+        touched.identities = pass.identities.iter().filter_map(name).collect();
         touched.groups.extend(pass.groups.iter().filter_map(|id| self.groups.name(*id).cloned()));
-        for name in pass.everywhere.iter().filter_map(|id| self.identities.name(*id)) {
-            touched.everywhere(name);
-        }
+        let mut everywhere = pass.everywhere;
         if pass.unreadable {
-            self.identities.iter().for_each(|(_, name, _)| touched.everywhere(name));
+            everywhere.extend(self.identities.iter().map(|(id, ..)| id));
         }
+        let mut within = pass.within;
+        within.retain(|(id, _)| !everywhere.contains(*id));
+        within.sort_unstable();
+        let these = within.chunk_by(|(one, _), (other, _)| one == other).filter_map(|applications| {
+            let (id, _) = applications.first()?;
+            let these = applications.iter().map(|(_, application)| application.clone()).collect();
+            Some((name(*id)?, TouchedApplications::These(these)))
+        });
+        let all = everywhere.iter().filter_map(name).map(|name| (name, TouchedApplications::All));
+        touched.accounts = all.chain(these).collect();
         touched
     }
 }
 
 /// What two sorted lists do not share: left behind (false) and joined (true).
-fn moved<I: Ord + Copy>(old: &[I], new: &[I]) -> Vec<(I, bool)> {
+fn moved<I: Ord + Copy>(old: &[I], new: &[I]) -> impl Iterator<Item = (I, bool)> {
     let left = old.iter().filter(|id| new.binary_search(id).is_err()).map(|id| (*id, false));
-    left.chain(new.iter().filter(|id| old.binary_search(id).is_err()).map(|id| (*id, true))).collect()
+    left.chain(new.iter().filter(|id| old.binary_search(id).is_err()).map(|id| (*id, true)))
 }
 
 /// Puts one into a sorted list, or takes it out.

@@ -1,6 +1,7 @@
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
+use super::keys::Keys;
 use crate::model::Name;
 
 /// A small integer that stands for a name of one kind within a directory.
@@ -44,11 +45,16 @@ impl Id for crate::policy::GroupId {
     }
 }
 
+/// What is paired with the first, sorted.
+pub(crate) fn second<A: Id, B: Id>(pairs: &BTreeSet<(A, B)>, first: A) -> impl Iterator<Item = B> {
+    pairs.range((first, B::new(0))..=(first, B::new(u32::MAX))).map(|(_, second)| *second)
+}
+
 /// Names of one kind as integers, each with what is known of it. A name keeps its integer for good: references to an
 /// object that is not there (yet) need one too.
 #[derive(Debug)]
 pub(crate) struct Table<I, T> {
-    ids: HashMap<Name, u32>,
+    ids: Keys<u32>,
     names: Vec<Name>,
     slots: Vec<Option<Box<T>>>,
     live: usize,
@@ -57,26 +63,26 @@ pub(crate) struct Table<I, T> {
 
 impl<I, T> Default for Table<I, T> {
     fn default() -> Self {
-        Self { ids: HashMap::new(), names: Vec::new(), slots: Vec::new(), live: 0, kind: PhantomData }
+        Self { ids: Keys::default(), names: Vec::new(), slots: Vec::new(), live: 0, kind: PhantomData }
     }
 }
 
 impl<I: Id, T> Table<I, T> {
     /// The integer of a name, given now if it had none.
     pub fn intern(&mut self, name: &Name) -> I {
-        if let Some(id) = self.ids.get(name.as_str()) {
-            return I::new(*id);
+        if let Some(id) = self.id(name.as_str()) {
+            return id;
         }
         let id = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.ids.insert(name.clone(), id);
         self.names.push(name.clone());
+        self.ids.insert(name.as_str(), id, text_in(&self.names));
         self.slots.push(None);
         I::new(id)
     }
 
     /// The integer of a name that was seen before.
     pub fn id(&self, name: &str) -> Option<I> {
-        self.ids.get(name).map(|id| I::new(*id))
+        self.ids.get(name, text_in(&self.names)).next().map(I::new)
     }
 
     /// The name of an integer.
@@ -113,4 +119,8 @@ impl<I: Id, T> Table<I, T> {
     pub fn len(&self) -> usize {
         self.live
     }
+}
+
+fn text_in<'a>(names: &'a [Name]) -> impl Fn(u32) -> Option<&'a str> {
+    |id| names.get(id as usize).map(Name::as_str)
 }

@@ -44,16 +44,14 @@ impl Directory {
         let Some(entry) = self.identities.get_mut(id) else { return };
         let state = entry.state_at(now);
         let changed = std::mem::replace(&mut entry.state, state) != state;
-        let keys = entry.spec.as_ref().ok().map(|identity| (identity.user_name.clone(), identity.external_id.clone()));
         pass.touch_identity(id);
         if changed {
             pass.members.insert(id);
             pass.matches.insert(id);
         }
         // An ended identity gives way to its duplicate.
-        if let Some((user_name, external_id)) = keys.filter(|_| changed) {
-            pass.user_names.insert(user_name.folded().into());
-            pass.external_ids.extend(external_id);
+        if changed {
+            self.rivals(id, pass);
         }
     }
 
@@ -91,10 +89,10 @@ impl Directory {
         if let Timer::Identity(id) = timer {
             let pending = self.identities.get(id).is_some_and(|entry| entry.state == State::Pending);
             if pending {
-                self.pending.insert(id)
+                self.pending.insert(id);
             } else {
-                self.pending.remove(&id)
-            };
+                self.pending.remove(id);
+            }
         }
     }
 
@@ -128,7 +126,7 @@ impl Directory {
 
     /// The lead times in force have changed: whoever is yet to start has other moments.
     pub(crate) fn rearm_pending(&mut self) {
-        for id in self.pending.clone() {
+        for id in self.pending.clone().iter() {
             self.arm(Timer::Identity(id));
         }
     }

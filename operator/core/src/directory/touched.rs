@@ -42,15 +42,4 @@ impl Touched {
                 None => false,
             }
     }
-
-    pub(crate) fn everywhere(&mut self, identity: &Name) {
-        self.accounts.insert(identity.clone(), TouchedApplications::All);
-    }
-
-    pub(crate) fn within<'a>(&mut self, identity: &Name, applications: impl Iterator<Item = &'a Name>) {
-        let empty = || TouchedApplications::These(BTreeSet::new());
-        if let TouchedApplications::These(these) = self.accounts.entry(identity.clone()).or_insert_with(empty) {
-            these.extend(applications.cloned());
-        }
-    }
 }

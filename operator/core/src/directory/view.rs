@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::Directory;
 use super::entry::IdentityEntry;
+use super::ids::IdSet;
 use super::rules::GroupId;
-use super::table::IdentityId;
+use super::table::{IdentityId, second};
 use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
@@ -94,19 +95,18 @@ impl Directory {
 
     /// The valid, not ended Identity with this externalId: to whom a record passes. Of two, the one that stands.
     pub fn by_external_id(&self, external_id: &str) -> Option<IdentityView<'_>> {
-        self.identities.get(self.oldest(self.by_external_id.get(external_id))?).map(view)
+        self.identities.get(self.oldest(self.with_external_id(external_id))?).map(view)
     }
 
     /// The valid, not ended Identity with this case-mapped userName. Of two, the one that stands.
     pub fn by_user_name(&self, folded: &str) -> Option<IdentityView<'_>> {
-        self.identities.get(self.oldest(self.by_user_name.get(folded))?).map(view)
+        self.identities.get(self.oldest(self.with_user_name(folded))?).map(view)
     }
 
     /// Identities whose manager this one is, sorted.
     pub fn reports_of(&self, manager: &Name) -> Vec<Name> {
-        let reports = self.identities.id(manager.as_str()).and_then(|id| self.reports.get(&id));
-        let mut names: Vec<Name> =
-            reports.into_iter().flatten().filter_map(|id| self.identities.name(*id).cloned()).collect();
+        let reports = self.identities.id(manager.as_str()).into_iter().flat_map(|id| second(&self.reports, id));
+        let mut names: Vec<Name> = reports.filter_map(|id| self.identities.name(id).cloned()).collect();
         names.sort_unstable();
         names
     }
@@ -156,7 +156,7 @@ impl Directory {
     /// Who is in a group for sure, in no particular order. Empty for one that is not there: ask [`Directory::group`].
     pub fn members(&self, group: &Name) -> impl Iterator<Item = &Name> {
         let entry = self.groups.id(group.as_str()).and_then(|id| self.groups.get(id));
-        entry.into_iter().flat_map(|entry| &entry.members).filter_map(|id| self.identities.name(*id))
+        entry.into_iter().flat_map(|entry| entry.members.iter()).filter_map(|id| self.identities.name(id))
     }
 
     /// Whether an identity is in a group. Of a group that is not there or invalid nothing is known, except that ended
@@ -226,9 +226,8 @@ impl Directory {
         let entries = policies.filter_map(|id| self.policies.get(*id)).filter(|entry| {
             entry.spec.as_ref().is_ok_and(|spec| spec.policy.mode == crate::model::PolicyMode::Enforce)
         });
-        let ids: std::collections::BTreeSet<_> =
-            entries.flat_map(|entry| entry.matched.iter().chain(&entry.unknown).copied()).collect();
-        let mut names: Vec<Name> = ids.into_iter().filter_map(|id| self.identities.name(id).cloned()).collect();
+        let ids: IdSet = entries.flat_map(|entry| entry.matched.iter().chain(entry.unknown.iter())).collect();
+        let mut names: Vec<Name> = ids.iter().filter_map(|id| self.identities.name(id).cloned()).collect();
         names.sort_unstable();
         names
     }

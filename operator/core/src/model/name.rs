@@ -95,6 +95,15 @@ impl UserName {
         &self.written
     }
 
+    /// Where an object's name is the same text, that one is held instead of copies.
+    pub fn share(&mut self, name: &Name) {
+        for text in [&mut self.written, &mut self.folded] {
+            if **text == *name.0 {
+                *text = Arc::clone(&name.0);
+            }
+        }
+    }
+
     /// For comparison.
     pub fn folded(&self) -> &str {
         &self.folded

@@ -22,7 +22,7 @@ pub(super) const APPLICATIONS: [&str; 3] = ["chat", "wiki", "nowhere"];
 const ENTITLEMENTS: [&str; 4] = ["admin", "editor", "reader", "nothing"];
 
 /// Splitmix64: one seed decides everything.
-pub(super) struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     pub fn next(&mut self) -> u64 {

@@ -1,7 +1,7 @@
 //! The directory against a naive evaluator written from the text of semantics.md, on generated namespaces.
 
 pub(crate) mod build;
-mod generate;
+pub(crate) mod generate;
 mod naive;
 mod properties;
 mod rule;

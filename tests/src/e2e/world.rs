@@ -173,12 +173,20 @@ impl World {
 
     /// Waits until Ready of an object has a reason; the object then.
     pub async fn reason(&self, object: &str, reason: &str) -> Value {
-        let mut last = Value::Null;
-        until(&format!("{object} has the reason {reason}"), async || {
-            last = self.get(object);
-            (ready_reason(&last) == reason).then(|| last.clone())
-        })
-        .await
+        let began = Instant::now();
+        loop {
+            let found = self.get(object);
+            if ready_reason(&found) == reason {
+                return found;
+            }
+            assert!(
+                began.elapsed() < DEADLINE,
+                "{object} never has the reason {reason}: {}\n{}",
+                found["status"],
+                self.operator().process().tail()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Two looks, some seconds apart, that find every object the same; what they are then.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::cluster::{Kstatus, kstatus};
-use tests::e2e::{Application, Target, World, condition, group, identity, object, policy};
+use tests::e2e::{Application, Target, World, condition, group, identity, object, policy, until};
 use tests::servers::TOKEN;
 
 fn names(list: &[&str]) -> BTreeSet<String> {
@@ -167,7 +167,9 @@ async fn kstatus_is_right_in_every_state() {
     world.reason("targetapplications.provost.dev/planned", "Synced").await;
     world.apply(&[twin.manifest()]);
     let ada = world.reason("identities.provost.dev/ada", "Provisioned").await;
-    // Younger than ada: two of one name, and the older one stands.
+    // Two of one name, and the older one stands; the API server counts ages in whole seconds.
+    let made: jiff::Timestamp = ada["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap();
+    until("ada is older", async || (jiff::Timestamp::now().as_second() > made.as_second()).then_some(())).await;
     let mut second = identity("second", "Engineering");
     second["spec"]["userName"] = ada["metadata"]["name"].clone();
     world.apply(&[second]);

@@ -39,7 +39,8 @@ async fn kubectl_wait_is_right_just_after_a_create_and_just_after_an_edit() {
     world.apply(&[wiki.manifest()]);
     world.wait_ready("targetapplications.provost.dev/wiki");
     // Ready speaks of accounts: the entitlements' groups may be made a moment later.
-    until("the entitlements' groups are there", async || (target.picture().await.groups.len() == 2).then_some(())).await;
+    until("the entitlements' groups are there", async || (target.picture().await.groups.len() == 2).then_some(()))
+        .await;
     world.apply(&[policy("everyone", "identity.type == \"Person\"", "wiki", &[])]);
     world.wait_ready("accesspolicies.provost.dev/everyone");
     world.apply(&[identity("ada", "Engineering"), identity("bob", "Engineering")]);

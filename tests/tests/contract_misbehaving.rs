@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use provost_connectors::contract::{Contract, contract};
 use provost_connectors::schema;
 use provost_core::model::{
-    ConnectorKind, DeleteMeans, Item, Kind, Observability, Observed, Step, TargetError, TargetId, Value,
+    ConnectorKind, CorrelationKey, DeleteMeans, Item, Kind, Observability, Observed, Step, TargetError, TargetId, Value,
 };
 use serde_json::json;
 use tests::misbehaving::Switches;
@@ -57,6 +57,8 @@ keeps_the_contract! {
     a_server_that_wants_a_password_passes: { needs_password: true },
     a_server_that_creates_everyone_active_passes: { created_active: true },
     a_server_whose_versions_stand_still_passes: { no_patch: true, version_stands_still: true },
+    a_server_that_leaves_out_empty_lists_passes: { empty_left_out: true },
+    a_server_without_patch_that_leaves_out_empty_lists_passes: { no_patch: true, empty_left_out: true },
     a_server_whose_delete_deactivates_passes: { delete_deactivates: true },
     a_server_that_refuses_deletes_passes: { delete_refused: true },
 }
@@ -81,6 +83,91 @@ async fn groups_listed_without_members_are_never_empty_groups() {
         let expected = BTreeMap::from([("empty".to_owned(), empty), ("full".to_owned(), full)]);
         assert_eq!(members(&target).await, expected, "{shown}");
     }
+}
+
+#[tokio::test]
+async fn where_members_are_listed_a_list_that_is_left_out_is_of_nobody() {
+    let switches = Switches { empty_left_out: true, no_members_filter: true, ..Switches::default() };
+    let (server, target) = start(switches).await;
+    server.with(|service| {
+        let ids = [service.add_user("ada", true), service.add_user("bob", true)];
+        service.add_group("full", &ids[..1]);
+        service.add_group("empty", &[]);
+    });
+    probe(&target).await;
+    let expected = BTreeMap::from([("empty".to_owned(), Some(0)), ("full".to_owned(), Some(1))]);
+    assert_eq!(members(&target).await, expected);
+}
+
+#[tokio::test]
+async fn a_put_never_empties_a_group_whose_long_list_is_left_out() {
+    let (server, target) = start(Switches { no_patch: true, members_left_out: Some(3), ..Switches::default() }).await;
+    let (ids, large, small) = server.with(|service| {
+        let ids: Vec<String> = (0..4).map(|number| service.add_user(&format!("user-{number}"), true)).collect();
+        let groups = (service.add_group("large", &ids[..3]), service.add_group("small", &ids[..1]));
+        (ids, TargetId::new(groups.0), TargetId::new(groups.1))
+    });
+    let ids: Vec<TargetId> = ids.into_iter().map(TargetId::new).collect();
+    probe(&target).await;
+    assert_eq!(members(&target).await.get("small"), Some(&Some(1)));
+    let ours = Step::CreateGroup { name: "ours".into(), mark: "provost:ours".into() };
+    let ours = apply(&target, ours).await.unwrap().id.unwrap();
+    let stored = |group: &TargetId| server.with(|service| service.stored(group.as_str())["members"].clone());
+    let count = |group: &TargetId| stored(group).as_array().map_or(0, Vec::len);
+    // What is shown, and what was made here and is empty, may be replaced.
+    for (group, chosen) in [(&small, &ids[1..2]), (&ours, &ids[..3])] {
+        apply(&target, Step::AddMembers { group: group.clone(), members: chosen.to_vec() }).await.unwrap();
+    }
+    assert_eq!((count(&small), count(&ours)), (2, 3));
+    for group in [&large, &ours] {
+        for step in [
+            Step::UpdateGroup { id: group.clone(), name: "renamed".into() },
+            Step::AddMembers { group: group.clone(), members: vec![ids[3].clone()] },
+            Step::RemoveMembers { group: group.clone(), members: vec![ids[0].clone()] },
+        ] {
+            let outcome = apply(&target, step).await;
+            assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
+        }
+        assert_eq!(count(group), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_by_id_is_an_error_of_that_item_alone() {
+    let protected = Switches { protected: Some("root"), members_not_listed: true, ..Switches::default() };
+    let (server, target) = start(protected).await;
+    let id = server.with(|service| {
+        let ids = [service.add_user("ada", true), service.add_user("root", true)];
+        service.add_group("team", &ids);
+        service.add_group("root", &ids);
+        ids[1].clone()
+    });
+    probe(&target).await;
+    let read = target.read(&TargetId::new(id)).await.0;
+    assert!(matches!(read, Err(TargetError::Rejected { .. })), "{read:?}");
+    let expected = BTreeMap::from([("root".to_owned(), None), ("team".to_owned(), Some(2))]);
+    assert_eq!(members(&target).await, expected);
+}
+
+#[tokio::test]
+async fn an_account_that_was_created_and_could_not_be_disabled_is_never_told_as_refused() {
+    for status in [400, 401, 403, 429] {
+        let switches = Switches { created_active: true, patch_refused: Some(status), ..Switches::default() };
+        let (server, target) = start(switches).await;
+        let attributes = attributes(&[("userName", "ada")]);
+        let outcome = apply(&target, Step::CreateAccount { attributes, enabled: false, password: false }).await;
+        assert!(matches!(outcome, Err(TargetError::Lost(_))), "{status}: {outcome:?}");
+        assert_eq!(server.with(|service| service.users.len()), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_finds_everybody_ends() {
+    let (server, target) = start(Switches { filter_ignored: true, ..Switches::default() }).await;
+    server.with(|service| (0..10_001).for_each(|_| drop(service.add_user("ada", true))));
+    let found = target.find(&CorrelationKey { attribute: "userName".into(), value: "ada".into() }).await.0;
+    let Err(TargetError::Malformed(words)) = found else { panic!("{:?}", found.map(|found| found.len())) };
+    assert_eq!(&*words, "a search finds more than 10000 items; the target seems to ignore filters");
 }
 
 #[tokio::test]

@@ -63,6 +63,45 @@ fn settings(server: &Misbehaving, auth: &serde_json::Value) -> Connector {
 }
 
 #[tokio::test]
+async fn a_credential_is_hidden_in_every_form_in_which_it_is_sent() {
+    const ENCODED: &str = "cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ==";
+    const ECHO: &str = r#"{"detail": "canary-token-7f3a, cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ==, issued-1, issued-2"}"#;
+    let basic = json!({"username": "provost", "passwordSecretRef": {"name": "scim", "key": "password"}});
+    let basic_switches = Switches { basic: Some(ENCODED), ..Switches::default() };
+    let cases = [("basic", basic, Role::Password, basic_switches, "***, ***, issued-1, issued-2"), {
+        let server_given = Switches { tokens_last: Some(3600), ..Switches::default() };
+        let client =
+            json!({"tokenUrl": "", "clientId": "provost", "clientSecretRef": {"name": "scim", "key": "secret"}});
+        ("oauth2ClientCredentials", client, Role::ClientSecret, server_given, "***, ***, ***, issued-2")
+    }];
+    for (way, mut auth, role, switches, expected) in cases {
+        let server = Misbehaving::start(Switches { answer: Some((400, None, ECHO)), ..switches }).await;
+        if role == Role::ClientSecret {
+            auth["tokenUrl"] = server.token_url().into();
+        }
+        let credentials = Credentials::default().with(role, TOKEN.to_owned().into());
+        let target = connect(&settings(&server, &json!({way: auth})), credentials, &loopback()).await.unwrap();
+        let error = update(&target, &"1".into(), &[("title", "Boss")]).await.unwrap_err();
+        let TargetError::Rejected { detail, .. } = error else { panic!("{error:?}") };
+        assert_eq!(&*detail, expected, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_without_bounds_is_refused() {
+    let items = vec!["{\"id\":1}"; 1_000_000].join(",");
+    let cursor = "x".repeat(9 * 1024);
+    for body in [
+        format!(r#"{{"totalResults": 1, "Resources": [{items}]}}"#),
+        format!(r#"{{"totalResults": 1, "Resources": [{{"id": 1}}], "nextCursor": "{cursor}"}}"#),
+    ] {
+        let target = connected(&Raw::start(Says::ok(&body)).url("127.0.0.1")).await;
+        let error = target.observe(Kind::Accounts, None).await.0.unwrap_err();
+        assert!(matches!(error, TargetError::Malformed(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn basic_credentials_are_sent_as_the_rfc_has_it() {
     let server =
         Misbehaving::start(Switches { basic: Some("cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ=="), ..Switches::default() })
@@ -84,7 +123,8 @@ async fn tokens_are_fetched_once_kept_and_replaced_when_refused_or_old() {
         "scopes": ["scim", "users"],
     }});
     let connector = settings(&server, &auth);
-    assert_eq!(secrets(&connector)[0].hosts, ["127.0.0.1"]);
+    let host = server.url().trim_start_matches("http://").trim_end_matches("/scim").to_owned();
+    assert_eq!(secrets(&connector)[0].hosts, [host]);
     let credentials = Credentials::default().with(Role::ClientSecret, TOKEN.to_owned().into());
     let target = connect(&connector, credentials, &loopback()).await.unwrap();
 

@@ -55,7 +55,7 @@ pub struct SecretNeed {
     pub key: String,
     /// What for.
     pub role: Role,
-    /// Every host that the value would be sent to, in lower case and without port; none for what is not sent.
+    /// Every `host:port` that the value would be sent to, in lower case; none for what is not sent.
     pub hosts: Vec<String>,
 }
 
@@ -111,8 +111,10 @@ pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
     needs
 }
 
+/// `host:port`, the port also where the URL leaves it to its scheme: an annotation may name one.
 fn host(url: &str) -> Option<String> {
-    reqwest::Url::parse(url).ok()?.host_str().map(str::to_lowercase)
+    let url = reqwest::Url::parse(url).ok()?;
+    Some(format!("{}:{}", url.host_str()?.to_lowercase(), url.port_or_known_default()?))
 }
 
 fn settings(connector: &Connector) -> Result<ConnectorSpec, TargetError> {
@@ -272,7 +274,7 @@ mod tests {
                     name: "wiki".into(),
                     key: "secret".into(),
                     role: Role::ClientSecret,
-                    hosts: vec!["login.test".into(), "wiki.test".into()],
+                    hosts: vec!["login.test:443".into(), "wiki.test:8443".into()],
                 },
                 SecretNeed { name: "acme-ca".into(), key: "ca.crt".into(), role: Role::Authority, hosts: vec![] },
             ]

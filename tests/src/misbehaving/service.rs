@@ -251,6 +251,13 @@ impl Service {
             return Err((412, "", "another version".to_owned()));
         }
         match method {
+            "GET"
+                if ["userName", "displayName"].iter().any(|name| {
+                    self.switches.protected.is_some_and(|protected| before.get(*name) == Some(&json!(protected)))
+                }) =>
+            {
+                Err((403, "", "protected".to_owned()))
+            }
             "GET" => Ok(Answer::json(200, &self.shown(kind, &before, false))),
             "PUT" => {
                 let mut after = object(body)?;
@@ -259,6 +266,9 @@ impl Service {
                     after.insert(kept.into(), before[kept].clone());
                 }
                 Ok(self.replace(kind, at, after))
+            }
+            "PATCH" if self.switches.patch_refused.is_some() => {
+                Err((self.switches.patch_refused.unwrap_or_default(), "", "refused".to_owned()))
             }
             "PATCH" if self.switches.no_patch => Err((501, "", "no PATCH here".to_owned())),
             "PATCH" => self.patch(kind, at, &before, body),
@@ -323,7 +333,9 @@ impl Service {
 
     fn shown(&self, kind: &str, resource: &Resource, listed: bool) -> Json {
         let (on, mut shown) = (&self.switches, resource.clone());
-        if on.members_hidden || (on.members_not_listed && listed) {
+        let members = resource.get("members").and_then(Json::as_array).map_or(0, Vec::len);
+        let left_out = on.members_left_out.is_some_and(|limit| members >= limit);
+        if on.members_hidden || left_out || (on.members_not_listed && listed) {
             shown.remove("members");
         }
         if kind == "Users" && !on.no_groups_on_accounts {
@@ -334,6 +346,9 @@ impl Service {
                 .map(|group| json!({"value": group["id"], "display": group["displayName"]}))
                 .collect();
             shown.insert("groups".into(), groups.into());
+        }
+        if on.empty_left_out {
+            shown.retain(|_, value| value != &json!([]));
         }
         if on.sloppy {
             if let Some(active) = shown.remove("active") {

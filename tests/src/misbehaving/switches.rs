@@ -7,6 +7,14 @@ pub struct Switches {
     pub members_not_listed: bool,
     /// Groups come without members everywhere.
     pub members_hidden: bool,
+    /// Groups with at least this many members come without them.
+    pub members_left_out: Option<usize>,
+    /// An empty list is left out.
+    pub empty_left_out: bool,
+    /// A user or group of this name cannot be read by its id: 403.
+    pub protected: Option<&'static str>,
+    /// Answered to every PATCH.
+    pub patch_refused: Option<u16>,
     /// Accounts do not say which groups they are in.
     pub no_groups_on_accounts: bool,
     /// `members.value` cannot be filtered by.

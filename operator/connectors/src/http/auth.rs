@@ -87,12 +87,18 @@ impl Auth {
         }
     }
 
-    /// Everything that must never be seen in an error.
+    /// Everything that must never be seen in an error, also as it is sent. Tokens that are fetched come later.
     pub(super) fn secrets(&self) -> Vec<SecretString> {
         match self {
             Self::Bearer(secret) => vec![secret.clone()],
-            Self::Basic { password, .. } => vec![password.clone()],
-            Self::Client(client) => vec![client.client_secret.clone()],
+            Self::Basic { username, password } => {
+                vec![user_and_password(username, password.expose_secret()).into(), password.clone()]
+            }
+            Self::Client(client) => {
+                let encoded = form_encoded(client.client_secret.expose_secret());
+                let sent = user_and_password(&form_encoded(&client.client_id), &encoded);
+                vec![sent.into(), encoded.into(), client.client_secret.clone()]
+            }
         }
     }
 }
@@ -139,6 +145,7 @@ impl ClientCredentials {
         let lasts = answer.expires_in.as_ref().and_then(seconds).unwrap_or(300);
         // Renewed early: a tenth of its life, at most a minute, is left for requests under way.
         let early = (lasts / 10).min(60);
+        sender.hide(&answer.access_token);
         let renew = Instant::now() + Duration::from_secs(lasts.saturating_sub(early).min(86_400));
         Ok(Token { value: answer.access_token, renew })
     }
@@ -153,7 +160,12 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, TargetError> {
 }
 
 fn basic(username: &str, password: &str) -> Result<HeaderValue, TargetError> {
-    sensitive(format!("Basic {}", base64(format!("{username}:{password}").as_bytes())))
+    sensitive(format!("Basic {}", user_and_password(username, password)))
+}
+
+/// RFC 7617, 2.
+fn user_and_password(username: &str, password: &str) -> String {
+    base64(format!("{username}:{password}").as_bytes())
 }
 
 fn sensitive(text: String) -> Result<HeaderValue, TargetError> {

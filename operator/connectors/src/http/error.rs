@@ -82,7 +82,6 @@ pub(super) fn of_status(
     };
     match status {
         401 => TargetError::Unauthorized("HTTP 401; check the credential in the Secret".into()),
-        403 if method == "GET" => TargetError::Unauthorized("HTTP 403; the credential lacks the right to read".into()),
         404 | 410 => TargetError::NotFound,
         409 => TargetError::Conflict,
         412 => TargetError::Transient("it was changed meanwhile, HTTP 412".into()),
@@ -137,11 +136,14 @@ mod tests {
         assert!(matches!(of(500, "POST"), TargetError::Lost(_)));
         assert!(matches!(of(503, "POST"), TargetError::Transient(_)));
         assert!(matches!(of(429, "POST"), TargetError::RateLimited { retry_after: None }));
-        assert!(matches!(of(403, "GET"), TargetError::Unauthorized(_)));
+        assert!(matches!(of(403, "GET"), TargetError::Rejected { .. }));
         assert!(matches!(of(403, "PATCH"), TargetError::Rejected { .. }));
         assert!(matches!(of(302, "GET"), TargetError::Malformed(_)));
         assert!(matches!(of(501, "PATCH"), TargetError::Unsupported(_)));
         assert!(matches!(of(422, "PATCH"), TargetError::Rejected { .. }));
+        for status in (400..=499).chain([501]) {
+            assert!(!matches!(of(status, "POST"), TargetError::Lost(_)), "{status} was not carried out");
+        }
         let wait = Some(Duration::from_secs(7));
         assert_eq!(of_status(503, wait, b"", "GET", &[]), TargetError::RateLimited { retry_after: wait });
     }

@@ -8,7 +8,7 @@ mod error;
 mod retry_after;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use provost_core::model::{Spent, TargetError};
@@ -21,6 +21,9 @@ pub use auth::{Auth, ClientCredentials};
 
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// Requests under way may still carry a token that was replaced meanwhile.
+const TOKENS_HIDDEN: usize = 4;
 
 /// How long a target may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,10 @@ pub struct Http {
 pub(crate) struct Sender {
     client: reqwest::Client,
     rules: NetworkRules,
+    /// Of the configuration.
     hidden: Vec<SecretString>,
+    /// Fetched tokens, the latest last.
+    tokens: Mutex<Vec<SecretString>>,
 }
 
 /// One request.
@@ -151,7 +157,8 @@ impl Http {
         if hidden.iter().any(|secret| secret.expose_secret().trim().is_empty()) {
             return Err(TargetError::Unauthorized("the credential in the Secret is empty; fill it in".into()));
         }
-        let sender = Sender { client: client(settings.authority.as_ref(), rules)?, rules: rules.clone(), hidden };
+        let client = client(settings.authority.as_ref(), rules)?;
+        let sender = Sender { client, rules: rules.clone(), hidden, tokens: Mutex::default() };
         Ok(Self { base, sender, auth: settings.auth })
     }
 
@@ -179,7 +186,7 @@ impl Http {
 
     /// The target's words as they may be kept: 256 characters, without our credentials.
     pub(crate) fn scrubbed(&self, text: &str) -> String {
-        error::scrubbed(text, &self.sender.hidden)
+        error::scrubbed(text, &self.sender.hidden())
     }
 
     /// Sends, signed. A refused token is replaced and the request sent again, once: a 401 was not carried out.
@@ -227,8 +234,22 @@ impl Sender {
         let wait = retry_after::retry_after(&headers, jiff::Timestamp::now());
         spent.wait = spent.wait.max(wait);
         let body = body.unwrap_or_default();
-        let error = error::of_status(status.as_u16(), wait, &body, request.method.as_str(), &self.hidden);
+        let error = error::of_status(status.as_u16(), wait, &body, request.method.as_str(), &self.hidden());
         Err(Refusal { error, status: Some(status.as_u16()), body })
+    }
+
+    /// A token is in use, and must never be seen in an error.
+    fn hide(&self, token: &SecretString) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() == TOKENS_HIDDEN {
+            tokens.remove(0);
+        }
+        tokens.push(token.clone());
+    }
+
+    fn hidden(&self) -> Vec<SecretString> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        self.hidden.iter().chain(tokens.iter()).cloned().collect()
     }
 
     /// Hosts written as an address never reach the resolver.

@@ -38,7 +38,9 @@ impl Scim {
         let mut observed = self.verified(&id, attributes, Some(enabled), answered, true, spent).await;
         if !enabled && observed.as_ref().is_some_and(|account| account.enabled) {
             // Some create every account active, whatever was asked.
-            observed = self.set_enabled(&id, false, spent).await?.observed;
+            let disabled = self.set_enabled(&id, false, spent).await;
+            // It is there all the same: an error that says "refused" would leave it without an owner.
+            observed = disabled.map_err(|error| created_and_not_disabled(&error))?.observed;
         }
         Ok(Applied { id: Some(id), observed })
     }
@@ -168,8 +170,8 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Option<Resource>, TargetError> {
         let Some(mut resource) = self.resource(kind, id, spent).await? else { return Err(TargetError::NotFound) };
-        if kind == "Groups" && self.learned().members != Some(super::learned::Members::Listed) {
-            self.all_members_known(&resource)?;
+        if kind == "Groups" {
+            self.all_members_known(id, &resource)?;
         }
         for change in changes {
             map::put(&mut resource, change);
@@ -294,6 +296,10 @@ pub(super) fn created(answer: &Answer) -> Result<(TargetId, Option<Resource>), T
         Some(id) => Ok((TargetId::new(id), None)),
         None => Err(TargetError::Lost("it was created, and the answer does not say its id".into())),
     }
+}
+
+fn created_and_not_disabled(error: &TargetError) -> TargetError {
+    TargetError::Lost(format!("it was created enabled, and could not be disabled: {error}").into())
 }
 
 fn header(answer: &Answer, name: &str) -> Option<String> {

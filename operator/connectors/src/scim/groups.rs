@@ -20,16 +20,20 @@ use crate::http::Refusal;
 impl Scim {
     /// Looks first: not all targets keep names unique, and a group of ours carries our key.
     pub(super) async fn create_group(&self, name: &str, mark: &str, spent: &mut Spent) -> Result<Applied, TargetError> {
-        let found = match self.search("Groups", &Filter::attribute("displayName", name), spent).await {
-            Err(refusal) if refuses_filter(&refusal) => self.walk("Groups", spent).await?,
+        // Whether each group of that name is ours, and its id.
+        let named = |group: Resource| {
+            let named = group.text("displayName").is_some_and(|held| held == name);
+            named.then(|| (group.text("externalId").is_some_and(|held| held == mark), group.id()))
+        };
+        let filter = Filter::attribute("displayName", name);
+        let found = match self.search("Groups", &filter, named, spent).await {
+            Err(refusal) if refuses_filter(&refusal) => self.walk("Groups", named, spent).await?,
             other => other?,
         };
-        let named = |group: &&Resource| group.text("displayName").is_some_and(|held| held == name);
-        let ours = |group: &&Resource| group.text("externalId").is_some_and(|held| held == mark);
-        if let Some(group) = found.iter().filter(named).find(ours) {
-            return Ok(Applied { id: group.id(), observed: None });
+        if let Some((_, id)) = found.iter().find(|(ours, _)| *ours) {
+            return Ok(Applied { id: id.clone(), observed: None });
         }
-        if found.iter().any(|group| named(&group)) {
+        if !found.is_empty() {
             return Err(TargetError::Conflict);
         }
         let body = map::new_group(name, mark);
@@ -38,7 +42,7 @@ impl Scim {
             .await
             .map_err(|refusal| self.refused(refusal, &["displayName"]))?;
         let id = created(&answer)?.0;
-        self.learned().created_groups.insert(id.clone());
+        self.learned().left_empty.insert(id.clone());
         Ok(Applied { id: Some(id), observed: None })
     }
 
@@ -173,7 +177,11 @@ impl Scim {
 
     async fn patch_group(&self, group: &TargetId, operations: &[Json], spent: &mut Spent) -> Result<(), Refusal> {
         let body = map::operations_body(operations);
-        let answer = self.write(Method::PATCH, &["Groups", group.as_str()], Some(&body), None, spent).await?;
+        let answer = self.write(Method::PATCH, &["Groups", group.as_str()], Some(&body), None, spent).await;
+        if !matches!(&answer, Err(Refusal { status: Some(400..=499 | 501), .. })) {
+            self.learned().left_empty.remove(group);
+        }
+        let answer = answer?;
         let repeats = wire::resource(&answer.body).is_ok_and(|group| group.repeats_members());
         let mut learned = self.learned();
         learned.patch = Some(true);
@@ -189,7 +197,7 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
         let mut resource = self.resource("Groups", group, spent).await?.ok_or(TargetError::NotFound)?;
-        self.all_members_known(&resource)?;
+        self.all_members_known(group, &resource)?;
         let before: BTreeSet<TargetId> = resource.members().unwrap_or_default().into_iter().collect();
         let mut after = before.clone();
         change(&mut after);
@@ -204,7 +212,12 @@ impl Scim {
         });
         values.extend(after.difference(&before).map(|id| json!({"value": id.as_str()})));
         map::put(&mut resource, &(Path::of("members"), Some(values.into())));
-        self.put_back("Groups", group, resource, spent).await?;
+        let was_empty = self.learned().left_empty.remove(group);
+        let put = self.put_back("Groups", group, resource, spent).await;
+        if (put.is_ok() && after.is_empty()) || (was_empty && matches!(put, Err(TargetError::Rejected { .. }))) {
+            self.learned().left_empty.insert(group.clone());
+        }
+        put?;
         if self.learned().members.is_none()
             && let Some(member) = after.first()
         {
@@ -213,24 +226,17 @@ impl Scim {
         Ok(Applied::default())
     }
 
-    /// A PUT would remove every member that is not shown.
-    pub(super) fn all_members_known(&self, group: &Resource) -> Result<(), TargetError> {
-        let members = self.learned().members;
-        let hidden = match members {
-            Some(Members::Hidden) => true,
-            Some(Members::Listed | Members::ByRead) => false,
-            // Of our own making and empty so far, or not known to be empty.
-            None => {
-                group.get("members").is_none()
-                    && group.id().is_none_or(|id| !self.learned().created_groups.contains(&id))
-            }
-        };
-        if hidden {
-            return Err(TargetError::Unsupported(
-                "the target does not show members and knows no PATCH: replacing the group would empty it".into(),
-            ));
+    /// A PUT would remove every member that is not shown. That other groups, or this one on another day, show theirs
+    /// proves nothing: some leave out lists that are long.
+    pub(super) fn all_members_known(&self, id: &TargetId, group: &Resource) -> Result<(), TargetError> {
+        let learned = self.learned();
+        let shown = group.get("members").is_some() || learned.left_empty.contains(id);
+        if shown && learned.members != Some(Members::Hidden) {
+            return Ok(());
         }
-        Ok(())
+        Err(TargetError::Unsupported(
+            "the target does not show the members of this group and knows no PATCH: replacing it would empty it".into(),
+        ))
     }
 }
 

@@ -44,8 +44,8 @@ pub(super) struct Learned {
     pub(super) member_paths: Option<bool>,
     /// The version changes when the resource does.
     pub(super) etag: Option<bool>,
-    /// Groups that were created here, whose members are those we added.
-    pub(super) created_groups: BTreeSet<TargetId>,
+    /// Groups that our last write to them left empty, a create among them.
+    pub(super) left_empty: BTreeSet<TargetId>,
     pub(super) delete: Option<DeleteMeans>,
     /// A created account was not there when read right after.
     pub(super) lags: bool,

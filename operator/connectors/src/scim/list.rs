@@ -20,6 +20,8 @@ const LARGEST_PAGE: usize = 500;
 const PAGE_OF_READS: usize = 25;
 /// Pages that one search may walk where the target ignores the filter.
 const LONGEST_SEARCH: usize = 1000;
+/// What one search may find: an account with a key, the groups of one account.
+const MOST_FOUND: usize = 10_000;
 
 /// Where a listing goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,40 +111,40 @@ impl Scim {
     /// Accounts with a key, inactive ones included. Where the target ignores or refuses the filter, all are looked at.
     pub(crate) async fn find(&self, key: &CorrelationKey, spent: &mut Spent) -> Result<Vec<Observed>, TargetError> {
         let filter = Filter::attribute(key.attribute.as_str(), &key.value);
+        let matching = |item: Resource| self.account(&item).filter(|account| matches(account, key));
         let refuses = self.learned().filter == Some(false);
-        let found = if refuses { Err(None) } else { self.search("Users", &filter, spent).await.map_err(Some) };
-        let found = match found {
+        let found =
+            if refuses { Err(None) } else { self.search("Users", &filter, matching, spent).await.map_err(Some) };
+        let mut found = match found {
             Ok(found) => found,
-            Err(None) => self.walk("Users", spent).await?,
+            Err(None) => self.walk("Users", matching, spent).await?,
             // Some refuse the value (spaces in it), some the attribute, some all filters.
-            Err(Some(refusal)) if refuses_filter(&refusal) => self.walk("Users", spent).await?,
+            Err(Some(refusal)) if refuses_filter(&refusal) => self.walk("Users", matching, spent).await?,
             Err(Some(refusal)) => return Err(refusal.into()),
         };
-        let mut matches = self.matching(&found, key);
-        if matches.iter().any(|account| !account.enabled) {
+        if found.iter().any(|account| !account.enabled) {
             self.learned().inactive_hidden.get_or_insert(false);
         }
         // Not every target undoes the escapes of a filter's text; such values are rare enough to look at all.
-        if matches.is_empty() && !refuses && key.value.contains(['\\', '"']) {
-            matches = self.matching(&self.walk("Users", spent).await?, key);
+        if found.is_empty() && !refuses && key.value.contains(['\\', '"']) {
+            found = self.walk("Users", matching, spent).await?;
         }
         let (hidden, understood) = {
             let learned = self.learned();
             (learned.inactive_hidden != Some(false), learned.active_filter != Some(false) && !refuses)
         };
-        if matches.is_empty() && hidden && understood {
-            match self.search("Users", &filter.and(Filter::Is("active", false)), spent).await {
+        if found.is_empty() && hidden && understood {
+            match self.search("Users", &filter.and(Filter::Is("active", false)), matching, spent).await {
+                Ok(inactive) if inactive.is_empty() => {}
                 Ok(inactive) => {
-                    matches = self.matching(&inactive, key);
-                    if !matches.is_empty() {
-                        self.learned().inactive_hidden = Some(true);
-                    }
+                    self.learned().inactive_hidden = Some(true);
+                    found = inactive;
                 }
                 Err(refusal) if refuses_filter(&refusal) => self.learned().active_filter = Some(false),
                 Err(refusal) => return Err(refusal.into()),
             }
         }
-        Ok(matches)
+        Ok(found)
     }
 
     /// One account; `None`: the target does not have it.
@@ -153,8 +155,7 @@ impl Scim {
             && self.learned().members_filter == Some(true)
         {
             let filter = Filter::equal("members.value", id.as_str());
-            let groups = self.search("Groups", &filter, spent).await?;
-            account.holds = Some(groups.iter().filter_map(Resource::id).collect());
+            account.holds = Some(self.search("Groups", &filter, |group| group.id(), spent).await?);
         }
         Ok(account)
     }
@@ -177,26 +178,43 @@ impl Scim {
         Ok(Some(resource))
     }
 
-    /// Everything that a filter finds.
-    pub(super) async fn search(
+    /// What `keep` makes of everything that a filter finds.
+    pub(super) async fn search<T>(
         &self,
         kind: &str,
         filter: &Filter,
+        keep: impl Fn(Resource) -> Option<T>,
         spent: &mut Spent,
-    ) -> Result<Vec<Resource>, Refusal> {
-        self.pages(kind, Some(filter), spent).await
+    ) -> Result<Vec<T>, Refusal> {
+        self.pages(kind, Some(filter), keep, spent).await
     }
 
-    /// Everything there is.
-    pub(super) async fn walk(&self, kind: &str, spent: &mut Spent) -> Result<Vec<Resource>, TargetError> {
-        Ok(self.pages(kind, None, spent).await?)
+    /// What `keep` makes of everything there is.
+    pub(super) async fn walk<T>(
+        &self,
+        kind: &str,
+        keep: impl Fn(Resource) -> Option<T>,
+        spent: &mut Spent,
+    ) -> Result<Vec<T>, TargetError> {
+        Ok(self.pages(kind, None, keep, spent).await?)
     }
 
-    async fn pages(&self, kind: &str, filter: Option<&Filter>, spent: &mut Spent) -> Result<Vec<Resource>, Refusal> {
+    /// One page at a time is held, and of it what is kept.
+    async fn pages<T>(
+        &self,
+        kind: &str,
+        filter: Option<&Filter>,
+        keep: impl Fn(Resource) -> Option<T>,
+        spent: &mut Spent,
+    ) -> Result<Vec<T>, Refusal> {
         let (mut found, mut at) = (Vec::new(), None);
         for _ in 0..LONGEST_SEARCH {
             let page = self.page(kind, filter, at, PAGE, spent).await?;
-            found.extend(page.items);
+            found.extend(page.items.into_iter().filter_map(&keep));
+            if found.len() > MOST_FOUND {
+                let text = format!("a search finds more than {MOST_FOUND} items; the target seems to ignore filters");
+                return Err(TargetError::Malformed(text.into()).into());
+            }
             at = page.next;
             if at.is_none() {
                 return Ok(found);
@@ -236,7 +254,7 @@ impl Scim {
                 self.learned().cursor = Some(false);
                 return Box::pin(self.page(kind, filter, None, count, spent)).await;
             }
-            other => other.map_err(|refusal| nothing_there(kind, refusal))?,
+            other => other.map_err(|refusal| no_list(kind, refusal))?,
         };
         Ok(self.paged(wire::list_response(&answer.body)?, at.as_ref(), count)?)
     }
@@ -320,16 +338,6 @@ impl Scim {
         Some(account)
     }
 
-    fn matching(&self, found: &[Resource], key: &CorrelationKey) -> Vec<Observed> {
-        found
-            .iter()
-            .filter_map(|item| self.account(item))
-            .filter(|account| {
-                account.attributes.get(key.attribute.as_str()).is_some_and(|held| held_in(held, &key.value))
-            })
-            .collect()
-    }
-
     /// Groups with their members, as far as they are shown.
     pub(super) async fn groups(
         &self,
@@ -344,6 +352,7 @@ impl Scim {
         for group in listed {
             let known = self.learned().members;
             let members = match known {
+                // Services that list members leave the key out of a group that has none.
                 Some(Members::Listed) => Some(group.members().unwrap_or_default()),
                 Some(Members::Hidden) => None,
                 None if asked => None,
@@ -364,14 +373,25 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Option<Vec<TargetId>>, TargetError> {
         let Some(id) = group.id() else { return Ok(None) };
-        // Deleted meanwhile: nothing is said about it.
-        let Some(read) = self.resource("Groups", &id, spent).await? else { return Ok(None) };
-        let members = read.members().filter(|members| !members.is_empty());
-        if members.is_some() && known.is_none() {
+        let read = match self.resource("Groups", &id, spent).await {
+            Ok(Some(read)) => read,
+            // Deleted meanwhile, or protected: nothing is said about it.
+            Ok(None) | Err(TargetError::Rejected { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(members) = read.members() else { return Ok(None) };
+        if known.is_none() {
+            if members.is_empty() {
+                return Ok(None);
+            }
             self.learned().members = Some(Members::ByRead);
         }
-        Ok(members.or_else(|| known.map(|_| Vec::new())))
+        Ok(Some(members))
     }
+}
+
+fn matches(account: &Observed, key: &CorrelationKey) -> bool {
+    account.attributes.get(key.attribute.as_str()).is_some_and(|held| held_in(held, &key.value))
 }
 
 /// Whether a value is, or a list holds, a text, whatever its case: the caller checks exactly.
@@ -386,12 +406,16 @@ fn held_in(held: &provost_core::model::Value, text: &str) -> bool {
     }
 }
 
-/// A list that is not there is a wrong URL, not a missing account.
-fn nothing_there(kind: &str, refusal: Refusal) -> Refusal {
+/// A list that is not there is a wrong URL, not a missing account; one that is forbidden, a credential without rights.
+fn no_list(kind: &str, refusal: Refusal) -> Refusal {
     match refusal.error {
         TargetError::NotFound => {
             let text = format!("the service has no /{kind}, HTTP 404; check the url");
             Refusal { error: TargetError::Malformed(text.into()), ..refusal }
+        }
+        _ if refusal.status == Some(403) => {
+            let text = format!("HTTP 403 for /{kind}; the credential lacks the right to read");
+            Refusal { error: TargetError::Unauthorized(text.into()), ..refusal }
         }
         _ => refusal,
     }

@@ -36,7 +36,6 @@ impl Scim {
             Ok(answer) => answer,
             Err(refusal) => {
                 return match refusal.error {
-                    TargetError::Unauthorized(_) if refusal.status == Some(403) => Ok(()),
                     TargetError::NotFound | TargetError::Unsupported(_) | TargetError::Rejected { .. } => Ok(()),
                     error => Err(error),
                 };
@@ -154,10 +153,10 @@ impl Scim {
         let shown = |group: &Resource| group.members().is_some_and(|members| members.contains(member));
         let measured = if shown(&read) {
             let name = read.text("displayName").unwrap_or_default();
-            let listed = self.search("Groups", &Filter::attribute("displayName", &name), spent).await;
-            match listed {
-                Ok(listed) if listed.iter().any(shown) => Members::Listed,
-                Ok(_) => Members::ByRead,
+            let shown = |group: Resource| shown(&group).then_some(());
+            match self.search("Groups", &Filter::attribute("displayName", &name), shown, spent).await {
+                Ok(listed) if listed.is_empty() => Members::ByRead,
+                Ok(_) => Members::Listed,
                 Err(refusal) if refuses_filter(&refusal) => return Ok(()),
                 Err(refusal) => return Err(refusal.into()),
             }

@@ -2,9 +2,17 @@
 //! list belongs, missing `schemas`.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use provost_core::model::{TargetError, TargetId};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
+
+/// Items in one page: far more than is ever asked for; a target that does not page sends all it has.
+const MOST_ITEMS: usize = 10_000;
+/// Bytes of an id, and of a cursor: both come back to the target in a URL.
+const LONGEST_TOKEN: usize = 8 * 1024;
 
 /// A User or Group as it came. What we do not know is kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -138,19 +146,109 @@ pub(super) fn list_response(body: &[u8]) -> Result<ListResponse, TargetError> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(malformed("the answer is empty"));
     }
-    let json: Json = serde_json::from_slice(body).map_err(|_| malformed("the answer is not JSON"))?;
-    let Json::Object(map) = json else { return Err(malformed("the answer is not a JSON object")) };
-    let total = get(&map, "totalResults").and_then(|total| text(total)?.parse::<u64>().ok());
-    let resources: Vec<Resource> = match get(&map, "Resources") {
-        Some(found) => list(found).filter_map(|item| Resource::of(item.clone())).collect(),
+    let raw: RawList = serde_json::from_slice(body).map_err(|error| {
+        malformed(if error.is_data() {
+            "the answer is not a JSON object that holds one"
+        } else {
+            "the answer is not JSON"
+        })
+    })?;
+    let total = raw.total.and_then(|total| text(&total)?.parse::<u64>().ok());
+    let items = match raw.items {
+        Some(items) => items.0,
         None if total.is_some() => Vec::new(),
         None => return Err(malformed("the answer holds neither Resources nor totalResults")),
     };
-    if let Some(nameless) = resources.iter().position(|resource| resource.id().is_none()) {
-        return Err(malformed(&format!("item {nameless} of the answer has no id")));
+    if items.len() > MOST_ITEMS {
+        return Err(malformed(&format!("the answer holds more than {MOST_ITEMS} items; the target must page")));
     }
-    let next_cursor = get(&map, "nextCursor").and_then(text).filter(|cursor| !cursor.is_empty());
+    let mut resources = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        let resource = Resource::of(item).ok_or_else(|| malformed(&format!("item {at} of the answer is no object")))?;
+        match resource.id() {
+            None => return Err(malformed(&format!("item {at} of the answer has no id"))),
+            Some(id) if id.as_str().len() > LONGEST_TOKEN => {
+                return Err(malformed(&format!("the id of item {at} is longer than {LONGEST_TOKEN} bytes")));
+            }
+            Some(_) => resources.push(resource),
+        }
+    }
+    let next_cursor = raw.next_cursor.as_ref().and_then(text).filter(|cursor| !cursor.is_empty());
+    if next_cursor.as_ref().is_some_and(|cursor| cursor.len() > LONGEST_TOKEN) {
+        return Err(malformed(&format!("the cursor of the answer is longer than {LONGEST_TOKEN} bytes")));
+    }
     Ok(ListResponse { total, resources, next_cursor })
+}
+
+/// A list as it is parsed: no more items than may be, so that small ones in great number fill no memory.
+#[derive(Default)]
+struct RawList {
+    total: Option<Json>,
+    items: Option<Items>,
+    next_cursor: Option<Json>,
+}
+
+/// At most one more than [`MOST_ITEMS`].
+struct Items(Vec<Json>);
+
+impl<'de> Deserialize<'de> for RawList {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = RawList;
+
+            fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                to.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawList, A::Error> {
+                let mut list = RawList::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.to_ascii_lowercase().as_str() {
+                        "totalresults" => list.total = Some(map.next_value()?),
+                        "resources" => list.items = Some(map.next_value()?),
+                        "nextcursor" => list.next_cursor = Some(map.next_value()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(list)
+            }
+        }
+        from.deserialize_map(Keys)
+    }
+}
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Items;
+
+            fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                to.write_str("a list")
+            }
+
+            fn visit_unit<E>(self) -> Result<Items, E> {
+                Ok(Items(Vec::new()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Items, A::Error> {
+                Ok(Items(vec![Json::deserialize(MapAccessDeserializer::new(map))?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Items, A::Error> {
+                let mut items = Vec::new();
+                while items.len() <= MOST_ITEMS
+                    && let Some(item) = seq.next_element()?
+                {
+                    items.push(item);
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Items(items))
+            }
+        }
+        from.deserialize_any(OneOrMany)
+    }
 }
 
 /// One resource. Errors: an answer that is none.
@@ -217,6 +315,30 @@ mod tests {
         assert_eq!(read.total, Some(2));
         assert_eq!(read.resources.iter().filter_map(Resource::id).collect::<Vec<_>>(), [TargetId::from("7")]);
         assert_eq!(page(r#"{"totalResults":0}"#).unwrap().resources, []);
+    }
+
+    #[test]
+    fn a_page_without_bounds_is_refused_and_the_words_say_why() {
+        let items = |count: usize| {
+            let items: Vec<String> = (0..count).map(|id| format!("{{\"id\":{id}}}")).collect();
+            format!("{{\"Resources\":[{}]}}", items.join(","))
+        };
+        assert_eq!(page(&items(MOST_ITEMS)).unwrap().resources.len(), MOST_ITEMS);
+        let long = "x".repeat(LONGEST_TOKEN + 1);
+        let cases = [
+            (items(MOST_ITEMS + 1), "the answer holds more than 10000 items; the target must page"),
+            (items(3 * MOST_ITEMS), "the answer holds more than 10000 items; the target must page"),
+            (
+                format!(r#"{{"totalResults":0,"nextCursor":"{long}"}}"#),
+                "the cursor of the answer is longer than 8192 bytes",
+            ),
+            (format!(r#"{{"Resources":[{{"id":"{long}"}}]}}"#), "the id of item 0 is longer than 8192 bytes"),
+            (r#"{"Resources":["ada"]}"#.to_owned(), "item 0 of the answer is no object"),
+        ];
+        for (text, expected) in cases {
+            let expected = TargetError::Malformed(format!("a list was asked for, and {expected}").into());
+            assert_eq!(page(&text), Err(expected));
+        }
     }
 
     #[test]

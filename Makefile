@@ -64,6 +64,15 @@ bench: ## The figures of docs/performance.md, measured and printed: make bench [
 soak: ## The simulation over many seeds: make soak SEEDS=10000
 	PROVOST_SEEDS=$(or $(SEEDS),2000) cargo test -p tests --test simulation -- --nocapture
 
+.PHONY: fuzz
+fuzz: ## Rules, manifests and SCIM answers under libFuzzer, each so long: make fuzz SECONDS=60 (needs nightly Rust)
+	@tests/tools/setup.sh cargo-fuzz
+	for target in rules manifests scim; do \
+	  mkdir -p tests/fuzz/corpus/$$target; \
+	  PATH="$(BIN):$$PATH" cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target \
+	    -- -max_total_time=$(or $(SECONDS),60) -timeout=10 -dict=tests/fuzz/seeds/$$target.dict; \
+	done
+
 .PHONY: kind
 kind: ## A kind cluster with the chart installed from a locally built image (needs Docker, kind and helm)
 	tests/kind.sh

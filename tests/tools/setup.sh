@@ -2,7 +2,7 @@
 # Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
 #
 #   setup.sh            all pieces
-#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy cargo-deny
+#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy cargo-deny cargo-fuzz
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
 # again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
-all=(etcd kubernetes helm scim scimmy cargo-deny)
+all=(etcd kubernetes helm scim scimmy cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -137,6 +137,16 @@ build_cargo-deny() {
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
         CARGO_TARGET_DIR="$tmp/target" \
         cargo install cargo-deny --locked --version "=$(<cargo-deny.version)" --root "$cache" --force
+}
+
+about_cargo-fuzz() { echo 'cargo-fuzz, which runs the fuzz targets, from source; about 1 min'; }
+files_cargo-fuzz() { echo cargo-fuzz.version; }
+makes_cargo-fuzz() { echo bin/cargo-fuzz; }
+need_cargo-fuzz() { need 'cargo +nightly --version' 'a nightly compiler (rustup toolchain install nightly)'; }
+build_cargo-fuzz() {
+    cd "$here"
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_TARGET_DIR="$tmp/target" \
+        cargo install cargo-fuzz --locked --version "=$(<cargo-fuzz.version)" --root "$cache" --force
 }
 
 # --- the work

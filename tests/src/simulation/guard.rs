@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use provost_core::engine::EffectId;
-use provost_core::model::{Intent, Name, Record, State, Step, TargetId};
+use provost_core::model::{Intent, Name, Record, RecordState, State, Step, TargetId};
 
 use super::expected::{Sure, broken, wanted};
 use super::run::{Sim, words};
@@ -93,12 +93,14 @@ impl Sim {
                 let wanted = live(record).filter(|w| w.state != State::Ended)?;
                 let name = self.entry_of(app, group);
                 let ours = record.grants.contains_key(group);
-                if !ours && !is_authoritative(app.as_str(), &name) {
+                // Somebody who comes back loses what others gave meanwhile before the account is enabled.
+                let returns = record.state == RecordState::Retained && record.disabled_at.is_some();
+                if !ours && !returns && !is_authoritative(app.as_str(), &name) {
                     return say("the membership is not ours");
                 }
                 // What a rule that cannot be read may grant is not taken for being undeclared.
                 let account_stays = wanted.state == State::Active && wanted.account != Sure::No;
-                if !ours && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
+                if !ours && !returns && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
                     return say("a rule that is broken may grant it");
                 }
                 let kept = wanted.account == Sure::Yes && wanted.entitlements.contains(&*name);

@@ -44,7 +44,9 @@ impl Sync {
                 self.bind(kind, name, id, ours);
             } else {
                 self.bound.remove(&(kind, Arc::clone(name)));
-                if entry.target.create && kind == EntitlementKind::Group {
+                // Of several groups of one name none is taken, and no further one is added to them.
+                let there = self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
+                if entry.target.create && kind == EntitlementKind::Group && !there {
                     self.create_group(name, mark, cx);
                 }
             }
@@ -87,10 +89,17 @@ impl Sync {
         let Some(id) = self.ledger.group(kind, name).map(|record| record.target_id.clone()) else { return };
         let Some(began) = self.complete_listing(kind_of(kind)) else { return };
         let written = self.group_writes.get(&id).copied().unwrap_or(self.started.mono);
-        if self.shadow.group(&id).is_none()
-            && began > written + self.visibility()
-            && !self.busy_groups.contains_key(&id)
-        {
+        if self.shadow.group(&id).is_some() {
+            self.vanished.remove(&id);
+            return;
+        }
+        if began <= written + self.visibility() || self.busy_groups.contains_key(&id) {
+            return;
+        }
+        // Where the target claims no total, one listing without it is no proof; a second one is.
+        let before = *self.vanished.entry(id.clone()).or_insert(began);
+        if self.counted.contains(&kind_of(kind)) || began > before {
+            self.vanished.remove(&id);
             self.ledger.forget_group(&id);
             self.bound.remove(&(kind, Arc::clone(name)));
             self.touch_all(cx);

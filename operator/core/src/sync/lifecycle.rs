@@ -31,6 +31,7 @@ impl Sync {
         if let Some(settings) = settings.filter(|settings| *settings != self.settings) {
             self.adopt_settings(settings, cx, out);
         }
+        self.judge_acknowledgement(cx);
         if reconcile {
             self.reconcile_now.clone_from(&meta.reconcile_now);
             self.observe_at = cx.now.mono;
@@ -63,9 +64,13 @@ impl Sync {
             self.probe_at = cx.now.mono;
             out.disconnect = true;
         }
-        if other_keys {
+        if moved || other_keys {
+            // What the old connector showed says nothing of what the new one will.
             self.shadow = super::shadow::Shadow::new(keys);
             self.complete.clear();
+            self.absent.clear();
+            self.vanished.clear();
+            self.found.clear();
             self.observed = false;
             self.observation = None;
         }
@@ -174,8 +179,8 @@ impl Sync {
                 self.failures = 0;
                 self.probe_failures = 0;
                 self.rate.resume();
-                self.trouble = None;
-                self.recognise();
+                self.trouble = self.unacknowledged("this may not be the target that was first reached");
+                self.recognise(cx);
                 if self.observed || self.observation.is_none() {
                     self.observe_at = self.observe_at.min(cx.now.mono);
                 }
@@ -184,17 +189,25 @@ impl Sync {
     }
 
     /// Another fingerprint than at first contact: nothing is written until that is acknowledged.
-    fn recognise(&mut self) {
+    fn recognise(&mut self, cx: &Context<'_>) {
         let fingerprint = Arc::clone(&self.settings.connector.fingerprint);
         match &self.ledger.standing.fingerprint {
             None => {
                 self.ledger.standing.fingerprint = Some(fingerprint);
                 self.ledger.put_standing();
             }
-            Some(known) if *known == fingerprint => {}
+            Some(known) if *known == fingerprint => {
+                // Back at the target that was first reached: what was asked about another one needs no answer.
+                let awaiting = &self.ledger.standing.awaiting;
+                if awaiting.is_some() && *awaiting != Some(self.token("missing")) {
+                    self.ledger.standing.awaiting = None;
+                    self.ledger.put_standing();
+                    self.trouble = None;
+                }
+            }
             Some(known) => {
-                let what = format!("fingerprint {known} -> {fingerprint}");
-                self.await_acknowledgement(&what, "this is not the target that was first reached");
+                let why = format!("this is not the target that was first reached: {known} -> {fingerprint}");
+                self.await_acknowledgement("fingerprint", &why, cx);
             }
         }
     }
@@ -204,37 +217,63 @@ impl Sync {
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
+                && !self.must_read.contains(&r.owner.name)
+                && r.target_id.as_ref().is_none_or(|id| !self.absent.contains_key(id))
         });
         let ids: Vec<_> = ours.filter_map(|r| r.target_id.as_ref()).collect();
         let missing = ids.iter().filter(|id| self.shadow.account(id).is_none()).count();
         if missing > (ids.len() / 10).max(20) {
-            let what = format!("{missing} of {} missing", ids.len());
-            self.await_acknowledgement(&what, "most accounts that are ours are missing");
+            let why = format!("{missing} of {} accounts that are ours are missing", ids.len());
+            self.await_acknowledgement("missing", &why, cx);
         }
     }
 
-    /// Stops writes until `safety.acknowledge` carries a token that is good once.
-    fn await_acknowledgement(&mut self, what: &str, why: &str) {
+    /// What `safety.acknowledge` must say: good for this kind of change, this target and once.
+    fn token(&self, kind: &str) -> Arc<str> {
         let used = u32::try_from(self.ledger.standing.acknowledged.len()).unwrap_or(u32::MAX);
-        let lane = crate::model::Lane::Derived;
-        let token: Arc<str> = held_hash(what, &self.application, lane, used, &BTreeSet::new())
-            .chars()
-            .take(16)
-            .collect::<String>()
-            .into();
-        if *self.settings.safety.acknowledge == *token && !self.ledger.standing.acknowledged.contains(&token) {
-            self.ledger.standing.acknowledged.insert(token);
-            self.ledger.standing.awaiting = None;
-            self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));
-            self.ledger.put_standing();
-            return;
-        }
-        let message = format!("{why} ({what}); if that is right, set spec.safety.acknowledge: {token}");
+        let what = format!("{kind} {}", self.settings.connector.fingerprint);
+        let hash = held_hash(&what, &self.application, crate::model::Lane::Derived, used, &BTreeSet::new());
+        hash.chars().take(16).collect::<String>().into()
+    }
+
+    /// Stops writes until `safety.acknowledge` carries a token that is good once.
+    fn await_acknowledgement(&mut self, kind: &str, why: &str, cx: &Context<'_>) {
+        let token = self.token(kind);
         if self.ledger.standing.awaiting.as_ref() != Some(&token) {
             self.ledger.standing.awaiting = Some(token);
             self.ledger.put_standing();
         }
-        self.trouble = Some(Problem::new(Reason::TargetChanged, message));
+        self.trouble = self.unacknowledged(why);
+        self.judge_acknowledgement(cx);
+    }
+
+    /// The trouble while an acknowledgement is awaited.
+    fn unacknowledged(&self, why: &str) -> Option<Problem> {
+        let token = self.ledger.standing.awaiting.as_ref()?;
+        let message = format!("{why}; if that is right, set spec.safety.acknowledge: {token}");
+        Some(Problem::new(Reason::TargetChanged, message))
+    }
+
+    /// The token that is awaited was set: this is the target from now on. What is missing now is believed to be so once a
+    /// read by its id confirms it.
+    fn judge_acknowledgement(&mut self, cx: &Context<'_>) {
+        let Some(token) = self.ledger.standing.awaiting.clone() else { return };
+        if *self.settings.safety.acknowledge != *token || self.ledger.standing.acknowledged.contains(&token) {
+            return;
+        }
+        self.ledger.standing.acknowledged.insert(token);
+        self.ledger.standing.awaiting = None;
+        self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));
+        self.ledger.put_standing();
+        if self.trouble.as_ref().is_some_and(|trouble| trouble.reason() == Reason::TargetChanged) {
+            self.trouble = None;
+        }
+        let listed = self.complete.contains_key(&crate::model::Kind::Accounts);
+        let ours = self.ledger.records().filter(|record| listed && record.state != RecordState::Released);
+        let missing = ours.filter(|r| r.target_id.as_ref().is_some_and(|id| self.shadow.account(id).is_none()));
+        let names: BTreeSet<Name> = missing.map(|record| record.owner.name.clone()).collect();
+        self.must_read.extend(names);
+        self.touch_all(cx);
     }
 
     /// A record passes to the identity that has its externalId now, where its owner is gone or ended: handover and re-hire.

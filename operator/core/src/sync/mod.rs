@@ -154,6 +154,10 @@ pub struct Sync {
     observed: bool,
     /// When the last complete listing of each kind began.
     complete: BTreeMap<Kind, Duration>,
+    /// Bound groups that a complete listing, begun then, did not show where the target claims no total.
+    vanished: BTreeMap<TargetId, Duration>,
+    /// Kinds whose last complete listing came to the total that the target claims.
+    counted: BTreeSet<Kind>,
     /// A listing of the observation under way was not complete.
     partial: bool,
     last_was_page: bool,
@@ -248,6 +252,8 @@ impl Sync {
             incomplete: 0,
             observed: false,
             complete: BTreeMap::new(),
+            vanished: BTreeMap::new(),
+            counted: BTreeSet::new(),
             partial: false,
             last_was_page: false,
             bound: BTreeMap::new(),

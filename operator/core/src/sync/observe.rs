@@ -80,6 +80,11 @@ impl Observation {
         if complete { Ended::Complete } else { Ended::Incomplete }
     }
 
+    /// The target claims a total, and the listing came to it.
+    pub(super) fn is_counted(&self) -> bool {
+        self.listing.last_total.is_some()
+    }
+
     /// Goes on to the next kind.
     pub(super) fn next_kind(&mut self, wall: Timestamp, mono: Duration) {
         self.at += 1;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::flight::Flight;
 use super::lookup::Unresolved;
 use super::rate::backoff;
+use super::shadow::kind_of;
 use super::{Context, Failed, Out, Phase, Sync};
 use crate::model::{Applied, EntitlementKind, IntentId, Name, Outcome, Reason, Step, TargetError, Value};
 use crate::plan::{Change, Fold, Planned, Shade, digest};
@@ -131,9 +132,10 @@ impl Sync {
             TargetError::Lost(_) => return self.uncertain(flight, cx),
             TargetError::Transient(_) | TargetError::Malformed(_) if creates => return self.uncertain(flight, cx),
             TargetError::Transient(_) | TargetError::Malformed(_) => {
-                // It may have been done all the same: what was intended stays ours.
+                // It may have been done all the same: what was intended stays ours, and is read before it is believed.
+                self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
                 self.ledger.close(flight.intent.id, Outcome::Failed(words));
-                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+                self.fail_parts(flight, error, Duration::from_secs(1), cx);
                 return self.free(flight, cx);
             }
             _ => {}
@@ -161,17 +163,39 @@ impl Sync {
                 for part in &flight.parts {
                     self.found.remove(&part.name);
                 }
-                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+                self.fail_parts(flight, error, Duration::from_secs(1), cx);
             }
+            TargetError::NotFound if self.left_with_its_group(flight) => {}
             TargetError::NotFound => {
                 self.look_again(flight, cx);
-                self.fail_parts(flight, reason, Duration::from_secs(1), cx);
+                self.fail_parts(flight, error, Duration::from_secs(1), cx);
             }
-            TargetError::Rejected { .. } => self.fail_parts(flight, reason, Duration::from_secs(10), cx),
-            TargetError::Unsupported(_) => self.fail_parts(flight, reason, LONGEST, cx),
+            TargetError::Rejected { .. } => self.fail_parts(flight, error, Duration::from_secs(10), cx),
+            TargetError::Unsupported(_) => self.fail_parts(flight, error, LONGEST, cx),
             _ => {}
         }
         self.free(flight, cx);
+    }
+
+    /// A removal from a group that neither answers nor is in a complete listing is done.
+    fn left_with_its_group(&mut self, flight: &Flight) -> bool {
+        let (group, kind) = match flight.step() {
+            Step::RemoveMembers { group, .. } => (group, EntitlementKind::Group),
+            Step::Revoke { kind, entitlement, .. } => (entitlement, *kind),
+            _ => return false,
+        };
+        if self.shadow.group(group).is_some() || self.complete_listing(kind_of(kind)).is_none() {
+            return false;
+        }
+        for part in &flight.parts {
+            if let Some(mut record) = self.ledger.record(part.record).cloned() {
+                record.grants.remove(group);
+                self.ledger.put(record);
+            }
+            self.alone.remove(&part.name);
+            self.released_done(&part.name, &part.planned);
+        }
+        true
     }
 
     /// What a step spoke of is not there: the account is read, the groups are listed again.
@@ -214,14 +238,19 @@ impl Sync {
         self.free(flight, cx);
     }
 
-    fn fail_parts(&mut self, flight: &Flight, reason: Reason, first: Duration, cx: &Context<'_>) {
+    fn fail_parts(&mut self, flight: &Flight, error: &TargetError, first: Duration, cx: &Context<'_>) {
+        let (reason, words) = told(error);
+        let field = match error {
+            TargetError::Rejected { field: Some(field), .. } => format!(" ({field})"),
+            _ => String::new(),
+        };
         for part in &flight.parts {
             let failures = self.failed.entry(part.name.clone()).or_default();
             let step = &part.planned.step;
             let attempts = failures.iter().find(|f| f.step == *step).map_or(1, |f| f.attempts + 1);
             failures.retain(|f| f.step != *step);
             let until = cx.now.mono + backoff(part.name.as_str(), attempts, first, LONGEST);
-            let message = format!("{} was refused or failed; it is tried again", step.name());
+            let message = format!("{} was refused or failed and is tried again: {words}{field}", step.name());
             let problem = Problem::new(reason, message);
             failures.push(Failed { step: step.clone(), attempts, until, problem });
             self.queue.push_at(&part.name, until);

@@ -278,6 +278,11 @@ impl Sync {
 
     fn listing_complete(&mut self, kind: Kind, observation: &Observation, cx: &Context<'_>) {
         self.complete.insert(kind, observation.began_mono);
+        if observation.is_counted() {
+            self.counted.insert(kind);
+        } else {
+            self.counted.remove(&kind);
+        }
         let (ledger, visibility, began) = (&self.ledger, self.visibility(), observation.began);
         let (writes, began_mono) = (&self.group_writes, observation.began_mono);
         let spared = |id: &crate::model::TargetId| {

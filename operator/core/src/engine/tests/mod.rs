@@ -3,6 +3,7 @@
 mod approval;
 mod lost;
 mod membership;
+mod safety;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +17,9 @@ use super::{Answer, Effect, Engine, EngineEffect, EngineEvent};
 use crate::directory::tests::schemas;
 use crate::input;
 use crate::model::{
-    Applied, Capabilities, Change, DeleteMeans, EntitlementKind, GroupRecord, Intent, IntentId, Item, Kind, Ledger,
-    LedgerChange, Name, Now, Observability, Observed, ObservedEntitlement, Outcome, Page, Profile, Record, RecordId,
-    Spent, Standing, Step, TargetError, TargetId,
+    Applied, AttributeName, Capabilities, Change, DeleteMeans, EntitlementKind, GroupRecord, Intent, IntentId, Item,
+    Kind, Ledger, LedgerChange, Name, Now, Observability, Observed, ObservedEntitlement, Outcome, Page, Profile,
+    Record, RecordId, Spent, Standing, Step, TargetError, TargetId,
 };
 
 /// Target, store and time, in one place.
@@ -30,6 +31,16 @@ struct World {
     lose: bool,
     /// They are done all the same.
     done: bool,
+    /// They are not lost, but told as failed.
+    transient: bool,
+    /// Accounts are refused, for this field and in these words.
+    refuses: Option<(AttributeName, Arc<str>)>,
+    /// Listings claim a total.
+    counts: bool,
+    /// How often groups were listed.
+    listings: usize,
+    /// What was applied, by name.
+    applied: Vec<&'static str>,
     /// The target goes away with the first lost answer.
     goes: bool,
     /// Reads by id succeed.
@@ -57,6 +68,11 @@ impl World {
             reachable: true,
             lose: false,
             done: true,
+            transient: false,
+            refuses: None,
+            counts: true,
+            listings: 0,
+            applied: Vec::new(),
             goes: false,
             reads: true,
             accounts: BTreeMap::new(),
@@ -167,11 +183,13 @@ impl World {
             Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
             Effect::Apply(steps) if self.lose => {
                 self.reachable = !self.goes;
+                let transient = self.transient;
                 let lost = |step| {
                     if self.done {
                         self.apply(step);
                     }
-                    Err(TargetError::Lost("the connection was cut".into()))
+                    let words: Arc<str> = "the connection was cut".into();
+                    Err(if transient { TargetError::Transient(words) } else { TargetError::Lost(words) })
                 };
                 Answer::Applied(steps.into_iter().map(lost).collect())
             }
@@ -181,7 +199,8 @@ impl World {
                     Kind::Groups => self.mirrors.values().cloned().map(Item::Entitlement).collect(),
                     Kind::Roles | Kind::Licenses => Vec::new(),
                 };
-                Answer::Page(Ok(Page { total: Some(items.len() as u64), items, next: None }))
+                self.listings += usize::from(kind == Kind::Groups);
+                Answer::Page(Ok(Page { total: self.counts.then_some(items.len() as u64), items, next: None }))
             }
             Effect::Find(key) => {
                 let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
@@ -194,7 +213,7 @@ impl World {
                 }
                 Answer::Recorded(Ok(()))
             }
-            Effect::Apply(steps) => Answer::Applied(steps.into_iter().map(|step| Ok(self.apply(step))).collect()),
+            Effect::Apply(steps) => Answer::Applied(steps.into_iter().map(|step| self.try_to(step)).collect()),
         }
     }
 
@@ -241,7 +260,20 @@ impl World {
         self.accounts.values().find(|account| account.text("userName") == Some(user_name)).unwrap().id.clone()
     }
 
+    fn try_to(&mut self, step: Step) -> Result<Applied, TargetError> {
+        if let Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } = &step
+            && !self.mirrors.contains_key(group)
+        {
+            return Err(TargetError::NotFound);
+        }
+        if let (Step::CreateAccount { .. }, Some((field, reason))) = (&step, self.refuses.clone()) {
+            return Err(TargetError::Rejected { field: Some(field), reason, detail: "".into() });
+        }
+        Ok(self.apply(step))
+    }
+
     fn apply(&mut self, step: Step) -> Applied {
+        self.applied.push(step.name());
         let id = match step {
             Step::CreateAccount { attributes, enabled, .. } => {
                 let id = TargetId::new(format!("t-{}", self.accounts.len()));

@@ -1,0 +1,241 @@
+//! What nothing that goes wrong may take.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, scientist};
+use crate::engine::EngineEvent;
+use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, TargetId};
+
+/// So many scientists, and a wiki with these settings.
+fn team(size: usize, settings: &Value) -> Vec<Value> {
+    let people: Vec<Value> = (0..size).map(|n| identity(&format!("i-{n}"), 1, &scientist("Analyst"))).collect();
+    let mut all = declared(&people);
+    let spec = all.last_mut().unwrap()["spec"].as_object_mut().unwrap();
+    spec.extend(settings.as_object().unwrap().clone());
+    all
+}
+
+fn tell(world: &mut World, objects: &[Value]) {
+    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
+    world.tell(EngineEvent::Changed(changes));
+}
+
+fn suspended(name: &str) -> Value {
+    identity(name, 2, &json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}}))
+}
+
+fn enabled(world: &World) -> usize {
+    world.accounts.values().filter(|account| account.enabled).count()
+}
+
+fn ready(world: &World) -> (String, String) {
+    let ready = &world.statuses["wiki"]["conditions"][0];
+    (ready["reason"].as_str().unwrap().to_owned(), ready["message"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn another_target_is_not_written_to_until_that_is_acknowledged_also_after_a_restart_and_then_it_is_taken_as_it_is() {
+    let minute = json!({"sync": {"concurrency": 1, "interval": "1m"}});
+    let mut world = World::new();
+    world.list(&team(30, &minute));
+    world.pass(60);
+    assert_eq!(world.accounts.len(), 30);
+    world.accounts.clear();
+    world.pass(90);
+    let (reason, message) = ready(&world);
+    assert_eq!(reason, "TargetChanged", "{message}");
+    world.restart(&team(30, &minute));
+    world.pass(200);
+    assert_eq!((world.accounts.len(), ready(&world)), (0, (reason, message.clone())), "the same token, for ever");
+
+    let token = message.split_whitespace().last().unwrap();
+    let mut answered = team(30, &minute).pop().unwrap();
+    answered["spec"]["safety"] = json!({"acknowledge": token});
+    tell(&mut world, &[answered]);
+    world.pass(200);
+    assert_eq!(ready(&world).0, "Synced");
+    assert_eq!(world.accounts.len(), 30, "what is missing is made again");
+}
+
+#[test]
+fn however_many_one_batch_suspends_they_are_one_wave() {
+    let mut world = World::new();
+    world.list(&team(600, &json!({})));
+    world.pass(120);
+    assert_eq!(enabled(&world), 600);
+    let leavers: Vec<Value> = (0..600).map(|n| suspended(&format!("i-{n}"))).collect();
+    tell(&mut world, &leavers);
+    world.pass(60);
+    let held: Vec<usize> =
+        world.engine.sync(&Name::from("wiki")).unwrap().held().iter().map(|plan| plan.steps.len()).collect();
+    assert_eq!((held, enabled(&world)), (vec![600], 600));
+}
+
+#[test]
+fn judging_a_wave_of_one_lane_forgets_nothing_of_the_others() {
+    let mut world = World::new();
+    let at = world.now().wall.checked_sub(SignedDuration::from_hours(48)).unwrap();
+    let charge = Charge { identity: "gone".into(), lane: Lane::Derived, at, units: 3 };
+    world.standing.charges.push(charge.clone());
+    world.list(&team(1, &json!({})));
+    world.pass(30);
+    tell(&mut world, &[suspended("i-0")]);
+    world.pass(30);
+    assert_eq!(enabled(&world), 0);
+    assert!(world.standing.charges.contains(&charge));
+}
+
+#[test]
+fn a_protected_account_that_is_ours_is_left_alone_and_a_rename_does_not_lift_that() {
+    let mut world = World::new();
+    world.list(&team(2, &json!({})));
+    world.pass(30);
+    let protects = json!({"safety": {"protected": [{"attribute": "userName", "values": ["i-0"]}]}});
+    tell(&mut world, &[team(2, &protects).pop().unwrap()]);
+    world.pass(30);
+    let id = world.id_of("i-0");
+    world.accounts.get_mut(&id).unwrap().attributes.insert("userName".into(), "root".into());
+    world.pass(700);
+    tell(&mut world, &[suspended("i-0"), suspended("i-1")]);
+    world.pass(60);
+    assert_eq!(enabled(&world), 1);
+    assert!(world.accounts[&id].enabled);
+    assert_eq!(world.account("i-0"), "Blocked");
+}
+
+#[test]
+fn somebody_restored_whose_manifest_is_not_valid_loses_nothing() {
+    let mut world = World::new();
+    world.list(&team(1, &json!({})));
+    world.pass(30);
+    let mut restored = identity("i-0", 1, &json!({"department": "Science", "userName": "a b"}));
+    restored["metadata"]["uid"] = json!("another");
+    tell(&mut world, &[restored]);
+    world.pass(60);
+    assert_eq!((enabled(&world), world.account("i-0").as_str()), (1, "Blocked"));
+}
+
+#[test]
+fn a_broken_key_blocks_only_those_who_are_to_have_an_account() {
+    // Divides by zero for those in Sales.
+    let key = "string(1 / (size(identity.department) - 5))";
+    let broken = json!({"account": {"correlate": [{"attribute": "userName", "expression": key}]}});
+    let mut all = team(1, &broken);
+    all.push(identity("bob", 1, &json!({"department": "Sales"})));
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(30);
+    assert!(!world.engine.sync(&Name::from("wiki")).unwrap().accounts().contains_key(&Name::from("bob")));
+    assert_eq!(world.written("bob"), ["True NothingMatched"]);
+    assert_eq!(world.account("i-0"), "Provisioned");
+}
+
+#[test]
+fn a_disable_that_failed_is_read_before_it_is_repeated() {
+    let mut world = World::new();
+    world.list(&team(1, &json!({})));
+    world.pass(30);
+    (world.lose, world.transient) = (true, true);
+    tell(&mut world, &[suspended("i-0")]);
+    (world.lose, world.transient) = (false, false);
+    world.applied.clear();
+    assert_eq!(enabled(&world), 0, "it was done, and told as failed");
+    world.pass(60);
+    assert_eq!((enabled(&world), world.account("i-0").as_str()), (0, "Disabled"));
+    assert_eq!(world.applied, Vec::<&str>::new());
+}
+
+#[test]
+fn a_refusal_says_which_field_and_code() {
+    let mut world = World::new();
+    world.refuses = Some(("title".into(), "400 invalidValue".into()));
+    world.list(&team(1, &json!({})));
+    world.pass(30);
+    let (_, account) = &world.engine.sync(&Name::from("wiki")).unwrap().accounts()[&Name::from("i-0")];
+    let told = format!("{account:?}");
+    assert!(told.contains("400 invalidValue (title)"), "{told}");
+}
+
+/// A wiki with a group, which is made if it is not there, and everybody in it.
+fn editors(create: bool) -> Vec<Value> {
+    let target = json!({"group": {"name": "editors", "create": create}});
+    let mut all = team(
+        2,
+        &json!({
+            "entitlements": [{"name": "editor", "target": target}], "sync": {"concurrency": 1, "interval": "1m"}
+        }),
+    );
+    let policy = all.iter_mut().find(|object| object["kind"] == "AccessPolicy").unwrap();
+    policy["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    all
+}
+
+#[test]
+fn a_removal_from_a_group_that_is_gone_is_done() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&editors(false));
+    world.pass(30);
+    assert_eq!(world.names_in("editors"), ["i-0", "i-1"]);
+    world.mirrors.clear();
+    world.pass(120);
+    let mut policy = editors(false).into_iter().find(|object| object["kind"] == "AccessPolicy").unwrap();
+    policy["spec"]["grants"] = json!([{"application": "wiki"}]);
+    tell(&mut world, &[policy]);
+    world.pass(300);
+    assert!(world.applied.iter().all(|step| *step != "RemoveMembers"));
+    assert!(world.records.values().all(|record| record.grants.is_empty()), "{:?}", world.records);
+}
+
+#[test]
+fn without_a_total_one_listing_does_not_prove_that_a_group_is_gone() {
+    let mut world = World::new();
+    world.counts = false;
+    world.mirror("editors", None);
+    world.list(&editors(true));
+    world.pass(30);
+    let hidden = std::mem::take(&mut world.mirrors);
+    world.applied.clear();
+    let before = world.listings;
+    while world.listings == before {
+        world.pass(1);
+    }
+    assert!(!world.groups.is_empty() && !world.applied.contains(&"CreateGroup"));
+    world.mirrors = hidden;
+    world.pass(200);
+    assert!(!world.applied.contains(&"CreateGroup"));
+    world.mirrors.clear();
+    world.pass(200);
+    assert!(world.applied.contains(&"CreateGroup"), "two in a row are believed");
+}
+
+#[test]
+fn to_several_groups_of_one_name_no_further_one_is_added() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut twin = world.mirrors[&TargetId::new("g-editors")].clone();
+    twin.id = TargetId::new("g-twin");
+    world.mirrors.insert(twin.id.clone(), twin);
+    world.list(&editors(true));
+    world.pass(120);
+    assert_eq!(world.mirrors.len(), 2);
+    assert_eq!(world.account("i-0"), "Pending");
+}
+
+#[test]
+fn what_is_held_for_somebody_drops_out_when_the_account_turns_out_to_be_gone() {
+    let minute = json!({"sync": {"concurrency": 1, "interval": "1m"}});
+    let mut world = World::new();
+    world.list(&team(30, &minute));
+    world.pass(60);
+    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
+    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
+    world.pass(60);
+    let held = |world: &World| world.standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>();
+    assert_eq!(held(&world), 30);
+    let id: TargetId = world.id_of("i-0");
+    world.accounts.remove(&id);
+    world.pass(200);
+    assert_eq!(held(&world), 29);
+}

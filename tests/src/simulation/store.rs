@@ -59,8 +59,11 @@ impl Store {
                     if !self.opened.contains_key(id) {
                         return Err(format!("{id:?} is closed and was never opened"));
                     }
-                    self.intents.remove(id);
-                    self.closed.insert(*id, outcome.clone());
+                    // A lost one stays open until what became of it is seen.
+                    if *outcome != Outcome::Lost {
+                        self.intents.remove(id);
+                        self.closed.insert(*id, outcome.clone());
+                    }
                 }
                 LedgerChange::PutGroup(group) => {
                     self.groups.insert(group.target_id.clone(), group.clone());

@@ -15,6 +15,9 @@ use crate::model::{
 use crate::plan::held_hash;
 use crate::report::Problem;
 
+/// How long our finalizer may take to be put on or off before it is asked for again.
+const FINALIZER_AGAIN: Duration = Duration::from_secs(5);
+
 impl Sync {
     /// The namespace stopped (or goes on): nothing is written, ownership is kept.
     pub fn halt(&mut self, halted: bool) {
@@ -25,6 +28,9 @@ impl Sync {
     pub fn declared(&mut self, meta: &Meta, settings: Option<Arc<TargetApplication>>, cx: &Context<'_>, out: &mut Out) {
         let reconcile = meta.reconcile_now.is_some() && meta.reconcile_now != self.meta.reconcile_now;
         let finalizer = meta.finalizer != self.meta.finalizer;
+        if finalizer || meta.generation != self.meta.generation || meta.uid != self.meta.uid {
+            self.finalizer_asked = None;
+        }
         self.meta = meta.clone();
         out.changed = true;
         self.invalid = settings.is_none();
@@ -149,7 +155,7 @@ impl Sync {
                             self.embargo.insert(name, deadline);
                         }
                     }
-                    self.ledger.close(intent.id, Outcome::Lost);
+                    self.keep_lost(&intent);
                 }
             }
         }
@@ -335,12 +341,28 @@ impl Sync {
         self.meta.deleting && self.retired
     }
 
+    /// Asks for our finalizer to be put on or taken off: once, and again only when that should have happened long ago.
+    pub(super) fn ask_finalizer(&mut self, on: bool, cx: &Context<'_>, out: &mut Out) {
+        if self.finalizer_asked.is_some_and(|(asked, at)| asked == on && cx.now.mono < at + FINALIZER_AGAIN) {
+            return;
+        }
+        self.finalizer_asked = Some((on, cx.now.mono));
+        out.finalizer = Some(on);
+    }
+
+    /// When it is to be asked for again, if it does not come.
+    pub(super) fn finalizer_again(&self, now: Duration) -> Option<Duration> {
+        let (on, at) = self.finalizer_asked?;
+        // What is past and was not asked again is not wanted any more.
+        Some(at + FINALIZER_AGAIN).filter(|again| self.meta.finalizer != on && *again > now)
+    }
+
     /// A deleted application: with `Retain` it is let go at once, with `Deprovision` when nothing of ours is left (or the
     /// target could not be reached for `releaseAfter`).
     pub(super) fn retire(&mut self, cx: &Context<'_>, out: &mut Out) {
         if self.retired {
             if !self.recording && !self.ledger.has_outgoing() && self.meta.finalizer {
-                out.finalizer = Some(false);
+                self.ask_finalizer(false, cx, out);
             }
             return;
         }

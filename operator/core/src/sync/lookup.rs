@@ -84,6 +84,7 @@ impl Sync {
     ) {
         match answer {
             Ok(found) => {
+                self.failures = 0;
                 for observed in &found {
                     self.remember(observed, began);
                 }
@@ -108,12 +109,14 @@ impl Sync {
     ) {
         match answer {
             Ok(Some(observed)) if observed.id == *id => {
+                self.failures = 0;
                 self.has_read(name, cx);
                 self.absent.remove(id);
                 self.remember(&observed, began);
                 self.looked(name, true, cx);
             }
             Ok(None) | Err(TargetError::NotFound) => {
+                self.failures = 0;
                 self.has_read(name, cx);
                 let last_write = self.ledger.of_target(id).and_then(|record| record.last_write);
                 if !self.is_old_news(began.wall, last_write) {

@@ -8,6 +8,7 @@ mod group;
 mod ledger;
 mod lifecycle;
 mod lookup;
+mod lost;
 mod observe;
 mod outcome;
 mod pump;
@@ -141,6 +142,8 @@ pub struct Sync {
     probe_failures: u32,
     deleting_since: Option<Duration>,
     retired: bool,
+    /// What was last asked for our finalizer, and when.
+    finalizer_asked: Option<(bool, Duration)>,
     probe_at: Duration,
     started: Now,
 
@@ -189,6 +192,8 @@ pub struct Sync {
     found: BTreeMap<Name, Duration>,
     must_find: BTreeSet<Name>,
     must_read: BTreeSet<Name>,
+    /// Writes whose answer was lost, until what they did is seen.
+    lost: BTreeMap<IntentId, lost::Lost>,
     /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
     embargo: BTreeMap<Name, Duration>,
     absent: BTreeMap<TargetId, Timestamp>,
@@ -243,6 +248,7 @@ impl Sync {
             probe_failures: 0,
             deleting_since: None,
             retired: false,
+            finalizer_asked: None,
             probe_at: Duration::ZERO,
             started: now,
             ledger: Cache::default(),
@@ -277,6 +283,7 @@ impl Sync {
             found: BTreeMap::new(),
             must_find: BTreeSet::new(),
             must_read: BTreeSet::new(),
+            lost: BTreeMap::new(),
             embargo: BTreeMap::new(),
             absent: BTreeMap::new(),
             alone: BTreeSet::new(),

@@ -44,7 +44,8 @@ impl Sync {
 
     fn done(&mut self, flight: &Flight, applied: &Applied, cx: &Context<'_>) {
         if matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. }) && applied.id.is_none() {
-            return self.uncertain(flight, cx);
+            let error = TargetError::Malformed("created, and the answer names no id".into());
+            return self.uncertain(flight, &error, cx);
         }
         self.failures = 0;
         *self.counters.done.entry(flight.step().name()).or_default() += 1;
@@ -129,8 +130,8 @@ impl Sync {
         self.on_error(error, cx, out);
         let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
         match error {
-            TargetError::Lost(_) => return self.uncertain(flight, cx),
-            TargetError::Transient(_) | TargetError::Malformed(_) if creates => return self.uncertain(flight, cx),
+            TargetError::Lost(_) => return self.uncertain(flight, error, cx),
+            TargetError::Transient(_) | TargetError::Malformed(_) if creates => return self.uncertain(flight, error, cx),
             TargetError::Transient(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
                 self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
@@ -214,7 +215,7 @@ impl Sync {
 
     /// The answer was lost: a create is looked for, anything else is read before it is repeated. What was intended stays
     /// in the ledger.
-    fn uncertain(&mut self, flight: &Flight, cx: &Context<'_>) {
+    fn uncertain(&mut self, flight: &Flight, error: &TargetError, cx: &Context<'_>) {
         let deadline = cx.now.mono + 2 * self.visibility();
         let intent = flight.intent.clone();
         match flight.step() {
@@ -231,8 +232,13 @@ impl Sync {
                 self.observe_at = self.observe_at.min(deadline);
             }
             _ => {
-                self.ledger.close(intent.id, Outcome::Lost);
+                self.keep_lost(&intent);
                 self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
+                // One whose answers are always lost waits longer and longer, by itself.
+                if flight.parts.len() > 1 {
+                    self.alone.extend(flight.parts.iter().map(|part| part.name.clone()));
+                }
+                self.fail_parts(flight, error, Duration::from_secs(1), cx);
             }
         }
         self.free(flight, cx);

@@ -83,7 +83,7 @@ impl Sync {
             return;
         }
         if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting {
-            out.finalizer = Some(true);
+            self.ask_finalizer(true, cx, out);
         }
         self.turns(cx, out);
         self.settle_waves(cx, out);
@@ -119,6 +119,7 @@ impl Sync {
     pub fn next_wake(&self, now: Now) -> Wake {
         let (wall, later) = self.queue.next();
         let mut times: Vec<Duration> = later.into_iter().collect();
+        times.extend(self.finalizer_again(now.mono));
         let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
         match self.phase {
             Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.probe_at),

@@ -79,7 +79,10 @@ impl Sync {
                 if sole {
                     self.drop_unwanted(&name, &[]);
                 }
-                gathered.record.take().into_iter().for_each(|record| self.ledger.forget(record.id));
+                if let Some(record) = gathered.record.take() {
+                    self.learn_lost(record.id);
+                    self.ledger.forget(record.id);
+                }
                 return (false, desired, account);
             }
             if let Some(need) = need {
@@ -142,6 +145,7 @@ impl Sync {
     ) -> (bool, report::Account) {
         let name = gathered.owner.name.clone();
         self.forget_failures(&name, &steps);
+        gathered.record.iter().for_each(|record| self.learn_lost(record.id));
         let mut problem: Option<Problem> = None;
         let mut held = false;
         let mut parked_at: Option<bool> = None;

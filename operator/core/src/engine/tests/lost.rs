@@ -50,3 +50,75 @@ fn nobody_takes_a_user_name_that_a_rename_whose_answer_was_lost_may_still_take()
     held.sort_unstable();
     assert_eq!(held, ["augusta", "lovelace"]);
 }
+
+#[test]
+fn an_account_whose_writes_always_answer_an_error_waits_longer_and_longer_and_keeps_nobody_else_waiting() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    world.broken = world.accounts.keys().next().cloned();
+    let change = world.change(&identity("bob", 1, &scientist("Analyst")));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(5);
+    world.writes = 0;
+    let change = world.change(&identity("ada", 2, &scientist("Reader")));
+    world.tell(EngineEvent::Changed(vec![change]));
+    for round in 0..20 {
+        let change = world.change(&identity("bob", 2 + round, &scientist(&format!("Title {round}"))));
+        world.tell(EngineEvent::Changed(vec![change]));
+        world.pass(6);
+        assert_eq!(
+            (world.account("ada").as_str(), world.account("bob").as_str()),
+            ("Failed", "Provisioned"),
+            "{round}"
+        );
+    }
+    let attempts = world.writes - 20;
+    assert!((5..=8).contains(&attempts), "{attempts} attempts in two minutes, each wait twice the one before");
+    assert!(!world.written("wiki").iter().any(|line| line.contains("Unreachable")), "{:?}", world.written("wiki"));
+    world.broken = None;
+    world.pass(200);
+    assert_eq!(world.account("ada"), "Provisioned");
+    assert!(world.intents.is_empty(), "{:?}", world.intents);
+}
+
+#[test]
+fn the_intent_of_a_write_whose_answer_was_lost_is_closed_when_its_account_was_read_also_after_a_restart() {
+    for (done, restart) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut world = World::new();
+        world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+        world.pass(30);
+        let edited = identity("ada", 2, &scientist("Reader"));
+        let change = world.change(&edited);
+        (world.lose, world.done, world.reads) = (true, done, false);
+        world.tell(EngineEvent::Changed(vec![change]));
+        world.lose = false;
+        assert_eq!(world.intents.len(), 1, "it is open as long as nobody knows");
+        if restart {
+            world.restart(&declared(&[edited]));
+        }
+        world.reads = true;
+        world.pass(60);
+        assert_eq!(world.account("ada"), "Provisioned");
+        assert!(world.intents.is_empty(), "done {done}, restart {restart}: {:?}", world.intents);
+    }
+}
+
+#[test]
+fn our_finalizer_is_asked_for_once_and_again_only_when_it_does_not_come() {
+    let mut all = declared(&[identity("ada", 1, &scientist("Analyst"))]);
+    let wiki = all.last_mut().unwrap();
+    let with = wiki["metadata"]["finalizers"].take();
+    wiki["metadata"]["finalizers"] = json!([]);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(4);
+    assert_eq!((world.finalizers, world.accounts.len()), (1, 0));
+    world.pass(10);
+    assert_eq!(world.finalizers, 3, "every five seconds");
+    all.last_mut().unwrap()["metadata"]["finalizers"] = with;
+    let change = world.change(all.last().unwrap());
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(60);
+    assert_eq!((world.finalizers, world.accounts.len()), (3, 1));
+}

@@ -43,6 +43,12 @@ struct World {
     applied: Vec<&'static str>,
     /// The target goes away with the first lost answer.
     goes: bool,
+    /// Whatever is written to this account is answered by an error that says nothing of what was done.
+    broken: Option<TargetId>,
+    /// How often our finalizer was asked for.
+    finalizers: usize,
+    /// Writes that reached the target, done or not.
+    writes: usize,
     /// Reads by id succeed.
     reads: bool,
     accounts: BTreeMap<TargetId, Observed>,
@@ -74,6 +80,9 @@ impl World {
             listings: 0,
             applied: Vec::new(),
             goes: false,
+            broken: None,
+            finalizers: 0,
+            writes: 0,
             reads: true,
             accounts: BTreeMap::new(),
             mirrors: BTreeMap::new(),
@@ -123,6 +132,7 @@ impl World {
         let now = self.now();
         let mut effects = self.engine.handle(event, now);
         while let Some(effect) = effects.pop() {
+            self.finalizers += usize::from(matches!(effect, EngineEffect::Finalizer { .. }));
             if let EngineEffect::Do { application, id, effect } = effect {
                 self.write();
                 let answer = self.answer(effect);
@@ -213,7 +223,10 @@ impl World {
                 }
                 Answer::Recorded(Ok(()))
             }
-            Effect::Apply(steps) => Answer::Applied(steps.into_iter().map(|step| self.try_to(step)).collect()),
+            Effect::Apply(steps) => {
+                self.writes += steps.len();
+                Answer::Applied(steps.into_iter().map(|step| self.try_to(step)).collect())
+            }
         }
     }
 
@@ -268,6 +281,11 @@ impl World {
         }
         if let (Step::CreateAccount { .. }, Some((field, reason))) = (&step, self.refuses.clone()) {
             return Err(TargetError::Rejected { field: Some(field), reason, detail: "".into() });
+        }
+        if let Step::UpdateAccount { id, .. } = &step
+            && self.broken.as_ref() == Some(id)
+        {
+            return Err(TargetError::Lost("500 Internal Server Error".into()));
         }
         Ok(self.apply(step))
     }

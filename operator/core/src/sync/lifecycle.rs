@@ -9,8 +9,8 @@ use super::rate::backoff;
 use super::{Cache, Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
-    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Outcome, Profile, Reason, RecordState, State, Step,
-    TargetApplication, TargetError,
+    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Profile, Reason, RecordState, State, Step, TargetApplication,
+    TargetError,
 };
 use crate::plan::held_hash;
 use crate::report::Problem;

@@ -37,6 +37,7 @@ impl Sync {
                     self.ledger.put_group(GroupRecord { prune, ..record });
                 }
                 self.bound.insert((kind, Arc::clone(name)), id);
+                self.group_is_there(kind, name);
                 continue;
             }
             let mark = self.group_mark(cx, name);
@@ -51,6 +52,7 @@ impl Sync {
                 }
             }
         }
+        self.give_up_undeclared();
         self.prune_groups(cx);
         if self.bound != before {
             self.touch_all(cx);
@@ -75,12 +77,31 @@ impl Sync {
 
     fn bind(&mut self, kind: EntitlementKind, name: &Arc<str>, target_id: TargetId, created: bool) {
         self.bound.insert((kind, Arc::clone(name)), target_id.clone());
-        if let Some(unresolved) = self.unresolved_groups.remove(&(kind, Arc::clone(name))) {
-            self.ledger.close(unresolved.intent, Outcome::Done);
-        }
+        self.group_is_there(kind, name);
         if self.settings.mode == SyncMode::Enforce {
             let prune = self.prunes(name);
             self.ledger.put_group(GroupRecord { kind, name: Arc::clone(name), target_id, created, prune });
+        }
+    }
+
+    /// A create of this group whose answer was lost was done, by us or by others.
+    fn group_is_there(&mut self, kind: EntitlementKind, name: &Arc<str>) {
+        if let Some(unresolved) = self.unresolved_groups.remove(&(kind, Arc::clone(name))) {
+            self.ledger.close(unresolved.intent, Outcome::Done);
+        }
+    }
+
+    /// A create of a group that nothing declares any more, whose answer was lost: once a listing must show what it did, it
+    /// is of no interest any more.
+    fn give_up_undeclared(&mut self) {
+        let Some(listed) = self.complete_listing(Kind::Groups) else { return };
+        let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.create && e.target.name == *name);
+        let over = self.unresolved_groups.iter().filter(|((_, name), u)| listed >= u.deadline && !declared(name));
+        for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            if let Some(unresolved) = self.unresolved_groups.remove(&key) {
+                let why = "the answer was lost, and it is not declared any more";
+                self.ledger.close(unresolved.intent, Outcome::Failed(why.into()));
+            }
         }
     }
 

@@ -131,7 +131,9 @@ impl Sync {
         let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
         match error {
             TargetError::Lost(_) => return self.uncertain(flight, error, cx),
-            TargetError::Transient(_) | TargetError::Malformed(_) if creates => return self.uncertain(flight, error, cx),
+            TargetError::Transient(_) | TargetError::Malformed(_) if creates => {
+                return self.uncertain(flight, error, cx);
+            }
             TargetError::Transient(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
                 self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
@@ -225,6 +227,10 @@ impl Sync {
                     self.found.remove(&part.name);
                     self.unresolved.insert(part.name.clone(), Unresolved { intent, before, deadline, attempts: 0 });
                 }
+            }
+            // A listing showed it before its answer came.
+            Step::CreateGroup { name, .. } if self.ledger.group(EntitlementKind::Group, name).is_some() => {
+                self.ledger.close(intent.id, Outcome::Done);
             }
             Step::CreateGroup { name, .. } => {
                 let key = (EntitlementKind::Group, Arc::clone(name));

@@ -16,8 +16,22 @@ pub struct Difference {
     pub applications: BTreeMap<Name, Totals>,
     /// The same by right and cause, sorted.
     pub changes: Vec<RightChange>,
-    /// How many objects of each kind are the same in both: identities, groups, policies, applications.
-    pub unchanged: [usize; 4],
+    /// How many objects of each kind are the same in both.
+    pub unchanged: Unchanged,
+}
+
+/// How many objects of each kind are the same in both versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unchanged {
+    /// Identities.
+    pub identities: usize,
+    /// Groups.
+    pub groups: usize,
+    /// AccessPolicies.
+    pub policies: usize,
+    /// TargetApplications.
+    pub applications: usize,
 }
 
 /// How many gain and lose in one application.
@@ -160,15 +174,14 @@ fn privileged(before: &Desired, after: &Desired, application: &Name, entitlement
     is(after) || is(before)
 }
 
-fn unchanged(old: &Directory, new: &Directory) -> [usize; 4] {
-    let mut counts = [0; 4];
+fn unchanged(old: &Directory, new: &Directory) -> Unchanged {
+    let mut counts = Unchanged::default();
     for object in new.objects().filter(|object| same(old, new, object)) {
-        let [identities, groups, policies, applications] = &mut counts;
         *match object.kind {
-            ObjectKind::Identity => identities,
-            ObjectKind::Group => groups,
-            ObjectKind::AccessPolicy => policies,
-            ObjectKind::TargetApplication => applications,
+            ObjectKind::Identity => &mut counts.identities,
+            ObjectKind::Group => &mut counts.groups,
+            ObjectKind::AccessPolicy => &mut counts.policies,
+            ObjectKind::TargetApplication => &mut counts.applications,
         } += 1;
     }
     counts

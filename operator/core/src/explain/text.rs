@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Total, Turn, Verdict,
+    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Total, Turn, Unchanged,
+    Verdict,
 };
 use crate::directory::Truth;
 use crate::model::{Name, ObjectKind, ObjectRef};
@@ -121,29 +122,55 @@ pub fn diff(difference: &Difference) -> String {
             push(&mut out, &wrapped(&" ".repeat(columns(&start)), &cause));
         }
     }
-    let [identities, groups, policies, applications] = difference.unchanged;
+    push(&mut out, &same_in_both(difference));
+    out
+}
+
+fn same_in_both(difference: &Difference) -> String {
+    let Unchanged { identities, groups, policies, applications } = difference.unchanged;
     let counts = [
         number(identities, "identity", "identities"),
         number(groups, "group", "groups"),
         number(policies, "policy", "policies"),
         number(applications, "application", "applications"),
     ];
-    push(&mut out, &format!("{} unchanged", counts.join(", ")));
-    out
+    format!("{} unchanged", counts.join(", "))
 }
 
 /// `provost diff -o markdown`: for a pull request.
 pub fn markdown(difference: &Difference) -> String {
     if difference.changes.is_empty() {
-        return "Nobody gains or loses anything.\n".into();
+        return format!("Nobody gains or loses anything.\n\n{}.\n", same_in_both(difference));
     }
-    let mut out = String::from("| | right | who | cause |\n|---|---|---|---|\n");
+    let mut out = String::new();
+    for (name, totals) in &difference.applications {
+        let mut parts = vec![counted(&totals.accounts, "account")];
+        parts.extend(totals.entitlements.iter().map(|(name, total)| counted(total, name.as_str())));
+        let parts = parts.join(", ").replace(" \u{a0} ", ", ").replace('\u{a0}', " ");
+        push(&mut out, &format!("- **{name}**: {parts}"));
+    }
+    out.push_str("\n| | right | who | cause |\n|---|---|---|---|\n");
     for change in &difference.changes {
         let bold = if change.privileged { " **privileged**" } else { "" };
-        let who = list(&change.identities, "");
-        let cells = [sign(change.turn), &right_name(change), &who, &change.cause].map(|cell| cell.replace('|', "\\|"));
-        let [sign, right, who, cause] = cells;
-        push(&mut out, &format!("| {sign} | `{right}`{bold} | {who} | {cause} |"));
+        let cells = [&right_name(change), &list(&change.identities, ""), &change.cause].map(|cell| literal(cell));
+        let [right, who, cause] = cells;
+        push(&mut out, &format!("| {} | {right}{bold} | {who} | {cause} |", sign(change.turn)));
+    }
+    push(&mut out, &format!("\n{}.", same_in_both(difference)));
+    out
+}
+
+/// Text that Markdown shows as it is: what a manifest says is nobody's markup.
+fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
     }
     out
 }
@@ -263,7 +290,8 @@ fn row(right: &Right) -> String {
     wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+/// One word for a verdict.
+pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Has => "has",
         Verdict::Disabled => "disabled",
@@ -281,7 +309,8 @@ fn truth(truth: Truth) -> &'static str {
     }
 }
 
-fn sign(turn: Turn) -> &'static str {
+/// `+`, `-` or `~`.
+pub fn sign(turn: Turn) -> &'static str {
     match turn {
         Turn::Gained => "+",
         Turn::Lost => "-",
@@ -305,7 +334,8 @@ fn number(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn right_name(change: &RightChange) -> String {
+/// The right that changes hands: `wiki/editor`, or `wiki disabled`.
+pub fn right_name(change: &RightChange) -> String {
     let name = right_of(&change.application, change.entitlement.as_ref());
     match change.turn {
         Turn::Disabled => format!("{name} disabled"),
@@ -354,4 +384,12 @@ fn columns(text: &str) -> usize {
 fn push(out: &mut String, line: &str) {
     out.push_str(line);
     out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_manifest_says_is_nobodys_markup() {
+        assert_eq!(super::literal("a|b <i> `x`\n*y* R&D"), "a\\|b &lt;i> \\`x\\` \\*y\\* R&amp;D");
+    }
 }

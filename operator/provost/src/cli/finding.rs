@@ -1,7 +1,7 @@
 //! What is wrong, where, and what to do: shown with the line underlined, as a compiler does.
 
-use std::io::Write;
-
+use super::Failure;
+use super::screen::{Hue, Screen};
 use super::source::Read;
 use super::yaml::{Document, Place, Style};
 
@@ -77,21 +77,23 @@ fn inside_rule(place: Place, inside: Inside, text: Option<&str>) -> (usize, usiz
     }
 }
 
-/// Writes findings for people, sorted by place, and how many there are.
-pub fn write(findings: &[Finding], read: &Read, out: &mut dyn Write) -> std::io::Result<()> {
+/// Writes findings for people, sorted by place; `wide`: with the object that each concerns.
+pub fn write(findings: &[Finding], read: &Read, wide: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
     for finding in findings {
-        let kind = if finding.error { "error" } else { "warning" };
+        let hue = if finding.error { Hue::Red } else { Hue::Yellow };
+        let kind = screen.paint(hue, if finding.error { "error" } else { "warning" });
         let Finding { file, line, column, message, .. } = finding;
-        writeln!(out, "{file}:{line}:{column}  {kind}  {message}")?;
+        let about = if wide { format!("  [{}]", finding.object) } else { String::new() };
+        screen.line(&format!("{file}:{line}:{column}  {kind}  {message}{about}"))?;
         let shown = read.texts.get(file).and_then(|t| t.lines().nth(line.saturating_sub(1)));
         let remedy = finding.remedy.as_deref().unwrap_or_default();
         match shown {
             Some(text) if finding.width > 0 => {
-                writeln!(out, "{line:>4} | {text}")?;
-                let marks = "^".repeat(finding.width);
-                writeln!(out, "     | {}{marks} {remedy}", " ".repeat(column.saturating_sub(1)))?;
+                screen.line(&format!("{line:>4} | {text}"))?;
+                let marks = screen.paint(hue, &"^".repeat(finding.width));
+                screen.line(&format!("     | {}{marks} {remedy}", " ".repeat(column.saturating_sub(1))))?;
             }
-            _ if !remedy.is_empty() => writeln!(out, "     | {remedy}")?,
+            _ if !remedy.is_empty() => screen.line(&format!("     | {remedy}"))?,
             _ => {}
         }
     }

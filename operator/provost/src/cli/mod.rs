@@ -1,30 +1,36 @@
 //! The command line. Results go to `out`, progress and warnings to `err`. Exit status: 0 done, 1 findings, 2 usage or failure.
 
+mod answer;
+mod diff;
 mod finding;
+mod git;
 mod lint;
 mod load;
+mod screen;
 mod shape;
+mod shells;
 mod source;
 mod status;
 mod yaml;
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
-use provost_core::directory::Directory;
-use provost_core::explain;
-use provost_core::model::{Name, ObjectRef};
 
 use load::Loaded;
-use source::Files;
+use screen::{Color, Output, Screen};
+use source::{Files, Read};
 
 /// Who has access to what, as code: identities, groups and access policies become accounts
 #[derive(Debug, Parser)]
 #[command(name = "provost", version, max_term_width = 100)]
 struct Cli {
+    /// Whether answers are coloured
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    color: Color,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,13 +42,17 @@ enum Command {
     /// Who would have what, by these files
     Plan(Manifests),
     /// Who gains and who loses what between two versions
-    Diff(Diff),
+    Diff(diff::Diff),
     /// Why an identity has access, or why not
     Explain(Explain),
     /// Who has an application, or one of its entitlements
     WhoCan(WhoCan),
     /// What is not as declared on the cluster, worst first
     Status(status::Args),
+    /// Print the completion script of a shell
+    Completion(shells::Completion),
+    /// Write the man pages to a folder
+    Man(shells::Man),
     /// Run the operator
     Operator(Box<crate::operator::Settings>),
 }
@@ -58,46 +68,6 @@ struct Manifests {
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
-}
-
-/// How an answer is written.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-enum Output {
-    /// For people
-    Table,
-    /// One JSON object a namespace
-    Json,
-}
-
-/// How a difference is written.
-#[derive(clap::ValueEnum, Clone, Copy, Debug)]
-enum DiffOutput {
-    /// For people
-    Table,
-    /// One JSON object a namespace
-    Json,
-    /// For a pull request
-    Markdown,
-}
-
-#[derive(clap::Args, Debug)]
-struct Diff {
-    /// The version before: a file or folder
-    old: std::path::PathBuf,
-    /// The version after: a file or folder
-    new: std::path::PathBuf,
-    /// Read folders below folders too
-    #[arg(short = 'R', long)]
-    recursive: bool,
-    /// The time that dates are compared with (RFC 3339). Default: now
-    #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
-    /// Exit with 1 if there are differences
-    #[arg(long)]
-    exit_code: bool,
-    /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t = DiffOutput::Table)]
-    output: DiffOutput,
 }
 
 #[derive(clap::Args, Debug)]
@@ -139,9 +109,11 @@ const DONE: u8 = 0;
 const FINDINGS: u8 = 1;
 const FAILED: u8 = 2;
 
-/// Runs one command and says its exit status.
-pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+/// Runs one command and says its exit status. `terminal`: results are shown on one.
+pub fn run(args: impl IntoIterator<Item = OsString>, terminal: bool, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = program(&args).try_get_matches_from(&args).and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             if error.use_stderr() {
@@ -152,38 +124,36 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
             return DONE;
         }
     };
-    match command(cli.command, out, err) {
+    let mut screen = Screen { out, err, color: cli.color.wanted(terminal) };
+    match command(cli.command, &mut screen) {
         Ok(status) => status,
         // A reader that has gone (`provost plan | head`) is no failure.
         Err(Failure::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => DONE,
         Err(failure) => {
-            let _ = writeln!(err, "provost: {failure}");
+            let _ = writeln!(screen.err, "provost: {failure}");
             FAILED
         }
     }
 }
 
-fn command(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+/// The program by the name it was called: as `kubectl-provost` it is a plugin of kubectl.
+fn program(args: &[OsString]) -> clap::Command {
+    let called = args.first().and_then(|first| Path::new(first).file_stem());
+    let plugin = called.is_some_and(|name| name == "kubectl-provost" || name == "kubectl_provost");
+    let program = Cli::command();
+    if plugin { program.bin_name("kubectl provost") } else { program }
+}
+
+fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     match command {
-        Command::Lint(m) => lint::run(&m, out, err),
-        Command::Plan(m) => answer(&m, "Plan", out, err, |here| {
-            let desired = explain::plan(here.directory);
-            Ok((explain::text::plan(&desired), serde_json::to_value(desired)?))
-        }),
-        Command::Explain(e) => answer(&e.manifests, "Explanation", out, err, |here| {
-            let (application, entitlement) =
-                (e.application.as_deref().map(Name::from), e.entitlement.as_deref().map(Name::from));
-            let identity = Name::from(e.identity.as_str());
-            let why = explain::why(here.directory, &identity, application.as_ref(), entitlement.as_ref());
-            Ok((explain::text::why(&why, &|object| here.locate(object)), serde_json::to_value(why)?))
-        }),
-        Command::WhoCan(w) => answer(&w.manifests, "Holders", out, err, |here| {
-            let entitlement = w.entitlement.as_deref().map(Name::from);
-            let holders = explain::who_can(here.directory, &Name::from(w.application.as_str()), entitlement.as_ref());
-            Ok((explain::text::who_can(&holders), serde_json::to_value(holders)?))
-        }),
-        Command::Diff(d) => diff(&d, out, err),
-        Command::Status(args) => status::run(&args, out),
+        Command::Lint(m) => lint::run(&m, screen),
+        Command::Plan(m) => answer::plan(&m, screen),
+        Command::Explain(e) => answer::explain(&e, screen),
+        Command::WhoCan(w) => answer::who_can(&w, screen),
+        Command::Diff(d) => diff::run(&d, screen),
+        Command::Status(args) => status::run(&args, screen),
+        Command::Completion(asked) => shells::completion(&asked, Cli::command(), screen),
+        Command::Man(asked) => shells::man(&asked, Cli::command(), screen),
         Command::Operator(settings) => {
             crate::operator::run(*settings)?;
             Ok(DONE)
@@ -195,90 +165,43 @@ fn at(at: Option<Timestamp>) -> Timestamp {
     at.unwrap_or_else(Timestamp::now)
 }
 
+/// "1 error", "2 errors".
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 /// Reads manifests, says on `err` what is wrong with them, and hands out the directories.
-fn read(files: &Files, at: Timestamp, err: &mut dyn Write) -> Result<Loaded, Failure> {
+fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
     let loaded = load::load(&read, at);
-    let errors = loaded.findings.iter().filter(|f| f.error).count();
-    if errors > 0 {
-        writeln!(
-            err,
-            "warning: {} in the manifests; what they touch is unknown here. `provost lint` names them",
-            lint::count(errors, "error")
-        )?;
-    }
+    warn(&read, &loaded, screen)?;
     if loaded.directories.is_empty() {
-        return Err(Failure::Said("no manifests of provost.dev found".to_owned()));
+        return Err(Failure::Said(
+            "no manifests of provost.dev found; name files or folders with -f, and -R for folders within them"
+                .to_owned(),
+        ));
     }
     Ok(loaded)
 }
 
-/// One namespace that was loaded.
-struct Here<'a> {
-    namespace: &'a str,
-    directory: &'a Directory,
-    loaded: &'a Loaded,
-}
-
-impl Here<'_> {
-    fn locate(&self, object: &ObjectRef) -> Option<String> {
-        self.loaded.places.get(&(self.namespace.to_owned(), object.clone())).cloned()
+/// Says on `err` what was left out, and that something is wrong, if so.
+fn warn(read: &Read, loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    skipped(read, screen)?;
+    let errors = loaded.findings.iter().filter(|f| f.error).count();
+    if errors > 0 {
+        let errors = count(errors, "error");
+        writeln!(
+            screen.err,
+            "warning: {errors} in the manifests; what they touch is unknown here. `provost lint` names them"
+        )?;
     }
-}
-
-/// One answer a namespace; its name is a heading where there are several.
-fn answer(
-    manifests: &Manifests,
-    kind: &str,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-    one: impl Fn(&Here<'_>) -> Result<(String, serde_json::Value), Failure>,
-) -> Result<u8, Failure> {
-    let loaded = read(&manifests.files, at(manifests.at), err)?;
-    for (namespace, directory) in &loaded.directories {
-        let (text, value) = one(&Here { namespace, directory, loaded: &loaded })?;
-        if let Output::Json = manifests.output {
-            json(kind, namespace, &value, out)?;
-        } else {
-            heading(namespace, loaded.directories.len(), out)?;
-            out.write_all(text.as_bytes())?;
-        }
-    }
-    Ok(DONE)
-}
-
-fn heading(namespace: &str, of: usize, out: &mut dyn Write) -> std::io::Result<()> {
-    if of > 1 { writeln!(out, "# namespace {namespace}") } else { Ok(()) }
-}
-
-/// One JSON object a namespace, on a line of its own.
-fn json(kind: &str, namespace: &str, answer: &serde_json::Value, out: &mut dyn Write) -> Result<(), Failure> {
-    let value = serde_json::json!({
-        "apiVersion": "cli.provost.dev/v1alpha1", "kind": kind, "namespace": namespace, "answer": answer,
-    });
-    writeln!(out, "{}", serde_json::to_string(&value)?)?;
     Ok(())
 }
 
-fn diff(diff: &Diff, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
-    let files = |path: &std::path::PathBuf| Files { filename: vec![path.clone()], recursive: diff.recursive };
-    let when = at(diff.at);
-    let (old, new) = (read(&files(&diff.old), when, err)?, read(&files(&diff.new), when, err)?);
-    let empty = Directory::new(provost_connectors::schema);
-    let namespaces: BTreeSet<_> = old.directories.keys().chain(new.directories.keys()).collect();
-    let mut differs = false;
-    for namespace in &namespaces {
-        let (before, after) = (old.directories.get(*namespace), new.directories.get(*namespace));
-        let difference = explain::diff(before.unwrap_or(&empty), after.unwrap_or(&empty));
-        differs |= !difference.changes.is_empty();
-        match diff.output {
-            DiffOutput::Json => json("Difference", namespace, &serde_json::to_value(&difference)?, out)?,
-            DiffOutput::Markdown => out.write_all(explain::text::markdown(&difference).as_bytes())?,
-            DiffOutput::Table => {
-                heading(namespace, namespaces.len(), out)?;
-                out.write_all(explain::text::diff(&difference).as_bytes())?;
-            }
-        }
+/// Says on `err` how many documents are not ours.
+fn skipped(read: &Read, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    if read.skipped > 0 {
+        writeln!(screen.err, "{} of other kinds skipped", count(read.skipped, "document"))?;
     }
-    Ok(if differs && diff.exit_code { FINDINGS } else { DONE })
+    Ok(())
 }

@@ -49,6 +49,11 @@ pub fn read(files: &Files) -> Result<Read, std::io::Error> {
     Ok(read)
 }
 
+/// Whether a file in a folder is read, by its name.
+pub fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+}
+
 impl Read {
     fn folder(&mut self, folder: &Path, recursive: bool) -> Result<(), std::io::Error> {
         let mut entries: Vec<PathBuf> =
@@ -59,7 +64,7 @@ impl Read {
                 if recursive {
                     self.folder(&entry, recursive)?;
                 }
-            } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
+            } else if is_manifest(&entry) {
                 self.file(&entry)?;
             }
         }
@@ -73,10 +78,11 @@ impl Read {
         Ok(())
     }
 
-    fn add(&mut self, file: &str, text: String) {
+    /// Takes the documents of one text.
+    pub fn add(&mut self, file: &str, text: String) {
         match yaml::documents(file, &text) {
             Ok(documents) => {
-                for document in documents {
+                for document in documents.into_iter().flat_map(Document::expand) {
                     if document.text("/apiVersion").is_some_and(|v| v.starts_with(GROUP)) {
                         self.documents.push(document);
                     } else {

@@ -1,12 +1,12 @@
 //! `provost status`: what is not as declared on a cluster, worst first.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use serde_json::Value;
 
+use super::screen::{Hue, Output, Screen};
 use super::{DONE, FINDINGS, Failure};
 
 /// Where to look.
@@ -21,29 +21,62 @@ pub struct Args {
     /// Context of the kubeconfig
     #[arg(long)]
     context: Option<String>,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
 }
 
 /// One object that is not Ready.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Row {
-    /// 0: a person must act; 1: not ready; 2: not looked at yet.
-    rank: u8,
+    standing: Standing,
     kind: String,
+    namespace: String,
     name: String,
     reason: String,
     message: String,
+    /// When it began, as the condition says.
+    since: Option<String>,
+}
+
+/// How an object stands that is not Ready, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+enum Standing {
+    /// A person must act.
+    Stalled,
+    /// The operator goes on by itself.
+    Working,
+    /// Not looked at yet as it is now.
+    Unseen,
 }
 
 /// Lists what is not Ready; 1 if a person must act.
-pub fn run(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
+pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (rows, total) = runtime.block_on(rows(args))?;
-    for row in &rows {
-        writeln!(out, "{:<18} {:<28} {:<22} {}", row.kind, row.name, row.reason, row.message)?;
+    match args.output {
+        output @ (Output::Json | Output::Yaml) => {
+            let answer = serde_json::json!({"objects": total, "asDeclared": total - rows.len(), "notAsDeclared": rows});
+            screen.value(output, "Status", args.namespace.as_deref(), &answer)?;
+        }
+        Output::Name => rows.iter().try_for_each(|row| screen.name(&row.kind, &row.name))?,
+        output @ (Output::Table | Output::Wide) => {
+            for row in &rows {
+                let name = format!("{}/{}", row.namespace, row.name);
+                let reason = format!("{:<22}", row.reason);
+                let reason = if row.standing == Standing::Stalled { screen.paint(Hue::Red, &reason) } else { reason };
+                let since = match (&row.since, output) {
+                    (Some(since), Output::Wide) => format!("  (since {since})"),
+                    _ => String::new(),
+                };
+                screen.line(&format!("{:<18} {name:<28} {reason} {}{since}", row.kind, row.message))?;
+            }
+            screen.line(&format!("{} of {total} objects as declared", total - rows.len()))?;
+        }
     }
-    writeln!(out, "{} of {total} objects as declared", total - rows.len())?;
-    Ok(if rows.iter().any(|row| row.rank == 0) { FINDINGS } else { DONE })
+    Ok(if rows.iter().any(|row| row.standing == Standing::Stalled) { FINDINGS } else { DONE })
 }
 
 async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
@@ -81,19 +114,27 @@ fn row(kind: &str, object: &DynamicObject) -> Option<Row> {
     let find = |wanted: &str| conditions.into_iter().flatten().find(|c| text(c, "type") == wanted);
     let ready = find("Ready");
     let seen = ready.and_then(|c| c.get("observedGeneration")).and_then(Value::as_i64);
-    let (rank, reason, message) = match ready {
+    let (standing, reason, message, since) = match ready {
         Some(ready) if seen == object.metadata.generation => {
             if text(ready, "status") == "True" {
                 return None;
             }
             let stalled = find("Stalled").is_some_and(|c| text(c, "status") == "True");
-            (u8::from(!stalled), text(ready, "reason"), text(ready, "message"))
+            let standing = if stalled { Standing::Stalled } else { Standing::Working };
+            let since = ready.get("lastTransitionTime").and_then(Value::as_str).map(str::to_owned);
+            (standing, text(ready, "reason"), text(ready, "message"), since)
         }
-        _ => (2, "-", "not looked at yet by the operator"),
+        _ => (Standing::Unseen, "-", "not looked at yet by the operator", None),
     };
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let name = format!("{namespace}/{}", object.metadata.name.as_deref().unwrap_or_default());
-    Some(Row { rank, kind: kind.to_owned(), name, reason: reason.to_owned(), message: message.to_owned() })
+    Some(Row {
+        standing,
+        kind: kind.to_owned(),
+        namespace: object.metadata.namespace.clone().unwrap_or_default(),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        since,
+    })
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {

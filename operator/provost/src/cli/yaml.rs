@@ -135,6 +135,24 @@ impl Document {
         out
     }
 
+    /// The documents of a `List`, as `kubectl get -o yaml` writes it, each with its own places; anything else as it is.
+    pub fn expand(self) -> Vec<Self> {
+        let listed = self.text("/kind").is_some_and(|kind| kind.ends_with("List"));
+        let Some(items) = self.value.get("items").and_then(Value::as_array).filter(|_| listed) else {
+            return vec![self];
+        };
+        let item = |(index, value): (usize, &Value)| {
+            let own = format!("items[{index}]");
+            let below = |(path, place): (&String, &Place)| {
+                let rest = path.strip_prefix(&own)?;
+                Some((rest.strip_prefix('.').unwrap_or(rest).to_owned(), *place))
+            };
+            let places = self.places.iter().filter_map(below).collect();
+            Self { file: self.file.clone(), value: value.clone(), places }
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
     /// Where the document begins, as `file:line`.
     pub fn declared(&self) -> String {
         format!("{}:{}", self.file, self.places.get("").map_or(1, |place| place.line))
@@ -262,6 +280,15 @@ mod tests {
     fn broken_yaml_says_where() {
         let error = documents("f.yaml", "kind: Identity\nspec: [\n").unwrap_err();
         assert!(error.line >= 2, "{error:?}");
+    }
+
+    #[test]
+    fn a_list_is_its_items_with_their_own_places() {
+        let text = "kind: List\nitems:\n- kind: Group\n  metadata: {name: a}\n- kind: Group\n  metadata: {name: b}\n";
+        let docs: Vec<Document> = documents("f.yaml", text).unwrap().into_iter().flat_map(Document::expand).collect();
+        let said: Vec<_> = docs.iter().map(|d| (d.text("/metadata/name").unwrap(), d.declared())).collect();
+        assert_eq!(said, [("a", "f.yaml:3".to_owned()), ("b", "f.yaml:5".to_owned())]);
+        assert_eq!(docs[1].place("metadata.name").map(|p| p.line), Some(6));
     }
 
     #[test]

@@ -1,0 +1,193 @@
+//! Questions that manifests answer: `plan`, `explain`, `who-can`.
+
+use std::collections::BTreeSet;
+
+use provost_core::directory::Directory;
+use provost_core::explain::{self, Desired, Explanation, Holder, text};
+use provost_core::model::{Name, ObjectRef};
+use serde::Serialize;
+
+use super::load::Loaded;
+use super::screen::{Output, Screen};
+use super::{DONE, Explain, Failure, Manifests, WhoCan, at, read};
+
+/// One namespace that was loaded.
+struct Here<'a> {
+    namespace: &'a str,
+    loaded: &'a Loaded,
+}
+
+impl Here<'_> {
+    fn locate(&self, object: &ObjectRef) -> Option<String> {
+        self.loaded.places.get(&(self.namespace.to_owned(), object.clone())).cloned()
+    }
+}
+
+/// What is asked, and how the answer is told.
+trait Question {
+    type Answer: Serialize;
+    /// Names the JSON.
+    const KIND: &'static str;
+    fn answer(&self, directory: &Directory) -> Self::Answer;
+    fn text(&self, answer: &Self::Answer, here: &Here<'_>) -> String;
+    fn wide(&self, answer: &Self::Answer, here: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure>;
+    /// The objects that the answer is about: kind and name.
+    fn names(&self, answer: &Self::Answer) -> BTreeSet<(&'static str, Name)>;
+}
+
+fn ask<Q: Question>(question: &Q, manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let loaded = read(&manifests.files, at(manifests.at), screen)?;
+    for (namespace, directory) in &loaded.directories {
+        let here = Here { namespace, loaded: &loaded };
+        let answer = question.answer(directory);
+        match manifests.output {
+            output @ (Output::Json | Output::Yaml) => {
+                screen.value(output, Q::KIND, Some(namespace), &serde_json::to_value(&answer)?)?;
+            }
+            Output::Name => {
+                for (kind, name) in question.names(&answer) {
+                    screen.name(kind, name.as_str())?;
+                }
+            }
+            Output::Table => {
+                heading(namespace, loaded.directories.len(), screen)?;
+                screen.out.write_all(question.text(&answer, &here).as_bytes())?;
+            }
+            Output::Wide => {
+                heading(namespace, loaded.directories.len(), screen)?;
+                question.wide(&answer, &here, screen)?;
+            }
+        }
+    }
+    Ok(DONE)
+}
+
+/// A namespace's name, where there are several.
+pub fn heading(namespace: &str, of: usize, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    if of > 1 { screen.line(&format!("# namespace {namespace}")) } else { Ok(()) }
+}
+
+/// Who would have what.
+pub fn plan(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    ask(&Plan, manifests, screen)
+}
+
+/// Why, or why not.
+pub fn explain(asked: &Explain, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    ask(asked, &asked.manifests, screen)
+}
+
+/// Who has it.
+pub fn who_can(asked: &WhoCan, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    ask(asked, &asked.manifests, screen)
+}
+
+struct Plan;
+
+impl Question for Plan {
+    type Answer = Desired;
+    const KIND: &'static str = "Plan";
+
+    fn answer(&self, directory: &Directory) -> Desired {
+        explain::plan(directory)
+    }
+
+    fn text(&self, answer: &Desired, _: &Here<'_>) -> String {
+        text::plan(answer)
+    }
+
+    fn wide(&self, answer: &Desired, _: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        let mut rows = Vec::new();
+        let row = |identity: &Name, application: &Name, right: &str, policies: &[Name]| {
+            vec![identity.to_string(), application.to_string(), right.to_owned(), joined(policies)]
+        };
+        for (application, wanted) in &answer.applications {
+            for (identity, account) in &wanted.accounts {
+                let right = if account.enabled { "account" } else { "account, disabled" };
+                rows.push(row(identity, application, right, &account.policies));
+            }
+            for (entitlement, entry) in &wanted.entitlements {
+                let right =
+                    if entry.privileged { format!("{entitlement} (privileged)") } else { entitlement.to_string() };
+                rows.extend(entry.holders.iter().map(|(identity, by)| row(identity, application, &right, by)));
+            }
+            rows.extend(wanted.undecided.iter().map(|right| {
+                let what = right.entitlement.as_ref().map_or("account", Name::as_str);
+                let what = format!("{what}, kept as it is: {}", right.why);
+                row(&right.identity, application, &what, &[])
+            }));
+        }
+        rows.sort();
+        screen.table(&["IDENTITY", "APPLICATION", "RIGHT", "BY"], &rows)
+    }
+
+    fn names(&self, answer: &Desired) -> BTreeSet<(&'static str, Name)> {
+        let accounts = answer.applications.values().flat_map(|application| application.accounts.keys());
+        accounts.map(|name| ("Identity", name.clone())).collect()
+    }
+}
+
+impl Question for Explain {
+    type Answer = Explanation;
+    const KIND: &'static str = "Explanation";
+
+    fn answer(&self, directory: &Directory) -> Explanation {
+        let (application, entitlement) =
+            (self.application.as_deref().map(Name::from), self.entitlement.as_deref().map(Name::from));
+        let identity = Name::from(self.identity.as_str());
+        explain::why(directory, &identity, application.as_ref(), entitlement.as_ref())
+    }
+
+    fn text(&self, answer: &Explanation, here: &Here<'_>) -> String {
+        text::why(answer, &|object| here.locate(object))
+    }
+
+    /// Every right as if it alone had been asked for.
+    fn wide(&self, answer: &Explanation, here: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        if answer.rights.len() < 2 {
+            return Ok(screen.out.write_all(self.text(answer, here).as_bytes())?);
+        }
+        for right in &answer.rights {
+            let one = Explanation { rights: vec![right.clone()], ..answer.clone() };
+            screen.out.write_all(self.text(&one, here).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn names(&self, answer: &Explanation) -> BTreeSet<(&'static str, Name)> {
+        let policies = answer.rights.iter().flat_map(|right| right.allows.iter().chain(&right.denies));
+        policies.map(|policy| ("AccessPolicy", policy.policy.clone())).collect()
+    }
+}
+
+impl Question for WhoCan {
+    type Answer = Vec<Holder>;
+    const KIND: &'static str = "Holders";
+
+    fn answer(&self, directory: &Directory) -> Vec<Holder> {
+        let entitlement = self.entitlement.as_deref().map(Name::from);
+        explain::who_can(directory, &Name::from(self.application.as_str()), entitlement.as_ref())
+    }
+
+    fn text(&self, answer: &Vec<Holder>, _: &Here<'_>) -> String {
+        text::who_can(answer)
+    }
+
+    fn wide(&self, answer: &Vec<Holder>, _: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure> {
+        let row = |holder: &Holder| {
+            let (verdict, state) = (text::verdict(holder.verdict), holder.state.as_str());
+            vec![holder.identity.to_string(), verdict.to_owned(), state.to_owned(), joined(&holder.policies)]
+        };
+        let rows: Vec<_> = answer.iter().map(row).collect();
+        screen.table(&["IDENTITY", "HAS IT", "STATE", "BY"], &rows)
+    }
+
+    fn names(&self, answer: &Vec<Holder>) -> BTreeSet<(&'static str, Name)> {
+        answer.iter().map(|holder| ("Identity", holder.identity.clone())).collect()
+    }
+}
+
+/// Names in one cell.
+pub fn joined(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}

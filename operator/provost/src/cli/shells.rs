@@ -1,0 +1,34 @@
+//! Completion for shells, and man pages: both made from the same definition as `--help`.
+
+use std::path::PathBuf;
+
+use super::screen::Screen;
+use super::{DONE, Failure};
+
+/// For which shell.
+#[derive(clap::Args, Debug)]
+pub struct Completion {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+/// Where man pages go.
+#[derive(clap::Args, Debug)]
+pub struct Man {
+    /// An existing folder, as in /usr/local/share/man/man1
+    folder: PathBuf,
+}
+
+/// Prints the script.
+pub fn completion(asked: &Completion, mut program: clap::Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    clap_complete::generate(asked.shell, &mut program, "provost", &mut screen.out);
+    Ok(DONE)
+}
+
+/// Writes one page for the program and one for each command.
+pub fn man(asked: &Man, program: clap::Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let named = |error: std::io::Error| Failure::Said(format!("{}: {error}", asked.folder.display()));
+    clap_mangen::generate_to(program, &asked.folder).map_err(named)?;
+    screen.line(&format!("man pages are in {}", asked.folder.display()))?;
+    Ok(DONE)
+}

@@ -21,7 +21,10 @@ pub struct Man {
 
 /// Prints the script.
 pub fn completion(asked: &Completion, mut program: clap::Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    clap_complete::generate(asked.shell, &mut program, "provost", &mut screen.out);
+    // It would panic where a reader has gone.
+    let mut script = Vec::new();
+    clap_complete::generate(asked.shell, &mut program, "provost", &mut script);
+    screen.out.write_all(&script)?;
     Ok(DONE)
 }
 

@@ -47,7 +47,7 @@ fn person() -> Identity {
 
 #[test]
 fn usual_rules_allocate_nothing_and_cost_little() {
-    let ada = person();
+    let ada = person().pack();
     let facts = Facts {
         identity: &ada,
         manager: Manager::Known(&ada),

@@ -43,7 +43,7 @@ impl Finalizers {
             let Some(object) = call(api.get_metadata_opt(application)).await? else { return Ok(()) };
             let deleting = object.metadata.deletion_timestamp.is_some();
             // The API server refuses new finalizers on an object that is being deleted.
-            if object.metadata.uid.as_deref() != Some(uid.as_str()) || (on && deleting) {
+            if object.metadata.uid.as_deref().map(Uid::new).as_ref() != Some(uid) || (on && deleting) {
                 return Ok(());
             }
             let Some(operations) = operations(object.metadata.finalizers.as_deref(), uid, on) else { return Ok(()) };
@@ -78,7 +78,7 @@ impl Finalizers {
         for object in list.items {
             let (Some(name), Some(uid)) = (object.metadata.name, object.metadata.uid) else { continue };
             if object.metadata.deletion_timestamp.is_some() {
-                self.set(namespace, &name, &Uid::new(uid), false).await?;
+                self.set(namespace, &name, &Uid::new(&uid), false).await?;
                 info!(namespace, application = name, "let go: the namespace or the CRD is being deleted");
             }
         }
@@ -88,7 +88,7 @@ impl Finalizers {
 
 /// The JSON patch (RFC 6902) that gets there, with tests so that nobody else's change is undone; `None`: nothing to do.
 fn operations(finalizers: Option<&[String]>, uid: &Uid, on: bool) -> Option<Value> {
-    let test_uid = json!({"op": "test", "path": "/metadata/uid", "value": uid.as_str()});
+    let test_uid = json!({"op": "test", "path": "/metadata/uid", "value": uid});
     let at = finalizers.unwrap_or_default().iter().position(|f| f == FINALIZER);
     match (on, at, finalizers) {
         (true, Some(_), _) | (false, None, _) => None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use provost_core::engine::StatusUpdate;
+use provost_core::model::Uid;
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -107,7 +108,7 @@ impl Slot {
         let answer = call(api.patch_status(name, &params, &patch)).await;
         drop(self.permit);
         match answer {
-            Ok(object) if object.metadata.uid.as_deref() == Some(update.uid.as_str()) => Written::Done,
+            Ok(object) if object.metadata.uid.as_deref().map(Uid::new).as_ref() == Some(&update.uid) => Written::Done,
             // The status subresource ignores a uid in what is sent, so that this shows only afterwards.
             Ok(_) => Written::Failed(WriteError::AnotherObject),
             Err(error) if error.code() == Some(404) => Written::Gone,

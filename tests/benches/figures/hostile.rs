@@ -47,7 +47,7 @@ pub fn measure(table: &mut Table) {
 /// The longest that any of them takes, compiled and, where it compiles, evaluated.
 fn worst(table: &mut Table, what: &str, sources: &[String]) {
     let Change::Identity(manifest) = world::identity(7, "Engineering", "Engineer") else { unreachable!() };
-    let ada = manifest.spec.unwrap();
+    let ada = manifest.spec.unwrap().pack();
     let facts = Facts {
         identity: &ada,
         manager: Manager::Absent,

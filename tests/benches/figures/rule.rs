@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use cel::{Context, Program, Value};
-use provost_core::model::{Change, Effect, Identity, State};
+use provost_core::model::{Change, Effect, PackedIdentity, State};
 use provost_core::policy::{Cost, Facts, GroupId, Manager, Memberships, Scope, Site, compile, matches};
 
 use crate::clock::nanoseconds;
@@ -15,9 +15,9 @@ use crate::world;
 const RULE: &str = "identity.department == 'Engineering' && identity.type == 'Person' && 'sre' in identity.groups && \
                     identity.title in ['Analyst', 'Engineer']";
 
-fn person() -> Identity {
+fn person() -> PackedIdentity {
     let Change::Identity(manifest) = world::identity(7, "Engineering", "Engineer") else { unreachable!() };
-    manifest.spec.unwrap()
+    manifest.spec.unwrap().pack()
 }
 
 /// The same person, as the interpreter reads her; made once.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use provost_connectors::AnyTarget;
 use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
-use provost_core::model::{GrantWhat, Name, Now, Spent, Step};
+use provost_core::model::{Change, Field, GrantWhat, Name, Now, Spent, Step};
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
 use serde_json::json;
@@ -126,23 +126,25 @@ async fn bare_client(concurrency: u32) -> Run {
     meter.stop()
 }
 
+/// The same person as the engine creates.
 fn body(at: usize) -> serde_json::Value {
-    let name = world::name(at);
+    let Change::Identity(manifest) = world::identity(at, "Engineering", "Engineer") else { unreachable!() };
+    let person = manifest.spec.unwrap().pack();
     json!({
         "schemas": [
             "urn:ietf:params:scim:schemas:core:2.0:User",
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
         ],
-        "userName": name,
-        "externalId": world::meta(&name).uid.as_str(),
-        "displayName": format!("Ada Augusta Lovelace {at:06}"),
-        "name": {"givenName": format!("Ada {}", at % 1000), "familyName": format!("Lovelace {at:06}")},
-        "title": "Engineer",
-        "emails": [{"value": format!("{name}@acme.example"), "type": "work", "primary": true}],
+        "userName": person.user_name(),
+        "externalId": person.external_id(),
+        "displayName": person.text(Field::DisplayName),
+        "name": {"givenName": person.text(Field::GivenName), "familyName": person.text(Field::FamilyName)},
+        "title": person.text(Field::Title),
+        "emails": [{"value": person.primary_email(), "type": "work", "primary": true}],
         "active": true,
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
-            "department": "Engineering", "organization": "Acme Corporation", "costCenter": format!("cost-{}", at % 500),
-            "employeeNumber": format!("number-{at:06}"),
+            "department": person.text(Field::Department), "organization": person.text(Field::Organization),
+            "costCenter": person.text(Field::CostCenter), "employeeNumber": person.text(Field::EmployeeNumber),
         },
     })
 }

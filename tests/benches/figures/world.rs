@@ -1,13 +1,9 @@
 //! A namespace of any size: people with twelve attributes, each in five groups; policies; applications.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use provost_core::model::{
-    AccessPolicy, AccountSettings, Change, Connector, ConnectorKind, Contact, DeletionPolicy, Deprovision,
-    DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, GrantSpec, GrantWhat, Group,
-    Identity, IdentityType, Lifecycle, Manifest, Member, Membership, Meta, Orphaned, PolicyMode, Safety, Source,
-    Subject, SyncMode, SyncSettings, TargetApplication, UserName,
+    AccessPolicy, Change, Connector, Contact, Effect, Field, GrantSpec, GrantWhat, Group, Identity, IdentityType,
+    Lifecycle, Manifest, Member, Meta, PolicyMode, Source, Subject, UserName,
 };
 
 /// How many there are of each kind. Groups come in threes.
@@ -69,27 +65,27 @@ pub fn meta(name: &str) -> Meta {
     }
 }
 
-/// Twelve attributes, six of them unique; none shares its text with another's.
+/// Twelve attributes, six of them unique with 313 bytes together; none shares its text with another's.
 pub fn identity(at: usize, department: &str, title: &str) -> Change {
     let name = name(at);
     let mut texts = [
-        (Field::DisplayName, format!("Ada Augusta Lovelace {at:06}").into()),
+        (Field::DisplayName, format!("Augusta Ada King-Noel, Countess of Lovelace, the {at:06}th of that name").into()),
         (Field::GivenName, format!("Ada {}", at % 1000).into()),
-        (Field::FamilyName, format!("Lovelace {at:06}").into()),
+        (Field::FamilyName, format!("King-Noel, Countess of Lovelace, {at:06}").into()),
         (Field::Title, title.into()),
         (Field::Department, department.into()),
         (Field::Organization, "Acme Corporation".into()),
         (Field::CostCenter, format!("cost-{}", at % 500).into()),
-        (Field::EmployeeNumber, format!("number-{at:06}").into()),
+        (Field::EmployeeNumber, format!("headquarters/london/persons/employees/number-{at:06}").into()),
         (Field::Location, format!("place-{}", at % 40).into()),
     ];
     texts.sort();
-    let email =
-        Contact { value: format!("{name}@acme.example").into(), kind: Some("work".into()), primary: Some(true) };
+    let address = format!("augusta.ada.king-noel.countess.of.lovelace.{at:06}@uk1.engineering.acme.example");
+    let email = Contact { value: address.into(), kind: Some("work".into()), primary: Some(true) };
     let spec = Identity {
         kind: IdentityType::Person,
         user_name: UserName::new(name.as_str(), &name),
-        external_id: Some(format!("E-{at:06}").into()),
+        external_id: Some(format!("human-resources/acme-corporation/1843-12-10/employments/{at:06}").into()),
         texts: texts.into(),
         emails: [email].into(),
         phone_numbers: Box::default(),
@@ -166,46 +162,21 @@ pub fn application(name: &str, connector: Connector) -> Change {
 
 /// The same with so many requests at once.
 pub fn application_at(name: &str, connector: Connector, concurrency: u32) -> Change {
-    assert_eq!(connector.kind, ConnectorKind::Scim);
-    let editor = EntitlementTarget { kind: EntitlementKind::Group, name: "Editors".into(), create: false };
-    let step = DeprovisionStep::Disable { delete_after: None };
-    let spec = TargetApplication {
-        mode: SyncMode::Enforce,
-        connector,
-        sync: SyncSettings {
-            interval: Duration::from_mins(10),
-            requests_per_second: 1_000_000,
-            concurrency,
-            settle_removals: Duration::from_secs(10),
-            settle_privileged: Duration::from_secs(10),
+    let manifest = serde_json::json!({
+        "apiVersion": "provost.dev/v1alpha1",
+        "kind": "TargetApplication",
+        "metadata": {"name": name, "namespace": "acme"},
+        "spec": {
+            "connector": {"scim": {
+                "url": "https://scim.test",
+                "auth": {"bearer": {"secretRef": {"name": name, "key": "token"}}},
+            }},
+            "entitlements": [{"name": "editor", "target": {"group": {"name": "Editors"}}}],
         },
-        account: AccountSettings {
-            correlate: Vec::new(),
-            adopt: true,
-            attributes: Vec::new(),
-            initial_password: false,
-            correct_disabled: false,
-            recreate_deleted: true,
-        },
-        deprovision: Deprovision { lost: step, ended: step },
-        entitlements: vec![Entitlement {
-            name: "editor".into(),
-            target: editor,
-            membership: Membership::Additive,
-            privileged: false,
-            requires: None,
-        }],
-        pushed_groups: Vec::new(),
-        orphaned: Orphaned::Report,
-        safety: Safety {
-            removals: Vec::new(),
-            privileged_grants: Vec::new(),
-            protected: Vec::new(),
-            approved_plan: "".into(),
-            acknowledge: "".into(),
-        },
-        deletion_policy: DeletionPolicy::Retain,
-        release_after: Duration::from_mins(10),
-    };
+    });
+    let object = provost_crds::from_manifest(manifest).expect("it is a manifest");
+    let mut spec = provost_core::input::target_application(&object).expect("it is valid");
+    spec.connector = connector;
+    (spec.sync.requests_per_second, spec.sync.concurrency) = (1_000_000, concurrency);
     Change::TargetApplication(Box::new(Manifest { meta: meta(name), spec: Ok(spec) }))
 }

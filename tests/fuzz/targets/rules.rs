@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use provost_core::input;
-use provost_core::model::{Effect, Identity, Name, State};
+use provost_core::model::{Effect, Name, PackedIdentity, State};
 use provost_core::policy::{
     Cost, Diagnostic, Facts, GroupId, Manager, Memberships, Outcome, Rule, Scope, Site, Truth, compile, evaluate,
     matches, trace,
@@ -24,10 +24,10 @@ const SITES: [Site; 6] = [
 ];
 
 /// A person who has something in every field.
-static ADA: LazyLock<Identity> = LazyLock::new(|| {
+static ADA: LazyLock<PackedIdentity> = LazyLock::new(|| {
     let manifest = serde_json::from_str(include_str!("../seeds/manifests/identity.json")).expect("the seed is JSON");
     let object = provost_crds::from_manifest(manifest).expect("the seed is an Identity");
-    input::identity(&object).expect("the seed is valid")
+    input::identity(&object).expect("the seed is valid").pack()
 });
 
 fn group(name: &str) -> GroupId {

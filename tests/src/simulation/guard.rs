@@ -54,7 +54,7 @@ impl Sim {
         let now = self.wall();
         let live = |record: &Record| {
             let person = self.told.people.get(&record.owner.name)?;
-            let same = record.owner.uid.as_str() == format!("{}-{}", record.owner.name, person.uid);
+            let same = record.owner.uid.to_string() == format!("{}-{}", record.owner.name, person.uid);
             same.then(|| wanted(&self.told, &record.owner.name, app.as_str(), now)).flatten()
         };
         let rests_on_broken =

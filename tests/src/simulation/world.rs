@@ -277,7 +277,7 @@ impl World {
 fn meta(name: &Name, uid: u64) -> Meta {
     Meta {
         name: name.clone(),
-        uid: Uid::new(format!("{name}-{uid}")),
+        uid: Uid::new(&format!("{name}-{uid}")),
         generation: 1,
         created: Timestamp::UNIX_EPOCH,
         deleting: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Directory;
 use super::application::{ApplicationSpec, From};
 use super::entry::IdentityEntry;
-use crate::model::{Apply, AttributeName, CorrelationKey, Identity, Name, Reason, Value};
+use crate::model::{Apply, AttributeName, CorrelationKey, Name, PackedIdentity, Reason, Value};
 use crate::policy::Unknown;
 
 /// Every mapped attribute of one account.
@@ -64,7 +64,7 @@ impl Directory {
         let attributes = self.with_facts(entry, identity, Some(application.as_str()), |facts| {
             let value = |from: &From| match from {
                 From::Literal(value) => AttributeValue::Value(value.clone()),
-                From::Manager => AttributeValue::Account(identity.manager.clone()),
+                From::Manager => AttributeValue::Account(identity.manager().map(Name::from)),
                 From::Rule(rule) => rule.value(facts).map_or_else(AttributeValue::Unknown, AttributeValue::Value),
             };
             let one = |(attribute, mapped): (&AttributeName, &super::application::Mapped)| {
@@ -98,7 +98,7 @@ impl Directory {
         &self,
         owner: &Name,
         application: &Name,
-    ) -> Result<(&IdentityEntry, &Identity, &ApplicationSpec), Unreadable> {
+    ) -> Result<(&IdentityEntry, &PackedIdentity, &ApplicationSpec), Unreadable> {
         let entry = self.entry(owner).ok_or_else(|| Unreadable::NoIdentity(owner.clone()))?;
         let identity = entry.spec.as_ref().map_err(|_| Unreadable::InvalidIdentity(owner.clone()))?;
         let spec = self.application_spec(application).ok_or_else(|| Unreadable::Application(application.clone()))?;

@@ -1,11 +1,12 @@
 //! Manifests into the tables; what each change can reach is noted in the [`Pass`], and evaluated when all are in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Directory;
 use super::application::{ApplicationEntry, ApplicationSpec};
 use super::entry::{GroupEntry, GroupSpec, IdentityEntry, Names, PolicyEntry, PolicySpec};
 use super::ids::IdSet;
+use super::known::Known;
 use super::rules::{GroupId, Ruled};
 use super::settle::Pass;
 use super::table::IdentityId;
@@ -54,53 +55,38 @@ impl Directory {
         }
     }
 
-    fn put_identity(&mut self, mut manifest: Manifest<Identity>, pass: &mut Pass) {
-        let id = self.identities.intern(&manifest.meta.name);
-        let mut meta = without_status(manifest.meta);
-        if let Some(name) = self.identities.name(id) {
-            meta.name.clone_from(name);
-        }
+    fn put_identity(&mut self, manifest: Manifest<Identity>, pass: &mut Pass) {
+        let Manifest { meta, spec } = manifest;
+        let id = self.identities.intern(&meta.name);
+        let manager = spec.as_ref().ok().and_then(|identity| identity.manager.as_ref());
+        let manager = manager.map(|manager| self.identities.intern(manager));
+        let spec = spec.map(|identity| identity.pack()).map_err(Box::new);
         if let Some(old) = self.identities.get_mut(id)
-            && old.spec == manifest.spec
-            && (&old.meta.uid, old.meta.created) == (&meta.uid, meta.created)
+            && old.spec == spec
+            && (&old.uid, old.created) == (&meta.uid, meta.created)
         {
-            if old.meta != meta {
-                old.meta = meta;
+            if std::mem::replace(&mut old.generation, meta.generation) != meta.generation {
                 pass.identities.insert(id);
             }
             return;
         }
-        if let Ok(identity) = &mut manifest.spec {
-            self.shared.identity(identity);
-            identity.user_name.share(&meta.name);
-        }
-        let manager = manifest.spec.as_mut().ok().and_then(|identity| identity.manager.as_mut()).map(|manager| {
-            let id = self.identities.intern(manager);
-            // One text, however many report to it.
-            if let Some(name) = self.identities.name(id) {
-                manager.clone_from(name);
-            }
-            id
-        });
         self.unlink_identity(id, pass);
         let mut entry = IdentityEntry {
+            uid: meta.uid,
+            generation: meta.generation,
+            created: meta.created,
             state: State::Active,
             duplicate: None,
-            groups: Box::default(),
-            unknown_groups: Box::default(),
-            policies: Box::default(),
-            unknown_policies: Box::default(),
-            spec: manifest.spec,
-            meta,
+            groups: Known::default(),
+            policies: Known::default(),
+            spec,
         };
         entry.state = entry.state_at(self.now);
         // What was recorded stays until it is evaluated anew, so that the difference is seen.
         if let Some(old) = self.identities.get_mut(id) {
             entry.duplicate = old.duplicate;
             entry.groups = std::mem::take(&mut old.groups);
-            entry.unknown_groups = std::mem::take(&mut old.unknown_groups);
             entry.policies = std::mem::take(&mut old.policies);
-            entry.unknown_policies = std::mem::take(&mut old.unknown_policies);
         }
         if entry.spec.is_err() {
             entry.duplicate = None;
@@ -121,8 +107,8 @@ impl Directory {
             return;
         }
         self.unlink_identity(id, pass);
-        self.record_membership(id, &super::membership::Membership::default(), pass);
-        self.record_matching(id, &super::matching::Matching::default(), pass);
+        self.record_membership(id, &Known::default(), pass);
+        self.record_matching(id, &Known::default(), pass);
         self.identities.set(id, None);
         self.arm(Timer::Identity(id));
         pass.changed_identity(id);
@@ -133,7 +119,7 @@ impl Directory {
         self.rivals(id, pass);
         self.unindex_keys(id);
         let Some(Ok(old)) = self.identities.get(id).map(|entry| entry.spec.as_ref()) else { return };
-        if let Some(manager) = old.manager.as_ref().and_then(|manager| self.identities.id(manager.as_str())) {
+        if let Some(manager) = old.manager().and_then(|manager| self.identities.id(manager)) {
             self.reports.remove(&(manager, id));
         }
     }
@@ -170,7 +156,7 @@ impl Directory {
         if !self.unresolved.contains(&id) {
             return IdSet::default();
         }
-        let perhaps = |entry: &IdentityEntry| entry.unknown_groups.binary_search(&id).is_ok();
+        let perhaps = |entry: &IdentityEntry| entry.groups.truth(id) == Truth::Unknown;
         self.identities.iter().filter(|(_, _, entry)| perhaps(entry)).map(|(identity, ..)| identity).collect()
     }
 
@@ -186,12 +172,16 @@ impl Directory {
         let old = old.unwrap_or_default();
         let none = GroupSpec::default();
         let new = self.groups.get(id).and_then(|entry| entry.spec.as_ref().ok()).unwrap_or(&none);
-        for identity in differing(&old.listed, &new.listed) {
-            link(&mut self.listings, (identity, id), new.listed.contains_key(&identity));
+        for identity in old.listed.differing(&new.listed) {
+            self.listings.set(identity, id, new.listed.get(identity).is_some());
             pass.members.insert(identity);
         }
         for group in differing(&old.nested, &new.nested) {
-            link(&mut self.parents, (group, id), new.nested.contains_key(&group));
+            if new.nested.contains_key(&group) {
+                self.parents.insert((group, id));
+            } else {
+                self.parents.remove(&(group, id));
+            }
         }
         pass.members.extend(old.excluded.symmetric_difference(&new.excluded).copied());
         let nested: Vec<GroupId> = differing(&old.nested, &new.nested)
@@ -357,14 +347,6 @@ fn differing<'a, K: Ord + Copy, V: PartialEq>(
 ) -> impl Iterator<Item = K> + 'a {
     let changed = old.iter().filter(|(key, value)| new.get(key) != Some(value)).map(|(key, _)| *key);
     changed.chain(new.keys().filter(|key| !old.contains_key(key)).copied())
-}
-
-fn link<P: Ord>(pairs: &mut BTreeSet<P>, pair: P, there: bool) {
-    if there {
-        pairs.insert(pair);
-    } else {
-        pairs.remove(&pair);
-    }
 }
 
 /// Status is large, and the board's.

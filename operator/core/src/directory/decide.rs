@@ -63,8 +63,8 @@ impl Directory {
 
     /// The enforced policies that match, or may, and speak of the application, valid or not.
     fn concerning(&self, entry: &IdentityEntry, application: &Name) -> Vec<Concerning<'_>> {
-        let sure = entry.policies.iter().map(|id| (*id, Truth::Yes));
-        let unknown = entry.unknown_policies.iter().map(|id| (*id, Truth::Unknown));
+        let sure = entry.policies.sure().iter().map(|id| (*id, Truth::Yes));
+        let unknown = entry.policies.unknown().iter().map(|id| (*id, Truth::Unknown));
         let one = |(id, truth)| {
             let PolicyEntry { spec: Ok(spec), meta, .. } = self.policies.get(id)? else { return None };
             let grant = spec.policy.grants.iter().find(|grant| grant.application == *application)?;

@@ -4,7 +4,7 @@ use super::Directory;
 use super::entry::IdentityEntry;
 use super::settle::Pass;
 use super::table::{IdentityId, Table};
-use crate::model::{Identity, Reason};
+use crate::model::{PackedIdentity, Reason};
 
 impl Directory {
     /// Looks again at whoever has a key in common with one that changed.
@@ -26,24 +26,29 @@ impl Directory {
         let older = |ids: &mut dyn Iterator<Item = IdentityId>| {
             let stands = self.oldest(ids).filter(|oldest| *oldest != id)?;
             let (oldest, _) = self.evaluable(stands)?;
-            (seniority(oldest) < seniority(entry)).then_some(stands)
+            (self.seniority(stands, oldest) < self.seniority(id, entry)).then_some(stands)
         };
-        if let Some(other) = older(&mut self.with_user_name(identity.user_name.folded())) {
+        if let Some(other) = older(&mut self.with_user_name(identity.folded_user_name())) {
             return Some((Reason::DuplicateUserName, other));
         }
-        let external = identity.external_id.as_ref()?;
+        let external = identity.external_id()?;
         older(&mut self.with_external_id(external)).map(|other| (Reason::DuplicateExternalId, other))
     }
 
     /// The one that stands, of those with this key.
     pub(crate) fn oldest(&self, ids: impl Iterator<Item = IdentityId>) -> Option<IdentityId> {
         let valid = ids.filter_map(|id| self.evaluable(id).map(|(entry, _)| (id, entry)));
-        valid.min_by(|(_, one), (_, other)| seniority(one).cmp(&seniority(other))).map(|(id, _)| id)
+        valid.min_by(|(a, one), (b, other)| self.seniority(*a, one).cmp(&self.seniority(*b, other))).map(|(id, _)| id)
     }
 
-    fn evaluable(&self, id: IdentityId) -> Option<(&IdentityEntry, &Identity)> {
+    fn evaluable(&self, id: IdentityId) -> Option<(&IdentityEntry, &PackedIdentity)> {
         let entry = self.identities.get(id)?;
         entry.evaluable().map(|identity| (entry, identity))
+    }
+
+    /// The smaller is the older: by creation, then uid; names decide between manifests that have neither.
+    fn seniority<'a>(&'a self, id: IdentityId, entry: &'a IdentityEntry) -> impl Ord + 'a {
+        (entry.created, &entry.uid, self.identities.name(id))
     }
 
     /// Whoever has this case-mapped userName in a valid spec.
@@ -89,14 +94,9 @@ impl Directory {
 }
 
 fn user_name(identities: &Table<IdentityId, IdentityEntry>, id: IdentityId) -> Option<&str> {
-    Some(identities.get(id)?.spec.as_ref().ok()?.user_name.folded())
+    Some(identities.get(id)?.spec.as_ref().ok()?.folded_user_name())
 }
 
 fn external_id_of(identities: &Table<IdentityId, IdentityEntry>, id: IdentityId) -> Option<&str> {
-    identities.get(id)?.spec.as_ref().ok()?.external_id.as_deref()
-}
-
-/// The smaller is the older: by creation, then uid; names decide between manifests that have neither.
-fn seniority(entry: &IdentityEntry) -> impl Ord {
-    (entry.meta.created, &entry.meta.uid, &entry.meta.name)
+    identities.get(id)?.spec.as_ref().ok()?.external_id()
 }

@@ -6,35 +6,37 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ids::IdSet;
+use super::known::Known;
+use super::listed::Listed;
 use super::rules::{GroupId, Ruled};
 use super::table::{IdentityId, PolicyId, Table};
-use crate::model::{AccessPolicy, Group, Identity, Invalid, Lifecycle, Meta, Reason, Source, State, Subject};
+use crate::model::{
+    AccessPolicy, Group, Invalid, Lifecycle, Meta, PackedIdentity, Reason, Source, State, Subject, Uid,
+};
 use crate::policy::Site;
 
 /// An Identity and what the directory makes of it.
 #[derive(Debug)]
 pub(crate) struct IdentityEntry {
-    pub meta: Meta,
-    pub spec: Result<Identity, Invalid>,
+    pub uid: Uid,
+    pub generation: i64,
+    pub created: Timestamp,
+    pub spec: Result<PackedIdentity, Box<Invalid>>,
     /// At the directory's time.
     pub state: State,
     /// The younger of two with one userName or externalId.
     pub duplicate: Option<Reason>,
-    /// Groups it is in, sorted.
-    pub groups: Box<[GroupId]>,
-    /// Groups it may be in, sorted.
-    pub unknown_groups: Box<[GroupId]>,
-    /// Policies that match, sorted.
-    pub policies: Box<[PolicyId]>,
-    /// Policies that may match, sorted.
-    pub unknown_policies: Box<[PolicyId]>,
+    /// Groups it is in.
+    pub groups: Known<GroupId>,
+    /// Policies that match.
+    pub policies: Known<PolicyId>,
 }
 
 impl IdentityEntry {
     /// The lifecycle, as far as it could be read.
     pub fn lifecycle(&self) -> Option<&Lifecycle> {
         match &self.spec {
-            Ok(identity) => Some(&identity.lifecycle),
+            Ok(identity) => Some(identity.lifecycle()),
             Err(invalid) => invalid.lifecycle.as_ref(),
         }
     }
@@ -50,7 +52,7 @@ impl IdentityEntry {
     }
 
     /// The spec, if it is valid and the identity has not ended: the only ones that rules are asked about.
-    pub fn evaluable(&self) -> Option<&Identity> {
+    pub fn evaluable(&self) -> Option<&PackedIdentity> {
         self.spec.as_ref().ok().filter(|_| self.state != State::Ended)
     }
 }
@@ -68,8 +70,7 @@ pub(crate) struct GroupEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GroupSpec {
     pub display_name: Option<Arc<str>>,
-    /// Listed identities, until when.
-    pub listed: BTreeMap<IdentityId, Option<Timestamp>>,
+    pub listed: Listed,
     /// Groups it includes, until when.
     pub nested: BTreeMap<GroupId, Option<Timestamp>>,
     pub rule: Option<Ruled>,
@@ -87,12 +88,14 @@ impl GroupSpec {
     /// longer one counts.
     pub fn new(group: &Group, old: Option<Ruled>, names: &mut Names<'_>) -> Self {
         let mut spec = Self { display_name: group.display_name.clone(), ..Self::default() };
+        let mut listed = Vec::with_capacity(group.members.len());
         for member in &group.members {
             match &member.subject {
-                Subject::Identity(name) => longer(&mut spec.listed, names.identities.intern(name), member.not_after),
+                Subject::Identity(name) => listed.push((names.identities.intern(name), member.not_after)),
                 Subject::Group(name) => longer(&mut spec.nested, names.groups.intern(name), member.not_after),
             }
         }
+        spec.listed = Listed::new(listed);
         for subject in &group.exclude {
             match subject {
                 Subject::Identity(name) => _ = spec.excluded.insert(names.identities.intern(name)),
@@ -121,7 +124,7 @@ impl GroupSpec {
     }
 }
 
-fn longer<I: Ord>(members: &mut BTreeMap<I, Option<Timestamp>>, id: I, not_after: Option<Timestamp>) {
+fn longer(members: &mut BTreeMap<GroupId, Option<Timestamp>>, id: GroupId, not_after: Option<Timestamp>) {
     let end = members.entry(id).or_insert(not_after);
     *end = end.zip(not_after).map(|(one, other)| one.max(other));
 }

@@ -204,12 +204,12 @@ impl Directory {
             Some(Err(_)) => return Some(Direct::Invalid),
             Some(Ok(spec)) => spec,
         };
-        let listed = spec.listed.get(&id).filter(|end| holds(**end, self.now));
+        let listed = spec.listed.get(id).filter(|end| holds(*end, self.now));
         let Ok(identity) = &entry.spec else {
             return (listed.is_some() || spec.rule.is_some()).then_some(Direct::Unreadable);
         };
         if let Some(end) = listed {
-            return Some(Direct::Listed(*end));
+            return Some(Direct::Listed(end));
         }
         let asked = self.with_bare_facts(entry, identity, |facts| spec.rule.as_ref().map(|rule| rule.ask(facts)));
         match asked? {

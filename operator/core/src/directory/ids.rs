@@ -91,6 +91,14 @@ impl IdSet {
         }
     }
 
+    /// Gives back the room for more.
+    pub fn shrink(&mut self) {
+        match self {
+            Self::Few(ids) => ids.shrink_to_fit(),
+            Self::Many { bits, .. } => bits.shrink_to_fit(),
+        }
+    }
+
     /// Sorted.
     pub fn iter(&self) -> impl Iterator<Item = IdentityId> {
         let (few, many): (&[IdentityId], &[u64]) = match self {

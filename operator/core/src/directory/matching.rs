@@ -2,36 +2,29 @@
 
 use super::Directory;
 use super::entry::{IdentityEntry, PolicySpec};
+use super::known::Known;
 use super::rules::GroupId;
 use super::table::{IdentityId, PolicyId};
 use super::truth::Truth;
-use crate::model::{Identity, Name};
+use crate::model::PackedIdentity;
 use crate::policy::{Facts, Manager, Memberships};
 
-/// Policies that match an identity, and those that may; both sorted, without overlap.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Matching {
-    pub sure: Vec<PolicyId>,
-    pub unknown: Vec<PolicyId>,
-}
-
 impl Directory {
-    /// By its spec, its recorded groups and its manager.
-    pub(crate) fn matching_of(&self, id: IdentityId, entry: &IdentityEntry) -> Matching {
-        let mut matching = Matching::default();
-        let Some(identity) = entry.evaluable() else { return matching };
-        let groups = entry.groups.iter().chain(&entry.unknown_groups);
-        let candidates = self.policy_rules.candidates(id, identity, groups);
+    /// The policies that match an identity, by its spec, its recorded groups and its manager.
+    pub(crate) fn matching_of(&self, id: IdentityId, entry: &IdentityEntry) -> Known<PolicyId> {
+        let Some(identity) = entry.evaluable() else { return Known::default() };
+        let (mut sure, mut unknown) = (Vec::new(), Vec::new());
+        let candidates = self.policy_rules.candidates(id, identity, entry.groups.all());
         self.with_facts(entry, identity, None, |facts| {
             for policy in candidates {
                 match self.open_policy(policy).map_or(Truth::No, |spec| policy_matches(spec, id, facts)) {
-                    Truth::Yes => matching.sure.push(policy),
-                    Truth::Unknown => matching.unknown.push(policy),
+                    Truth::Yes => sure.push(policy),
+                    Truth::Unknown => unknown.push(policy),
                     Truth::No => {}
                 }
             }
         });
-        matching
+        Known::new(sure, &unknown)
     }
 
     /// Whether one policy matches one identity.
@@ -54,7 +47,7 @@ impl Directory {
     pub(crate) fn with_facts<R>(
         &self,
         entry: &IdentityEntry,
-        identity: &Identity,
+        identity: &PackedIdentity,
         application: Option<&str>,
         ask: impl FnOnce(&Facts<'_>) -> R,
     ) -> R {
@@ -64,7 +57,7 @@ impl Directory {
             manager: self.manager_of(identity),
             state: entry.state,
             application,
-            groups: Memberships { sure: &entry.groups, unknown: &entry.unknown_groups, name: &name },
+            groups: Memberships { sure: entry.groups.sure(), unknown: entry.groups.unknown(), name: &name },
         })
     }
 
@@ -72,7 +65,7 @@ impl Directory {
     pub(crate) fn with_bare_facts<R>(
         &self,
         entry: &IdentityEntry,
-        identity: &Identity,
+        identity: &PackedIdentity,
         ask: impl FnOnce(&Facts<'_>) -> R,
     ) -> R {
         let name = |group: GroupId| self.groups.name(group).cloned();
@@ -85,9 +78,9 @@ impl Directory {
         })
     }
 
-    fn manager_of(&self, identity: &Identity) -> Manager<'_> {
-        let entry = |name: &Name| self.identities.get(self.identities.id(name.as_str())?);
-        match identity.manager.as_ref().and_then(entry) {
+    fn manager_of(&self, identity: &PackedIdentity) -> Manager<'_> {
+        let entry = |name: &str| self.identities.get(self.identities.id(name)?);
+        match identity.manager().and_then(entry) {
             None => Manager::Absent,
             Some(IdentityEntry { spec: Ok(manager), .. }) => Manager::Known(manager),
             Some(IdentityEntry { spec: Err(_), .. }) => Manager::Unknown,

@@ -13,13 +13,14 @@ mod entry;
 mod explanation;
 mod ids;
 mod keys;
+mod known;
+mod listed;
 mod matching;
 mod membership;
 mod problem;
 mod problems;
 mod rules;
 mod settle;
-mod shared;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,8 +46,8 @@ use application::ApplicationEntry;
 use entry::{GroupEntry, IdentityEntry, PolicyEntry};
 use ids::IdSet;
 use keys::Keys;
+use listed::Listings;
 use rules::{GroupId, RuleIndex};
-use shared::Shared;
 use table::{IdentityId, PolicyId, Table};
 use time::Timer;
 
@@ -68,12 +69,10 @@ pub struct Directory {
     /// Identities by case-mapped userName and by externalId, the valid ones.
     by_user_name: Keys<IdentityId>,
     by_external_id: Keys<IdentityId>,
-    /// What identities have in common.
-    shared: Shared,
     /// A manager, there or not, and who reports to it.
     reports: BTreeSet<(IdentityId, IdentityId)>,
-    /// An identity and a group that lists it; a group and a group that lists it.
-    listings: BTreeSet<(IdentityId, GroupId)>,
+    /// The groups that list an identity; a group and a group that lists it.
+    listings: Listings,
     parents: BTreeSet<(GroupId, GroupId)>,
     /// Groups with a rule, and the same by what the rule needs.
     ruled: BTreeSet<GroupId>,
@@ -108,9 +107,8 @@ impl Directory {
             applications: BTreeMap::new(),
             by_user_name: Keys::default(),
             by_external_id: Keys::default(),
-            shared: Shared::default(),
             reports: BTreeSet::new(),
-            listings: BTreeSet::new(),
+            listings: Listings::default(),
             parents: BTreeSet::new(),
             ruled: BTreeSet::new(),
             group_rules: RuleIndex::default(),
@@ -131,7 +129,23 @@ impl Directory {
         let gone = self.objects().filter(|object| !named.contains(object)).map(Change::Gone);
         let mut batch = all;
         batch.extend(gone);
-        self.apply(batch, now)
+        let touched = self.apply(batch, now);
+        self.shrink();
+        touched
+    }
+
+    /// A complete list is what there will be for a long time: room for more is given back.
+    fn shrink(&mut self) {
+        self.identities.shrink();
+        self.listings.shrink();
+        self.groups.each(|entry| {
+            entry.members.shrink();
+            entry.unknown.shrink();
+        });
+        self.policies.each(|entry| {
+            entry.matched.shrink();
+            entry.unknown.shrink();
+        });
     }
 
     /// Takes changes; of several for one object the last one counts. `Meta::status` is not kept.

@@ -54,8 +54,8 @@ impl Directory {
         if let Some((reason, other)) = self.duplicate_of(id) {
             let other = self.identities.name(other).map_or("another", Name::as_str);
             let (path, key) = match reason {
-                Reason::DuplicateUserName => ("spec.userName", identity.user_name.written()),
-                _ => ("spec.externalId", identity.external_id.as_deref().unwrap_or_default()),
+                Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
+                _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
             };
             problems.push(Problem::at(
                 reason,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::table::{IdentityId, Table};
 use super::truth::Truth;
-use crate::model::{Identity, Name, Reason, Source, Value};
+use crate::model::{Name, PackedIdentity, Reason, Source, Value};
 use crate::policy::{self, Cost, Diagnostic, Facts, Key, Rule, Scope, Site, Term, Unknown};
 
 pub(crate) use crate::policy::GroupId;
@@ -113,12 +113,7 @@ impl<R: Copy + Ord> RuleIndex<R> {
     }
 
     /// Sorted. `groups` are those that the identity is, or may be, in.
-    pub fn candidates<'a>(
-        &self,
-        id: IdentityId,
-        identity: &Identity,
-        groups: impl Iterator<Item = &'a GroupId>,
-    ) -> Vec<R> {
+    pub fn candidates(&self, id: IdentityId, identity: &PackedIdentity, groups: &[GroupId]) -> Vec<R> {
         let mut found = self.always.clone();
         for (key, texts) in &self.texts {
             if let Some(rules) = key.of(identity).and_then(|text| texts.get(text)) {

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Directory;
-use super::entry::IdentityEntry;
 use super::ids::IdSet;
-use super::matching::Matching;
-use super::membership::Membership;
+use super::known::Known;
 use super::rules::{GroupId, RuleIndex, Ruled};
 use super::table::{IdentityId, PolicyId, second};
 use super::touched::{Touched, TouchedApplications};
@@ -204,7 +202,7 @@ impl Directory {
         for id in ids {
             let Some(entry) = self.identities.get(id) else { continue };
             let membership = self.membership_of(id, entry);
-            if *membership.sure != *entry.groups || *membership.unknown != *entry.unknown_groups {
+            if membership != entry.groups {
                 self.record_membership(id, &membership, pass);
                 pass.matches.insert(id);
                 pass.touch_identity(id);
@@ -216,7 +214,7 @@ impl Directory {
         for id in pass.matches.clone().iter() {
             let Some(entry) = self.identities.get(id) else { continue };
             let matching = self.matching_of(id, entry);
-            if *matching.sure != *entry.policies || *matching.unknown != *entry.unknown_policies {
+            if matching != entry.policies {
                 self.record_matching(id, &matching, pass);
             }
         }
@@ -275,11 +273,10 @@ impl Directory {
     }
 
     /// Writes down the groups of an identity, on both sides.
-    pub(crate) fn record_membership(&mut self, id: IdentityId, new: &Membership, pass: &mut Pass) {
+    pub(crate) fn record_membership(&mut self, id: IdentityId, new: &Known<GroupId>, pass: &mut Pass) {
         let Some(entry) = self.identities.get_mut(id) else { return };
-        let old_sure = std::mem::replace(&mut entry.groups, new.sure.as_slice().into());
-        let old_unknown = std::mem::replace(&mut entry.unknown_groups, new.unknown.as_slice().into());
-        for (old, new, sure) in [(&old_sure, &new.sure, true), (&old_unknown, &new.unknown, false)] {
+        let old = std::mem::replace(&mut entry.groups, new.clone());
+        for (old, new, sure) in [(old.sure(), new.sure(), true), (old.unknown(), new.unknown(), false)] {
             for (group, joined) in moved(old, new) {
                 pass.groups.insert(group);
                 let Some(entry) = self.groups.get_mut(group) else { continue };
@@ -294,11 +291,10 @@ impl Directory {
     }
 
     /// Writes down the policies of an identity, on both sides.
-    pub(crate) fn record_matching(&mut self, id: IdentityId, new: &Matching, pass: &mut Pass) {
+    pub(crate) fn record_matching(&mut self, id: IdentityId, new: &Known<PolicyId>, pass: &mut Pass) {
         let Some(entry) = self.identities.get_mut(id) else { return };
-        let old_sure = std::mem::replace(&mut entry.policies, new.sure.as_slice().into());
-        let old_unknown = std::mem::replace(&mut entry.unknown_policies, new.unknown.as_slice().into());
-        for (old, new, sure) in [(&old_sure, &new.sure, true), (&old_unknown, &new.unknown, false)] {
+        let old = std::mem::replace(&mut entry.policies, new.clone());
+        for (old, new, sure) in [(old.sure(), new.sure(), true), (old.unknown(), new.unknown(), false)] {
             for (policy, joined) in moved(old, new) {
                 let Some(entry) = self.policies.get_mut(policy) else { continue };
                 let set = if sure { &mut entry.matched } else { &mut entry.unknown };
@@ -329,9 +325,8 @@ impl Directory {
                 }
             }
         }
-        if let Some(IdentityEntry { policies, unknown_policies, .. }) = self.identities.get_mut(id) {
-            put(policies, policy, truth == Truth::Yes);
-            put(unknown_policies, policy, truth == Truth::Unknown);
+        if let Some(entry) = self.identities.get_mut(id) {
+            entry.policies.set(policy, truth);
         }
     }
 
@@ -364,15 +359,4 @@ impl Directory {
 fn moved<I: Ord + Copy>(old: &[I], new: &[I]) -> impl Iterator<Item = (I, bool)> {
     let left = old.iter().filter(|id| new.binary_search(id).is_err()).map(|id| (*id, false));
     left.chain(new.iter().filter(|id| old.binary_search(id).is_err()).map(|id| (*id, true)))
-}
-
-/// Puts one into a sorted list, or takes it out.
-fn put(list: &mut Box<[PolicyId]>, policy: PolicyId, there: bool) {
-    let mut policies = std::mem::take(list).into_vec();
-    match (policies.binary_search(&policy), there) {
-        (Err(at), true) => policies.insert(at, policy),
-        (Ok(at), false) => _ = policies.remove(at),
-        _ => {}
-    }
-    *list = policies.into();
 }

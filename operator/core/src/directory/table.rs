@@ -115,6 +115,17 @@ impl<I: Id, T> Table<I, T> {
         })
     }
 
+    /// Changes every object that is there.
+    pub fn each(&mut self, change: impl FnMut(&mut T)) {
+        self.slots.iter_mut().filter_map(Option::as_deref_mut).for_each(change);
+    }
+
+    /// Gives back the room for more.
+    pub fn shrink(&mut self) {
+        self.names.shrink_to_fit();
+        self.slots.shrink_to_fit();
+    }
+
     /// How many objects are there.
     pub fn len(&self) -> usize {
         self.live

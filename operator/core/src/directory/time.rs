@@ -59,7 +59,7 @@ impl Directory {
         pass.groups.insert(id);
         let Some(spec) = self.group_spec(id) else { return };
         let in_passed = |end: &Option<Timestamp>| end.is_some_and(|end| passed.contains(&end));
-        pass.members.extend(spec.listed.iter().filter(|(_, end)| in_passed(end)).map(|(id, _)| *id));
+        pass.members.extend(spec.listed.ends().iter().filter(|(_, end)| passed.contains(end)).map(|(id, _)| *id));
         for (nested, _) in spec.nested.iter().filter(|(_, end)| in_passed(end)) {
             self.everyone_in(*nested, pass);
         }
@@ -109,7 +109,7 @@ impl Directory {
             }
             Timer::Group(id) => {
                 let Some(spec) = self.group_spec(id) else { return Vec::new() };
-                spec.listed.values().chain(spec.nested.values()).flatten().copied().collect()
+                spec.listed.ends().values().chain(spec.nested.values().flatten()).copied().collect()
             }
             Timer::Policy(id) => {
                 let Some(Ok(spec)) = self.policies.get(id).map(|entry| &entry.spec) else { return Vec::new() };

@@ -10,16 +10,19 @@ use super::table::{IdentityId, second};
 use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
-    AccessPolicy, GrantWhat, Group, Identity, Invalid, Member, Meta, Name, Reason, State, Subject, TargetApplication,
+    AccessPolicy, GrantWhat, Group, Invalid, Member, Meta, Name, PackedIdentity, Reason, State, Subject,
+    TargetApplication, Uid,
 };
 
 /// An Identity as it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentityView<'a> {
-    /// What the API server says about it.
-    pub meta: &'a Meta,
+    /// `metadata.name`.
+    pub name: &'a Name,
+    /// `metadata.uid`.
+    pub uid: &'a Uid,
     /// The spec, or what is wrong with it.
-    pub spec: Result<&'a Identity, &'a Invalid>,
+    pub spec: Result<&'a PackedIdentity, &'a Invalid>,
     /// At the directory's time; where the lifecycle cannot be read: Active (and frozen).
     pub state: State,
     /// Why it loses nothing and gains nothing, if so.
@@ -85,22 +88,26 @@ pub enum PolicyState {
 impl Directory {
     /// An Identity by name.
     pub fn identity(&self, name: &Name) -> Option<IdentityView<'_>> {
-        self.entry(name).map(view)
+        self.view(self.identities.id(name.as_str())?)
+    }
+
+    fn view(&self, id: IdentityId) -> Option<IdentityView<'_>> {
+        Some(view(self.identities.name(id)?, self.identities.get(id)?))
     }
 
     /// Every Identity that is there.
     pub fn identities(&self) -> impl Iterator<Item = IdentityView<'_>> {
-        self.identities.iter().map(|(_, _, entry)| view(entry))
+        self.identities.iter().map(|(_, name, entry)| view(name, entry))
     }
 
     /// The valid, not ended Identity with this externalId: to whom a record passes. Of two, the one that stands.
     pub fn by_external_id(&self, external_id: &str) -> Option<IdentityView<'_>> {
-        self.identities.get(self.oldest(self.with_external_id(external_id))?).map(view)
+        self.view(self.oldest(self.with_external_id(external_id))?)
     }
 
     /// The valid, not ended Identity with this case-mapped userName. Of two, the one that stands.
     pub fn by_user_name(&self, folded: &str) -> Option<IdentityView<'_>> {
-        self.identities.get(self.oldest(self.with_user_name(folded))?).map(view)
+        self.view(self.oldest(self.with_user_name(folded))?)
     }
 
     /// Identities whose manager this one is, sorted.
@@ -113,7 +120,7 @@ impl Directory {
 
     /// The groups that an identity is in for sure, sorted by name.
     pub fn groups_of(&self, identity: &Name) -> Vec<&Name> {
-        let groups = self.entry(identity).into_iter().flat_map(|entry| &entry.groups);
+        let groups = self.entry(identity).into_iter().flat_map(|entry| entry.groups.sure());
         let mut names: Vec<&Name> = groups.filter_map(|id| self.groups.name(*id)).collect();
         names.sort_unstable();
         names
@@ -143,7 +150,7 @@ impl Directory {
         let group = |id: &GroupId| self.groups.name(*id).cloned().map(Subject::Group);
         let member =
             |subject: Option<Subject>, end: &Option<Timestamp>| Some(Member { subject: subject?, not_after: *end });
-        let listed = spec.listed.iter().filter_map(|(id, end)| member(identity(id), end));
+        let listed = spec.listed.iter().filter_map(|(id, end)| member(identity(&id), &end));
         let nested = spec.nested.iter().filter_map(|(id, end)| member(group(id), end));
         let mut members: Vec<Member> = listed.chain(nested).collect();
         members.sort_by(|one, other| one.subject.cmp(&other.subject));
@@ -166,11 +173,7 @@ impl Directory {
         let Some(id) = self.groups.id(group.as_str()).filter(|id| self.group_spec(*id).is_some()) else {
             return Truth::Unknown;
         };
-        if entry.groups.binary_search(&id).is_ok() {
-            Truth::Yes
-        } else {
-            Truth::from(entry.unknown_groups.binary_search(&id).is_ok()).min(Truth::Unknown)
-        }
+        entry.groups.truth(id)
     }
 
     /// An AccessPolicy by name.
@@ -238,12 +241,13 @@ impl Directory {
     }
 }
 
-fn view(entry: &IdentityEntry) -> IdentityView<'_> {
+fn view<'a>(name: &'a Name, entry: &'a IdentityEntry) -> IdentityView<'a> {
     IdentityView {
-        meta: &entry.meta,
-        spec: entry.spec.as_ref(),
+        name,
+        uid: &entry.uid,
+        spec: entry.spec.as_ref().map_err(|invalid| &**invalid),
         state: entry.state,
         frozen: entry.frozen(),
-        groups: entry.groups.len(),
+        groups: entry.groups.sure().len(),
     }
 }

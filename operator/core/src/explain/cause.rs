@@ -3,7 +3,8 @@
 use super::difference::Turn;
 use crate::directory::{Direct, Directory, MembershipTrace, Truth, Withheld};
 use crate::model::{
-    AccessPolicy, DeprovisionStep, Field, Group, Identity, Name, Source, State, Subject, TargetApplication,
+    AccessPolicy, DeprovisionStep, Field, Group, Name, PackedCustom, PackedIdentity, Source, State, Subject,
+    TargetApplication,
 };
 
 /// One right of one identity that one version gives and the other does not.
@@ -206,7 +207,7 @@ impl Change<'_> {
         if !changed.is_empty() {
             return Some(format!("Identity {identity}: {} changed", changed.join(", ")));
         }
-        let manager = has.manager.as_ref()?;
+        let manager = &Name::from(has.manager()?);
         let spec = |directory: &'_ Directory| directory.identity(manager).and_then(|view| view.spec.ok().cloned());
         let Some((has, lacks)) = spec(self.has).zip(spec(self.lacks)) else {
             return Some(format!("Identity {manager}, the manager, came or went"));
@@ -233,23 +234,26 @@ fn policy_fields(one: &AccessPolicy, other: &AccessPolicy) -> Vec<&'static str> 
     fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
-fn identity_fields(one: &Identity, other: &Identity) -> Vec<String> {
+fn identity_fields(one: &PackedIdentity, other: &PackedIdentity) -> Vec<String> {
     let texts = Field::ALL.iter().filter(|(field, _)| one.text(*field) != other.text(*field));
     let mut changed: Vec<String> = texts.map(|(_, name)| (*name).to_owned()).collect();
     let fields = [
-        ("type", one.kind != other.kind),
-        ("userName", one.user_name != other.user_name),
-        ("externalId", one.external_id != other.external_id),
-        ("emails", one.emails != other.emails),
-        ("phoneNumbers", one.phone_numbers != other.phone_numbers),
-        ("addresses", one.addresses != other.addresses),
-        ("managerRef", one.manager != other.manager),
-        ("lifecycle", one.lifecycle != other.lifecycle),
+        ("type", one.kind() != other.kind()),
+        ("userName", one.user_name() != other.user_name()),
+        ("externalId", one.external_id() != other.external_id()),
+        ("emails", !one.emails().iter().eq(other.emails().iter())),
+        ("phoneNumbers", !one.phone_numbers().iter().eq(other.phone_numbers().iter())),
+        ("addresses", !one.addresses().iter().eq(other.addresses().iter())),
+        ("managerRef", one.manager() != other.manager()),
+        ("lifecycle", one.lifecycle() != other.lifecycle()),
     ];
     changed.extend(fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()));
-    let custom: std::collections::BTreeSet<&str> =
-        one.custom.iter().chain(&other.custom).map(|(name, _)| &**name).collect();
-    let custom = custom.into_iter().filter(|name| one.custom(name) != other.custom(name));
-    changed.extend(custom.map(|name| format!("attributes.{name}")));
+    // What is only here or only there, or differs, is in one of the two alone.
+    let alone = |one: &PackedIdentity, other: &PackedIdentity| -> std::collections::BTreeSet<String> {
+        let unlike = |custom: &&str| !other.custom().iter().any(|other| other == *custom);
+        one.custom().iter().filter(unlike).map(|custom| PackedCustom::new(custom).0.to_owned()).collect()
+    };
+    let custom = &alone(one, other) | &alone(other, one);
+    changed.extend(custom.iter().map(|name| format!("attributes.{name}")));
     changed
 }

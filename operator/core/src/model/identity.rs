@@ -30,25 +30,6 @@ pub struct Identity {
     pub lifecycle: Lifecycle,
 }
 
-impl Identity {
-    /// A single-valued text field, if present.
-    pub fn text(&self, field: Field) -> Option<&Arc<str>> {
-        let at = self.texts.binary_search_by_key(&field, |(f, _)| *f).ok()?;
-        self.texts.get(at).map(|(_, value)| value)
-    }
-
-    /// A custom attribute, if present.
-    pub fn custom(&self, name: &str) -> Option<&Custom> {
-        let at = self.custom.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
-        self.custom.get(at).map(|(_, value)| value)
-    }
-
-    /// The primary e-mail address, else the first.
-    pub fn primary_email(&self) -> Option<&Arc<str>> {
-        self.emails.iter().find(|e| e.primary == Some(true)).or(self.emails.first()).map(|e| &e.value)
-    }
-}
-
 /// `Identity.spec.type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IdentityType {

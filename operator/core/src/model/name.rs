@@ -54,16 +54,90 @@ text! {
     Name
 }
 text! {
-    /// `metadata.uid`: tells an object from another one of the same name.
-    Uid
-}
-text! {
     /// The immutable id that a target gave to an account, group, role or licence. Opaque.
     TargetId
 }
 text! {
     /// The name of an account attribute at a target, as the connector's schema writes it (`userName`, `name.givenName`).
     AttributeName
+}
+
+/// `metadata.uid`: tells an object from another one of the same name. The API server's are UUIDs in lower case (RFC 9562),
+/// of which the 16 bytes are held; whatever else a file gives is held as it is written.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(Held);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Held {
+    Uuid([u8; 16]),
+    Text(Arc<str>),
+}
+
+/// Where a UUID as text has its hyphens.
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+impl Uid {
+    /// Takes the text as it is.
+    pub fn new(text: &str) -> Self {
+        Self(uuid(text).map_or_else(|| Held::Text(text.into()), Held::Uuid))
+    }
+}
+
+/// Its bytes, if the text is exactly what they would be written as.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut number = 0_u128;
+    for (at, byte) in text.bytes().enumerate() {
+        number = match byte {
+            b'-' if HYPHENS.contains(&at) => continue,
+            _ if HYPHENS.contains(&at) => return None,
+            b'0'..=b'9' => (number << 4) | u128::from(byte - b'0'),
+            b'a'..=b'f' => (number << 4) | u128::from(byte - b'a' + 10),
+            _ => return None,
+        };
+    }
+    Some(number.to_be_bytes())
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Held::Text(text) => f.write_str(text),
+            Held::Uuid(bytes) => {
+                for (at, byte) in bytes.iter().enumerate() {
+                    f.write_str(if [4, 6, 8, 10].contains(&at) { "-" } else { "" })?;
+                    write!(f, "{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl From<&str> for Uid {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl Serialize for Uid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Uid {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(&std::borrow::Cow::<str>::deserialize(deserializer)?))
+    }
 }
 
 /// Who an account belongs to: an Identity by name and uid.
@@ -95,15 +169,6 @@ impl UserName {
         &self.written
     }
 
-    /// Where an object's name is the same text, that one is held instead of copies.
-    pub fn share(&mut self, name: &Name) {
-        for text in [&mut self.written, &mut self.folded] {
-            if **text == *name.0 {
-                *text = Arc::clone(&name.0);
-            }
-        }
-    }
-
     /// For comparison.
     pub fn folded(&self) -> &str {
         &self.folded
@@ -117,4 +182,28 @@ pub struct Now {
     pub wall: jiff::Timestamp,
     /// Time since an arbitrary start that never runs backwards.
     pub mono: std::time::Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_reads_as_it_was_written_and_only_a_uuid_is_held_as_bytes() {
+        for (text, short) in [
+            ("3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10", true),
+            ("00000000-0000-0000-0000-000000000000", true),
+            ("3F0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10", false),
+            ("3f0c8f3a02f1c-4a57-9d55-1f0a7f6f4f10", false),
+            ("3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f-0", false),
+            ("3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f1", false),
+            ("ada", false),
+            ("", false),
+        ] {
+            let uid = Uid::new(text);
+            assert_eq!((uid.to_string().as_str(), matches!(uid.0, Held::Uuid(_))), (text, short));
+            let written = serde_json::to_string(&uid).unwrap();
+            assert_eq!((written.clone(), serde_json::from_str::<Uid>(&written).unwrap()), (format!("{text:?}"), uid));
+        }
+    }
 }

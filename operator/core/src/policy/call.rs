@@ -12,7 +12,7 @@ use super::strings;
 use super::time;
 use super::types::{Member, Type};
 use super::value::{List, Map, Object, Text, Val};
-use crate::model::{Field, Identity};
+use crate::model::{Field, PackedIdentity, Several};
 
 /// A field of an object; an absent one reads as the zero value of its type.
 pub(super) fn member(object: Object<'_>, member: Member) -> Val<'_> {
@@ -23,43 +23,39 @@ pub(super) fn member(object: Object<'_>, member: Member) -> Val<'_> {
         (Object::Lifecycle(l), Member::StartTime) => l.start.map(Val::Timestamp),
         (Object::Lifecycle(l), Member::EndTime) => l.end.map(Val::Timestamp),
         (Object::Lifecycle(l), Member::Suspended) => Some(Val::Bool(l.suspended)),
-        (Object::Contact(c), Member::Value) => Some(Val::text(&c.value)),
-        (Object::Contact(c), Member::Kind) => text(c.kind.as_ref()),
-        (Object::Contact(c), Member::Primary) => c.primary.map(Val::Bool),
-        (Object::Address(a), Member::Kind) => Some(Val::text(&a.kind)),
-        (Object::Address(a), Member::Street) => text(a.street.as_ref()),
-        (Object::Address(a), Member::Locality) => text(a.locality.as_ref()),
-        (Object::Address(a), Member::Region) => text(a.region.as_ref()),
-        (Object::Address(a), Member::PostalCode) => text(a.postal_code.as_ref()),
-        (Object::Address(a), Member::Country) => text(a.country.as_ref()),
+        (Object::Contact(c), Member::Value) => Some(Val::text(c.value())),
+        (Object::Contact(c), Member::Kind) => c.kind().map(Val::text),
+        (Object::Contact(c), Member::Primary) => c.primary().map(Val::Bool),
+        (Object::Address(a), Member::Kind) => Some(Val::text(a.kind())),
+        (Object::Address(a), Member::Street) => a.street().map(Val::text),
+        (Object::Address(a), Member::Locality) => a.locality().map(Val::text),
+        (Object::Address(a), Member::Region) => a.region().map(Val::text),
+        (Object::Address(a), Member::PostalCode) => a.postal_code().map(Val::text),
+        (Object::Address(a), Member::Country) => a.country().map(Val::text),
         _ => None,
     };
     found.unwrap_or_else(|| zero(member))
 }
 
-fn identity_member(identity: &Identity, member: Member) -> Val<'_> {
+fn identity_member(identity: &PackedIdentity, member: Member) -> Val<'_> {
     match member {
-        Member::Text(field) => identity.text(field).map_or(Val::text(""), |text| Val::text(text)),
-        Member::Type => Val::text(identity.kind.as_str()),
-        Member::UserName => Val::text(identity.user_name.written()),
-        Member::ExternalId => Val::text(identity.external_id.as_deref().unwrap_or_default()),
+        Member::Text(field) => Val::text(identity.text(field).unwrap_or_default()),
+        Member::Type => Val::text(identity.kind().as_str()),
+        Member::UserName => Val::text(identity.user_name()),
+        Member::ExternalId => Val::text(identity.external_id().unwrap_or_default()),
         Member::Name => Val::Object(Object::PersonName(identity)),
-        Member::Emails => Val::List(List::Contacts(&identity.emails)),
-        Member::PhoneNumbers => Val::List(List::Contacts(&identity.phone_numbers)),
-        Member::Addresses => Val::List(List::Addresses(&identity.addresses)),
-        Member::Attributes => Val::Map(Map::Custom(&identity.custom)),
+        Member::Emails => Val::List(List::Contacts(identity.emails())),
+        Member::PhoneNumbers => Val::List(List::Contacts(identity.phone_numbers())),
+        Member::Addresses => Val::List(List::Addresses(identity.addresses())),
+        Member::Attributes => Val::Map(Map::Custom(identity.custom())),
         Member::ManagerRef => Val::Object(Object::ManagerRef(identity)),
-        Member::RefName => identity.manager.as_ref().map_or(Val::text(""), |name| Val::text(name.as_str())),
-        Member::Lifecycle => Val::Object(Object::Lifecycle(&identity.lifecycle)),
+        Member::RefName => Val::text(identity.manager().unwrap_or_default()),
+        Member::Lifecycle => Val::Object(Object::Lifecycle(identity.lifecycle())),
         Member::StartTime | Member::EndTime | Member::Suspended => {
-            self::member(Object::Lifecycle(&identity.lifecycle), member)
+            self::member(Object::Lifecycle(identity.lifecycle()), member)
         }
         other => zero(other),
     }
-}
-
-fn text(text: Option<&Arc<str>>) -> Option<Val<'_>> {
-    text.map(|text| Val::text(text))
 }
 
 /// What an absent field reads as.
@@ -68,7 +64,7 @@ pub(super) fn zero(member: Member) -> Val<'static> {
         Type::Bool => Val::Bool(false),
         Type::Timestamp => Val::Timestamp(Timestamp::UNIX_EPOCH),
         Type::List(_) => Val::List(List::Ref(&[])),
-        Type::Map(..) => Val::Map(Map::Custom(&[])),
+        Type::Map(..) => Val::Map(Map::Custom(Several::default())),
         Type::Object(_) => Val::Object(Object::Absent),
         _ => Val::text(""),
     }
@@ -81,7 +77,7 @@ pub(super) fn is_present(value: &Val<'_>) -> bool {
         Val::Object(Object::PersonName(i)) => {
             [Field::GivenName, Field::FamilyName, Field::MiddleName].iter().any(|f| i.text(*f).is_some())
         }
-        Val::Object(Object::ManagerRef(i)) => i.manager.is_some(),
+        Val::Object(Object::ManagerRef(i)) => i.manager().is_some(),
         Val::Object(Object::Lifecycle(l)) => l.start.is_some() || l.end.is_some() || l.suspended,
         value => !value.is_zero(),
     }
@@ -90,7 +86,7 @@ pub(super) fn is_present(value: &Val<'_>) -> bool {
 /// The same for a field of any object, where absent and zero can be told apart (`primary: false`).
 pub(super) fn has_member(object: &Val<'_>, value: &Val<'_>, member: Member) -> bool {
     match (object, member) {
-        (Val::Object(Object::Contact(c)), Member::Primary) => c.primary.is_some(),
+        (Val::Object(Object::Contact(c)), Member::Primary) => c.primary().is_some(),
         _ => is_present(value),
     }
 }
@@ -204,7 +200,7 @@ pub(super) fn call<'a>(node: &Node, function: Function, args: &[Val<'a>], cost: 
             Ok(held.as_ref().map_or_else(|| other.clone(), |value| (**value).clone()))
         }
         (Function::PrimaryEmail, [Val::Object(Object::Identity(i) | Object::Manager(i))]) => {
-            Ok(i.primary_email().map_or(Val::text(""), |email| Val::text(email)))
+            Ok(Val::text(i.primary_email().unwrap_or_default()))
         }
         (Function::PrimaryEmail, [Val::Object(Object::Absent)]) => Ok(Val::text("")),
         (Function::ToInt | Function::ToUint | Function::ToDouble | Function::ToBool, [value]) => {

@@ -1,14 +1,12 @@
 //! From the values of the language to the values of account attributes.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::eval::{Outcome, fail, paid};
 use super::facts::Cost;
 use super::node::Node;
 use super::types::{Schema, Type};
 use super::value::{List, Object, Val};
-use crate::model::{Address, Contact, Field, Identity, Value};
+use crate::model::{Field, PackedAddress, PackedContact, PackedIdentity, Value};
+use std::collections::BTreeMap;
 
 /// Whether values of a type can be those of an attribute.
 pub(super) fn is_attribute(ty: &Type) -> bool {
@@ -34,7 +32,7 @@ pub(super) fn attribute(node: &Node, value: &Val<'_>, cost: &mut Cost) -> Outcom
         }
         Val::List(List::Texts(texts)) => {
             paid(node, cost.produce(texts.len().saturating_mul(16)))?;
-            Value::List(texts.iter().map(|text| Value::Text(Arc::clone(text))).collect())
+            Value::List(texts.iter().map(Value::from).collect())
         }
         Val::List(list) => Value::List(list.iter().map(|v| attribute(node, &v, cost)).collect::<Outcome<_>>()?),
         Val::Map(map) => {
@@ -52,8 +50,8 @@ pub(super) fn attribute(node: &Node, value: &Val<'_>, cost: &mut Cost) -> Outcom
             Value::Map(made)
         }
         Val::Optional(Some(value)) => attribute(node, value, cost)?,
-        Val::Object(Object::Contact(contact)) => self::contact(contact),
-        Val::Object(Object::Address(address)) => self::address(address),
+        Val::Object(Object::Contact(contact)) => self::contact(*contact),
+        Val::Object(Object::Address(address)) => self::address(*address),
         Val::Object(Object::PersonName(identity)) => person_name(identity),
         other => return fail(node, format!("an attribute cannot be of type {}", other.type_name())),
     })
@@ -64,30 +62,30 @@ fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     Value::Map(fields.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect())
 }
 
-fn text(text: Option<&Arc<str>>) -> Option<Value> {
-    text.map(|text| Value::Text(Arc::clone(text)))
+fn text(text: Option<&str>) -> Option<Value> {
+    text.map(Value::from)
 }
 
-fn contact(contact: &Contact) -> Value {
+fn contact(contact: PackedContact<'_>) -> Value {
     fields([
-        ("value", text(Some(&contact.value))),
-        ("type", text(contact.kind.as_ref())),
-        ("primary", contact.primary.map(Value::Bool)),
+        ("value", text(Some(contact.value()))),
+        ("type", text(contact.kind())),
+        ("primary", contact.primary().map(Value::Bool)),
     ])
 }
 
-fn address(address: &Address) -> Value {
+fn address(address: PackedAddress<'_>) -> Value {
     fields([
-        ("type", text(Some(&address.kind))),
-        ("street", text(address.street.as_ref())),
-        ("locality", text(address.locality.as_ref())),
-        ("region", text(address.region.as_ref())),
-        ("postalCode", text(address.postal_code.as_ref())),
-        ("country", text(address.country.as_ref())),
+        ("type", text(Some(address.kind()))),
+        ("street", text(address.street())),
+        ("locality", text(address.locality())),
+        ("region", text(address.region())),
+        ("postalCode", text(address.postal_code())),
+        ("country", text(address.country())),
     ])
 }
 
-fn person_name(identity: &Identity) -> Value {
+fn person_name(identity: &PackedIdentity) -> Value {
     fields([
         ("given", text(identity.text(Field::GivenName))),
         ("family", text(identity.text(Field::FamilyName))),

@@ -153,11 +153,11 @@ impl<'a> Machine<'a, '_> {
         match &node.op {
             Op::Const(Val::Text(text)) => Some(text.as_str()),
             Op::Of(Who::Identity, member) => match member {
-                Member::Text(field) => Some(identity.text(*field).map_or("", |text| text)),
-                Member::Type => Some(identity.kind.as_str()),
+                Member::Text(field) => Some(identity.text(*field).unwrap_or_default()),
+                Member::Type => Some(identity.kind().as_str()),
                 Member::State => Some(self.facts.state.as_str()),
-                Member::UserName => Some(identity.user_name.written()),
-                Member::ExternalId => Some(identity.external_id.as_deref().unwrap_or_default()),
+                Member::UserName => Some(identity.user_name()),
+                Member::ExternalId => Some(identity.external_id().unwrap_or_default()),
                 _ => None,
             },
             _ => None,
@@ -201,7 +201,7 @@ impl<'a> Machine<'a, '_> {
         match &b {
             Val::List(List::Texts(texts)) => {
                 paid(node, self.cost.step(texts.len()))?;
-                Ok(matches!(&a, Val::Text(a) if texts.iter().any(|text| **text == *a.as_str())))
+                Ok(matches!(&a, Val::Text(a) if texts.iter().any(|text| text == a.as_str())))
             }
             Val::List(list) => {
                 for item in list.iter() {

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::model::{Identity, Name, Reason, State};
+use crate::model::{Name, PackedIdentity, Reason, State};
 
 /// A group's name, interned by the directory; whether it exists is the directory's to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +12,7 @@ pub enum Manager<'a> {
     /// There is none: every field reads as absent.
     Absent,
     /// This one.
-    Known(&'a Identity),
+    Known(&'a PackedIdentity),
     /// Named, and it cannot be told what it is (its manifest is invalid): what reads it is Unknown.
     Unknown,
 }
@@ -32,7 +32,7 @@ pub struct Memberships<'a> {
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// `identity`.
-    pub identity: &'a Identity,
+    pub identity: &'a PackedIdentity,
     /// `identity.manager`.
     pub manager: Manager<'a>,
     /// `identity.state`.

@@ -9,7 +9,7 @@ use super::functions::Function;
 use super::node::{Binary, FoldKind, Node, Op, Root, Who, children};
 use super::types::{Member, Type};
 use super::value::{List, Map, Object, Text, Val};
-use crate::model::{Identity, IdentityType, Lifecycle, State, UserName};
+use crate::model::{Identity, IdentityType, Lifecycle, Several, State, UserName};
 
 /// What absence may not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,6 +249,7 @@ fn settled(node: &Node, path: &Path) -> Option<Can> {
         custom: Box::new([]),
         lifecycle: Lifecycle::default(),
     };
+    let identity = identity.pack();
     let facts = Facts {
         identity: &identity,
         manager: Manager::Absent,
@@ -329,7 +330,7 @@ fn absent(node: &Node, path: &Path) -> Val<'static> {
         (_, Path::Attribute(..)) => Val::Null,
         (_, Path::Of(_, member) | Path::Object(_, member)) => match member.ty() {
             Type::List(_) => Val::List(List::Ref(&[])),
-            Type::Map(..) => Val::Map(Map::Custom(&[])),
+            Type::Map(..) => Val::Map(Map::Custom(Several::default())),
             Type::Object(_) => Val::Object(Object::Absent),
             _ => call::zero(*member),
         },

@@ -7,7 +7,7 @@ use super::functions::Function;
 use super::node::{Binary, Node, Op, Who};
 use super::types::Member;
 use super::value::{List, Val};
-use crate::model::{Custom, Field, Identity};
+use crate::model::{Field, PackedCustom, PackedIdentity};
 
 /// A conjunct of a rule: wherever the rule is true, it holds. (The converse is not so.)
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,15 +41,15 @@ pub enum Key {
 
 impl Key {
     /// The text of an identity under this key; absent fields read "". `State` is no matter of the manifest: `None`.
-    pub fn of<'a>(&self, identity: &'a Identity) -> Option<&'a str> {
+    pub fn of<'a>(&self, identity: &'a PackedIdentity) -> Option<&'a str> {
         match self {
-            Self::Type => Some(identity.kind.as_str()),
-            Self::UserName => Some(identity.user_name.written()),
-            Self::ExternalId => Some(identity.external_id.as_deref().unwrap_or_default()),
-            Self::Text(field) => Some(identity.text(*field).map_or("", |text| text)),
-            Self::Attribute(name) => match identity.custom(name) {
-                Some(Custom::One(text)) => Some(text),
-                Some(Custom::Many(_)) | None => None,
+            Self::Type => Some(identity.kind().as_str()),
+            Self::UserName => Some(identity.user_name()),
+            Self::ExternalId => Some(identity.external_id().unwrap_or_default()),
+            Self::Text(field) => Some(identity.text(*field).unwrap_or_default()),
+            Self::Attribute(name) => match PackedCustom::named(identity.custom(), name) {
+                Some(PackedCustom::One(text)) => Some(text),
+                Some(PackedCustom::Many(_)) | None => None,
             },
             Self::State => None,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Cost;
-use crate::model::{Address, Contact, Custom, Identity, Lifecycle};
+use crate::model::{Lifecycle, PackedAddress, PackedContact, PackedCustom, PackedIdentity, Several};
 
 /// A value of the language.
 #[derive(Clone, Debug)]
@@ -48,9 +48,9 @@ impl Text<'_> {
 pub(super) enum List<'a> {
     Ref(&'a [Val<'a>]),
     Own(Arc<[Val<'a>]>),
-    Texts(&'a [Arc<str>]),
-    Contacts(&'a [Contact]),
-    Addresses(&'a [Address]),
+    Texts(Several<'a>),
+    Contacts(Several<'a>),
+    Addresses(Several<'a>),
 }
 
 impl<'a> List<'a> {
@@ -58,9 +58,7 @@ impl<'a> List<'a> {
         match self {
             Self::Ref(list) => list.len(),
             Self::Own(list) => list.len(),
-            Self::Texts(list) => list.len(),
-            Self::Contacts(list) => list.len(),
-            Self::Addresses(list) => list.len(),
+            Self::Texts(list) | Self::Contacts(list) | Self::Addresses(list) => list.len(),
         }
     }
 
@@ -68,9 +66,9 @@ impl<'a> List<'a> {
         match self {
             Self::Ref(list) => list.get(at).cloned(),
             Self::Own(list) => list.get(at).cloned(),
-            Self::Texts(list) => list.get(at).map(|text| Val::text(text)),
-            Self::Contacts(list) => list.get(at).map(|c| Val::Object(Object::Contact(c))),
-            Self::Addresses(list) => list.get(at).map(|a| Val::Object(Object::Address(a))),
+            Self::Texts(list) => list.get(at).map(Val::text),
+            Self::Contacts(list) => list.get(at).map(|c| Val::Object(Object::Contact(PackedContact::new(c)))),
+            Self::Addresses(list) => list.get(at).map(|a| Val::Object(Object::Address(PackedAddress::new(a)))),
         }
     }
 
@@ -83,7 +81,7 @@ impl<'a> List<'a> {
 #[derive(Clone, Debug)]
 pub(super) enum Map<'a> {
     Own(Arc<[(Val<'a>, Val<'a>)]>),
-    Custom(&'a [(Arc<str>, Custom)]),
+    Custom(Several<'a>),
 }
 
 impl<'a> Map<'a> {
@@ -97,7 +95,10 @@ impl<'a> Map<'a> {
     pub fn entry(&self, at: usize) -> Option<(Val<'a>, Val<'a>)> {
         match self {
             Self::Own(entries) => entries.get(at).cloned(),
-            Self::Custom(entries) => entries.get(at).map(|(name, value)| (Val::text(name), custom(value))),
+            Self::Custom(entries) => {
+                let (name, value) = PackedCustom::new(entries.get(at)?);
+                Some((Val::text(name), custom(value)))
+            }
         }
     }
 
@@ -106,8 +107,7 @@ impl<'a> Map<'a> {
         match self {
             Self::Custom(entries) => {
                 let Val::Text(name) = key else { return Ok(None) };
-                let at = entries.binary_search_by(|(n, _)| (**n).cmp(name.as_str()));
-                Ok(at.ok().and_then(|at| entries.get(at)).map(|(_, value)| custom(value)))
+                Ok(PackedCustom::named(*entries, name.as_str()).map(custom))
             }
             Self::Own(entries) => {
                 for (k, value) in entries.iter() {
@@ -121,10 +121,10 @@ impl<'a> Map<'a> {
     }
 }
 
-fn custom(value: &Custom) -> Val<'_> {
+fn custom(value: PackedCustom<'_>) -> Val<'_> {
     match value {
-        Custom::One(text) => Val::text(text),
-        Custom::Many(texts) => Val::List(List::Texts(texts)),
+        PackedCustom::One(text) => Val::text(text),
+        PackedCustom::Many(texts) => Val::List(List::Texts(texts)),
     }
 }
 
@@ -133,13 +133,13 @@ fn custom(value: &Custom) -> Val<'_> {
 pub(super) enum Object<'a> {
     /// One that is absent: every field reads as its zero value.
     Absent,
-    Identity(&'a Identity),
-    Manager(&'a Identity),
-    PersonName(&'a Identity),
-    ManagerRef(&'a Identity),
+    Identity(&'a PackedIdentity),
+    Manager(&'a PackedIdentity),
+    PersonName(&'a PackedIdentity),
+    ManagerRef(&'a PackedIdentity),
     Lifecycle(&'a Lifecycle),
-    Contact(&'a Contact),
-    Address(&'a Address),
+    Contact(PackedContact<'a>),
+    Address(PackedAddress<'a>),
     Application,
 }
 

@@ -98,14 +98,14 @@ impl Sync {
 
     /// An Identity with what the directory says of its account.
     pub(super) fn gather(&self, view: &IdentityView<'_>, record: Option<Record>, cx: &Context<'_>) -> Gathered {
-        let name = &view.meta.name;
+        let name = view.name;
         let mut decision = cx.directory.decision(name, &self.application);
         if let Some(record) = &record {
             keep_what_rests_on_invalid(&mut decision, record, cx);
         }
         self.decide_pushed(&mut decision, name, cx);
         let (external_id, user_name) = match view.spec {
-            Ok(identity) => (identity.external_id.clone(), Arc::from(identity.user_name.folded())),
+            Ok(identity) => (identity.external_id().map(Arc::from), Arc::from(identity.folded_user_name())),
             // Of an invalid Identity nothing is known but its name: the record stays as it is.
             Err(_) => (record.as_ref().and_then(|r| r.external_id.clone()), Arc::from("")),
         };
@@ -124,7 +124,7 @@ impl Sync {
             attributes = wanted.into_iter().map(one).collect();
             self.add_mark(&mut attributes, &mark, record.as_ref());
         }
-        let owner = Owner { name: name.clone(), uid: view.meta.uid.clone() };
+        let owner = Owner { name: name.clone(), uid: view.uid.clone() };
         Gathered { owner, decision, external_id, user_name, keys, mark, attributes, unreadable, record }
     }
 
@@ -167,14 +167,14 @@ impl Sync {
 
 /// Whether the record is this Identity's: the same uid, or a restore of the same person.
 fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
-    if record.owner.uid == view.meta.uid {
+    if record.owner.uid == *view.uid {
         return true;
     }
     // An invalid Identity is frozen, not gone, also when it was restored.
     let Ok(identity) = view.spec else { return true };
-    match (&record.external_id, &identity.external_id) {
-        (Some(recorded), Some(external)) => recorded == external,
-        _ => *record.user_name == *identity.user_name.folded(),
+    match (&record.external_id, identity.external_id()) {
+        (Some(recorded), Some(external)) => **recorded == *external,
+        _ => *record.user_name == *identity.folded_user_name(),
     }
 }
 

@@ -290,15 +290,15 @@ impl Sync {
             && view.state != State::Ended
             && !self.ledger.has_name(name)
             && let Ok(identity) = view.spec
-            && let Some(external) = &identity.external_id
+            && let Some(external) = identity.external_id()
         {
-            let uid = view.meta.uid.clone();
+            let uid = view.uid.clone();
             let orphan = self.ledger.of_external(external).find(|record| {
                 let owner = &record.owner.name;
                 let gone = cx
                     .directory
                     .identity(owner)
-                    .is_none_or(|other| other.state == State::Ended || (other.meta.uid != record.owner.uid));
+                    .is_none_or(|other| other.state == State::Ended || (*other.uid != record.owner.uid));
                 gone && record.target_id.is_some()
                     && record.state != RecordState::Released
                     && !self.busy.contains_key(owner)
@@ -319,12 +319,12 @@ impl Sync {
             let heir = record.external_id.as_ref().and_then(|external| cx.directory.by_external_id(external));
             if let Some(heir) = heir
                 && heir.frozen.is_none()
-                && !self.ledger.has_name(&heir.meta.name)
-                && !self.busy.contains_key(&heir.meta.name)
-                && !self.looking.contains_key(&heir.meta.name)
+                && !self.ledger.has_name(heir.name)
+                && !self.busy.contains_key(heir.name)
+                && !self.looking.contains_key(heir.name)
                 && record.target_id.is_some()
             {
-                let owner = crate::model::Owner { name: heir.meta.name.clone(), uid: heir.meta.uid.clone() };
+                let owner = crate::model::Owner { name: heir.name.clone(), uid: heir.uid.clone() };
                 self.queue.push(&owner.name, super::Priority::Mover);
                 self.ledger.put(crate::model::Record { owner, ..record });
             }

@@ -137,7 +137,7 @@ fn ledger_record() -> impl Strategy<Value = Record> {
         .prop_map(|((id, owner, external, target_id, state), (written, grants, (disabled, delete), created))| {
             Record {
                 id: RecordId(id),
-                owner: Owner { uid: Uid::new(format!("uid-{owner}")), name: owner },
+                owner: Owner { uid: Uid::new(&format!("uid-{owner}")), name: owner },
                 external_id: external.map(Into::into),
                 user_name: "ada".into(),
                 target_id,

@@ -87,13 +87,16 @@ impl Rule {
     }
 
     fn part(&self, asked: &Asked<'_>) -> Truth {
-        let department = |identity: &Identity| identity.text(Field::Department).map_or("", |text| text).to_owned();
+        let department = |identity: &Identity| {
+            let found = identity.texts.iter().find(|(field, _)| *field == Field::Department);
+            found.map_or(String::new(), |(_, text)| text.to_string())
+        };
         match self {
             Self::Department(value) => (department(asked.identity) == *value).into(),
             Self::DepartmentIn(values) => values.contains(&department(asked.identity).as_str()).into(),
             Self::Clearance(value) => {
-                let is = |custom: &crate::model::Custom| *custom == crate::model::Custom::One((*value).into());
-                asked.identity.custom("clearance").is_some_and(is).into()
+                let clearance = ("clearance".into(), crate::model::Custom::One((*value).into()));
+                asked.identity.custom.contains(&clearance).into()
             }
             Self::FirstEmail(value) => {
                 asked.identity.emails.first().map_or(Truth::Unknown, |email| (*email.value == **value).into())

@@ -182,13 +182,13 @@ fn the_older_of_two_with_one_name_stands_until_it_ends() {
     let mut directory = namespace(vec![twin("ada", Some(tomorrow)), twin("bob", None)]);
     let frozen = |directory: &Directory, name: &str| directory.identity(&name.into()).unwrap().frozen;
     assert_eq!((frozen(&directory, "ada"), frozen(&directory, "bob")), (None, Some(Reason::DuplicateUserName)));
-    assert_eq!(directory.by_external_id("E-1").unwrap().meta.name.as_str(), "ada");
+    assert_eq!(directory.by_external_id("E-1").unwrap().name.as_str(), "ada");
     assert_eq!(reasons(&directory, ObjectKind::Identity, "bob"), [Reason::DuplicateUserName]);
     assert_eq!(directory.next_transition(), Some(tomorrow));
     let touched = directory.advance(tomorrow);
     assert!(touched.names(&"bob".into(), &"wiki".into()));
     assert_eq!((frozen(&directory, "ada"), frozen(&directory, "bob")), (None, None));
-    assert_eq!(directory.by_user_name("twin").unwrap().meta.name.as_str(), "bob");
+    assert_eq!(directory.by_user_name("twin").unwrap().name.as_str(), "bob");
     assert_eq!(directory.identity(&"ada".into()).unwrap().state, State::Ended);
 }
 

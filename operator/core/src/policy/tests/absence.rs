@@ -146,7 +146,7 @@ fn without_one_field(identity: &Identity) -> Vec<Identity> {
 
 fn holds(rule: &Rule, identity: &Identity, manager: Manager<'_>) -> Option<bool> {
     let facts = Facts {
-        identity,
+        identity: &identity.pack(),
         manager: if identity.manager.is_some() { manager } else { Manager::Absent },
         state: State::Active,
         application: None,
@@ -178,10 +178,10 @@ fn nobody_gains_and_nobody_escapes_by_losing_a_field() {
                 let (person, boss) = (someone(&mut random), someone(&mut random));
                 let lost = without_one_field(&person).into_iter().map(|poorer| (poorer, boss.clone()));
                 let of_boss = without_one_field(&boss).into_iter().map(|poorer| (person.clone(), poorer));
-                let before = holds(&rule, &person, Manager::Known(&boss));
+                let before = holds(&rule, &person, Manager::Known(&boss.pack()));
                 true_ones += usize::from(before == Some(true));
                 for (poorer, boss) in lost.chain(of_boss) {
-                    let after = holds(&rule, &poorer, Manager::Known(&boss));
+                    let after = holds(&rule, &poorer, Manager::Known(&boss.pack()));
                     let harm = match effect {
                         Effect::Allow => after == Some(true) && before != Some(true),
                         Effect::Deny => after == Some(false) && before != Some(false),

@@ -30,7 +30,7 @@ pub fn group_name(id: GroupId) -> Option<Name> {
 
 /// Ada, in the groups sre and platform; missing cannot be told.
 pub fn with_facts<T>(run: impl FnOnce(&Facts<'_>) -> T) -> T {
-    let (ada, grace) = (sample::ada(), sample::grace());
+    let (ada, grace) = (sample::ada().pack(), sample::grace().pack());
     let facts = Facts {
         identity: &ada,
         manager: Manager::Known(&grace),

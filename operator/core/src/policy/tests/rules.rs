@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{GROUPS, group, group_name, sample, with_facts};
-use crate::model::{Effect, Field, Identity, Reason, State, Value};
+use crate::model::{Effect, Field, Reason, State, Value};
 use crate::policy::{
     Cost, Facts, GroupId, Key, Manager, Memberships, Outcome, Rule, Scope, Site, Term, Truth, compile, evaluate,
     matches, trace,
@@ -208,7 +208,7 @@ fn check_on(source: &str, site: Site, facts: &Facts<'_>) -> Result<bool, Reason>
 
 #[test]
 fn unknown_facts_freeze_and_do_not_decide() {
-    let ada = sample::ada();
+    let ada = sample::ada().pack();
     let facts = Facts {
         identity: &ada,
         manager: Manager::Unknown,
@@ -314,7 +314,7 @@ fn rules_can_be_shared_between_threads() {
 
 #[test]
 fn an_empty_identity_reads_as_zero_values_and_never_fails() {
-    let nobody: Identity = sample::identity("x", &[]);
+    let nobody = sample::identity("x", &[]).pack();
     let facts = Facts {
         identity: &nobody,
         manager: Manager::Absent,

@@ -1,6 +1,7 @@
 //! A SCIM server of our own, strict by default, with a switch for each way in which real ones were seen to misbehave.
 //! It judges nothing: that other people's servers are understood is shown by `servers`.
 
+mod bulk;
 pub mod client;
 mod patch;
 mod query;

@@ -35,11 +35,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn json(status: u16, json: &Json) -> Self {
+    pub(super) fn json(status: u16, json: &Json) -> Self {
         Self { status, headers: Vec::new(), body: json.to_string() }
     }
 
-    fn refused((status, kind, detail): Refused) -> Self {
+    pub(super) fn refused((status, kind, detail): Refused) -> Self {
         let schema = "urn:ietf:params:scim:api:messages:2.0:Error";
         let mut json = json!({"schemas": [schema], "status": status.to_string(), "detail": detail});
         if !kind.is_empty() {
@@ -102,6 +102,8 @@ impl Service {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let answer = match (parts.method.as_str(), segments.as_slice()) {
             ("GET", ["scim", "ServiceProviderConfig"]) => self.config(),
+            ("GET", ["scim", "Me"]) => self.me(),
+            ("POST", ["scim", "Bulk"]) => self.bulk(body),
             ("GET", ["scim", kind @ ("Users" | "Groups")]) => self.list(kind, query),
             ("POST", ["scim", kind @ ("Users" | "Groups")]) => self.create(kind, body),
             (method, ["scim", kind @ ("Users" | "Groups"), id]) => self.one(method, kind, id, header("if-match"), body),
@@ -141,7 +143,8 @@ impl Service {
         Ok(Answer::json(
             200,
             &json!({"patch": {"supported": true}, "filter": {"supported": true, "maxResults": 1000},
-                "pagination": {"cursor": on.cursor, "index": !on.cursor}, "bulk": {"supported": false}}),
+                "pagination": {"cursor": on.cursor, "index": !on.cursor}, "bulk": {
+                    "supported": on.bulk.is_some(), "maxOperations": on.bulk.unwrap_or(0), "maxPayloadSize": 1_048_576}}),
         ))
     }
 
@@ -206,7 +209,7 @@ impl Service {
         Ok(filter)
     }
 
-    fn create(&mut self, kind: &str, body: &[u8]) -> Result<Answer, Refused> {
+    pub(super) fn create(&mut self, kind: &str, body: &[u8]) -> Result<Answer, Refused> {
         let mut resource = object(body)?;
         if kind == "Users" && self.switches.needs_password && resource.get("password").is_none() {
             return Err((400, "invalidValue", "Password is required".to_owned()));
@@ -243,7 +246,7 @@ impl Service {
         Ok(answer)
     }
 
-    fn one(&mut self, method: &str, kind: &str, id: &str, if_match: &str, body: &[u8]) -> Result<Answer, Refused> {
+    pub(super) fn one(&mut self, method: &str, kind: &str, id: &str, if_match: &str, body: &[u8]) -> Result<Answer, Refused> {
         let at = self.all(kind).iter().position(|resource| resource["id"] == id);
         let at = at.ok_or((404, "", format!("no {id}")))?;
         let before = self.all(kind)[at].clone();
@@ -331,7 +334,7 @@ impl Service {
         self.all(kind).last().expect("it was pushed")
     }
 
-    fn shown(&self, kind: &str, resource: &Resource, listed: bool) -> Json {
+    pub(super) fn shown(&self, kind: &str, resource: &Resource, listed: bool) -> Json {
         let (on, mut shown) = (&self.switches, resource.clone());
         let members = resource.get("members").and_then(Json::as_array).map_or(0, Vec::len);
         let left_out = on.members_left_out.is_some_and(|limit| members >= limit);
@@ -396,7 +399,7 @@ impl Service {
     }
 }
 
-fn object(body: &[u8]) -> Result<Resource, Refused> {
+pub(super) fn object(body: &[u8]) -> Result<Resource, Refused> {
     serde_json::from_slice(body).map_err(|error| (400, "invalidSyntax", error.to_string()))
 }
 

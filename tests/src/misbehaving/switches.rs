@@ -83,4 +83,22 @@ pub struct Switches {
     pub tokens_last: Option<u64>,
     /// `provost:PASSWORD` in base64, which is then what is asked for.
     pub basic: Option<&'static str>,
+    /// Bulk requests are offered, with at most this many operations.
+    pub bulk: Option<usize>,
+    /// Answered to every bulk request.
+    pub bulk_refused: Option<u16>,
+    /// More operations than this are 413, whatever is offered.
+    pub bulk_limit: Option<usize>,
+    /// Operations of this method, and on this kind of resource, are answered as done and not done.
+    pub bulk_ignores: Option<(&'static str, &'static str)>,
+    /// Operations of this method, and on this kind of resource, are 501.
+    pub bulk_without: Option<(&'static str, &'static str)>,
+    /// The answer to a bulk request holds no more operations than this.
+    pub bulk_answers: Option<usize>,
+    /// The first failure ends a bulk request, though nobody asked for it (`failOnErrors`).
+    pub bulk_stops: bool,
+    /// A user of this name makes a bulk request 400 as a whole.
+    pub bulk_poison: Option<&'static str>,
+    /// The account that the token belongs to, as `/Me` shows it.
+    pub me: Option<&'static str>,
 }

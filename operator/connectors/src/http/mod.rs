@@ -167,6 +167,14 @@ impl Http {
         &self.base
     }
 
+    /// The user of basic credentials.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.auth {
+            Auth::Basic { username, .. } => Some(username),
+            Auth::Bearer(_) | Auth::Client(_) => None,
+        }
+    }
+
     /// The base with path segments appended, each percent-encoded as one.
     ///
     /// Errors: a segment that a URL cannot carry (empty, `.`, `..`): it would name another resource.
@@ -187,6 +195,12 @@ impl Http {
     /// The target's words as they may be kept: 256 characters, without our credentials.
     pub(crate) fn scrubbed(&self, text: &str) -> String {
         error::scrubbed(text, &self.sender.hidden())
+    }
+
+    /// What a status means that came within the answer to another request (RFC 7644, 3.7.3).
+    pub(crate) fn refusal(&self, status: u16, method: &str, body: Vec<u8>) -> Refusal {
+        let error = error::of_status(status, None, &body, method, &self.sender.hidden());
+        Refusal { error, status: Some(status), body }
     }
 
     /// Sends, signed. A refused token is replaced and the request sent again, once: a 401 was not carried out.

@@ -55,6 +55,7 @@ impl Scim {
         set: &Attributes,
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
+        self.unshown().remove(id);
         let changes = map::changes(set);
         let observed = match self.change("Users", id, &changes, spent).await {
             Ok(answered) => self.verified(id, set, None, answered, false, spent).await,
@@ -207,7 +208,7 @@ impl Scim {
     }
 
     /// The account after a write. What was never seen to stick is read back, and remembered.
-    async fn verified(
+    pub(super) async fn verified(
         &self,
         id: &TargetId,
         written: &Attributes,
@@ -286,13 +287,19 @@ impl Scim {
 
 /// The id of what a POST created, and the resource if the answer holds it.
 pub(super) fn created(answer: &Answer) -> Result<(TargetId, Option<Resource>), TargetError> {
-    let answered = wire::resource(&answer.body).ok();
+    created_as(wire::resource(&answer.body).ok(), header(answer, "location").as_deref())
+}
+
+/// The same, of a resource and the place it is said to be at.
+pub(super) fn created_as(
+    answered: Option<Resource>,
+    location: Option<&str>,
+) -> Result<(TargetId, Option<Resource>), TargetError> {
     if let Some(id) = answered.as_ref().and_then(Resource::id) {
         return Ok((id, answered));
     }
-    let location = header(answer, "location").and_then(|location| reqwest::Url::parse(&location).ok());
-    let last = location.as_ref().and_then(|url| url.path_segments()?.next_back().map(str::to_owned));
-    match last.filter(|id| !id.is_empty() && !id.contains('%')) {
+    let last = location.and_then(|location| location.rsplit_once('/')).map(|(_, last)| last);
+    match last.filter(|id| !id.is_empty() && !id.contains(['%', '?', '#'])) {
         Some(id) => Ok((TargetId::new(id), None)),
         None => Err(TargetError::Lost("it was created, and the answer does not say its id".into())),
     }

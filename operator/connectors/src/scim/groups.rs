@@ -75,9 +75,7 @@ impl Scim {
         }
         let absent = self.absent(group, members, spent).await?;
         for chunk in absent.chunks(MEMBER_BATCH) {
-            let values: Vec<Json> = chunk.iter().map(|id| json!({"value": id.as_str()})).collect();
-            let operation = json!({"op": "add", "path": "members", "value": values});
-            match self.patch_group(group, &[operation], spent).await {
+            match self.patch_group(group, &adding(chunk), spent).await {
                 Ok(()) => {}
                 Err(refusal) if self.learned().patch.is_none() && cannot(&refusal) => {
                     return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
@@ -121,8 +119,7 @@ impl Scim {
             return self.replace_members(group, without, spent).await;
         }
         for chunk in members.chunks(MEMBER_BATCH) {
-            let operations: Vec<Json> = chunk.iter().map(remove).collect();
-            match self.patch_group(group, &operations, spent).await {
+            match self.patch_group(group, &removing(chunk), spent).await {
                 Ok(()) => {}
                 // Who is not there need not be removed; each by itself, so that the others are.
                 Err(refusal) if kind(&refusal) == Some("noTarget") => self.remove_each(group, chunk, spent).await?,
@@ -142,7 +139,7 @@ impl Scim {
 
     async fn remove_each(&self, group: &TargetId, members: &[TargetId], spent: &mut Spent) -> Result<(), TargetError> {
         for member in members {
-            match self.patch_group(group, &[remove(member)], spent).await {
+            match self.patch_group(group, &removing(std::slice::from_ref(member)), spent).await {
                 Ok(()) => {}
                 Err(refusal) if kind(&refusal) == Some("noTarget") => {}
                 Err(refusal) => return Err(self.refused(refusal, &["members"])),
@@ -175,9 +172,8 @@ impl Scim {
         Ok(Applied::default())
     }
 
-    async fn patch_group(&self, group: &TargetId, operations: &[Json], spent: &mut Spent) -> Result<(), Refusal> {
-        let body = map::operations_body(operations);
-        let answer = self.write(Method::PATCH, &["Groups", group.as_str()], Some(&body), None, spent).await;
+    async fn patch_group(&self, group: &TargetId, body: &Json, spent: &mut Spent) -> Result<(), Refusal> {
+        let answer = self.write(Method::PATCH, &["Groups", group.as_str()], Some(body), None, spent).await;
         if !matches!(&answer, Err(Refusal { status: Some(400..=499 | 501), .. })) {
             self.learned().left_empty.remove(group);
         }
@@ -240,6 +236,14 @@ impl Scim {
     }
 }
 
-fn remove(member: &TargetId) -> Json {
-    json!({"op": "remove", "path": filter::member(member.as_str())})
+/// The body of a PATCH that adds members.
+pub(super) fn adding(members: &[TargetId]) -> Json {
+    let values: Vec<Json> = members.iter().map(|id| json!({"value": id.as_str()})).collect();
+    map::operations_body(&[json!({"op": "add", "path": "members", "value": values})])
+}
+
+/// The body of a PATCH that removes members.
+pub(super) fn removing(members: &[TargetId]) -> Json {
+    let remove = |member: &TargetId| json!({"op": "remove", "path": filter::member(member.as_str())});
+    map::operations_body(&members.iter().map(remove).collect::<Vec<_>>())
 }

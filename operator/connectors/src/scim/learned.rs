@@ -18,6 +18,71 @@ pub(super) enum Members {
     Hidden,
 }
 
+/// What kind of operation a bulk request holds: some services take one and not the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// POST of an account.
+    Create,
+    /// PATCH of an account.
+    Change,
+    /// PATCH of a group's members.
+    Members,
+}
+
+/// What bulk requests have shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bulk {
+    /// None is sent any more.
+    pub(super) refused: bool,
+    /// Requests in a row that were refused as a whole.
+    pub(super) refusals: u32,
+    /// Which operations were seen to be carried out, and which not.
+    pub(super) shapes: BTreeMap<Shape, bool>,
+    /// More operations than this were too many.
+    pub(super) limit: Option<usize>,
+}
+
+impl Bulk {
+    pub(super) fn works(&self, shape: Shape) -> bool {
+        self.shapes.get(&shape) == Some(&true)
+    }
+
+    pub(super) fn fails(&self, shape: Shape) -> bool {
+        self.shapes.get(&shape) == Some(&false)
+    }
+
+    /// That many operations were too many.
+    pub(super) fn smaller(&mut self, count: usize) {
+        self.limit = Some(self.limit.map_or(count / 2, |limit| limit.min(count / 2)));
+    }
+
+    /// A request was refused as a whole. True: they work as a rule, and are sent again.
+    pub(super) fn refused_again(&mut self) -> bool {
+        self.refusals += 1;
+        self.refusals < 3 && self.shapes.values().any(|works| *works)
+    }
+
+    fn words(&self, offered: bool) -> String {
+        let name = |shape: &Shape| match shape {
+            Shape::Create => "creates",
+            Shape::Change => "updates",
+            Shape::Members => "members",
+        };
+        let those = |works: bool| -> String {
+            let shapes: Vec<&str> = self.shapes.iter().filter(|(_, is)| **is == works).map(|(s, _)| name(s)).collect();
+            shapes.join(", ")
+        };
+        match (self.refused, offered, those(true), those(false)) {
+            (true, ..) => "refused".to_owned(),
+            (_, false, ..) => "not used".to_owned(),
+            (_, _, works, fails) if works.is_empty() && fails.is_empty() => "offered, not measured".to_owned(),
+            (_, _, works, fails) if fails.is_empty() => format!("works: {works}"),
+            (_, _, works, fails) if works.is_empty() => format!("does not work: {fails}"),
+            (_, _, works, fails) => format!("works: {works}; does not: {fails}"),
+        }
+    }
+}
+
 /// `None` is: not measured yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Learned {
@@ -42,6 +107,9 @@ pub(super) struct Learned {
     pub(super) repeats_members: bool,
     /// `members[value eq ...]` removes.
     pub(super) member_paths: Option<bool>,
+    pub(super) bulk: Bulk,
+    /// The account that we log in as.
+    pub(super) principal: Option<TargetId>,
     /// The version changes when the resource does.
     pub(super) etag: Option<bool>,
     /// Groups that our last write to them left empty, a create among them.
@@ -63,6 +131,11 @@ pub(super) struct Learned {
 pub(super) struct Hint {
     pub(super) patch: Option<bool>,
     pub(super) cursor: Option<bool>,
+    pub(super) bulk: Option<bool>,
+    /// `maxOperations`.
+    pub(super) bulk_operations: Option<usize>,
+    /// `maxPayloadSize`, in bytes.
+    pub(super) bulk_payload: Option<usize>,
 }
 
 impl Learned {
@@ -87,59 +160,36 @@ impl Learned {
         }
     }
 
-    /// For status.
-    pub(super) fn profile(&self, patch: bool, request_timeout: Duration) -> Profile {
-        let word = |value: Option<bool>, yes: &'static str, no: &'static str| match value {
-            Some(true) => yes,
-            Some(false) => no,
-            None => "not measured",
-        };
-        let mut measured: BTreeMap<Arc<str>, Arc<str>> = [
-            (
-                "change",
-                if !patch {
-                    "PUT"
-                } else if self.patch == Some(true) {
-                    "PATCH"
-                } else {
-                    "PATCH, not measured"
-                },
-            ),
-            ("paging", if self.cursor == Some(true) { "cursor" } else { "index" }),
-            ("filter", word(self.filter, "works", "ignored or refused")),
-            ("inactiveInSearch", word(self.inactive_hidden.map(|hidden| !hidden), "shown", "hidden")),
-            ("groups", word(self.groups, "offered", "not offered")),
-            (
-                "members",
-                match self.members {
-                    Some(Members::Listed) => "listed",
-                    Some(Members::ByRead) => "shown by read",
-                    Some(Members::Hidden) => "hidden",
-                    None => "not measured",
-                },
-            ),
-            ("membersFilter", word(self.members_filter, "works", "ignored or refused")),
-            ("etag", word(self.etag, "changes", "does not change")),
-            (
-                "delete",
-                match self.delete {
-                    Some(DeleteMeans::Hard) => "deletes",
-                    Some(DeleteMeans::Deactivate) => "deactivates",
-                    Some(DeleteMeans::Denied) => "refused",
-                    None => "not measured",
-                },
-            ),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.into(), value.into()))
-        .collect();
+    /// For status. `patch`: changes go by PATCH; `bulk`: operations in one bulk request.
+    pub(super) fn profile(&self, patch: bool, bulk: usize, request_timeout: Duration) -> Profile {
+        let mut measured: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        let mut say = |key: &str, value: &str| drop(measured.insert(key.into(), value.into()));
+        say("change", change(patch, self.patch));
+        say("paging", if self.cursor == Some(true) { "cursor" } else { "index" });
+        say("filter", word(self.filter, "works", "ignored or refused"));
+        say("inactiveInSearch", word(self.inactive_hidden.map(|hidden| !hidden), "shown", "hidden"));
+        say("groups", word(self.groups, "offered", "not offered"));
+        say("members", members(self.members));
+        say("membersFilter", word(self.members_filter, "works", "ignored or refused"));
+        say("etag", word(self.etag, "changes", "does not change"));
+        say("delete", delete(self.delete));
+        say("bulk", &self.bulk.words(bulk > 1));
+        self.say_what_was_seen(&mut say);
+        let capabilities = self.capabilities(bulk, request_timeout);
+        Profile { measured, capabilities, principal: self.principal.clone() }
+    }
+
+    /// What not every service has.
+    fn say_what_was_seen(&self, say: &mut impl FnMut(&str, &str)) {
         if let Some(limit) = self.page_limit {
-            measured.insert("pageLimit".into(), limit.to_string().into());
+            say("pageLimit", &limit.to_string());
+        }
+        if let Some(limit) = self.bulk.limit {
+            say("bulkLimit", &limit.to_string());
         }
         if !self.dropped.is_empty() {
             let names: Vec<&str> = self.dropped.iter().map(String::as_str).collect();
-            let shown: String = names.join(", ").chars().take(256).collect();
-            measured.insert("notKept".into(), shown.into());
+            say("notKept", &names.join(", ").chars().take(256).collect::<String>());
         }
         for (quirk, seen) in [
             ("repeatsMembers", self.repeats_members),
@@ -148,16 +198,15 @@ impl Learned {
             ("storesRejected", self.stores_rejected),
         ] {
             if seen {
-                measured.insert(quirk.into(), "seen".into());
+                say(quirk, "seen");
             }
         }
-        Profile { measured, capabilities: self.capabilities(request_timeout), principal: None }
     }
 
-    pub(super) fn capabilities(&self, request_timeout: Duration) -> Capabilities {
+    fn capabilities(&self, bulk: usize, request_timeout: Duration) -> Capabilities {
         Capabilities {
             member_batch: super::MEMBER_BATCH,
-            step_batch: 1,
+            step_batch: bulk.max(1),
             members: self.observability(),
             visibility: if self.lags { Duration::from_mins(1) } else { Duration::from_secs(2) },
             delete: self.delete.unwrap_or(DeleteMeans::Hard),
@@ -165,5 +214,39 @@ impl Learned {
             create_groups: self.groups != Some(false),
             request_timeout,
         }
+    }
+}
+
+fn word(value: Option<bool>, yes: &'static str, no: &'static str) -> &'static str {
+    match value {
+        Some(true) => yes,
+        Some(false) => no,
+        None => "not measured",
+    }
+}
+
+fn change(patch: bool, measured: Option<bool>) -> &'static str {
+    match (patch, measured) {
+        (false, _) => "PUT",
+        (true, Some(true)) => "PATCH",
+        (true, _) => "PATCH, not measured",
+    }
+}
+
+fn members(members: Option<Members>) -> &'static str {
+    match members {
+        Some(Members::Listed) => "listed",
+        Some(Members::ByRead) => "shown by read",
+        Some(Members::Hidden) => "hidden",
+        None => "not measured",
+    }
+}
+
+fn delete(means: Option<DeleteMeans>) -> &'static str {
+    match means {
+        Some(DeleteMeans::Hard) => "deletes",
+        Some(DeleteMeans::Deactivate) => "deactivates",
+        Some(DeleteMeans::Denied) => "refused",
+        None => "not measured",
     }
 }

@@ -2,6 +2,7 @@
 //! `wire`. A target is measured, not trusted, and what can only be seen by writing is learned from our own writes.
 
 mod accounts;
+mod bulk;
 mod filter;
 mod groups;
 mod learned;
@@ -13,11 +14,12 @@ mod probe;
 mod schema;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use provost_core::model::{Applied, AttributeName, Spent, Step, TargetError};
-use provost_crds::v1alpha1::{PagingMethod, PatchMethod, ScimProfileSpec};
+use provost_core::model::{Applied, AttributeName, Spent, Step, TargetError, TargetId};
+use provost_crds::v1alpha1::{BulkUse, PagingMethod, PatchMethod, ScimProfileSpec};
 use reqwest::Method;
 use serde_json::Value as Json;
 
@@ -28,6 +30,10 @@ pub(crate) use schema::{MAPPING, SCHEMA};
 
 /// Members in one request.
 const MEMBER_BATCH: usize = 100;
+/// Operations in one bulk request, where the service takes as many.
+const BULK_OPERATIONS: usize = 32;
+/// Bytes of one bulk request, the same.
+const BULK_PAYLOAD: usize = 512 * 1024;
 
 /// RFC 7644, 3.1; the second for those who know only it.
 const ACCEPT: &str = "application/scim+json, application/json;q=0.9";
@@ -49,9 +55,13 @@ pub struct Scim {
     /// By PATCH or by PUT; `None`: as measured.
     patch: Option<bool>,
     paging: Paging,
+    bulk: bulk::Use,
     request_timeout: Duration,
     learned: Mutex<Learned>,
     stash: Mutex<list::Stash>,
+    /// Accounts whose last write by bulk was not shown: the next one is sent by itself, since its answer shows what the
+    /// service makes of it.
+    unshown: Mutex<BTreeSet<TargetId>>,
 }
 
 impl Scim {
@@ -75,8 +85,14 @@ impl Scim {
             Some(PagingMethod::None) => Paging::None,
             Some(PagingMethod::Unrecognised(_)) => return Err(unknown("paging")),
         };
-        let (learned, stash) = (Mutex::default(), Mutex::default());
-        Ok(Self { http, patch, paging, request_timeout, learned, stash })
+        let bulk = match profile.and_then(|profile| profile.bulk.as_ref()) {
+            None | Some(BulkUse::Auto) => bulk::Use::Auto,
+            Some(BulkUse::Use) => bulk::Use::Wherever,
+            Some(BulkUse::Never) => bulk::Use::Never,
+            Some(BulkUse::Unrecognised(_)) => return Err(unknown("bulk")),
+        };
+        let (learned, stash, unshown) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Self { http, patch, paging, bulk, request_timeout, learned, stash, unshown })
     }
 
     /// What an earlier connection to the same service has learned.
@@ -87,11 +103,19 @@ impl Scim {
         }
     }
 
-    /// Carries out steps in order; one outcome each.
+    /// Carries out steps in order, those that follow each other by bulk where that works; one outcome each.
     pub async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
         let mut outcomes = Vec::with_capacity(steps.len());
-        for step in steps {
-            outcomes.push(self.step(step, spent).await);
+        while let Some(rest) = steps.get(outcomes.len()..).filter(|rest| !rest.is_empty()) {
+            let most = self.learned().bulk_operations(self.bulk);
+            let together = if rest.len() > 1 && most > 1 { self.by_bulk(rest, spent).await } else { Vec::new() };
+            if !together.is_empty() {
+                outcomes.extend(together);
+            } else if most > self.learned().bulk_operations(self.bulk) {
+                // Smaller, or not at all.
+            } else if let Some(step) = rest.first() {
+                outcomes.push(self.step(step, spent).await);
+            }
         }
         outcomes
     }
@@ -122,6 +146,10 @@ impl Scim {
     /// What was learned so far. A lock is held for a moment and never over an await.
     fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unshown(&self) -> MutexGuard<'_, BTreeSet<TargetId>> {
+        self.unshown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn patches(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What a target can do, measured by reading. ServiceProviderConfig is a hint only: it is wrong too often.
 
-use provost_core::model::{Profile, Spent, TargetError, TargetId};
+use provost_core::model::{CorrelationKey, Profile, Spent, TargetError, TargetId};
 use serde_json::{Map, Value as Json};
 
 use super::Scim;
@@ -22,13 +22,38 @@ impl Scim {
         self.measure_filter(&users, spent).await?;
         self.measure_inactive(spent).await?;
         self.measure_groups(spent).await?;
+        self.find_principal(spent).await?;
         Ok(self.profile())
     }
 
     /// What is known now.
     pub(super) fn profile(&self) -> Profile {
         let patch = self.patches();
-        self.learned().profile(patch, self.request_timeout)
+        let learned = self.learned();
+        learned.profile(patch, learned.bulk_operations(self.bulk), self.request_timeout)
+    }
+
+    /// The account that we log in as, where the service says it (`/Me`; RFC 7644, 3.11), or where basic credentials name
+    /// one. A service without `/Me` answers 501 or 404; others answer what is no account.
+    async fn find_principal(&self, spent: &mut Spent) -> Result<(), TargetError> {
+        let said = match self.get(&["Me"], "", spent).await {
+            Ok(answer) => wire::resource(&answer.body).ok().filter(|me| me.get("userName").is_some()),
+            Err(Refusal { status: Some(500 | 501), .. }) => None,
+            Err(refusal) if matches!(refusal.status, Some(300..=400 | 402..=428 | 430..=499)) => None,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let mut principal = said.and_then(|me| me.id());
+        if principal.is_none()
+            && let Some(name) = self.http.user()
+        {
+            let key = CorrelationKey { attribute: "userName".into(), value: name.into() };
+            principal = self.find(&key, spent).await?.into_iter().next().map(|account| account.id);
+        }
+        if principal.is_some() {
+            // Once known it stays known: an answer that leaves it out lifts no protection.
+            self.learned().principal = principal;
+        }
+        Ok(())
     }
 
     async fn hints(&self, spent: &mut Spent) -> Result<(), TargetError> {
@@ -171,8 +196,16 @@ impl Scim {
 fn hint(config: &Resource) -> Hint {
     let section = |name: &str| config.get(name).and_then(Json::as_object);
     let truth = |map: &Map<String, Json>, name: &str| wire::get(map, name).and_then(wire::truth);
+    let number = |map: &Map<String, Json>, name: &str| {
+        let number: usize = wire::get(map, name).and_then(wire::text)?.parse().ok()?;
+        // Zero is what some say who set no limit.
+        (number > 0).then_some(number)
+    };
     Hint {
         patch: section("patch").and_then(|map| truth(map, "supported")),
         cursor: section("pagination").and_then(|map| truth(map, "cursor")),
+        bulk: section("bulk").and_then(|map| truth(map, "supported")),
+        bulk_operations: section("bulk").and_then(|map| number(map, "maxOperations")),
+        bulk_payload: section("bulk").and_then(|map| number(map, "maxPayloadSize")),
     }
 }

@@ -259,6 +259,49 @@ pub(super) fn resource(body: &[u8]) -> Result<Resource, TargetError> {
         .ok_or_else(|| TargetError::Malformed("a resource was asked for, and the answer is none".into()))
 }
 
+/// What became of one operation of a bulk request (RFC 7644, 3.7.3).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BulkAnswer {
+    /// `bulkId`, where it is echoed.
+    pub(super) id: Option<String>,
+    pub(super) location: Option<String>,
+    /// An HTTP status; earlier drafts put it into an object.
+    pub(super) status: u16,
+    /// The resource, or the error.
+    pub(super) response: Option<Resource>,
+}
+
+impl BulkAnswer {
+    /// The response as the body of an answer.
+    pub(super) fn body(&self) -> Vec<u8> {
+        self.response.as_ref().map(|response| Json::Object(response.0.clone()).to_string().into_bytes()).unwrap_or_default()
+    }
+}
+
+/// The answers to the operations of a bulk request; those that cannot be read are left out.
+///
+/// Errors: an answer that is none.
+pub(super) fn bulk_response(body: &[u8]) -> Result<Vec<BulkAnswer>, TargetError> {
+    let none = || TargetError::Malformed("the answer holds no Operations".into());
+    let body = resource(body).map_err(|_| none())?;
+    let operations = body.get("Operations").ok_or_else(none)?;
+    let answer = |operation: &Json| {
+        let operation = operation.as_object()?;
+        let named = |name: &str| get(operation, name).and_then(text);
+        let status = match get(operation, "status")? {
+            Json::Object(status) => get(status, "code").and_then(text)?,
+            status => text(status)?,
+        };
+        Some(BulkAnswer {
+            id: named("bulkId"),
+            location: named("location"),
+            status: status.trim().parse().ok()?,
+            response: get(operation, "response").cloned().and_then(Resource::of),
+        })
+    };
+    Ok(list(operations).filter_map(answer).collect())
+}
+
 /// `scimType` and `detail` of an error (RFC 7644, 3.12).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ScimError {
@@ -339,6 +382,22 @@ mod tests {
             let expected = TargetError::Malformed(format!("a list was asked for, and {expected}").into());
             assert_eq!(page(&text), Err(expected));
         }
+    }
+
+    #[test]
+    fn answers_to_bulk_requests_are_read_in_every_shape_and_what_is_none_is_an_error() {
+        for text in ["", "{}", "[]", "<html>", r#"{"totalResults": 0}"#] {
+            assert!(bulk_response(text.as_bytes()).is_err(), "{text:?}");
+        }
+        let read = bulk_response(
+            br#"{"operations": [
+                {"bulkId": "step-0", "status": "201", "location": "x/Users/1"}, {"Status": 404, "response": {"detail": "no"}},
+                {"status": {"code": "200"}}, {"bulkId": "step-1"}, {"status": "soon"}, 7]}"#,
+        )
+        .unwrap();
+        let shown: Vec<_> = read.iter().map(|answer| (answer.id.as_deref(), answer.status)).collect();
+        assert_eq!(shown, [(Some("step-0"), 201), (None, 404), (None, 200)]);
+        assert_eq!(read[1].body(), br#"{"detail":"no"}"#);
     }
 
     #[test]

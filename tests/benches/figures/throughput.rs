@@ -13,7 +13,7 @@ use provost_core::model::{Change, Field, GrantWhat, Name, Now, Spent, Step};
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
 use serde_json::json;
-use tests::servers::{Program, Running, TOKEN, connected};
+use tests::servers::{Program, Running, TOKEN, connected_as};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::table::Table;
@@ -21,6 +21,8 @@ use crate::world;
 
 const ACCOUNTS: usize = 800;
 const TURNS: usize = 2;
+/// Creates in one bulk request of the bare client.
+const TOGETHER: usize = 32;
 
 pub fn measure(table: &mut Table) {
     let server = tests::servers::cache().join("scim-venv/bin/scim2-server");
@@ -29,15 +31,22 @@ pub fn measure(table: &mut Table) {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     for concurrency in [1, 8] {
-        let (mut bare, mut ours) = (Run::default(), Run::default());
+        let (mut bare, mut bulk, mut ours, mut alone) =
+            (Run::default(), Run::default(), Run::default(), Run::default());
         for _ in 0..TURNS {
-            bare.add(&runtime.block_on(bare_client(concurrency)));
-            ours.add(&runtime.block_on(operator(concurrency)));
+            bare.add(&runtime.block_on(bare_client(concurrency, 1)));
+            bulk.add(&runtime.block_on(bare_client(concurrency, TOGETHER)));
+            ours.add(&runtime.block_on(operator(concurrency, "Auto")));
+            alone.add(&runtime.block_on(operator(concurrency, "Never")));
         }
         let at = |who: &str| format!("scim2-server, {concurrency} at once: accounts created by {who}");
         table.shown(at("a bare client"), bare.rate(), "1/s");
+        table.shown(at("a bare client, 32 by bulk"), bulk.rate(), "1/s");
         table.shown(at("engine, connector and store"), ours.rate(), "1/s");
         table.at_least("  of the bare client's rate", ours.rate() / bare.rate(), 0.9, "");
+        table.shown("  of the bare client's rate by bulk", ours.rate() / bulk.rate(), "");
+        table.shown(at("the same with bulk: Never"), alone.rate(), "1/s");
+        table.at_least("  of the bare client's rate", alone.rate() / bare.rate(), 0.9, "");
         let (bare, ours) = (bare.cpu(), ours.cpu());
         table.shown("  processor time of the bare client, of what it and the server use", bare, "%");
         table.shown("  processor time of engine, connector and store, the same", ours, "%");
@@ -100,22 +109,36 @@ impl Meter {
     }
 }
 
-async fn bare_client(concurrency: u32) -> Run {
+async fn bare_client(concurrency: u32, together: usize) -> Run {
     let server = Program::scim2_server().start().await;
     let client = reqwest::Client::new();
-    let url = format!("{}/Users", server.url());
+    let url = server.url();
     let next = Arc::new(Mutex::new(0..ACCOUNTS));
     let meter = Meter::start(&server);
     let one = |_| {
         let (client, url, next) = (client.clone(), url.clone(), Arc::clone(&next));
         tokio::spawn(async move {
             loop {
-                let Some(at) = next.lock().unwrap().next() else { break };
-                let request = client.post(&url).bearer_auth(TOKEN).header("content-type", "application/scim+json");
-                let answer = request.body(body(at).to_string()).send().await.unwrap();
-                assert_eq!(answer.status(), 201);
-                let account: serde_json::Value = answer.json().await.unwrap();
-                assert!(account["id"].is_string());
+                let some: Vec<usize> = next.lock().unwrap().by_ref().take(together).collect();
+                match some.as_slice() {
+                    [] => break,
+                    [at] => {
+                        let account = post(&client, &format!("{url}/Users"), &body(*at), 201).await;
+                        assert!(account["id"].is_string());
+                    }
+                    several => {
+                        let create = |at: &usize| json!({"method": "POST", "path": "/Users", "bulkId": at.to_string(), "data": body(*at)});
+                        let all: Vec<_> = several.iter().map(create).collect();
+                        let schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+                        let request = json!({"schemas": [schema], "Operations": all});
+                        let answer = post(&client, &format!("{url}/Bulk"), &request, 200).await;
+                        let done = answer["Operations"].as_array().unwrap();
+                        assert!(
+                            done.iter().all(|one| one["status"] == "201") && done.len() == several.len(),
+                            "{answer}"
+                        );
+                    }
+                }
             }
         })
     };
@@ -124,6 +147,13 @@ async fn bare_client(concurrency: u32) -> Run {
         client.await.unwrap();
     }
     meter.stop()
+}
+
+async fn post(client: &reqwest::Client, url: &str, body: &serde_json::Value, status: u16) -> serde_json::Value {
+    let request = client.post(url).bearer_auth(TOKEN).header("content-type", "application/scim+json");
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), status);
+    answer.json().await.unwrap()
 }
 
 /// The same person as the engine creates.
@@ -157,16 +187,18 @@ struct Parts {
     back: UnboundedSender<EngineEvent>,
 }
 
-async fn operator(concurrency: u32) -> Run {
+async fn operator(concurrency: u32, bulk: &str) -> Run {
     let server = Program::scim2_server().start().await;
     let folder = tempfile::tempdir().unwrap();
     let (back, mut answers) = unbounded_channel();
-    let target = Arc::new(connected(&server.url()).await);
+    let mut connector = world::scim(&server.url());
+    connector.settings["scim"]["profile"] = json!({"bulk": bulk});
+    let target = Arc::new(connected_as(&connector).await);
     let parts = Parts { start: Instant::now(), store: open(folder.path()), target, back };
     let mut engine = Engine::new("acme", provost_connectors::schema);
     let mut all: Vec<_> = (0..ACCOUNTS).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
     all.push(world::allow("everyone", None, Some("identity.type == 'Person'".to_owned()), "wiki", GrantWhat::Account));
-    all.push(world::application_at("wiki", world::scim(&server.url()), concurrency));
+    all.push(world::application_at("wiki", connector, concurrency));
 
     let mut events = VecDeque::from([EngineEvent::Listed(all)]);
     let (mut meter, mut created) = (None, 0);

@@ -54,7 +54,9 @@ impl Service {
         match answer {
             Ok(answer) => {
                 told["status"] = answer.status.to_string().into();
-                let id = serde_json::from_str::<Json>(&answer.body).ok().and_then(|body| body["id"].as_str().map(str::to_owned));
+                let id = serde_json::from_str::<Json>(&answer.body)
+                    .ok()
+                    .and_then(|body| body["id"].as_str().map(str::to_owned));
                 if let (Some(id), "POST") = (id, method.as_str()) {
                     told["location"] = format!("http://x/scim{path}/{id}").into();
                 }

@@ -246,7 +246,14 @@ impl Service {
         Ok(answer)
     }
 
-    pub(super) fn one(&mut self, method: &str, kind: &str, id: &str, if_match: &str, body: &[u8]) -> Result<Answer, Refused> {
+    pub(super) fn one(
+        &mut self,
+        method: &str,
+        kind: &str,
+        id: &str,
+        if_match: &str,
+        body: &[u8],
+    ) -> Result<Answer, Refused> {
         let at = self.all(kind).iter().position(|resource| resource["id"] == id);
         let at = at.ok_or((404, "", format!("no {id}")))?;
         let before = self.all(kind)[at].clone();

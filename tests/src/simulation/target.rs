@@ -117,7 +117,7 @@ impl Target {
     pub fn profile() -> Profile {
         let capabilities = Capabilities {
             member_batch: 3,
-            step_batch: 2,
+            step_batch: 4,
             members: Observability::Full,
             visibility: VISIBILITY,
             delete: DeleteMeans::Hard,

@@ -148,12 +148,7 @@ impl Scim {
     }
 
     /// The request as a whole was not accepted. Empty: nothing was done, and the steps are sent otherwise.
-    async fn bulk_refused(
-        &self,
-        refusal: &Refusal,
-        operations: &[Operation<'_>],
-        spent: &mut Spent,
-    ) -> Vec<Outcome> {
+    async fn bulk_refused(&self, refusal: &Refusal, operations: &[Operation<'_>], spent: &mut Spent) -> Vec<Outcome> {
         match (refusal.status, &refusal.error) {
             (Some(413), _) => self.learned().bulk.smaller(operations.len()),
             (
@@ -213,8 +208,7 @@ impl Scim {
                     return Err(TargetError::Lost("a bulk request says it was created, and it is not there".into()));
                 }
                 let unknown = !self.learned().verified("active");
-                let observed =
-                    self.verified(&id, attributes, unknown.then_some(true), answered, true, spent).await;
+                let observed = self.verified(&id, attributes, unknown.then_some(true), answered, true, spent).await;
                 self.seen_in_bulk(operation.shape, (&id, observed.is_some()));
                 Ok(Applied { id: Some(id), observed })
             }
@@ -333,7 +327,8 @@ mod tests {
 
     #[test]
     fn an_id_that_a_path_would_change_goes_by_itself() {
-        for (id, same) in [("2819c223-7f76", true), ("a.b~c_d", true), ("a/b", false), ("bulkId:1", false), ("é", false)]
+        for (id, same) in
+            [("2819c223-7f76", true), ("a.b~c_d", true), ("a/b", false), ("bulkId:1", false), ("é", false)]
         {
             assert_eq!(plain(&id.into()).is_some(), same, "{id}");
         }

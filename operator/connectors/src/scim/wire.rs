@@ -274,7 +274,10 @@ pub(super) struct BulkAnswer {
 impl BulkAnswer {
     /// The response as the body of an answer.
     pub(super) fn body(&self) -> Vec<u8> {
-        self.response.as_ref().map(|response| Json::Object(response.0.clone()).to_string().into_bytes()).unwrap_or_default()
+        self.response
+            .as_ref()
+            .map(|response| Json::Object(response.0.clone()).to_string().into_bytes())
+            .unwrap_or_default()
     }
 }
 

@@ -177,21 +177,8 @@ impl Sync {
 
     /// Sends what is stored, best priority first, as far as rate and concurrency allow.
     pub(super) fn send(&mut self, at_least: Priority, cx: &Context<'_>, out: &mut Out) {
-        let batch = self.capabilities().map_or(1, |c| c.step_batch.max(1));
         while self.may_write() && self.may_request(cx.now) {
-            let mut intents = Vec::new();
-            while intents.len() < batch {
-                let Some((priority, id)) = self.stored.first().copied() else { break };
-                if priority > at_least {
-                    break;
-                }
-                self.stored.remove(&(priority, id));
-                if self.is_still_wanted(id, cx) {
-                    intents.push(id);
-                } else {
-                    self.cancel(id, cx);
-                }
-            }
+            let intents = self.next_batch(at_least, cx);
             if intents.is_empty() {
                 return;
             }
@@ -204,6 +191,47 @@ impl Sync {
             }
             self.request(Effect::Apply(steps), Awaited::Apply(intents), out);
         }
+    }
+
+    /// What goes out together: as many as the target takes at once, but no more than share the free requests evenly.
+    fn next_batch(&mut self, at_least: Priority, cx: &Context<'_>) -> Vec<IntentId> {
+        let free = self.concurrency().saturating_sub(self.requests_under_way()).max(1);
+        let most = self.capabilities().map_or(1, |c| c.step_batch.max(1)).min(self.stored.len().div_ceil(free));
+        let mut intents = Vec::new();
+        while intents.len() < most {
+            let Some((priority, id)) = self.stored.first().copied() else { break };
+            let alone = self.goes_alone(priority, id);
+            if priority > at_least || (alone && !intents.is_empty()) {
+                break;
+            }
+            self.stored.remove(&(priority, id));
+            if !self.is_still_wanted(id, cx) {
+                self.cancel(id, cx);
+                continue;
+            }
+            intents.push(id);
+            if alone {
+                break;
+            }
+        }
+        intents
+    }
+
+    /// What is urgent waits for no other's answer, and targets take many of a few kinds of steps at once.
+    fn goes_alone(&self, priority: Priority, id: IntentId) -> bool {
+        let many = self.flights.get(&id).is_some_and(|flight| {
+            matches!(
+                flight.step(),
+                Step::CreateAccount { .. }
+                    | Step::UpdateAccount { .. }
+                    | Step::RenameAccount { .. }
+                    | Step::AddMembers { .. }
+                    | Step::RemoveMembers { .. }
+                    | Step::Assign { .. }
+                    | Step::Revoke { .. }
+            )
+        });
+        !many || priority <= Priority::Urgent
     }
 
     /// Asks the decision again: a step that it no longer contains is never sent.

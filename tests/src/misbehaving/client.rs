@@ -32,6 +32,13 @@ pub async fn apply(target: &AnyTarget, step: Step) -> Result<Applied, TargetErro
     target.apply(&[step]).await.0.remove(0)
 }
 
+/// Carries steps out at once, which must all be done; the ids of what was created.
+pub async fn done(target: &AnyTarget, steps: &[Step]) -> Vec<TargetId> {
+    let (outcomes, _) = target.apply(steps).await;
+    assert_eq!(outcomes.len(), steps.len());
+    outcomes.into_iter().filter_map(|outcome| outcome.unwrap().id).collect()
+}
+
 /// Attributes that are texts.
 pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
     pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()

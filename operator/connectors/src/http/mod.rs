@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use provost_core::model::{Spent, TargetError};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -82,6 +82,7 @@ pub(crate) struct Request {
     body: Option<(&'static str, Arc<[u8]>)>,
     accept: &'static str,
     if_match: Option<HeaderValue>,
+    last: bool,
 }
 
 impl Request {
@@ -94,7 +95,7 @@ impl Request {
     }
 
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, body: None, accept: "application/json", if_match: None }
+        Self { method, url, body: None, accept: "application/json", if_match: None, last: false }
     }
 
     pub(crate) fn body(mut self, kind: &'static str, bytes: Vec<u8>) -> Self {
@@ -110,6 +111,13 @@ impl Request {
     /// Only if the version is still this one (RFC 9110, 13.1.1).
     pub(crate) fn if_match(mut self, version: Option<&str>) -> Self {
         self.if_match = version.and_then(|version| HeaderValue::from_str(version).ok());
+        self
+    }
+
+    /// The last one on its connection (RFC 9112, 9.6): some close it after an error without saying so, and what came next
+    /// on it would be lost.
+    pub(crate) fn last(mut self) -> Self {
+        self.last = true;
         self
     }
 
@@ -230,6 +238,9 @@ impl Sender {
             self.client.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
         if let Some(value) = authorization {
             builder = builder.header(AUTHORIZATION, value);
+        }
+        if request.last {
+            builder = builder.header(CONNECTION, "close");
         }
         if let Some(version) = &request.if_match {
             builder = builder.header(IF_MATCH, version);

@@ -60,8 +60,8 @@ impl Scim {
                 self.learned().left_empty.remove(group);
             }
         }
-        let sent = self.write(Method::POST, &["Bulk"], Some(&body), None, spent).await;
-        let answers = match sent.map(|answer| wire::bulk_response(&answer.body)) {
+        let answer = self.write(Method::POST, &["Bulk"], Some(&body), None, spent).await;
+        let answers = match answer.map(|answer| wire::bulk_response(&answer.body)) {
             Ok(Ok(answers)) => answers,
             Ok(Err(error)) => {
                 self.learned().bulk.refused = true;

@@ -3,12 +3,12 @@
 use provost_core::model::{CorrelationKey, Profile, Spent, TargetError, TargetId};
 use serde_json::{Map, Value as Json};
 
-use super::Scim;
 use super::filter::Filter;
 use super::learned::{Hint, Members};
 use super::list::refuses_filter;
 use super::wire::{self, Resource};
-use crate::http::Refusal;
+use super::{ACCEPT, Scim};
+use crate::http::{Refusal, Request};
 
 /// A name that nobody has.
 const NOBODY: &str = "provost-probe-nobody-5b0c9d";
@@ -36,7 +36,8 @@ impl Scim {
     /// The account that we log in as, where the service says it (`/Me`; RFC 7644, 3.11), or where basic credentials name
     /// one. A service without `/Me` answers 501 or 404; others answer what is no account.
     async fn find_principal(&self, spent: &mut Spent) -> Result<(), TargetError> {
-        let said = match self.get(&["Me"], "", spent).await {
+        let request = Request::get(self.http.url(&["Me"])?).accept(ACCEPT).last();
+        let said = match self.http.send(&request, spent).await {
             Ok(answer) => wire::resource(&answer.body).ok().filter(|me| me.get("userName").is_some()),
             Err(Refusal { status: Some(500 | 501), .. }) => None,
             Err(refusal) if matches!(refusal.status, Some(300..=400 | 402..=428 | 430..=499)) => None,

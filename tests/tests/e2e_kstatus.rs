@@ -38,9 +38,7 @@ async fn kubectl_wait_is_right_just_after_a_create_and_just_after_an_edit() {
     // Each kind alone, and `kubectl wait` at once.
     world.apply(&[wiki.manifest()]);
     world.wait_ready("targetapplications.provost.dev/wiki");
-    // Ready speaks of accounts: the entitlements' groups may be made a moment later.
-    until("the entitlements' groups are there", async || (target.picture().await.groups.len() == 2).then_some(()))
-        .await;
+    assert_eq!(target.picture().await.groups.len(), 2, "Ready means that the entitlements' groups are there");
     world.apply(&[policy("everyone", "identity.type == \"Person\"", "wiki", &[])]);
     world.wait_ready("accesspolicies.provost.dev/everyone");
     world.apply(&[identity("ada", "Engineering"), identity("bob", "Engineering")]);

@@ -129,7 +129,7 @@ reasons! {
         DuplicateExternalId: "An older Identity has the same externalId; change one of them.",
         UserNameTaken: "Somebody else's account at the target has this userName; rename one of them or remove it.",
         CorrelationAmbiguous: "More than one account matches, or the one that matches belongs to another identity; make the keys unique.",
-        AdoptionNeedsApproval: "An account was found whose adoption is not safe without a person's consent; set the same externalId on both sides, or remove the account.",
+        AdoptionNeedsApproval: "An account was found whose adoption is not safe without a person's consent; approve the held plan, set the same externalId on both sides, or remove the account.",
         ProtectedAccount: "The account is protected and never written to; remove it from the list of protected accounts, or the identity from the policy.",
         DisabledAtTarget: "Somebody disabled the account at the target and that is respected; enable it there, or set disabledAtTarget: Correct.",
         Unauthorized: "The target refuses the credentials; put valid ones into the Secret.",

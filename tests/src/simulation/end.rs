@@ -1,6 +1,6 @@
 //! The end: once faults stop, the target is as declared, by a naive reading of it.
 
-use provost_core::model::{AttributeName, Name, Record, RecordState, State, TargetId, Value};
+use provost_core::model::{AttributeName, Name, Record, RecordState, State, Value};
 
 use super::expected::{Sure, wanted};
 use super::run::Sim;
@@ -45,7 +45,6 @@ impl Sim {
         let record = match (wanted.account == Sure::Yes && wanted.state == State::Active, records.as_slice()) {
             (_, [one]) => *one,
             (false, []) => return None,
-            (true, []) if self.waits_for_approval(app, name, target, store) => return None,
             (_, many) => return Some(format!("{app}: {name} has {} records", many.len())),
         };
         let Some(id) = &record.target_id else { return Some(format!("{app}: {name} has no account: {record:?}")) };
@@ -82,20 +81,6 @@ impl Sim {
             }
         }
         None
-    }
-
-    /// An account has this person's user name, is nobody's, and others put it into a privileged group: who it is, a person
-    /// has to say.
-    fn waits_for_approval(&self, app: &Name, name: &Name, target: &Target, store: &Store) -> bool {
-        let Some(person) = self.world.people.get(name) else { return false };
-        let privileged = |id: &TargetId| {
-            target.groups().any(|(_, g)| *g.name == *group_name(app.as_str(), "admin") && g.members.contains(id))
-        };
-        target.accounts().any(|(id, account)| {
-            let text = account.attributes.get(&AttributeName::new("userName")).and_then(Value::as_text);
-            let same = text.is_some_and(|text| text.eq_ignore_ascii_case(&person.user_name));
-            same && store.of_target(id).is_none() && privileged(id)
-        })
     }
 }
 

@@ -133,7 +133,7 @@ pub struct GroupRecord {
     pub prune: bool,
 }
 
-/// The two lanes of removals, which never consume each other, and privileged grants.
+/// The two lanes of removals, which never consume each other, privileged grants, and adoptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lane {
     /// A `suspended` or an `endTime` written in the manifest.
@@ -142,6 +142,8 @@ pub enum Lane {
     Derived,
     /// Privileged grants.
     PrivilegedGrant,
+    /// Adoptions that only a person can allow: always held.
+    Adoption,
 }
 
 /// One charge against a budget.
@@ -166,9 +168,12 @@ pub struct HeldStep {
     pub step: Arc<str>,
     /// The catalogue entry, for a membership, role or licence.
     pub entitlement: Option<Name>,
+    /// The account, where it is not the identity's own: one to be adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<TargetId>,
 }
 
-/// A wave that exceeds its budget: held whole, released by its hash.
+/// A wave that exceeds its budget, or that a person must allow: held whole, released by its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldPlan {
     /// SHA-256 over what is held, hexadecimal.

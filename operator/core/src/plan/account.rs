@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::correlate::{Correlated, correlate};
+use super::correlate::{self, Correlated, asks_for_approval, correlate};
 use super::entitlements::{Entitlements, Fate, Holding, entitlements, fate, join, rests_on};
 use super::{AppRules, Change, Lookup, Planned, Seen, Shade, Subject, Verdict, attributes};
 use crate::directory::{Standing, Wanted};
@@ -114,15 +114,13 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
         return pending(Verdict { need: Some(Lookup::Find), ..Verdict::default() });
     }
     match correlate(subject, rules) {
-        Correlated::Wait(reason) => waiting(reason),
-        Correlated::Adopt(id) => {
-            let mut adopted = record.cloned().unwrap_or_else(|| new_record(subject));
-            adopted.target_id = Some(id);
-            // As it is found: disabling it for a lead time is a removal like any other, and counted.
-            adopted.state = RecordState::Active;
-            adopted.policies = rests_on(&subject.decision.account, None);
-            pending(Verdict { record: Some(adopted), ..Verdict::default() })
+        Correlated::Wait(problem) => waiting(problem),
+        Correlated::Ask(id) if subject.approved == Some(&id) => adopt(subject, record, id),
+        Correlated::Ask(id) => {
+            let waits = waiting(asks_for_approval(&id, None));
+            Verdict { adoption: Some(id), ..waits }
         }
+        Correlated::Adopt(id) => adopt(subject, record, id),
         Correlated::Nothing => {
             let (attributes, written) = attributes::for_create(subject, rules.schema);
             if !attributes.contains_key(rules.schema.user_name) {
@@ -144,6 +142,15 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
             pending(Verdict { steps: vec![create], ..Verdict::default() })
         }
     }
+}
+
+/// The account becomes the identity's as it is found: disabling it for a lead time is a removal like any other, and counted.
+fn adopt(subject: &Subject<'_>, record: Option<&Record>, id: TargetId) -> Verdict {
+    let mut adopted = record.cloned().unwrap_or_else(|| new_record(subject));
+    adopted.target_id = Some(id);
+    adopted.state = RecordState::Active;
+    adopted.policies = rests_on(&subject.decision.account, None);
+    pending(Verdict { record: Some(adopted), ..Verdict::default() })
 }
 
 /// A record for an account that is about to be ours; `sync` gives it its id.
@@ -180,7 +187,7 @@ fn with_account(
         Seen::Unknown | Seen::Present(_) => {}
     }
     if subject.protected {
-        return waiting(Reason::ProtectedAccount);
+        return waiting(correlate::protected());
     }
     let mut record_now = record.clone();
     if !subject.user_name.is_empty() {
@@ -293,7 +300,17 @@ impl Work<'_> {
         let why = Arc::from("no policy grants it any more");
         let held = self.entitlements(Holding::Decided, Lane::Derived, &why);
         self.verdict.steps.extend(held.first.into_iter().chain(held.grants).chain(held.revokes));
-        self.verdict.account = self.settled(report::Account::Provisioned);
+        self.verdict.account = self.settled(report::Account::Blocked(self.undecided()));
+    }
+
+    /// Why nothing is known of whether the account is to be had.
+    fn undecided(&self) -> Problem {
+        let wanted = &self.subject.decision.account;
+        let unknown = join(&wanted.unknown);
+        let what = if wanted.allow.is_empty() && !wanted.unknown.is_empty() { &*unknown } else { "a Deny" };
+        let message =
+            format!("it depends on {what}, which cannot be evaluated: the account is left as it is until it can");
+        Problem::new(Reason::EvaluationFailed, message)
     }
 
     /// Not to be had: disabled at once, then everything it holds is taken, then it is deleted when that falls due.
@@ -411,21 +428,9 @@ fn blocked_or_none(problem: Option<Problem>) -> report::Account {
     problem.map_or(report::Account::None, report::Account::Blocked)
 }
 
-/// What correlation waits for, in words.
-fn waiting(reason: Reason) -> Verdict {
-    let message = match reason {
-        Reason::CorrelationAmbiguous => {
-            "more than one account matches, or one that another identity has; remove the wrong one at the target"
-        }
-        Reason::UserNameTaken => "another identity has the account with this user name; change one of the two names",
-        Reason::ProtectedAccount => "the account that matches is protected by safety.protected and never written to",
-        Reason::AdoptionNeedsApproval => {
-            "an account with this user name exists and is not surely this person's; set its externalId at the target, or rename it there"
-        }
-        _ => "waits for another identity to give this user name up",
-    };
-    let problem = Problem::new(reason, message);
-    let account = if reason == Reason::Progressing {
+/// What correlation waits for.
+fn waiting(problem: Problem) -> Verdict {
+    let account = if problem.reason() == Reason::Progressing {
         report::Account::Pending(Some(problem))
     } else {
         report::Account::Blocked(problem)

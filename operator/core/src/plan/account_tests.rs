@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{AppRules, Candidate, CatalogueView, Lookup, Matches, Seen, Shade, Subject, Verdict, account};
+use super::{
+    AppRules, Candidate, CatalogueView, Fold, Lookup, Matches, Seen, Shade, Subject, Verdict, WantedAttribute, account,
+    digest,
+};
 use crate::directory::tests::{SCHEMA, application};
 use crate::directory::{Decision, Standing, Wanted, Withheld};
 use crate::model::{
-    CorrelationKey, DeprovisionStep, Grant, Lane, Name, Now, Observed, Owner, Reason, Record, RecordId, RecordState,
-    State, TargetApplication, TargetId, Value,
+    Apply, CorrelationKey, DeprovisionStep, Grant, Lane, Name, Now, Observed, Owner, Reason, Record, RecordId,
+    RecordState, State, TargetApplication, TargetId, Value,
 };
 use crate::report;
 
@@ -25,6 +28,12 @@ struct Ada {
     read: bool,
     protected: bool,
     deprovision: bool,
+    /// What the account should carry.
+    attributes: Vec<WantedAttribute>,
+    /// An account that a person approved.
+    approved: Option<TargetId>,
+    /// Accounts that match, if others than her own.
+    candidates: Option<fn(&Shade) -> Vec<Candidate<'_>>>,
     settings: TargetApplication,
 }
 
@@ -61,6 +70,9 @@ fn ada(state: State) -> Ada {
         read: false,
         protected: false,
         deprovision: false,
+        attributes: Vec::new(),
+        approved: None,
+        candidates: None,
         settings: application(&[("g", None)]),
     }
 }
@@ -99,13 +111,14 @@ fn plan(ada: &Ada) -> Verdict {
         user_name: "ada",
         keys: &keys,
         mark: "provost:acme/ada",
-        attributes: &[],
+        attributes: &ada.attributes,
         record: ada.record.as_ref(),
         seen: if ada.record.is_some() { Seen::Present(&shade) } else { Seen::Unknown },
         read: ada.read,
         protected: ada.protected,
         catalogue: &catalogue,
-        matches: Matches { searched: true, found: vec![candidate] },
+        matches: Matches { searched: true, found: ada.candidates.as_ref().map_or(vec![candidate], |all| all(&shade)) },
+        approved: ada.approved.as_ref(),
         unstuck: &unstuck,
     };
     let rules = AppRules { settings: &ada.settings, schema: &SCHEMA, capabilities: None, deprovision: ada.deprovision };
@@ -220,4 +233,91 @@ fn a_protected_account_is_never_written_to_though_it_has_a_record() {
         let verdict = plan(&ada);
         assert_eq!((steps(&verdict), blocked(&verdict)), (vec![], Some(Reason::ProtectedAccount)), "{state:?}");
     }
+}
+
+fn told(verdict: &Verdict) -> String {
+    match &verdict.account {
+        report::Account::Blocked(problem) | report::Account::Pending(Some(problem)) => {
+            format!("{}: {}", problem.reason().as_str(), problem.message())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_has_the_account_or_the_name_is_said() {
+    fn one<'a>(shade: &'a Shade, id: &str, holder: Option<(&str, bool)>) -> Candidate<'a> {
+        let owned = holder.map(|(name, frees)| (Name::new(name), frees));
+        Candidate { id: TargetId::new(id), shade, owned, protected: false, privileged: false }
+    }
+    type Found = fn(&Shade) -> Vec<Candidate<'_>>;
+    let cases: [(&str, bool, Found, &str); 4] = [
+        (
+            "by name",
+            false,
+            |s| vec![one(s, "t-1", Some(("bob", false)))],
+            "UserNameTaken: identity bob has the account",
+        ),
+        ("it goes", false, |s| vec![one(s, "t-1", Some(("bob", true)))], "Progressing: waits for identity bob to give"),
+        (
+            "by externalId",
+            true,
+            |s| vec![one(s, "t-9", Some(("bob", false)))],
+            "CorrelationAmbiguous: the account that matches (t-9) is identity bob's",
+        ),
+        (
+            "several",
+            true,
+            |s| vec![one(s, "t-1", Some(("bob", false))), one(s, "t-2", None)],
+            "CorrelationAmbiguous: the accounts t-1 (identity bob's), t-2 match",
+        ),
+    ];
+    for (what, strong, found, expected) in cases {
+        let mut ada = ada(State::Active);
+        ada.record = None;
+        ada.external = strong.then_some(("E-1", "E-1"));
+        ada.candidates = Some(found);
+        let verdict = plan(&ada);
+        assert!(told(&verdict).starts_with(expected), "{what}: {}", told(&verdict));
+    }
+}
+
+#[test]
+fn an_account_that_is_not_surely_hers_is_asked_for_and_adopted_once_a_person_approves_that_very_account() {
+    let mut ada = ada(State::Active);
+    (ada.record, ada.external) = (None, Some(("E-2", "E-1")));
+    let t1 = TargetId::new("t-1");
+    for (approved, adopted) in [(None, false), (Some(TargetId::new("t-2")), false), (Some(t1.clone()), true)] {
+        ada.approved = approved.clone();
+        let verdict = plan(&ada);
+        assert_eq!(verdict.adoption, (!adopted).then(|| t1.clone()), "{approved:?}");
+        let record = verdict.record.and_then(|record| record.target_id);
+        assert_eq!(record, adopted.then(|| t1.clone()), "{approved:?}");
+    }
+}
+
+#[test]
+fn what_was_found_on_an_adopted_account_is_never_cleared_and_what_was_written_is() {
+    let title = |value: Value| WantedAttribute { name: "userName".into(), value: Some(value), apply: Apply::Always };
+    let mut ada = ada(State::Active);
+    // The target has what is wanted already: that is remembered only of what we wrote.
+    ada.attributes = vec![title(Value::from("ada"))];
+    let fold = Fold::of(&SCHEMA, &"userName".into());
+    let ours = digest(&Value::from("ada"), fold).unwrap();
+    assert!(plan(&ada).record.is_none_or(|record| record.written.is_empty()), "found so");
+    ada.attributes = vec![title(Value::Null)];
+    assert_eq!(steps(&plan(&ada)), [], "and so it is not ours to clear");
+    ada.record.as_mut().unwrap().written.insert("userName".into(), ours);
+    assert_eq!(steps(&plan(&ada)), [("RenameAccount", None)], "written by us");
+}
+
+#[test]
+fn an_account_that_rests_on_what_cannot_be_evaluated_is_not_told_as_decided() {
+    let mut ada = ada(State::Active);
+    ada.decision.account = Wanted { unknown: vec!["staff".into()], ..Wanted::default() };
+    let verdict = plan(&ada);
+    assert_eq!(steps(&verdict), []);
+    assert!(told(&verdict).starts_with("EvaluationFailed: it depends on staff,"), "{}", told(&verdict));
+    ada.decision.account = Wanted { allow: vec!["staff".into()], withheld: Withheld::Unknown, ..Wanted::default() };
+    assert!(told(&plan(&ada)).starts_with("EvaluationFailed: it depends on a Deny"));
 }

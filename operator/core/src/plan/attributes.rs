@@ -57,7 +57,8 @@ pub(super) fn difference(
         let seen = shade.digest(name);
         let wrote = record.written.get(name).copied();
         if want == seen {
-            if let Some(want) = want.filter(|w| wrote != Some(*w)) {
+            // Only of what we wrote before: what was found so is not ours to clear.
+            if let (Some(want), Some(_)) = (want, wrote.filter(|wrote| Some(*wrote) != want)) {
                 out.learned.insert(name.clone(), want);
             }
             continue;

@@ -39,7 +39,7 @@ impl Window {
         let percent = u32::try_from(u64::from(self.base) * u64::from(self.budget.percent) / 100).unwrap_or(u32::MAX);
         let most = self.budget.count.max(percent);
         match lane {
-            Lane::PrivilegedGrant => most,
+            Lane::PrivilegedGrant | Lane::Adoption => most,
             Lane::Explicit => most.min((self.base / 2).max(10)),
             Lane::Derived => most.min((self.base / 2).max(5)),
         }
@@ -68,12 +68,16 @@ pub fn held_hash(namespace: &str, application: &Name, lane: Lane, n: u32, steps:
         Lane::Explicit => "explicit",
         Lane::Derived => "derived",
         Lane::PrivilegedGrant => "privilegedGrant",
+        Lane::Adoption => "adoption",
     });
     field(&n.to_string());
     for held in steps {
         field(held.identity.as_str());
         field(&held.step);
         field(held.entitlement.as_ref().map_or("", Name::as_str));
+        if let Some(account) = &held.account {
+            field(account.as_str());
+        }
     }
     let mut out = String::with_capacity(64);
     for byte in hash.finalize() {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::{AppRules, Fold, Shade, Subject};
 use crate::model::{AttributeName, Name, Reason, TargetId, Value};
+use crate::report::Problem;
 
 /// Accounts at the target that may be an identity's.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +46,16 @@ pub(super) enum Correlated {
     Nothing,
     /// This account becomes the identity's.
     Adopt(TargetId),
+    /// Only a person can say whether this account is the identity's.
+    Ask(TargetId),
     /// Wait, or wait for a person.
-    Wait(Reason),
+    Wait(Problem),
 }
+
+/// Characters of a target's id that a message names.
+const ID_SHOWN: usize = 64;
+/// Accounts that a message names.
+const ACCOUNTS_SHOWN: usize = 3;
 
 /// The text of a value that can be a key; empty ones are none.
 pub fn key_text(value: &Value) -> Option<Arc<str>> {
@@ -65,25 +73,69 @@ pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlat
     let (candidate, strength) = match exact.as_slice() {
         [] => return Correlated::Nothing,
         [one] => *one,
-        _ => return Correlated::Wait(Reason::CorrelationAmbiguous),
+        _ => return Correlated::Wait(several(&exact)),
     };
-    if let Some((_, frees)) = &candidate.owned {
+    if let Some((holder, frees)) = &candidate.owned {
         return Correlated::Wait(match (strength, frees) {
-            (_, true) => Reason::Progressing,
-            (Strength::Strong, false) => Reason::CorrelationAmbiguous,
-            (_, false) => Reason::UserNameTaken,
+            (_, true) => {
+                Problem::new(Reason::Progressing, format!("waits for identity {holder} to give this user name up"))
+            }
+            (Strength::Strong, false) => {
+                let id = shown(&candidate.id);
+                let message = format!(
+                    "the account that matches ({id}) is identity {holder}'s; give one of the two another externalId"
+                );
+                Problem::new(Reason::CorrelationAmbiguous, message)
+            }
+            (_, false) => {
+                let message =
+                    format!("identity {holder} has the account with this user name; change one of the two names");
+                Problem::new(Reason::UserNameTaken, message)
+            }
         });
     }
     if candidate.protected {
-        return Correlated::Wait(Reason::ProtectedAccount);
+        return Correlated::Wait(protected());
     }
     match strength {
         Strength::Strong if rules.settings.account.adopt => Correlated::Adopt(candidate.id.clone()),
         Strength::Weak if rules.settings.account.adopt && !candidate.privileged => {
             Correlated::Adopt(candidate.id.clone())
         }
-        _ => Correlated::Wait(Reason::AdoptionNeedsApproval),
+        _ => Correlated::Ask(candidate.id.clone()),
     }
+}
+
+/// Several accounts match: which, and whose they are.
+fn several(exact: &[(&Candidate<'_>, Strength)]) -> Problem {
+    let one = |(candidate, _): &(&Candidate<'_>, Strength)| match &candidate.owned {
+        Some((holder, _)) => format!("{} (identity {holder}'s)", shown(&candidate.id)),
+        None => shown(&candidate.id),
+    };
+    let named: Vec<String> = exact.iter().take(ACCOUNTS_SHOWN).map(one).collect();
+    let more = if exact.len() > ACCOUNTS_SHOWN { " and more" } else { "" };
+    let message = format!("the accounts {}{more} match; remove the wrong ones at the target", named.join(", "));
+    Problem::new(Reason::CorrelationAmbiguous, message)
+}
+
+/// The account is one of `safety.protected`, or the operator's own.
+pub(super) fn protected() -> Problem {
+    let message = "the account that matches is protected by safety.protected and never written to";
+    Problem::new(Reason::ProtectedAccount, message)
+}
+
+/// An account was found that is not surely this identity's; `hash`: of the held plan that adopts it, once there is one.
+pub fn asks_for_approval(id: &TargetId, hash: Option<&str>) -> Problem {
+    let id = shown(id);
+    let approve = hash.map_or_else(String::new, |hash| format!("; if it is, set spec.safety.approvedPlan to {hash}"));
+    let message = format!(
+        "the account {id} has this user name and is not surely this person's{approve}; else set its externalId, or rename it, at the target"
+    );
+    Problem::new(Reason::AdoptionNeedsApproval, message)
+}
+
+fn shown(id: &TargetId) -> String {
+    id.as_str().chars().filter(|c| !c.is_control()).take(ID_SHOWN).collect()
 }
 
 /// How an account matches an identity, or that it does not.

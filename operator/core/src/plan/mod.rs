@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use account::account;
 pub use budget::{Admission, Window, admit, held_hash};
-pub use correlate::{Candidate, Matches, Strength, key_text};
+pub use correlate::{Candidate, Matches, Strength, asks_for_approval, key_text};
 pub use digest::{Fold, digest};
 pub use ledger_change::Change;
 
@@ -71,6 +71,8 @@ pub struct Subject<'a> {
     pub catalogue: &'a [CatalogueView<'a>],
     /// Accounts that may be this identity's, where it has none.
     pub matches: Matches<'a>,
+    /// The account that a person approved to be adopted.
+    pub approved: Option<&'a TargetId>,
     /// Values that did not stick when they were written: written again only when the wanted value changes.
     pub unstuck: &'a BTreeSet<(TargetId, AttributeName, Digest)>,
 }
@@ -188,6 +190,8 @@ pub struct Verdict {
     pub forget: bool,
     /// What must be looked at first.
     pub need: Option<Lookup>,
+    /// An account that a person may approve to be adopted.
+    pub adoption: Option<TargetId>,
     /// How the account stands.
     pub account: report::Account,
     /// An account should exist (disabled where that is decided).

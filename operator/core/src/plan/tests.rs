@@ -69,6 +69,7 @@ fn a_hash_tells_every_part_of_a_held_plan_apart() {
         identity: Name::new(identity),
         step: "RemoveMembers".into(),
         entitlement: entitlement.map(Name::new),
+        account: None,
     };
     let app = Name::new("wiki");
     let set: BTreeSet<HeldStep> = [step("ada", Some("editor"))].into();

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::condition::{Finding, Verdict, conditions, order};
 use super::{
     AccessPolicyStatus, AccessPolicySummary, AccountCounts, AccountIn, AccountProblem, AccountState,
-    ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, IdentityAccounts,
-    IdentityStatus, IdentitySummary, Prior, Problem, TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
+    ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, HeldPlanStatus,
+    IdentityAccounts, IdentityStatus, IdentitySummary, Prior, Problem, TargetApplicationStatus,
+    TargetApplicationSummary, Truth, worst,
 };
 use crate::model::{Name, Reason, SyncMode};
 
@@ -168,7 +169,7 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         Contact::Fails(problem) => Some(problem),
         Contact::Unknown | Contact::Works => None,
     };
-    let held = summary.held.first().map(|plan| Problem::new(plan.reason, held_message(&plan.hash)));
+    let held = over_budget(summary).map(|plan| Problem::new(plan.reason, held_message(&plan.hash)));
     if let Some(problem) = worst(summary.problems.iter().chain(contact).chain(held.as_ref())) {
         return not_ready(problem);
     }
@@ -202,11 +203,16 @@ fn reachable(contact: &Contact) -> Finding {
 }
 
 fn within_budget(summary: &TargetApplicationSummary) -> Finding {
-    let (truth, reason, message) = match summary.held.first() {
+    let (truth, reason, message) = match over_budget(summary) {
         Some(plan) => (Truth::False, plan.reason, held_message(&plan.hash).into()),
-        None => (Truth::True, Reason::Synced, "no plan is held".into()),
+        None => (Truth::True, Reason::Synced, "no plan exceeds its budget".into()),
     };
     Finding { kind: ConditionType::WithinBudget, truth, reason, message }
+}
+
+/// The oldest plan that a budget holds; accounts that wait for their adoption are told on their Identities.
+fn over_budget(summary: &TargetApplicationSummary) -> Option<&HeldPlanStatus> {
+    summary.held.iter().find(|plan| plan.reason != Reason::AdoptionNeedsApproval)
 }
 
 /// What may be done about a held plan.

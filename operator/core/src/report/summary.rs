@@ -99,6 +99,7 @@ impl From<&HeldPlan> for HeldPlanStatus {
         let reason = match plan.lane {
             Lane::Explicit | Lane::Derived => Reason::RemovalBudgetExceeded,
             Lane::PrivilegedGrant => Reason::GrantBudgetExceeded,
+            Lane::Adoption => Reason::AdoptionNeedsApproval,
         };
         let mut status =
             Self { hash: Arc::clone(&plan.hash), reason, disables: 0, deletes: 0, revokes: 0, grants: 0, changes: 0 };
@@ -111,9 +112,6 @@ impl From<&HeldPlan> for HeldPlanStatus {
                 _ => &mut status.changes,
             };
             *count += 1;
-        }
-        if plan.steps.iter().any(|step| &*step.step == "AdoptAccount") {
-            status.reason = Reason::AdoptionNeedsApproval;
         }
         status
     }

@@ -17,6 +17,8 @@ pub(super) struct Flight {
     pub(super) parts: Vec<Part>,
     /// The group, role or licence that is written.
     pub(super) group: Option<TargetId>,
+    /// The orphaned account that is disabled, and whom it was made for.
+    pub(super) orphan: Option<(Name, TargetId)>,
     pub(super) priority: Priority,
     pub(super) sent: bool,
 }
@@ -24,6 +26,12 @@ pub(super) struct Flight {
 impl Flight {
     pub(super) fn step(&self) -> &Step {
         &self.intent.step
+    }
+
+    /// Whose write it is, with what it does for each.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (&Name, &Step)> {
+        let orphan = self.orphan.iter().map(|(name, _)| (name, self.step()));
+        self.parts.iter().map(|part| (&part.name, &part.planned.step)).chain(orphan)
     }
 }
 
@@ -71,7 +79,7 @@ impl Sync {
         if let Some(group) = &group {
             self.busy_groups.insert(group.clone(), id);
         }
-        self.flights.insert(id, Flight { intent, parts, group, priority, sent: false });
+        self.flights.insert(id, Flight { intent, parts, group, orphan: None, priority, sent: false });
     }
 
     /// Puts the record as it is intended, and says what it was.
@@ -243,7 +251,8 @@ impl Sync {
         if let Step::DeleteGroup { id } = flight.step() {
             return self.ledger.groups().any(|group| group.target_id == *id && self.is_to_be_pruned(group));
         }
-        flight.parts.iter().all(|part| self.still_wants(part, cx))
+        flight.orphan.iter().all(|orphan| self.orphan_still_wanted(orphan, cx))
+            && flight.parts.iter().all(|part| self.still_wants(part, cx))
     }
 
     /// Takes back an intent that was never sent.
@@ -267,12 +276,12 @@ impl Sync {
 
     /// Its accounts and its group are free; who waited gets a turn.
     pub(super) fn free(&mut self, flight: &Flight, cx: &Context<'_>) {
-        for part in &flight.parts {
-            self.busy.remove(&part.name);
-            if !self.unresolved.contains_key(&part.name) && !self.must_read.contains(&part.name) {
-                self.release_claims(&part.name, cx);
+        for (name, _) in flight.owners() {
+            self.busy.remove(name);
+            if !self.unresolved.contains_key(name) && !self.must_read.contains(name) {
+                self.release_claims(name, cx);
             }
-            self.touch_as(&part.name, flight.priority, cx);
+            self.touch_as(name, flight.priority, cx);
         }
         if let Some(group) = &flight.group {
             self.busy_groups.remove(group);

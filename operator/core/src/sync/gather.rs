@@ -117,7 +117,7 @@ impl Sync {
         let mut attributes = Vec::new();
         if let Ok(wanted) = cx.directory.attributes(name, &self.application) {
             let one = |(name, wanted): (AttributeName, crate::directory::AccountAttribute)| WantedAttribute {
-                value: self.resolve_value(wanted.value),
+                value: self.resolve_value(wanted.value, cx),
                 name,
                 apply: wanted.apply,
             };
@@ -128,14 +128,17 @@ impl Sync {
         Gathered { owner, decision, external_id, user_name, keys, mark, attributes, unreadable, record }
     }
 
-    /// An attribute's value; a reference is the id of that identity's account here, unknown while there is none.
-    fn resolve_value(&self, value: AttributeValue) -> Option<Value> {
+    /// An attribute's value; a reference is the id of the account that identity has here now, whatever accounts others of
+    /// its name left; unknown while there is none.
+    fn resolve_value(&self, value: AttributeValue, cx: &Context<'_>) -> Option<Value> {
         match value {
             AttributeValue::Value(value) => Some(value),
             AttributeValue::Account(None) => Some(Value::Null),
             AttributeValue::Account(Some(other)) => {
+                let Some(view) = cx.directory.identity(&other) else { return Some(Value::Null) };
                 let records = self.ledger.of_name(&other);
-                records.iter().find_map(|r| r.target_id.as_ref()).map(|id| Value::from(id.as_str()))
+                let stands = records.iter().find(|record| is_same(record, &view))?;
+                stands.target_id.as_ref().map(|id| Value::from(id.as_str()))
             }
             AttributeValue::Unknown(_) => None,
         }

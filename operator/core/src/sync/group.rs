@@ -9,7 +9,7 @@ use super::flight::Flight;
 use super::queue::Priority;
 use super::shadow::kind_of;
 use super::{Context, Sync};
-use crate::model::{EntitlementKind, GroupRecord, Intent, IntentId, Kind, Outcome, Step, SyncMode, TargetId};
+use crate::model::{EntitlementKind, GroupRecord, Intent, IntentId, Kind, Outcome, Step, TargetId};
 
 /// A group's create whose answer never came.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Sync {
             self.drop_vanished(kind, name, cx);
             if let Some(record) = self.ledger.group(kind, name).cloned() {
                 let (id, prune) = (record.target_id.clone(), self.prunes(name));
-                if record.prune != prune {
+                if record.prune != prune && self.enforces() {
                     self.ledger.put_group(GroupRecord { prune, ..record });
                 }
                 self.bound.insert((kind, Arc::clone(name)), id);
@@ -78,7 +78,7 @@ impl Sync {
     fn bind(&mut self, kind: EntitlementKind, name: &Arc<str>, target_id: TargetId, created: bool) {
         self.bound.insert((kind, Arc::clone(name)), target_id.clone());
         self.group_is_there(kind, name);
-        if self.settings.mode == SyncMode::Enforce {
+        if self.enforces() {
             let prune = self.prunes(name);
             self.ledger.put_group(GroupRecord { kind, name: Arc::clone(name), target_id, created, prune });
         }
@@ -131,6 +131,22 @@ impl Sync {
         self.complete.get(&kind).copied()
     }
 
+    /// Groups that are to be created and are not there yet; those that the target refused are not among them.
+    pub(super) fn groups_under_way(&self) -> usize {
+        if !self.enforces() || !self.capabilities().is_some_and(|c| c.create_groups) {
+            return 0;
+        }
+        let missing = self.entries.iter().filter(|entry| {
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            entry.target.create
+                && kind == EntitlementKind::Group
+                && self.bound(kind, name).is_none()
+                && !self.group_backoff.contains_key(name)
+                && !self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name)
+        });
+        missing.count()
+    }
+
     fn create_group(&mut self, name: &Arc<str>, mark: Arc<str>, cx: &Context<'_>) {
         let Some(listed) = self.complete_listing(Kind::Groups) else { return };
         if !self.may_write() || !self.capabilities().is_some_and(|c| c.create_groups) || !self.meta.finalizer {
@@ -156,8 +172,10 @@ impl Sync {
         let cause = "catalogue".into();
         let intent = Intent { id, records: Vec::new(), step: step.clone(), at: cx.now.wall, cause, plan: None };
         self.ledger.open(intent.clone());
-        self.flights
-            .insert(id, Flight { intent, parts: Vec::new(), group: None, priority: Priority::Joiner, sent: false });
+        self.flights.insert(
+            id,
+            Flight { intent, parts: Vec::new(), group: None, orphan: None, priority: Priority::Joiner, sent: false },
+        );
     }
 
     /// Every account that may be concerned gets its turn.

@@ -9,7 +9,7 @@ use super::rate::backoff;
 use super::{Cache, Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
-    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Profile, Reason, RecordState, State, Step, TargetApplication,
+    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Profile, Reason, RecordState, Step, TargetApplication,
     TargetError,
 };
 use crate::plan::held_hash;
@@ -42,6 +42,7 @@ impl Sync {
             self.reconcile_now.clone_from(&meta.reconcile_now);
             self.observe_at = cx.now.mono;
             self.failed.clear();
+            self.unread.clear();
             self.group_backoff.clear();
         }
         if finalizer {
@@ -85,6 +86,10 @@ impl Sync {
         }
         self.bind_protected();
         self.failed.clear();
+        self.unread.clear();
+        if self.enforces() {
+            self.planned.clear();
+        }
         self.bound
             .retain(|(kind, name), _| self.entries.iter().any(|e| e.target.kind == *kind && e.target.name == *name));
         self.bind_groups(cx);
@@ -185,6 +190,7 @@ impl Sync {
                 self.failures = 0;
                 self.probe_failures = 0;
                 self.rate.resume();
+                self.read_again(cx);
                 self.trouble = self.unacknowledged("this may not be the target that was first reached");
                 self.recognise(cx);
                 if self.observed || self.observation.is_none() {
@@ -280,55 +286,6 @@ impl Sync {
         let names: BTreeSet<Name> = missing.map(|record| record.owner.name.clone()).collect();
         self.must_read.extend(names);
         self.touch_all(cx);
-    }
-
-    /// A record passes to the identity that has its externalId now, where its owner is gone or ended: handover and re-hire.
-    pub(super) fn pass_on(&mut self, name: &Name, cx: &Context<'_>) {
-        let live = cx.directory.identity(name);
-        if let Some(view) = live
-            && view.frozen.is_none()
-            && view.state != State::Ended
-            && !self.ledger.has_name(name)
-            && let Ok(identity) = view.spec
-            && let Some(external) = identity.external_id()
-        {
-            let uid = view.uid.clone();
-            let orphan = self.ledger.of_external(external).find(|record| {
-                let owner = &record.owner.name;
-                let gone = cx
-                    .directory
-                    .identity(owner)
-                    .is_none_or(|other| other.state == State::Ended || (*other.uid != record.owner.uid));
-                gone && record.target_id.is_some()
-                    && record.state != RecordState::Released
-                    && !self.busy.contains_key(owner)
-                    && !self.looking.contains_key(owner)
-            });
-            if let Some(mut record) = orphan.cloned() {
-                record.owner = crate::model::Owner { name: name.clone(), uid };
-                self.leaving.remove(name);
-                self.ledger.put(record);
-            }
-            return;
-        }
-        // The other way round: the owner is gone, and who has its externalId now has its turn first.
-        if live.is_some() {
-            return;
-        }
-        for record in self.ledger.of_name(name) {
-            let heir = record.external_id.as_ref().and_then(|external| cx.directory.by_external_id(external));
-            if let Some(heir) = heir
-                && heir.frozen.is_none()
-                && !self.ledger.has_name(heir.name)
-                && !self.busy.contains_key(heir.name)
-                && !self.looking.contains_key(heir.name)
-                && record.target_id.is_some()
-            {
-                let owner = crate::model::Owner { name: heir.name.clone(), uid: heir.uid.clone() };
-                self.queue.push(&owner.name, super::Priority::Mover);
-                self.ledger.put(crate::model::Record { owner, ..record });
-            }
-        }
     }
 
     /// The policy for deletion is `Retain`.

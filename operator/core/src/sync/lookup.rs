@@ -22,7 +22,8 @@ pub(super) enum Request {
 pub(super) struct Looking {
     left: usize,
     began: Option<Duration>,
-    failed: bool,
+    /// The first thing that went wrong.
+    failed: Option<TargetError>,
 }
 
 /// A create whose answer never came.
@@ -48,8 +49,8 @@ impl Sync {
         self.look(name, vec![Request::Read(id.clone())], urgent);
     }
 
-    fn look(&mut self, name: &Name, requests: Vec<Request>, urgent: bool) {
-        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, failed: false });
+    pub(super) fn look(&mut self, name: &Name, requests: Vec<Request>, urgent: bool) {
+        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, failed: None });
         for request in requests {
             if urgent {
                 self.lookups.push_front((name.clone(), request));
@@ -88,11 +89,11 @@ impl Sync {
                 for observed in &found {
                     self.remember(observed, began);
                 }
-                self.looked(name, true, cx);
+                self.looked(name, Ok(()), cx);
             }
             Err(error) => {
                 self.on_error(&error, cx, out);
-                self.looked(name, false, cx);
+                self.looked(name, Err(error), cx);
             }
         }
     }
@@ -113,7 +114,7 @@ impl Sync {
                 self.has_read(name, cx);
                 self.absent.remove(id);
                 self.remember(&observed, began);
-                self.looked(name, true, cx);
+                self.looked(name, Ok(()), cx);
             }
             Ok(None) | Err(TargetError::NotFound) => {
                 self.failures = 0;
@@ -123,15 +124,16 @@ impl Sync {
                     self.shadow.forget_account(id, self.schema);
                     self.absent.insert(id.clone(), began.wall);
                 }
-                self.looked(name, true, cx);
+                self.looked(name, Ok(()), cx);
             }
             Ok(Some(_)) => {
-                self.on_error(&TargetError::Malformed("a read by id answered another id".into()), cx, out);
-                self.looked(name, false, cx);
+                let error = TargetError::Malformed("a read by id answered another id".into());
+                self.on_error(&error, cx, out);
+                self.looked(name, Err(error), cx);
             }
             Err(error) => {
                 self.on_error(&error, cx, out);
-                self.looked(name, false, cx);
+                self.looked(name, Err(error), cx);
             }
         }
     }
@@ -153,18 +155,20 @@ impl Sync {
     }
 
     /// One answer of an account's look-ups came; with the last one it gets its turn again.
-    fn looked(&mut self, name: &Name, well: bool, cx: &Context<'_>) {
+    fn looked(&mut self, name: &Name, answer: Result<(), TargetError>, cx: &Context<'_>) {
         let Some(looking) = self.looking.get_mut(name) else { return };
         looking.left = looking.left.saturating_sub(1);
-        looking.failed |= !well;
+        if let Err(error) = answer {
+            looking.failed.get_or_insert(error);
+        }
         if looking.left > 0 {
             return;
         }
         let Some(looking) = self.looking.remove(name) else { return };
-        if looking.failed {
-            self.queue.push_at(name, cx.now.mono + Duration::from_secs(2));
-            return;
+        if let Some(error) = looking.failed {
+            return self.put_off(name, &error, cx);
         }
+        self.unread.remove(name);
         if let Some(began) = looking.began {
             self.found.insert(name.clone(), began);
             self.must_find.remove(name);

@@ -10,13 +10,17 @@ mod lifecycle;
 mod lookup;
 mod lost;
 mod observe;
+mod orphans;
 mod outcome;
+mod passing;
 mod pump;
 mod pushed;
 mod queue;
 mod rate;
 mod shadow;
+mod subject;
 mod turn;
+mod unread;
 mod view;
 mod waves;
 
@@ -187,6 +191,10 @@ pub struct Sync {
     unresolved: BTreeMap<Name, Unresolved>,
     unresolved_groups: BTreeMap<(EntitlementKind, Arc<str>), group::UnresolvedGroup>,
     looking: BTreeMap<Name, Looking>,
+    /// Accounts that could not be looked for or read.
+    unread: BTreeMap<Name, unread::Unread>,
+    /// The orphaned account that was last read, by whom it was made for.
+    orphan_read: BTreeMap<Name, TargetId>,
     lookups: VecDeque<(Name, lookup::Request)>,
     /// When the last search by key began whose answers are in the shadow.
     found: BTreeMap<Name, Duration>,
@@ -279,6 +287,8 @@ impl Sync {
             unresolved: BTreeMap::new(),
             unresolved_groups: BTreeMap::new(),
             looking: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            orphan_read: BTreeMap::new(),
             lookups: VecDeque::new(),
             found: BTreeMap::new(),
             must_find: BTreeSet::new(),

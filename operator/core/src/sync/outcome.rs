@@ -13,7 +13,7 @@ use crate::plan::{Change, Fold, Planned, Shade, digest};
 use crate::report::Problem;
 
 /// The longest wait between two attempts of one item.
-const LONGEST: Duration = Duration::from_hours(24);
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
 
 impl Sync {
     /// The outcomes of an `Apply`, one a step; what is missing counts as lost.
@@ -75,6 +75,9 @@ impl Sync {
                 self.counters.revocation_seconds.push(cx.now.mono.saturating_sub(since).as_secs_f64());
             }
             self.released_done(&part.name, &part.planned);
+        }
+        if let Some(orphan) = &flight.orphan {
+            self.orphan_done(orphan);
         }
         self.ledger.close(flight.intent.id, Outcome::Done);
         self.free(flight, cx);
@@ -256,16 +259,15 @@ impl Sync {
             TargetError::Rejected { field: Some(field), .. } => format!(" ({field})"),
             _ => String::new(),
         };
-        for part in &flight.parts {
-            let failures = self.failed.entry(part.name.clone()).or_default();
-            let step = &part.planned.step;
+        for (name, step) in flight.owners() {
+            let failures = self.failed.entry(name.clone()).or_default();
             let attempts = failures.iter().find(|f| f.step == *step).map_or(1, |f| f.attempts + 1);
             failures.retain(|f| f.step != *step);
-            let until = cx.now.mono + backoff(part.name.as_str(), attempts, first, LONGEST);
+            let until = cx.now.mono + backoff(name.as_str(), attempts, first, LONGEST);
             let message = format!("{} was refused or failed and is tried again: {words}{field}", step.name());
             let problem = Problem::new(reason, message);
             failures.push(Failed { step: step.clone(), attempts, until, problem });
-            self.queue.push_at(&part.name, until);
+            self.queue.push_at(name, until);
         }
     }
 

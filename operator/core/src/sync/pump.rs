@@ -308,6 +308,7 @@ impl Sync {
         self.check_the_right_target(cx);
         self.bind_groups(cx);
         self.touch_all(cx);
+        self.touch_orphans(cx);
         out.changed = true;
     }
 

@@ -145,7 +145,14 @@ impl Sync {
         self.busy_groups.insert(group.clone(), id);
         self.flights.insert(
             id,
-            Flight { intent, parts: Vec::new(), group: Some(group), priority: Priority::Drift, sent: false },
+            Flight {
+                intent,
+                parts: Vec::new(),
+                group: Some(group),
+                orphan: None,
+                priority: Priority::Drift,
+                sent: false,
+            },
         );
     }
 }

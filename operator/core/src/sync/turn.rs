@@ -1,20 +1,26 @@
 //! An account's turn: what is decided and known of it is gathered, planned, and its first step begun.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flight::{Part, group_of};
+use super::flight::group_of;
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::{Context, FRESH, Out, Sync};
-use crate::directory::AttributeValue;
-use crate::model::{
-    AttributeName, CorrelationKey, Kind, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
-    Value,
-};
-use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Lookup, Matches, Planned, Seen, Subject, Verdict};
+use super::{Context, Out, PlannedStep, Sync, waves};
+use crate::model::{CorrelationKey, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode};
+use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
+
+/// What a turn came to.
+#[derive(Debug, Default)]
+pub(super) struct Turned {
+    /// Something is under way.
+    pub(super) went: bool,
+    /// An account should exist.
+    pub(super) desired: bool,
+    /// How it stands.
+    pub(super) account: report::Account,
+}
 
 impl Sync {
     /// One account's turn.
@@ -28,110 +34,156 @@ impl Sync {
             }
             self.embargo.remove(name);
         }
+        if let Some(problem) = self.waits_unread(name, cx) {
+            let desired = self.accounts.get(name).is_none_or(|(desired, _)| *desired);
+            return self.tell(name, desired, report::Account::Failed(problem), out);
+        }
         if self.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
             let message = "the answer of a create was lost; it is looked for before anything is repeated";
             let waiting = report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
             self.tell(name, true, waiting, out);
             return;
         }
-        self.pass_on(name, cx);
+        let owners = if self.enforces() {
+            self.pass_on(name, cx);
+            self.owners_of(name, cx)
+        } else {
+            self.planned.remove(name);
+            self.owners_foreseen(name, cx)
+        };
         let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Released;
         if !self.ledger.of_name(name).iter().any(there) {
             self.has_read(name, cx);
         }
         let mut told = (false, report::Account::None);
-        let owners = self.owners_of(name, cx);
         let sole = owners.len() == 1;
+        let mut went = false;
         for gathered in owners {
-            let (went, desired, account) = self.advance(gathered, priority, sole, cx);
-            if account != report::Account::None {
-                told = (desired, account);
+            let turned = self.advance(gathered, priority, sole, cx);
+            if turned.account != report::Account::None {
+                told = (turned.desired, turned.account);
             }
+            went = turned.went;
             if went {
                 break;
             }
         }
+        if !went {
+            self.turn_to_orphans(name, priority, cx);
+        }
         self.tell(name, told.0, told.1, out);
     }
 
-    /// Plans one record (or none yet) of an owner and begins its first step. True: something is under way.
-    fn advance(
-        &mut self,
-        mut gathered: Gathered,
-        priority: Priority,
-        sole: bool,
-        cx: &Context<'_>,
-    ) -> (bool, bool, report::Account) {
+    /// Mode Enforce: what is decided is recorded and written.
+    pub(super) fn enforces(&self) -> bool {
+        self.settings.mode == SyncMode::Enforce
+    }
+
+    /// Plans one record (or none yet) of an owner and begins its first step.
+    fn advance(&mut self, mut gathered: Gathered, priority: Priority, sole: bool, cx: &Context<'_>) -> Turned {
         let name = gathered.owner.name.clone();
-        let enforce = self.settings.mode == SyncMode::Enforce;
-        let mut foreseen = Vec::new();
-        if let Some(id) =
-            gathered.record.as_ref().and_then(|r| r.target_id.clone()).filter(|_| self.must_read.contains(&name))
-        {
-            let need = Lookup::Read(id);
-            let went = self.look_for(&gathered, &need, priority, cx);
-            return (went, true, self.waits(&gathered, &need, report::Account::Pending(None), cx));
+        let id = gathered.record.as_ref().and_then(|record| record.target_id.clone());
+        if let Some(id) = id.filter(|_| self.must_read.contains(&name)) {
+            let verdict = Verdict { account: report::Account::Pending(None), desired: true, ..Verdict::default() };
+            return self.look_for(&gathered, Lookup::Read(id), verdict, priority, cx);
         }
+        let mut foreseen = Vec::new();
+        // An adoption, or an account that is gone, is planned again with the record that it leaves.
         for _ in 0..4 {
-            let verdict = self.plan(&gathered, cx);
-            let Verdict { steps, record, forget, need, account, desired, drift } = verdict;
-            if forget && enforce {
-                if sole {
-                    self.drop_unwanted(&name, &[]);
-                }
-                if let Some(record) = gathered.record.take() {
-                    self.learn_lost(record.id);
-                    self.ledger.forget(record.id);
-                }
-                return (false, desired, account);
+            let mut verdict = self.plan(&gathered, cx);
+            if verdict.forget && self.enforces() {
+                return self.let_record_go(gathered, sole, verdict, cx);
             }
-            if let Some(need) = need {
-                return (
-                    self.look_for(&gathered, &need, priority, cx),
-                    desired,
-                    self.waits(&gathered, &need, account, cx),
-                );
+            if let Some(need) = verdict.need.take() {
+                return self.look_for(&gathered, need, verdict, priority, cx);
             }
-            let appeared = record.as_ref().is_some_and(|r| r.target_id.is_some())
-                && gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
-            let nowhere = gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
-            if nowhere && desired && enforce && self.is_claimed(&name, &gathered.keys) {
-                self.waiting_for_claims.insert(name.clone());
+            if self.finds_a_claim(&gathered, &verdict) {
+                self.waiting_for_claims.insert(name);
                 let message = "waits for a write under way that speaks of this user name or externalId";
-                let problem = Problem::new(Reason::Progressing, message);
-                return (false, desired, report::Account::Pending(Some(problem)));
+                let account = report::Account::Pending(Some(Problem::new(Reason::Progressing, message)));
+                return Turned { went: false, desired: verdict.desired, account };
             }
-            let again = record.is_some() && (appeared || record.as_ref().is_some_and(|r| r.target_id.is_none()));
-            if let Some(mut record) = record {
-                if record.id == RecordId(0) && enforce {
-                    record.id = RecordId(self.ledger.fresh_id());
-                }
-                if enforce {
-                    self.ledger.put(record.clone());
-                }
-                gathered.record = Some(record);
+            let had = gathered.record.as_ref().is_some_and(|record| record.target_id.is_some());
+            let has = verdict.record.as_ref().map(|record| record.target_id.is_some());
+            if let Some(record) = verdict.record.take() {
+                gathered.record = Some(self.keep(record));
             }
-            if appeared {
-                foreseen.push(super::PlannedStep::adopt());
+            if has == Some(true) && !had {
+                foreseen.push(PlannedStep::adopt());
+                self.adopted(&name);
                 self.account_appeared(&name, cx);
             }
-            if again {
+            if has == Some(false) || (has == Some(true) && !had) {
                 continue;
             }
             if let Some(on) = gathered.record.as_ref().and_then(|r| r.delete_at).filter(|on| *on > cx.now.wall) {
                 self.queue.push_on(&name, on);
             }
-            if !enforce {
-                return self.foresee(&gathered, foreseen, &steps, desired, account, cx);
-            }
-            self.counters.drift += drift;
-            if sole {
-                self.drop_unwanted(&name, &steps);
-            }
-            let (went, account) = self.begin(&gathered, steps, account, priority, cx);
-            return (went, desired, account);
+            return self.conclude(&gathered, verdict, foreseen, (priority, sole), cx);
         }
-        (false, true, report::Account::Pending(None))
+        Turned { went: false, desired: true, account: report::Account::Pending(None) }
+    }
+
+    /// What was planned is begun or, in mode Plan, foreseen.
+    fn conclude(
+        &mut self,
+        gathered: &Gathered,
+        verdict: Verdict,
+        foreseen: Vec<PlannedStep>,
+        (priority, sole): (Priority, bool),
+        cx: &Context<'_>,
+    ) -> Turned {
+        let name = &gathered.owner.name;
+        if !self.enforces() {
+            self.foresee(gathered, foreseen, &verdict.steps, cx);
+            return Turned { went: false, desired: verdict.desired, account: verdict.account };
+        }
+        self.counters.drift += verdict.drift;
+        if sole {
+            self.drop_what_is_not_wanted(name, &verdict, cx);
+        }
+        let mut account = verdict.account;
+        if let Some(id) = &verdict.adoption {
+            let hash = self.ask_to_adopt(name, id, cx);
+            account = report::Account::Blocked(asks_for_approval(id, hash.as_deref()));
+        }
+        let (went, account) = self.begin(gathered, verdict.steps, account, priority, cx);
+        Turned { went, desired: verdict.desired, account }
+    }
+
+    fn drop_what_is_not_wanted(&mut self, name: &Name, verdict: &Verdict, cx: &Context<'_>) {
+        let mut wanted = waves::in_lanes(name, verdict);
+        wanted.extend(self.orphans_in_lanes(name, cx));
+        self.drop_unwanted(name, &wanted);
+    }
+
+    /// The record is of no further use.
+    fn let_record_go(&mut self, gathered: Gathered, sole: bool, verdict: Verdict, cx: &Context<'_>) -> Turned {
+        if sole {
+            self.drop_what_is_not_wanted(&gathered.owner.name, &Verdict::default(), cx);
+        }
+        if let Some(record) = gathered.record {
+            self.learn_lost(record.id);
+            self.ledger.forget(record.id);
+        }
+        Turned { went: false, desired: verdict.desired, account: verdict.account }
+    }
+
+    /// The record as it is now, in the ledger unless nothing is to be written.
+    fn keep(&mut self, mut record: Record) -> Record {
+        if self.enforces() {
+            if record.id == RecordId(0) {
+                record.id = RecordId(self.ledger.fresh_id());
+            }
+            self.ledger.put(record.clone());
+        }
+        record
+    }
+
+    /// Whether one that has no account yet finds its keys in a write under way.
+    fn finds_a_claim(&self, gathered: &Gathered, verdict: &Verdict) -> bool {
+        let nowhere = gathered.record.as_ref().is_none_or(|r| r.target_id.is_none());
+        nowhere && verdict.desired && self.enforces() && self.is_claimed(&gathered.owner.name, &gathered.keys)
     }
 
     /// Begins the first step that may be begun now.
@@ -158,6 +210,11 @@ impl Sync {
                 held = true;
                 continue;
             }
+            // Membership before deletion: nothing is deleted of which something else is still to be taken.
+            if matches!(planned.step, Step::DeleteAccount { .. }) && (held || problem.is_some() || parked_at.is_some())
+            {
+                break;
+            }
             let gives = matches!(planned.step, Step::AddMembers { .. } | Step::Assign { .. });
             if let Some(group) = group_of(&planned.step).filter(|group| self.busy_groups.contains_key(*group)) {
                 self.parked.entry(group.clone()).or_default().insert(name.clone());
@@ -180,182 +237,18 @@ impl Sync {
         (parked_at.is_some(), account)
     }
 
-    /// Plans one account.
-    pub(super) fn plan(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
-        let id = gathered.record.as_ref().and_then(|record| record.target_id.as_ref());
-        let seen = id.map_or(Seen::Unknown, |id| self.seen(id));
-        self.plan_seen(gathered, seen, cx)
-    }
-
-    /// Plans an account that is not there yet, as if it were.
-    pub(super) fn plan_unseen(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
-        self.plan_seen(gathered, Seen::Unknown, cx)
-    }
-
-    fn plan_seen(&self, gathered: &Gathered, seen: Seen<'_>, cx: &Context<'_>) -> Verdict {
-        let record = gathered.record.as_ref();
-        let id = record.and_then(|record| record.target_id.as_ref());
-        let last_write = record.and_then(|record| record.last_write);
-        let catalogue = self.catalogue(id, last_write, cx);
-        let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
-        let subject = Subject {
-            owner: &gathered.owner,
-            decision: &gathered.decision,
-            external_id: gathered.external_id.as_ref(),
-            user_name: &gathered.user_name,
-            keys: &gathered.keys,
-            mark: &gathered.mark,
-            attributes: &gathered.attributes,
-            record,
-            seen,
-            read: self.found.get(&gathered.owner.name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH),
-            protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
-            catalogue: &catalogue,
-            matches,
-            unstuck: &self.unstuck,
-        };
-        let verdict = plan::account(&subject, &self.rules(), cx.now);
-        // An account that exists might not be found by the other keys: none is created, or taken.
-        match &gathered.unreadable {
-            Some(problem)
-                if id.is_none()
-                    && verdict.desired
-                    && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none()) =>
-            {
-                let account = report::Account::Blocked(problem.clone());
-                Verdict { account, desired: true, ..Verdict::default() }
-            }
-            _ => verdict,
-        }
-    }
-
-    fn rules(&self) -> AppRules<'_> {
-        AppRules {
-            settings: &self.settings,
-            schema: self.schema,
-            capabilities: self.capabilities(),
-            deprovision: self.meta.deleting,
-        }
-    }
-
-    fn seen(&self, id: &TargetId) -> Seen<'_> {
-        match self.shadow.account(id) {
-            Some(shade) => Seen::Present(shade),
-            None if self.absent.contains_key(id) => Seen::Absent,
-            None if self.complete.contains_key(&Kind::Accounts) => Seen::Missing,
-            None => Seen::Unknown,
-        }
-    }
-
-    fn catalogue(
-        &self,
-        account: Option<&TargetId>,
-        last_write: Option<jiff::Timestamp>,
+    /// Starts the look-up that a plan needs; it may have to wait for visibility.
+    fn look_for(
+        &mut self,
+        gathered: &Gathered,
+        need: Lookup,
+        verdict: Verdict,
+        priority: Priority,
         cx: &Context<'_>,
-    ) -> Vec<CatalogueView<'_>> {
-        let exactly = self.owns_members(cx);
-        let view = |entry| {
-            let entry: &crate::model::Entitlement = entry;
-            let id = self.bound(entry.target.kind, &entry.target.name);
-            let group = id.and_then(|id| self.shadow.group(id));
-            let members = group.and_then(|group| group.members.as_ref());
-            let held = members.zip(account).map(|(members, account)| members.contains(account));
-            let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
-            let exact = exactly(entry, account);
-            CatalogueView { entry, id, held, fresh, exact }
-        };
-        self.entries.iter().map(view).collect()
-    }
-
-    /// Accounts that may be this identity's.
-    fn matches<'a>(&'a self, gathered: &Gathered, cx: &Context<'_>) -> Matches<'a> {
-        let name = &gathered.owner.name;
-        let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
-        let found = self.found.get(name).is_some_and(young);
-        let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
-        let mut ids: BTreeSet<&TargetId> = BTreeSet::new();
-        for key in &gathered.keys {
-            ids.extend(self.shadow.with_key(&key.attribute, &key.value, self.schema));
-        }
-        if let Some(mark) = self.schema.mark {
-            ids.extend(self.shadow.with_key(&AttributeName::new(mark), &gathered.mark, self.schema));
-        }
-        let candidates = ids.into_iter().filter_map(|id| {
-            let shade = self.shadow.account(id)?;
-            let owned =
-                self.ledger.of_target(id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
-            Some(Candidate {
-                id: id.clone(),
-                shade,
-                owned: owned.map(|record| (record.owner.name.clone(), self.frees(record, shade, cx))),
-                protected: self.is_protected(id, Some(shade)),
-                privileged: self.is_privileged(id),
-            })
-        });
-        Matches { searched: found || listed, found: candidates.collect() }
-    }
-
-    /// Whether the holder's own decision would free its user name.
-    fn frees(&self, record: &Record, shade: &plan::Shade, cx: &Context<'_>) -> bool {
-        let attribute = AttributeName::new(self.schema.user_name);
-        let fold = Fold::of(self.schema, &attribute);
-        let Some(held) = shade.key(self.schema.user_name) else { return false };
-        let Ok(wanted) = cx.directory.attributes(&record.owner.name, &self.application) else { return false };
-        match wanted.get(&attribute).map(|a| &a.value) {
-            Some(AttributeValue::Value(Value::Text(text))) => fold.apply(text) != fold.apply(held),
-            _ => false,
-        }
-    }
-
-    pub(super) fn is_protected(&self, id: &TargetId, shade: Option<&plan::Shade>) -> bool {
-        let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
-        principal == Some(id)
-            || self.ledger.standing.protected.contains(id)
-            || shade.is_some_and(|shade| self.is_named_protected(shade))
-    }
-
-    /// Whether `safety.protected` names an account as it looks now.
-    fn is_named_protected(&self, shade: &plan::Shade) -> bool {
-        self.settings.safety.protected.iter().any(|(attribute, values)| {
-            let fold = Fold::of(self.schema, attribute);
-            let text = shade.key(attribute.as_str());
-            text.is_some_and(|text| values.iter().any(|value| fold.apply(value) == fold.apply(text)))
-        })
-    }
-
-    /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection; only an
-    /// emptied list does.
-    pub(super) fn bind_protected(&mut self) {
-        let mut protected = BTreeSet::new();
-        if !self.settings.safety.protected.is_empty() {
-            let named = self.shadow.accounts().filter(|(_, shade)| self.is_named_protected(shade));
-            protected.extend(named.map(|(id, _)| id.clone()));
-            protected.extend(self.ledger.standing.protected.iter().cloned());
-        }
-        if protected != self.ledger.standing.protected {
-            self.ledger.standing.protected = protected;
-            self.ledger.put_standing();
-        }
-    }
-
-    fn is_privileged(&self, id: &TargetId) -> bool {
-        self.entries.iter().filter(|entry| entry.privileged).any(|entry| {
-            let (kind, name) = (entry.target.kind, &entry.target.name);
-            let Some(bound) = self.bound(kind, name) else {
-                // Nobody holds what is not there; whether it is not there only a complete listing tells.
-                let listed = self.complete.contains_key(&super::shadow::kind_of(kind));
-                return !listed || self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
-            };
-            // Members that are not shown may be anybody.
-            let members = self.shadow.group(bound).and_then(|group| group.members.as_ref());
-            members.is_none_or(|members| members.contains(id))
-        })
-    }
-
-    /// Starts the look-up that a plan needs; false: it has to wait for visibility, or for a target that may be asked.
-    fn look_for(&mut self, gathered: &Gathered, need: &Lookup, priority: Priority, cx: &Context<'_>) -> bool {
+    ) -> Turned {
         let name = &gathered.owner.name;
         let urgent = priority <= Priority::Urgent;
+        let turned = Turned { went: true, desired: verdict.desired, account: verdict.account };
         match need {
             Lookup::Find => {
                 let mut keys = gathered.keys.clone();
@@ -366,27 +259,19 @@ impl Sync {
                     }
                 }
                 self.start_find(name, keys, urgent);
-                true
             }
             Lookup::Read(id) => {
                 let last_write = gathered.record.as_ref().and_then(|record| record.last_write);
                 if self.is_old_news(cx.now.wall, last_write) {
                     self.queue.push_at(name, cx.now.mono + self.until_visible(last_write, cx.now));
-                    return false;
+                    let message = "written and not visible yet at the target";
+                    let waits = Problem::new(Reason::AwaitingVisibility, message);
+                    return Turned { went: false, account: report::Account::Pending(Some(waits)), ..turned };
                 }
-                self.start_read(name, id, urgent);
-                true
+                self.start_read(name, &id, urgent);
             }
         }
-    }
-
-    fn waits(&self, gathered: &Gathered, need: &Lookup, account: report::Account, cx: &Context<'_>) -> report::Account {
-        let last_write = gathered.record.as_ref().and_then(|record| record.last_write);
-        if matches!(need, Lookup::Read(_)) && self.is_old_news(cx.now.wall, last_write) {
-            let message = "written and not visible yet at the target";
-            return report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
-        }
-        account
+        turned
     }
 
     /// How long until what was written last must be visible.
@@ -394,46 +279,6 @@ impl Sync {
         let visible = last_write.and_then(|at| at.checked_add(self.visibility()).ok());
         let wait = visible.map(|at| at.duration_since(now.wall)).and_then(|wait| Duration::try_from(wait).ok());
         wait.unwrap_or_default() + Duration::from_millis(1)
-    }
-
-    /// The step at this group that an account would take next, if that is what it would do.
-    pub(super) fn next_step_at(
-        &mut self,
-        name: &Name,
-        group: &TargetId,
-        cx: &Context<'_>,
-    ) -> Option<(Gathered, Planned)> {
-        for gathered in self.owners_of(name, cx) {
-            let verdict = self.plan(&gathered, cx);
-            if verdict.record.is_some() || verdict.need.is_some() {
-                return None;
-            }
-            let before: Vec<&Planned> =
-                verdict.steps.iter().take_while(|planned| group_of(&planned.step).is_none()).collect();
-            let blocked = before.iter().any(|planned| self.waits_after_failure(name, &planned.step, cx).is_none());
-            let step = verdict.steps.iter().find(|planned| group_of(&planned.step) == Some(group)).cloned();
-            match step {
-                Some(planned)
-                    if !blocked
-                        && self.waits_after_failure(name, &planned.step, cx).is_none()
-                        && self.is_released(name, &planned) =>
-                {
-                    return Some((gathered, planned));
-                }
-                _ if !verdict.steps.is_empty() => return None,
-                _ => {}
-            }
-        }
-        None
-    }
-
-    /// Whether an account still wants the step of an intent.
-    pub(super) fn still_wants(&self, part: &Part, cx: &Context<'_>) -> bool {
-        let mut owners = self.owners_of(&part.name, cx);
-        let owner = owners.iter().position(|g| g.record.as_ref().is_some_and(|r| r.id == part.record));
-        let Some(mut gathered) = owner.map(|at| owners.swap_remove(at)) else { return false };
-        gathered.record.clone_from(&part.before);
-        self.plan(&gathered, cx).steps.iter().any(|planned| planned.step == part.planned.step)
     }
 
     /// An account of this owner is there now: accounts that refer to it can be told.

@@ -31,6 +31,12 @@ impl PlannedStep {
         Self { step: "AdoptAccount", entitlement: None, attributes: Vec::new(), cause: "correlated".into(), lane: None }
     }
 
+    /// An account that nobody owns is disabled.
+    pub(super) fn disable_orphan() -> Self {
+        let (step, lane) = ("DisableAccount", Some(Lane::Derived));
+        Self { step, entitlement: None, attributes: Vec::new(), cause: "orphaned".into(), lane }
+    }
+
     fn of(planned: &Planned) -> Self {
         let attributes = match &planned.step {
             Step::CreateAccount { attributes, .. } => attributes.keys().cloned().collect(),
@@ -129,9 +135,9 @@ impl Sync {
         std::mem::take(&mut self.counters)
     }
 
-    /// The target was read completely since start.
+    /// The target, accounts and groups, was read since start, its accounts completely.
     pub fn is_observed(&self) -> bool {
-        self.complete.contains_key(&crate::model::Kind::Accounts)
+        self.observed && self.complete.contains_key(&crate::model::Kind::Accounts)
     }
 
     /// Nothing is under way, nothing waits for a turn, and the target was observed.
@@ -185,30 +191,18 @@ impl Sync {
         }
     }
 
-    /// Accounts that carry our mark and have no owner, and accounts that were never ours.
-    fn strangers(&self) -> (u32, u32) {
-        let (mut orphaned, mut unmanaged) = (0, 0);
-        for (id, shade) in self.shadow.accounts() {
-            if self.ledger.of_target(id).is_some() {
-                continue;
-            }
-            let marked = self.schema.mark.and_then(|mark| shade.key(mark)).is_some_and(|m| m.starts_with("provost:"));
-            if marked { orphaned += 1 } else { unmanaged += 1 }
-        }
-        (orphaned, unmanaged)
-    }
-
     fn entitlement_counts(&self) -> EntitlementCounts {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let grants = self.ledger.records().filter(|r| r.state != RecordState::Released).map(|r| r.grants.len()).sum();
         let under_way = self.flights.values().flat_map(|flight| &flight.parts);
-        let pending = under_way.filter(|part| matches!(part.planned.change, Change::Grant(..))).count();
+        let given = under_way.filter(|part| matches!(part.planned.change, Change::Grant(..))).count();
         let failing = self.failed.values().flatten();
         let failed = failing.filter(|f| matches!(f.step, Step::AddMembers { .. } | Step::Assign { .. })).count();
         EntitlementCounts {
             desired: count(grants + failed),
-            granted: count(grants - pending.min(grants)),
-            pending: count(pending),
+            granted: count(grants - given.min(grants)),
+            // A group that is to be made is not there for anybody.
+            pending: count(given + self.groups_under_way()),
             failed: count(failed),
             excess: count(self.excess()),
         }
@@ -220,22 +214,17 @@ impl Sync {
         gathered: &Gathered,
         mut foreseen: Vec<PlannedStep>,
         steps: &[Planned],
-        desired: bool,
-        account: report::Account,
         cx: &Context<'_>,
-    ) -> (bool, bool, report::Account) {
-        debug_assert!(self.settings.mode != SyncMode::Enforce);
+    ) {
+        debug_assert!(!self.enforces());
         let name = gathered.owner.name.clone();
         foreseen.extend(steps.iter().map(PlannedStep::of));
         if let Some(create) = steps.first().filter(|s| matches!(s.step, Step::CreateAccount { .. })) {
             foreseen.extend(self.foresee_after_create(gathered, create, cx));
         }
-        if foreseen.is_empty() {
-            self.planned.remove(&name);
-        } else {
-            self.planned.insert(name, foreseen);
+        if !foreseen.is_empty() {
+            self.planned.entry(name).or_default().extend(foreseen);
         }
-        (false, desired, account)
     }
 
     fn foresee_after_create(&self, gathered: &Gathered, create: &Planned, cx: &Context<'_>) -> Vec<PlannedStep> {

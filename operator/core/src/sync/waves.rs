@@ -13,9 +13,9 @@ use super::queue::Priority;
 use super::{Context, Out, Sync};
 use crate::engine::Note;
 use crate::model::{
-    Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release,
+    Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release, TargetId,
 };
-use crate::plan::{Admission, Planned, Window, admit, held_hash};
+use crate::plan::{Admission, Planned, Verdict, Window, admit, held_hash};
 
 /// Steps of one lane that wait for the rest of a commit.
 #[derive(Debug, Default)]
@@ -36,45 +36,96 @@ const APPROVED_FOR: Duration = Duration::from_hours(24);
 /// Held plans at most; further waves wait without a hash.
 const HELD: usize = 16;
 
+/// What a planned step is called in a wave.
 fn key(name: &Name, planned: &Planned) -> HeldStep {
-    HeldStep { identity: name.clone(), step: planned.step.name().into(), entitlement: planned.entitlement.clone() }
+    let (identity, step) = (name.clone(), planned.step.name().into());
+    HeldStep { identity, step, entitlement: planned.entitlement.clone(), account: None }
+}
+
+/// What an adoption is called in a wave.
+fn adoption(name: &Name, account: &TargetId) -> HeldStep {
+    let account = Some(account.clone());
+    HeldStep { identity: name.clone(), step: "AdoptAccount".into(), entitlement: None, account }
+}
+
+/// What disabling an orphaned account is called in a wave.
+pub(super) fn orphan(name: &Name, account: &TargetId) -> HeldStep {
+    HeldStep { step: "DisableAccount".into(), ..adoption(name, account) }
+}
+
+/// What an account is to lose or be given that needs a budget or a person, with whether it is privileged.
+pub(super) fn in_lanes(name: &Name, verdict: &Verdict) -> BTreeMap<(Lane, HeldStep), bool> {
+    let steps = verdict.steps.iter().filter_map(|p| Some(((p.lane?, key(name, p)), p.privileged)));
+    let adopts = verdict.adoption.iter().map(|id| ((Lane::Adoption, adoption(name, id)), false));
+    steps.chain(adopts).collect()
 }
 
 impl Sync {
     /// Whether a step may go now; one that is neither released nor held begins to settle.
     pub(super) fn is_admitted(&mut self, name: &Name, planned: &Planned, cx: &Context<'_>) -> bool {
-        if self.is_released(name, planned) {
-            return true;
-        }
         let Some(lane) = planned.lane else { return true };
         let step = key(name, planned);
-        if self.ledger.standing.held.iter().any(|plan| plan.lane == lane && plan.steps.contains(&step)) {
-            return false;
+        if self.release(lane, &step).is_some() {
+            return true;
+        }
+        self.settle(lane, step, planned.privileged, cx);
+        false
+    }
+
+    /// An account that a person may allow to be adopted: asked for in a held plan. Answers its hash, once it has one.
+    pub(super) fn ask_to_adopt(&mut self, name: &Name, account: &TargetId, cx: &Context<'_>) -> Option<Arc<str>> {
+        let step = adoption(name, account);
+        self.settle(Lane::Adoption, step.clone(), false, cx);
+        self.held_in(Lane::Adoption, &step).map(|plan| Arc::clone(&plan.hash))
+    }
+
+    /// The account that a person allowed this identity to adopt.
+    pub(super) fn approved_adoption(&self, name: &Name) -> Option<&TargetId> {
+        let mut releases = self.ledger.standing.releases.iter();
+        releases.find(|r| r.lane == Lane::Adoption && r.step.identity == *name)?.step.account.as_ref()
+    }
+
+    /// An approved adoption was done.
+    pub(super) fn adopted(&mut self, name: &Name) {
+        let releases = &mut self.ledger.standing.releases;
+        let before = releases.len();
+        releases.retain(|release| release.lane != Lane::Adoption || release.step.identity != *name);
+        if releases.len() != before {
+            self.ledger.put_standing();
+        }
+    }
+
+    fn held_in(&self, lane: Lane, step: &HeldStep) -> Option<&HeldPlan> {
+        self.ledger.standing.held.iter().find(|plan| plan.lane == lane && plan.steps.contains(step))
+    }
+
+    /// One that is not held begins to settle.
+    pub(super) fn settle(&mut self, lane: Lane, step: HeldStep, privileged: bool, cx: &Context<'_>) {
+        if self.held_in(lane, &step).is_some() {
+            return;
         }
         let wait = match lane {
             Lane::Explicit => Duration::ZERO,
-            Lane::Derived => self.settings.sync.settle_removals,
+            Lane::Derived | Lane::Adoption => self.settings.sync.settle_removals,
             Lane::PrivilegedGrant => self.settings.sync.settle_privileged,
         };
         let settling =
             self.settling.entry(lane).or_insert_with(|| Settling { due: cx.now.mono + wait, ..Settling::default() });
-        settling.steps.insert(step, planned.privileged);
-        false
+        settling.steps.insert(step, privileged);
     }
 
     /// Whether a step needs no budget, or was let through.
     pub(super) fn is_released(&self, name: &Name, planned: &Planned) -> bool {
-        planned.lane.is_none_or(|lane| self.release_of(name, planned, lane).is_some())
+        planned.lane.is_none_or(|lane| self.release(lane, &key(name, planned)).is_some())
     }
 
-    fn release_of(&self, name: &Name, planned: &Planned, lane: Lane) -> Option<&Release> {
-        let step = key(name, planned);
-        self.ledger.standing.releases.iter().find(|release| release.lane == lane && release.step == step)
+    pub(super) fn release(&self, lane: Lane, step: &HeldStep) -> Option<&Release> {
+        self.ledger.standing.releases.iter().find(|release| release.lane == lane && release.step == *step)
     }
 
     /// The hash of the held plan that released a step, if one did.
     pub(super) fn plan_of(&self, name: &Name, planned: &Planned) -> Option<Arc<str>> {
-        self.release_of(name, planned, planned.lane?)?.plan.clone()
+        self.release(planned.lane?, &key(name, planned))?.plan.clone()
     }
 
     /// An intent is about to be recorded: the reservation is dated again.
@@ -87,21 +138,24 @@ impl Sync {
 
     /// A released step was done.
     pub(super) fn released_done(&mut self, name: &Name, planned: &Planned) {
-        let Some(lane) = planned.lane else { return };
-        let step = key(name, planned);
+        if let Some(lane) = planned.lane {
+            self.let_through(lane, &key(name, planned));
+        }
+    }
+
+    /// What was released is done.
+    pub(super) fn let_through(&mut self, lane: Lane, step: &HeldStep) {
         let releases = &mut self.ledger.standing.releases;
         let before = releases.len();
-        releases.retain(|release| release.lane != lane || release.step != step);
+        releases.retain(|release| release.lane != lane || release.step != *step);
         if releases.len() != before {
             self.ledger.put_standing();
         }
     }
 
     /// What this identity is not to lose (or be given) any more drops out of what is held, released or settling.
-    pub(super) fn drop_unwanted(&mut self, name: &Name, steps: &[Planned]) {
-        let wanted: BTreeSet<(Lane, HeldStep)> =
-            steps.iter().filter_map(|planned| Some((planned.lane?, key(name, planned)))).collect();
-        let stays = |lane: Lane, step: &HeldStep| step.identity != *name || wanted.contains(&(lane, step.clone()));
+    pub(super) fn drop_unwanted(&mut self, name: &Name, wanted: &BTreeMap<(Lane, HeldStep), bool>) {
+        let stays = |lane: Lane, step: &HeldStep| step.identity != *name || wanted.contains_key(&(lane, step.clone()));
         for (lane, settling) in &mut self.settling {
             settling.steps.retain(|step, _| stays(*lane, step));
         }
@@ -153,11 +207,11 @@ impl Sync {
         let mut wanted = BTreeSet::new();
         for name in names {
             for gathered in self.owners_of(name, cx) {
-                let planned = self.plan(&gathered, cx).steps;
-                wanted.extend(planned.iter().filter(|p| p.lane == Some(lane)).map(|p| key(name, p)));
+                wanted.extend(in_lanes(name, &self.plan(&gathered, cx)).into_keys());
             }
+            wanted.extend(self.orphans_in_lanes(name, cx).into_keys());
         }
-        steps.into_iter().filter(|(step, _)| wanted.contains(step)).collect()
+        steps.into_iter().filter(|(step, _)| wanted.contains(&(lane, step.clone()))).collect()
     }
 
     fn judge_wave(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, cx: &Context<'_>, out: &mut Out) {
@@ -171,6 +225,10 @@ impl Sync {
             Lane::Explicit => vec![Budget { count: 50, percent: 10, window: Duration::from_hours(1) }],
             Lane::Derived => self.settings.safety.removals.clone(),
             Lane::PrivilegedGrant => self.settings.safety.privileged_grants.clone(),
+            Lane::Adoption => {
+                let why = format!("{} accounts are not surely theirs who have their user names", units.len());
+                return self.hold(lane, wave, why.into(), cx, out);
+            }
         };
         self.forget_old_charges(lane, &budgets, cx.now.wall);
         let provisioned =
@@ -187,8 +245,11 @@ impl Sync {
             }
         }
         match held {
-            None => self.release(lane, wave.into_keys(), None, &units, cx),
-            Some((admission, base)) => self.hold(lane, wave, units.len(), (admission, base), cx, out),
+            None => self.let_go(lane, wave.into_keys(), None, &units, cx),
+            Some((admission, base)) => {
+                let why = told(lane, units.len(), &admission, base);
+                self.hold(lane, wave, why, cx, out);
+            }
         }
     }
 
@@ -213,7 +274,7 @@ impl Sync {
     }
 
     /// Stores the members of a wave as released, and reserves their budget unless a person approved them.
-    fn release(
+    fn let_go(
         &mut self,
         lane: Lane,
         steps: impl Iterator<Item = HeldStep>,
@@ -237,37 +298,23 @@ impl Sync {
         }
     }
 
-    fn hold(
-        &mut self,
-        lane: Lane,
-        wave: BTreeMap<HeldStep, bool>,
-        identities: usize,
-        (admission, base): (Admission, u32),
-        cx: &Context<'_>,
-        out: &mut Out,
-    ) {
+    fn hold(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, why: Arc<str>, cx: &Context<'_>, out: &mut Out) {
         if self.ledger.standing.held.len() >= HELD {
             self.settling.insert(lane, Settling { due: cx.now.mono + Duration::from_mins(1), steps: wave });
             return;
         }
         let steps: BTreeSet<HeldStep> = wave.into_keys().collect();
-        let (allowed, used, window) = match admission {
-            Admission::Hold { allowed, used, window } => (allowed, used, window),
-            Admission::Pass => (0, 0, Duration::ZERO),
-        };
         let mut n = 0;
         let mut hash = held_hash(cx.namespace, &self.application, lane, n, &steps);
         while self.ledger.standing.used.contains_key(&hash) {
             n += 1;
             hash = held_hash(cx.namespace, &self.application, lane, n, &steps);
         }
-        let left = allowed.saturating_sub(used);
-        let verb = if lane == Lane::PrivilegedGrant { "are given a privileged right" } else { "lose something" };
-        let minutes = window.as_secs() / 60;
-        let why: Arc<str> =
-            format!("{identities} identities {verb}, of {base} accounts; allowed now: {left} in {minutes} min").into();
-        let reason =
-            if lane == Lane::PrivilegedGrant { Reason::GrantBudgetExceeded } else { Reason::RemovalBudgetExceeded };
+        let reason = match lane {
+            Lane::Explicit | Lane::Derived => Reason::RemovalBudgetExceeded,
+            Lane::PrivilegedGrant => Reason::GrantBudgetExceeded,
+            Lane::Adoption => Reason::AdoptionNeedsApproval,
+        };
         out.notes.push(Note {
             object: ObjectRef { kind: ObjectKind::TargetApplication, name: self.application.clone() },
             uid: self.meta.uid.clone(),
@@ -307,6 +354,17 @@ impl Sync {
         let plan = standing.held.remove(at);
         standing.used.insert(Arc::clone(&approved), 1);
         out.changed = true;
-        self.release(plan.lane, plan.steps.into_iter(), Some(&approved), &BTreeMap::new(), cx);
+        self.let_go(plan.lane, plan.steps.into_iter(), Some(&approved), &BTreeMap::new(), cx);
     }
+}
+
+/// Why a wave is held, in words.
+fn told(lane: Lane, identities: usize, admission: &Admission, base: u32) -> Arc<str> {
+    let (left, window) = match admission {
+        Admission::Hold { allowed, used, window } => (allowed.saturating_sub(*used), *window),
+        Admission::Pass => (0, Duration::ZERO),
+    };
+    let verb = if lane == Lane::PrivilegedGrant { "are given a privileged right" } else { "lose something" };
+    let minutes = window.as_secs() / 60;
+    format!("{identities} identities {verb}, of {base} accounts; allowed now: {left} in {minutes} min").into()
 }

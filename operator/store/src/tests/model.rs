@@ -196,8 +196,9 @@ fn group() -> impl Strategy<Value = GroupRecord> {
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
-    let lane = prop::sample::select(vec![Lane::Explicit, Lane::Derived, Lane::PrivilegedGrant]);
+    let lane = prop::sample::select(vec![Lane::Explicit, Lane::Derived, Lane::PrivilegedGrant, Lane::Adoption]);
     let step = (name(), word(), option::of(name())).prop_map(|(identity, step, entitlement)| HeldStep {
+        account: Some(TargetId::new(&*step)).filter(|_| entitlement.is_none()),
         identity,
         step: step.into(),
         entitlement,

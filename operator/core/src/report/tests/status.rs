@@ -297,7 +297,12 @@ fn what_a_person_reads_of_a_target_application() {
 #[test]
 fn a_held_plan_is_counted_by_kind_and_says_what_may_be_done() {
     use crate::model::{HeldPlan, HeldStep, Lane};
-    let step = |step: &str| HeldStep { identity: "ada".into(), step: step.into(), entitlement: Some(step.into()) };
+    let step = |step: &str| HeldStep {
+        identity: "ada".into(),
+        step: step.into(),
+        entitlement: Some(step.into()),
+        account: None,
+    };
     let names = ["DisableAccount", "DeleteAccount", "RemoveMembers", "Revoke", "AddMembers", "Assign", "RenameAccount"];
     let plan = HeldPlan {
         hash: "3f9a".into(),

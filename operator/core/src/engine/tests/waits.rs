@@ -1,0 +1,123 @@
+//! Who waits for what: one account for its own refusals, a deletion for what the account still holds, a reference for the
+//! account that stands, mode Plan for nothing at all.
+
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, scientist};
+use crate::engine::EngineEvent;
+use crate::model::{Change, Name, ObjectKind, ObjectRef};
+
+fn tell(world: &mut World, objects: &[Value]) {
+    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
+    world.tell(EngineEvent::Changed(changes));
+}
+
+fn gone(name: &str) -> Change {
+    Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: name.into() })
+}
+
+fn with_settings(people: &[Value], settings: &Value) -> Vec<Value> {
+    let mut all = declared(people);
+    all.last_mut().unwrap()["spec"].as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    all
+}
+
+#[test]
+fn an_account_that_may_not_be_read_is_asked_for_ever_more_rarely_and_at_once_when_it_is_edited() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    world.lose = true;
+    (world.done, world.reads, world.forbids) = (false, false, true);
+    tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
+    world.lose = false;
+    world.read = 0;
+    world.pass(4 * 3600);
+    assert!((8..=14).contains(&world.read), "{} reads in four hours", world.read);
+    assert_eq!(world.account("ada"), "Failed");
+    world.read = 0;
+    tell(&mut world, &[identity("ada", 3, &scientist("Writer"))]);
+    world.pass(2);
+    assert_eq!(world.read, 1, "the edit is tried at once");
+    (world.reads, world.forbids) = (true, false);
+    tell(&mut world, &[identity("ada", 4, &scientist("Editor"))]);
+    world.pass(5);
+    assert_eq!(world.account("ada"), "Provisioned");
+}
+
+#[test]
+fn an_account_is_not_deleted_before_what_it_holds_was_taken() {
+    let editor = json!({"name": "editor", "target": {"group": {"name": "editors", "create": true}}});
+    let settings = json!({
+        "entitlements": [editor],
+        "deprovision": {"ended": {"action": "Delete"}},
+        "sync": {"concurrency": 1, "interval": "1m"},
+    });
+    let mut all = with_settings(&[identity("ada", 1, &scientist("Analyst"))], &settings);
+    all[1]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(30);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+    world.forbidden = Some("RemoveMembers");
+    world.tell(EngineEvent::Changed(vec![gone("ada")]));
+    world.pass(600);
+    let ada = world.accounts.values().next().unwrap();
+    assert!(!ada.enabled, "it cannot be used");
+    world.forbidden = None;
+    world.pass(1200);
+    assert_eq!((world.accounts.len(), world.names_in("editors").len()), (0, 0));
+}
+
+#[test]
+fn a_reference_is_to_the_account_that_its_owner_has_now() {
+    let grace = |uid: &str, user_name: &str| {
+        let mut grace = identity("grace", 1, &json!({"department": "Science", "userName": user_name}));
+        grace["metadata"]["uid"] = json!(uid);
+        grace
+    };
+    let ada = identity("ada", 1, &json!({"department": "Science", "managerRef": {"name": "grace"}}));
+    let mut world = World::new();
+    world.list(&declared(&[ada, grace("g-1", "hopper")]));
+    world.pass(30);
+    let manager = |world: &World| world.accounts[&world.id_of("ada")].text("manager").map(str::to_owned);
+    assert_eq!(manager(&world), Some(world.id_of("hopper").to_string()));
+    // Another person of the same name; the account of the first one is retained.
+    tell(&mut world, &[grace("g-2", "murray")]);
+    world.pass(700);
+    assert_eq!(world.accounts.len(), 3);
+    assert_eq!(manager(&world), Some(world.id_of("murray").to_string()));
+    world.tell(EngineEvent::Changed(vec![gone("grace")]));
+    world.pass(700);
+    assert_eq!(manager(&world), None, "a manager who is not there is none");
+}
+
+#[test]
+fn mode_plan_records_nothing_also_when_a_record_would_pass_to_somebody_else() {
+    let person = json!({"department": "Science", "externalId": "E-1", "userName": "ada"});
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &person)]));
+    world.pass(30);
+    let plan = with_settings(&[], &json!({"mode": "Plan"})).pop().unwrap();
+    tell(&mut world, &[plan]);
+    let before = (world.records.clone(), world.writes);
+    let mut changes = vec![gone("ada")];
+    changes.push(world.change(&identity("countess", 1, &person)));
+    world.tell(EngineEvent::Changed(changes));
+    world.pass(700);
+    assert_eq!((world.records.clone(), world.writes), before);
+    let sync = world.engine.sync(&Name::from("wiki")).unwrap();
+    assert_eq!(sync.planned().get(&Name::from("countess")), None, "the account is hers as it is");
+    assert_eq!(sync.planned().get(&Name::from("ada")), None, "and nobody loses it");
+}
+
+#[test]
+fn an_application_is_not_ready_before_the_groups_of_its_catalogue_are_there() {
+    let editor = json!({"name": "editor", "target": {"group": {"name": "editors", "create": true}}});
+    let all = with_settings(&[], &json!({"entitlements": [editor]}));
+    let mut world = World::new();
+    world.asserts_groups = 1;
+    world.list(&all);
+    world.pass(60);
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
+}

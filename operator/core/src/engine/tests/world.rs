@@ -1,0 +1,388 @@
+//! A target and a store that do as they are told, and an engine between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use provost_crds as crds;
+use serde_json::Value;
+
+use super::super::{Answer, Effect, Engine, EngineEffect, EngineEvent};
+use crate::directory::Schemas;
+use crate::directory::tests::schemas;
+use crate::input;
+use crate::model::{
+    Applied, AttributeName, Capabilities, Change, DeleteMeans, EntitlementKind, GroupRecord, Intent, IntentId, Item,
+    Kind, Ledger, LedgerChange, Name, Now, ObjectKind, Observability, Observed, ObservedEntitlement, Outcome, Page,
+    Profile, Record, RecordId, Spent, Standing, Step, TargetError, TargetId,
+};
+
+/// Target, store and time, in one place.
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) second: i64,
+    pub(super) reachable: bool,
+    /// The answers of writes are lost.
+    pub(super) lose: bool,
+    /// They are done all the same.
+    pub(super) done: bool,
+    /// They are not lost, but told as failed.
+    pub(super) transient: bool,
+    /// Accounts are refused, for this field and in these words.
+    pub(super) refuses: Option<(AttributeName, Arc<str>)>,
+    /// Listings claim a total.
+    pub(super) counts: bool,
+    /// How often groups were listed.
+    pub(super) listings: usize,
+    /// What was applied, by name.
+    pub(super) applied: Vec<&'static str>,
+    /// The target goes away with the first lost answer.
+    pub(super) goes: bool,
+    /// Whatever is written to this account is answered by an error that says nothing of what was done.
+    pub(super) broken: Option<TargetId>,
+    /// How often our finalizer was asked for.
+    pub(super) finalizers: usize,
+    /// Writes that reached the target, done or not.
+    pub(super) writes: usize,
+    /// Steps of this name are refused.
+    pub(super) forbidden: Option<&'static str>,
+    /// Listings do not come to the total that they claim.
+    pub(super) miscounts: bool,
+    /// Reads by id succeed.
+    pub(super) reads: bool,
+    /// Reads by id that do not succeed are refused.
+    pub(super) forbids: bool,
+    /// How often an account was read by its id.
+    pub(super) read: usize,
+    /// Groups that must be there when an application is Ready.
+    pub(super) asserts_groups: usize,
+    pub(super) schemas: Schemas,
+    pub(super) accounts: BTreeMap<TargetId, Observed>,
+    /// Groups at the target.
+    pub(super) mirrors: BTreeMap<TargetId, ObservedEntitlement>,
+    pub(super) records: BTreeMap<RecordId, Record>,
+    pub(super) intents: BTreeMap<IntentId, Intent>,
+    pub(super) groups: BTreeMap<TargetId, GroupRecord>,
+    pub(super) standing: Standing,
+    pub(super) next: u64,
+    pub(super) statuses: BTreeMap<String, Value>,
+    /// What was written, in order: the object, the status and the reason of Ready.
+    pub(super) written: Vec<String>,
+    /// The titles that accounts must have before their identities of generation 2 may be Ready.
+    pub(super) titles: &'static str,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(schemas)
+    }
+
+    /// Of a connector that says this of itself.
+    pub(super) fn with(schemas: Schemas) -> Self {
+        Self {
+            engine: Engine::new("acme", schemas),
+            second: 0,
+            reachable: true,
+            lose: false,
+            done: true,
+            transient: false,
+            refuses: None,
+            counts: true,
+            listings: 0,
+            applied: Vec::new(),
+            goes: false,
+            broken: None,
+            finalizers: 0,
+            writes: 0,
+            forbidden: None,
+            miscounts: false,
+            reads: true,
+            forbids: false,
+            read: 0,
+            asserts_groups: 0,
+            schemas,
+            accounts: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
+            records: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            standing: Standing::default(),
+            next: 1,
+            statuses: BTreeMap::new(),
+            written: Vec::new(),
+            titles: "",
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let mono = Duration::from_secs(u64::try_from(self.second).unwrap());
+        Now { wall: Timestamp::from_second(1_800_000_000 + self.second).unwrap(), mono }
+    }
+
+    /// The same target and store under a new process, which lists what is declared with the statuses that were written.
+    pub(super) fn restart(&mut self, declared: &[Value]) {
+        self.engine = Engine::new("acme", self.schemas);
+        self.written.clear();
+        self.list(declared);
+    }
+
+    pub(super) fn list(&mut self, declared: &[Value]) {
+        let all = declared.iter().map(|object| self.change(object)).collect();
+        self.tell(EngineEvent::Listed(all));
+    }
+
+    pub(super) fn change(&self, object: &Value) -> Change {
+        let mut object = object.clone();
+        if let Some(status) = self.statuses.get(object["metadata"]["name"].as_str().unwrap()) {
+            object["status"] = status.clone();
+        }
+        match object["kind"].as_str().unwrap() {
+            "Identity" => input::identity_change(&serde_json::from_value::<crds::Identity>(object).unwrap()),
+            "Group" => input::group_change(&serde_json::from_value(object).unwrap()),
+            "AccessPolicy" => input::access_policy_change(&serde_json::from_value(object).unwrap()),
+            _ => input::target_application_change(&serde_json::from_value(object).unwrap()),
+        }
+    }
+
+    /// Tells the engine, answers everything that follows from it, and writes what is due.
+    pub(super) fn tell(&mut self, event: EngineEvent) {
+        let now = self.now();
+        let mut effects = self.engine.handle(event, now);
+        while let Some(effect) = effects.pop() {
+            self.finalizers += usize::from(matches!(effect, EngineEffect::Finalizer { .. }));
+            if let EngineEffect::Do { application, id, effect } = effect {
+                self.write();
+                let answer = self.answer(effect);
+                let event = EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() };
+                effects.extend(self.engine.handle(event, now));
+            }
+        }
+        self.write();
+    }
+
+    /// Lets time pass, a second at a time.
+    pub(super) fn pass(&mut self, seconds: i64) {
+        for _ in 0..seconds {
+            self.second += 1;
+            self.tell(EngineEvent::Tick);
+        }
+    }
+
+    pub(super) fn write(&mut self) {
+        for update in self.engine.take_status(self.now(), 100).updates {
+            let ready = &update.status["conditions"][0];
+            let text = |field: &str| ready[field].as_str().unwrap();
+            self.written.push(format!("{} {} {}", update.object.name, text("status"), text("reason")));
+            if text("status") == "True" && update.status["observedGeneration"] == 2 && !self.titles.is_empty() {
+                let name = update.object.name.as_str();
+                let account = self.accounts.values().find(|account| account.text("userName") == Some(name)).unwrap();
+                assert_eq!(account.text("title"), Some(self.titles), "{name} is told as done before it is");
+            }
+            if text("status") == "True" && update.object.kind == ObjectKind::TargetApplication {
+                assert!(
+                    self.mirrors.len() >= self.asserts_groups,
+                    "{} is Ready without its groups",
+                    update.object.name
+                );
+            }
+            self.statuses.insert(update.object.name.to_string(), update.status);
+        }
+    }
+
+    pub(super) fn written(&mut self, name: &str) -> Vec<String> {
+        self.written.iter().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned).collect()
+    }
+
+    /// How somebody's account in the wiki stands, in a word.
+    pub(super) fn account(&self, name: &str) -> String {
+        let (_, account) = &self.engine.sync(&Name::from("wiki")).unwrap().accounts()[&Name::from(name)];
+        format!("{account:?}").split(['(', ' ']).next().unwrap().to_owned()
+    }
+
+    pub(super) fn answer(&mut self, effect: Effect) -> Answer {
+        let down = || TargetError::Transient("connection refused".into());
+        match effect {
+            Effect::Load => Answer::Loaded(Ok(Box::new(Ledger {
+                records: self.records.values().cloned().collect(),
+                intents: self.intents.values().cloned().collect(),
+                groups: self.groups.values().cloned().collect(),
+                standing: self.standing.clone(),
+                next_id: self.next,
+            }))),
+            Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
+            Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
+            Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
+            Effect::Read(_) if self.forbids => {
+                self.read += 1;
+                let (reason, detail) = ("403".into(), "".into());
+                Answer::Read(Err(TargetError::Rejected { field: None, reason, detail }))
+            }
+            Effect::Read(_) if !self.reachable || !self.reads => Answer::Read(Err(down())),
+            Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
+            Effect::Apply(steps) if self.lose => {
+                self.reachable = !self.goes;
+                let transient = self.transient;
+                let lost = |step| {
+                    if self.done {
+                        self.apply(step);
+                    }
+                    let words: Arc<str> = "the connection was cut".into();
+                    Err(if transient { TargetError::Transient(words) } else { TargetError::Lost(words) })
+                };
+                Answer::Applied(steps.into_iter().map(lost).collect())
+            }
+            Effect::Observe { kind, .. } => {
+                let items: Vec<_> = match kind {
+                    Kind::Accounts => self.accounts.values().cloned().map(Item::Account).collect(),
+                    Kind::Groups => self.mirrors.values().cloned().map(Item::Entitlement).collect(),
+                    Kind::Roles | Kind::Licenses => Vec::new(),
+                };
+                let total = items.len() as u64 + u64::from(self.miscounts);
+                self.listings += usize::from(kind == Kind::Groups);
+                Answer::Page(Ok(Page { total: self.counts.then_some(total), items, next: None }))
+            }
+            Effect::Find(key) => {
+                let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
+                Answer::Found(Ok(found.cloned().collect()))
+            }
+            Effect::Read(id) => Answer::Read(Ok(self.accounts.get(&id).cloned())),
+            Effect::Record(changes) => {
+                for change in changes {
+                    self.record(change);
+                }
+                Answer::Recorded(Ok(()))
+            }
+            Effect::Apply(steps) => {
+                self.writes += steps.len();
+                Answer::Applied(steps.into_iter().map(|step| self.try_to(step)).collect())
+            }
+        }
+    }
+
+    pub(super) fn record(&mut self, change: LedgerChange) {
+        match change {
+            LedgerChange::Put(record) => {
+                self.next = self.next.max(record.id.0 + 1);
+                self.records.insert(record.id, *record);
+            }
+            LedgerChange::Forget(id) => _ = self.records.remove(&id),
+            LedgerChange::Open(intent) => {
+                self.next = self.next.max(intent.id.0 + 1);
+                self.intents.insert(intent.id, *intent);
+            }
+            LedgerChange::Close(_, Outcome::Lost) => {}
+            LedgerChange::Close(id, _) => _ = self.intents.remove(&id),
+            LedgerChange::PutGroup(group) => _ = self.groups.insert(group.target_id.clone(), group),
+            LedgerChange::ForgetGroup(id) => _ = self.groups.remove(&id),
+            LedgerChange::Standing(standing) => self.standing = *standing,
+        }
+    }
+
+    /// A group that is there, without members.
+    pub(super) fn mirror(&mut self, name: &str, mark: Option<Arc<str>>) {
+        let id = TargetId::new(format!("g-{name}"));
+        let (kind, members) = (EntitlementKind::Group, Some(Vec::new()));
+        self.mirrors.insert(id.clone(), ObservedEntitlement { id, kind, name: name.into(), mark, members });
+    }
+
+    pub(super) fn members(&mut self, group: &TargetId) -> &mut Vec<TargetId> {
+        self.mirrors.get_mut(group).unwrap().members.as_mut().unwrap()
+    }
+
+    /// The user names of a group's members, sorted.
+    pub(super) fn names_in(&self, group: &str) -> Vec<&str> {
+        let members = self.mirrors[&TargetId::new(format!("g-{group}"))].members.as_ref().unwrap();
+        let mut held: Vec<_> = members.iter().map(|id| self.accounts[id].text("userName").unwrap()).collect();
+        held.sort_unstable();
+        held
+    }
+
+    /// The target's id of somebody's account.
+    pub(super) fn id_of(&self, user_name: &str) -> TargetId {
+        self.accounts.values().find(|account| account.text("userName") == Some(user_name)).unwrap().id.clone()
+    }
+
+    pub(super) fn try_to(&mut self, step: Step) -> Result<Applied, TargetError> {
+        if let Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } = &step
+            && !self.mirrors.contains_key(group)
+        {
+            return Err(TargetError::NotFound);
+        }
+        if let (Step::CreateAccount { .. }, Some((field, reason))) = (&step, self.refuses.clone()) {
+            return Err(TargetError::Rejected { field: Some(field), reason, detail: "".into() });
+        }
+        if self.forbidden == Some(step.name()) {
+            return Err(TargetError::Rejected { field: None, reason: "403".into(), detail: "".into() });
+        }
+        if let Step::UpdateAccount { id, .. } = &step
+            && self.broken.as_ref() == Some(id)
+        {
+            return Err(TargetError::Lost("500 Internal Server Error".into()));
+        }
+        Ok(self.apply(step))
+    }
+
+    pub(super) fn apply(&mut self, step: Step) -> Applied {
+        self.applied.push(step.name());
+        let id = match step {
+            Step::CreateAccount { attributes, enabled, .. } => {
+                let id = TargetId::new(format!("t-{}", self.accounts.len()));
+                let account = Observed { id: id.clone(), enabled, attributes, holds: None };
+                self.accounts.insert(id.clone(), account);
+                id
+            }
+            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
+                self.accounts.get_mut(&id).unwrap().attributes.extend(set);
+                id
+            }
+            Step::EnableAccount { id } | Step::DisableAccount { id } => {
+                let account = self.accounts.get_mut(&id).unwrap();
+                account.enabled = !account.enabled;
+                id
+            }
+            Step::DeleteAccount { id } => {
+                assert!(self.mirrors.values().all(|group| !group.members.iter().flatten().any(|member| *member == id)));
+                self.accounts.remove(&id).unwrap();
+                id
+            }
+            Step::CreateGroup { name, mark } => {
+                let id = TargetId::new(format!("g-{name}"));
+                self.mirror(&name, Some(mark));
+                id
+            }
+            Step::DeleteGroup { id } => {
+                self.mirrors.remove(&id).unwrap();
+                id
+            }
+            Step::AddMembers { group, members } => {
+                self.members(&group).extend(members);
+                group
+            }
+            Step::RemoveMembers { group, members } => {
+                self.members(&group).retain(|member| !members.contains(member));
+                group
+            }
+            other => panic!("{} was not expected", other.name()),
+        };
+        Applied { observed: self.accounts.get(&id).cloned(), id: Some(id) }
+    }
+}
+
+fn profile() -> Profile {
+    Profile {
+        measured: BTreeMap::new(),
+        capabilities: Capabilities {
+            member_batch: 100,
+            step_batch: 1,
+            members: Observability::Full,
+            visibility: Duration::ZERO,
+            delete: DeleteMeans::Hard,
+            disable: true,
+            create_groups: true,
+            request_timeout: Duration::from_secs(30),
+        },
+        principal: None,
+    }
+}

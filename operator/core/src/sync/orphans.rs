@@ -1,0 +1,150 @@
+//! Accounts that carry our mark and have no owner, neither in the directory nor in the ledger: counted and, where the
+//! manifest says so, disabled within the budgets. They are never deleted. What was never ours is never touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::flight::Flight;
+use super::queue::Priority;
+use super::{Context, FRESH, PlannedStep, Sync, waves};
+use crate::model::{
+    AttributeName, CorrelationKey, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Step, TargetId,
+};
+use crate::plan::Shade;
+
+impl Sync {
+    /// Accounts that carry our mark and have no owner, and accounts that were never ours.
+    pub(super) fn strangers(&self) -> (u32, u32) {
+        let (mut orphaned, mut unmanaged) = (0, 0);
+        for (_, shade) in self.shadow.accounts().filter(|(id, _)| self.ledger.of_target(id).is_none()) {
+            let marked = self.schema.mark.and_then(|mark| shade.key(mark)).is_some_and(|m| m.starts_with("provost:"));
+            if marked { orphaned += 1 } else { unmanaged += 1 }
+        }
+        (orphaned, unmanaged)
+    }
+
+    /// Whose mark an account carries, of this namespace.
+    fn marked(&self, shade: &Shade, cx: &Context<'_>) -> Option<Name> {
+        let mark = shade.key(self.schema.mark?)?;
+        let (namespace, name) = mark.strip_prefix("provost:")?.split_once('/')?;
+        (namespace == cx.namespace && !name.is_empty()).then(|| Name::new(name))
+    }
+
+    /// Orphaned accounts have a complete listing behind them, and are to be disabled.
+    fn disables_orphans(&self) -> bool {
+        self.settings.orphaned == Orphaned::Disable
+            && self.observed
+            && !self.partial
+            && self.complete_listing(Kind::Accounts).is_some()
+            && !self.meta.deleting
+            && self.capabilities().is_some_and(|c| c.disable)
+    }
+
+    /// Whether an account is orphaned and can be used, by the name of whom it was made for.
+    fn is_orphan(&self, name: &Name, id: &TargetId, cx: &Context<'_>) -> bool {
+        let Some(shade) = self.shadow.account(id).filter(|shade| shade.enabled) else { return false };
+        self.disables_orphans()
+            && self.ledger.of_target(id).is_none()
+            && cx.directory.identity(name).is_none()
+            && !self.unresolved.contains_key(name)
+            && !self.is_protected(id, Some(shade))
+            && self.marked(shade, cx).as_ref() == Some(name)
+    }
+
+    fn orphans_of(&self, name: &Name, cx: &Context<'_>) -> Vec<TargetId> {
+        let Some(mark) = self.schema.mark.filter(|_| self.disables_orphans()) else { return Vec::new() };
+        let text = format!("provost:{}/{name}", cx.namespace);
+        let marked = self.shadow.with_key(&AttributeName::new(mark), &text, self.schema);
+        marked.iter().filter(|id| self.is_orphan(name, id, cx)).cloned().collect()
+    }
+
+    /// What is to be taken from orphaned accounts that were made for this name.
+    pub(super) fn orphans_in_lanes(&self, name: &Name, cx: &Context<'_>) -> BTreeMap<(Lane, HeldStep), bool> {
+        let orphans = self.orphans_of(name, cx);
+        orphans.iter().map(|id| ((Lane::Derived, waves::orphan(name, id)), false)).collect()
+    }
+
+    /// After a complete observation, names that orphaned accounts were made for get a turn.
+    pub(super) fn touch_orphans(&mut self, cx: &Context<'_>) {
+        if !self.disables_orphans() {
+            return;
+        }
+        let all = self.shadow.accounts().filter_map(|(id, shade)| Some((self.marked(shade, cx)?, id)));
+        let names: BTreeSet<Name> =
+            all.filter(|(name, id)| self.is_orphan(name, id, cx)).map(|(name, _)| name).collect();
+        for name in names {
+            self.queue.push(&name, Priority::Drift);
+        }
+    }
+
+    /// Orphaned accounts that were made for this name: let through by the budget, then read, then disabled.
+    pub(super) fn turn_to_orphans(&mut self, name: &Name, priority: Priority, cx: &Context<'_>) {
+        let orphans = self.orphans_of(name, cx);
+        if !self.enforces() {
+            if !orphans.is_empty() {
+                let planned = self.planned.entry(name.clone()).or_default();
+                planned.extend(orphans.iter().map(|_| PlannedStep::disable_orphan()));
+            }
+            return;
+        }
+        if !self.ledger.has_name(name) && cx.directory.identity(name).is_none() {
+            let wanted = self.orphans_in_lanes(name, cx);
+            self.drop_unwanted(name, &wanted);
+        }
+        for id in orphans {
+            let held = waves::orphan(name, &id);
+            if self.release(Lane::Derived, &held).is_none() {
+                self.settle(Lane::Derived, held, false, cx);
+                continue;
+            }
+            let step = Step::DisableAccount { id: id.clone() };
+            if self.waits_after_failure(name, &step, cx).is_some() {
+                continue;
+            }
+            let read = self.found.get(name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH);
+            if !read || self.orphan_read.get(name) != Some(&id) {
+                self.orphan_read.insert(name.clone(), id.clone());
+                self.found.remove(name);
+                return self.start_read(name, &id, priority <= Priority::Urgent);
+            }
+            return self.disable_orphan(name, &id, step, priority, cx);
+        }
+    }
+
+    fn disable_orphan(&mut self, name: &Name, id: &TargetId, step: Step, priority: Priority, cx: &Context<'_>) {
+        // Nobody may take the account for theirs meanwhile.
+        let keys = self.shadow.account(id).map(Shade::keys).unwrap_or_default().iter();
+        let keys: Vec<CorrelationKey> = keys
+            .map(|(name, text)| CorrelationKey { attribute: name.clone(), value: std::sync::Arc::clone(text) })
+            .collect();
+        self.claim(name, keys);
+        let intent = Intent {
+            id: IntentId(self.ledger.fresh_id()),
+            records: Vec::new(),
+            step,
+            at: cx.now.wall,
+            cause: format!("orphaned, made for {name}").into(),
+            plan: self.release(Lane::Derived, &waves::orphan(name, id)).and_then(|release| release.plan.clone()),
+        };
+        self.ledger.open(intent.clone());
+        self.busy.insert(name.clone(), intent.id);
+        self.queue.take(name);
+        let orphan = Some((name.clone(), id.clone()));
+        let flight = Flight { intent, parts: Vec::new(), group: None, orphan, priority, sent: false };
+        self.flights.insert(flight.intent.id, flight);
+    }
+
+    /// Whether an account is still to be disabled as an orphan.
+    pub(super) fn orphan_still_wanted(&self, (name, id): &(Name, TargetId), cx: &Context<'_>) -> bool {
+        self.is_orphan(name, id, cx)
+    }
+
+    /// An orphaned account was disabled.
+    pub(super) fn orphan_done(&mut self, (name, id): &(Name, TargetId)) {
+        self.orphan_read.remove(name);
+        self.shadow.change_account(id, self.schema, |shade, _| {
+            shade.enabled = false;
+            shade.fresh = false;
+        });
+        self.let_through(Lane::Derived, &waves::orphan(name, id));
+    }
+}

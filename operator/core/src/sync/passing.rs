@@ -1,0 +1,69 @@
+//! A record passes by externalId to the identity that has it now, where its owner is gone or ended: handover and re-hire.
+
+use super::gather::Gathered;
+use super::{Context, Priority, Sync};
+use crate::model::{Name, Owner, Record, RecordState, State};
+
+impl Sync {
+    /// Lets what is to pass to this identity, or from a gone owner of this name, pass.
+    pub(super) fn pass_on(&mut self, name: &Name, cx: &Context<'_>) {
+        if let Some(record) = self.inheritance(name, cx) {
+            self.leaving.remove(name);
+            return self.ledger.put(record);
+        }
+        // The other way round: who has the externalId of a gone owner now has its turn first.
+        for record in self.ledger.of_name(name) {
+            if let Some(owner) = self.heir(&record, cx) {
+                self.queue.push(&owner.name, Priority::Mover);
+                self.ledger.put(Record { owner, ..record });
+            }
+        }
+    }
+
+    /// Every owner of this name, as if what is to pass had passed: nothing is recorded.
+    pub(super) fn owners_foreseen(&self, name: &Name, cx: &Context<'_>) -> Vec<Gathered> {
+        if let (Some(record), Some(view)) = (self.inheritance(name, cx), cx.directory.identity(name)) {
+            return vec![self.gather(&view, Some(record), cx)];
+        }
+        let mut owners = self.owners_of(name, cx);
+        owners.retain(|owner| owner.record.as_ref().is_none_or(|record| self.heir(record, cx).is_none()));
+        owners
+    }
+
+    /// The record that passes to this identity, as its own.
+    fn inheritance(&self, name: &Name, cx: &Context<'_>) -> Option<Record> {
+        let view = cx.directory.identity(name)?;
+        if view.frozen.is_some() || view.state == State::Ended || self.ledger.has_name(name) {
+            return None;
+        }
+        let external = view.spec.ok()?.external_id()?;
+        let gone = |owner: &Owner| {
+            let other = cx.directory.identity(&owner.name);
+            other.is_none_or(|other| other.state == State::Ended || *other.uid != owner.uid)
+        };
+        let passes = |record: &&Record| gone(&record.owner) && self.may_pass(record);
+        let record = self.ledger.of_external(external).find(passes)?;
+        Some(Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record.clone() })
+    }
+
+    /// Who has the externalId of a record whose owner is gone, and no record yet.
+    fn heir(&self, record: &Record, cx: &Context<'_>) -> Option<Owner> {
+        if cx.directory.identity(&record.owner.name).is_some() || !self.may_pass(record) {
+            return None;
+        }
+        let heir = cx.directory.by_external_id(record.external_id.as_ref()?)?;
+        let name = heir.name;
+        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.ledger.has_name(name);
+        let owner = || Owner { name: name.clone(), uid: heir.uid.clone() };
+        (!waits && !self.busy.contains_key(name) && !self.looking.contains_key(name)).then(owner)
+    }
+
+    /// A record passes with both owners free.
+    fn may_pass(&self, record: &Record) -> bool {
+        let owner = &record.owner.name;
+        record.target_id.is_some()
+            && record.state != RecordState::Released
+            && !self.busy.contains_key(owner)
+            && !self.looking.contains_key(owner)
+    }
+}

@@ -1,0 +1,231 @@
+//! What is known of an account, put together for `plan`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::flight::{Part, group_of};
+use super::gather::Gathered;
+use super::{Context, FRESH, Sync};
+use crate::directory::AttributeValue;
+use crate::model::{AttributeName, Kind, Name, Record, Step, TargetId, Value};
+use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
+use crate::report;
+
+impl Sync {
+    /// Plans one account.
+    pub(super) fn plan(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
+        let id = gathered.record.as_ref().and_then(|record| record.target_id.as_ref());
+        let seen = id.map_or(Seen::Unknown, |id| self.seen(id));
+        self.plan_seen(gathered, seen, cx)
+    }
+
+    /// Plans an account that is not there yet, as if it were.
+    pub(super) fn plan_unseen(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
+        self.plan_seen(gathered, Seen::Unknown, cx)
+    }
+
+    fn plan_seen(&self, gathered: &Gathered, seen: Seen<'_>, cx: &Context<'_>) -> Verdict {
+        let record = gathered.record.as_ref();
+        let id = record.and_then(|record| record.target_id.as_ref());
+        let last_write = record.and_then(|record| record.last_write);
+        let catalogue = self.catalogue(id, last_write, cx);
+        let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
+        let subject = Subject {
+            owner: &gathered.owner,
+            decision: &gathered.decision,
+            external_id: gathered.external_id.as_ref(),
+            user_name: &gathered.user_name,
+            keys: &gathered.keys,
+            mark: &gathered.mark,
+            attributes: &gathered.attributes,
+            record,
+            seen,
+            read: self.found.get(&gathered.owner.name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH),
+            protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
+            catalogue: &catalogue,
+            matches,
+            approved: self.approved_adoption(&gathered.owner.name),
+            unstuck: &self.unstuck,
+        };
+        let verdict = plan::account(&subject, &self.rules(), cx.now);
+        // An account that exists might not be found by the other keys: none is created, or taken.
+        match &gathered.unreadable {
+            Some(problem)
+                if id.is_none()
+                    && verdict.desired
+                    && gathered.decision.owner.is_some_and(|owner| owner.frozen.is_none()) =>
+            {
+                let account = report::Account::Blocked(problem.clone());
+                Verdict { account, desired: true, ..Verdict::default() }
+            }
+            _ => verdict,
+        }
+    }
+
+    fn rules(&self) -> AppRules<'_> {
+        AppRules {
+            settings: &self.settings,
+            schema: self.schema,
+            capabilities: self.capabilities(),
+            deprovision: self.meta.deleting,
+        }
+    }
+
+    fn seen(&self, id: &TargetId) -> Seen<'_> {
+        match self.shadow.account(id) {
+            Some(shade) => Seen::Present(shade),
+            None if self.absent.contains_key(id) => Seen::Absent,
+            None if self.complete.contains_key(&Kind::Accounts) => Seen::Missing,
+            None => Seen::Unknown,
+        }
+    }
+
+    fn catalogue(
+        &self,
+        account: Option<&TargetId>,
+        last_write: Option<jiff::Timestamp>,
+        cx: &Context<'_>,
+    ) -> Vec<CatalogueView<'_>> {
+        let exactly = self.owns_members(cx);
+        let view = |entry| {
+            let entry: &crate::model::Entitlement = entry;
+            let id = self.bound(entry.target.kind, &entry.target.name);
+            let group = id.and_then(|id| self.shadow.group(id));
+            let members = group.and_then(|group| group.members.as_ref());
+            let held = members.zip(account).map(|(members, account)| members.contains(account));
+            let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
+            let exact = exactly(entry, account);
+            CatalogueView { entry, id, held, fresh, exact }
+        };
+        self.entries.iter().map(view).collect()
+    }
+
+    /// Accounts that may be this identity's.
+    fn matches<'a>(&'a self, gathered: &Gathered, cx: &Context<'_>) -> Matches<'a> {
+        let name = &gathered.owner.name;
+        let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
+        let found = self.found.get(name).is_some_and(young);
+        let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
+        let mut ids: BTreeSet<&TargetId> = BTreeSet::new();
+        for key in &gathered.keys {
+            ids.extend(self.shadow.with_key(&key.attribute, &key.value, self.schema));
+        }
+        if let Some(mark) = self.schema.mark {
+            ids.extend(self.shadow.with_key(&AttributeName::new(mark), &gathered.mark, self.schema));
+        }
+        let candidates = ids.into_iter().filter_map(|id| {
+            let shade = self.shadow.account(id)?;
+            let owned =
+                self.ledger.of_target(id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
+            Some(Candidate {
+                id: id.clone(),
+                shade,
+                owned: owned.map(|record| (record.owner.name.clone(), self.frees(record, shade, cx))),
+                protected: self.is_protected(id, Some(shade)),
+                privileged: self.is_privileged(id),
+            })
+        });
+        Matches { searched: found || listed, found: candidates.collect() }
+    }
+
+    /// Whether the holder's own decision would free its user name.
+    fn frees(&self, record: &Record, shade: &plan::Shade, cx: &Context<'_>) -> bool {
+        let attribute = AttributeName::new(self.schema.user_name);
+        let fold = Fold::of(self.schema, &attribute);
+        let Some(held) = shade.key(self.schema.user_name) else { return false };
+        let Ok(wanted) = cx.directory.attributes(&record.owner.name, &self.application) else { return false };
+        match wanted.get(&attribute).map(|a| &a.value) {
+            Some(AttributeValue::Value(Value::Text(text))) => fold.apply(text) != fold.apply(held),
+            _ => false,
+        }
+    }
+
+    pub(super) fn is_protected(&self, id: &TargetId, shade: Option<&plan::Shade>) -> bool {
+        let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
+        principal == Some(id)
+            || self.ledger.standing.protected.contains(id)
+            || shade.is_some_and(|shade| self.is_named_protected(shade))
+    }
+
+    /// Whether `safety.protected` names an account as it looks now.
+    fn is_named_protected(&self, shade: &plan::Shade) -> bool {
+        self.settings.safety.protected.iter().any(|(attribute, values)| {
+            let fold = Fold::of(self.schema, attribute);
+            let text = shade.key(attribute.as_str());
+            text.is_some_and(|text| values.iter().any(|value| fold.apply(value) == fold.apply(text)))
+        })
+    }
+
+    /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection; only an
+    /// emptied list does.
+    pub(super) fn bind_protected(&mut self) {
+        let mut protected = BTreeSet::new();
+        if !self.settings.safety.protected.is_empty() {
+            let named = self.shadow.accounts().filter(|(_, shade)| self.is_named_protected(shade));
+            protected.extend(named.map(|(id, _)| id.clone()));
+            protected.extend(self.ledger.standing.protected.iter().cloned());
+        }
+        if protected != self.ledger.standing.protected {
+            self.ledger.standing.protected = protected;
+            self.ledger.put_standing();
+        }
+    }
+
+    fn is_privileged(&self, id: &TargetId) -> bool {
+        self.entries.iter().filter(|entry| entry.privileged).any(|entry| {
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            let Some(bound) = self.bound(kind, name) else {
+                // Nobody holds what is not there; whether it is not there only a complete listing tells.
+                let listed = self.complete.contains_key(&super::shadow::kind_of(kind));
+                return !listed || self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
+            };
+            // Members that are not shown may be anybody.
+            let members = self.shadow.group(bound).and_then(|group| group.members.as_ref());
+            members.is_none_or(|members| members.contains(id))
+        })
+    }
+
+    /// The step at this group that an account would take next, if that is what it would do.
+    pub(super) fn next_step_at(
+        &mut self,
+        name: &Name,
+        group: &TargetId,
+        cx: &Context<'_>,
+    ) -> Option<(Gathered, Planned)> {
+        for gathered in self.owners_of(name, cx) {
+            let verdict = self.plan(&gathered, cx);
+            if verdict.record.is_some() || verdict.need.is_some() {
+                return None;
+            }
+            let before: Vec<&Planned> =
+                verdict.steps.iter().take_while(|planned| group_of(&planned.step).is_none()).collect();
+            let blocked = before.iter().any(|planned| self.waits_after_failure(name, &planned.step, cx).is_none());
+            let step = verdict.steps.iter().find(|planned| group_of(&planned.step) == Some(group)).cloned();
+            match step {
+                Some(planned)
+                    if !blocked
+                        && self.waits_after_failure(name, &planned.step, cx).is_none()
+                        && self.is_released(name, &planned) =>
+                {
+                    return Some((gathered, planned));
+                }
+                _ if !verdict.steps.is_empty() => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether an account still wants the step of an intent.
+    pub(super) fn still_wants(&self, part: &Part, cx: &Context<'_>) -> bool {
+        let mut owners = self.owners_of(&part.name, cx);
+        let owner = owners.iter().position(|g| g.record.as_ref().is_some_and(|r| r.id == part.record));
+        let Some(mut gathered) = owner.map(|at| owners.swap_remove(at)) else { return false };
+        gathered.record.clone_from(&part.before);
+        let mut steps = self.plan(&gathered, cx).steps.into_iter();
+        // Membership before deletion: an account goes when nothing else is to be done about it.
+        let last = matches!(part.planned.step, Step::DeleteAccount { .. });
+        if last { steps.next() } else { steps.find(|planned| planned.step == part.planned.step) }
+            .is_some_and(|planned| planned.step == part.planned.step)
+    }
+}

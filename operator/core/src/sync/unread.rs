@@ -1,0 +1,85 @@
+//! Accounts that could not be looked for or read: each waits longer and longer by itself, up to 24 hours where the target
+//! refuses to show it, sooner when what is decided or seen of it changes.
+
+use std::time::Duration;
+
+use super::rate::backoff;
+use super::{Context, Sync};
+use crate::directory::Decision;
+use crate::model::{Name, PackedIdentity, TargetError};
+use crate::plan::Shade;
+use crate::report::Problem;
+
+/// What was known of an account when it could not be read.
+#[derive(Debug, PartialEq)]
+struct Known {
+    identity: Option<PackedIdentity>,
+    decision: Decision,
+    accounts: Vec<Option<Shade>>,
+}
+
+/// An account that could not be looked for or read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    attempts: u32,
+    until: Duration,
+    refused: bool,
+    problem: Problem,
+    known: Known,
+}
+
+/// The longest wait where the target failed rather than refused: work goes on soon after it is back.
+const FAILED: Duration = Duration::from_secs(15);
+
+impl Sync {
+    /// Looking for this account failed: when to try again.
+    pub(super) fn put_off(&mut self, name: &Name, error: &TargetError, cx: &Context<'_>) {
+        let refused = matches!(error, TargetError::Rejected { .. } | TargetError::Unsupported(_));
+        let known = self.known_of(name, cx);
+        let same = self.unread.remove(name).filter(|before| before.known == known);
+        let attempts = same.map_or(0, |before| before.attempts) + 1;
+        let longest = if refused { super::outcome::LONGEST } else { FAILED };
+        let until = cx.now.mono + backoff(name.as_str(), attempts, Duration::from_secs(2), longest);
+        let (reason, words) = super::outcome::told(error);
+        let problem =
+            Problem::new(reason, format!("reading the account was refused or failed and is tried again: {words}"));
+        self.unread.insert(name.clone(), Unread { attempts, until, refused, problem, known });
+        self.queue.push_at(name, until);
+    }
+
+    /// Why this account is not looked at now: it could not be read, and nothing has changed since.
+    pub(super) fn waits_unread(&mut self, name: &Name, cx: &Context<'_>) -> Option<Problem> {
+        let unread = self.unread.get(name).filter(|unread| unread.until > cx.now.mono)?;
+        let waits = unread.known == self.known_of(name, cx);
+        let (until, problem) = (unread.until, unread.problem.clone());
+        if waits {
+            self.queue.push_at(name, until);
+        }
+        waits.then_some(problem)
+    }
+
+    /// The target is back: who waits for its failures does so no longer.
+    pub(super) fn read_again(&mut self, cx: &Context<'_>) {
+        let failed: Vec<Name> = self.unread.iter().filter(|(_, u)| !u.refused).map(|(name, _)| name.clone()).collect();
+        for name in failed {
+            self.unread.remove(&name);
+            self.touch(&name, cx);
+        }
+    }
+
+    fn known_of(&self, name: &Name, cx: &Context<'_>) -> Known {
+        let records = self.ledger.of_name(name);
+        let ids = records.iter().filter_map(|record| record.target_id.as_ref());
+        Known {
+            identity: cx.directory.identity(name).and_then(|view| view.spec.ok().cloned()),
+            decision: cx.directory.decision(name, &self.application),
+            accounts: ids.map(|id| self.shadow.account(id).cloned().map(aged)).collect(),
+        }
+    }
+}
+
+/// How old the news is says nothing of the account.
+fn aged(mut shade: Shade) -> Shade {
+    shade.fresh = false;
+    shade
+}

@@ -74,7 +74,16 @@ fn bad_manifests_are_refused_with_what_one_may_do() {
         ("Identity", "{emails: [{value: a@b.c}, {value: a@b.c}]}".to_owned(), "spec.emails[1]: Duplicate value"),
         ("Identity", "{attributes: [{name: a, value: early, values: [late]}]}".to_owned(), "exactly one of value and values"),
         ("Identity", "{lifecycle: {endTime: '9999-12-31T23:59:59Z'}}".to_owned(), "for no limit you must leave it out"),
-        ("Group", "{members: [{kind: Group, name: it}]}".to_owned(), "must"),
+        (
+            "Group",
+            "{members: [{kind: Group, name: it}]}".to_owned(),
+            "spec.members: Invalid value: must not list the group itself",
+        ),
+        (
+            "Group",
+            "{members: [{kind: Identity, name: ada}], exclude: [{kind: Group, name: it}]}".to_owned(),
+            "spec.exclude: Invalid value: must not exclude the group itself",
+        ),
         ("AccessPolicy", "{grants: [{application: wiki}]}".to_owned(), "must have subjects, match, or both"),
         ("AccessPolicy", "{match: 'true', grants: []}".to_owned(), "should have at least 1 items"),
         (
@@ -101,7 +110,7 @@ fn bad_manifests_are_refused_with_what_one_may_do() {
         (
             "TargetApplication",
             app(", entitlements: [{name: a, target: {group: {name: g}}}, {name: b, target: {group: {name: g}}}]"),
-            "must",
+            "must not name one group of the target in two entitlements",
         ),
     ];
     for (kind, spec, expected) in table {
@@ -110,6 +119,66 @@ fn bad_manifests_are_refused_with_what_one_may_do() {
         let said = cluster.kubectl_with(&arguments, &text).refused();
         assert!(said.contains(expected), "{kind} {spec}\nsaid {said}\nnot  {expected}");
         assert!(!said.contains("u:secret"), "a credential was repeated: {said}");
+    }
+}
+
+/// What may be edited and what may not: an object is made, and edited there and back.
+#[test]
+fn what_is_immutable_stays_and_what_is_not_can_be_edited() {
+    let cluster = cluster("edited");
+    let person = "is immutable; to change it you must delete the Identity and create it anew";
+    let moved =
+        "kind and name are immutable; to move it you must add an entitlement under another name and remove this one";
+    let entitlements = |list: &str| format!("{{{SCIM}, entitlements: [{list}]}}");
+    let one = |target: &str| entitlements(&format!("{{name: a, target: {{{target}}}}}"));
+    let table = [
+        ("Identity", "type", "{type: Service}".to_owned(), "{type: Person}".to_owned(), Some(person)),
+        ("Identity", "type-to-agent", "{type: Service}".to_owned(), "{type: Agent}".to_owned(), Some(person)),
+        ("Identity", "type-by-default", "{department: a}".to_owned(), "{type: Service}".to_owned(), Some(person)),
+        ("Identity", "type-written-out", "{department: a}".to_owned(), "{type: Person}".to_owned(), None),
+        ("Identity", "user-name", "{userName: ada}".to_owned(), "{userName: ada.l}".to_owned(), None),
+        ("TargetApplication", "name", one("group: {name: g}"), one("group: {name: h}"), Some(moved)),
+        ("TargetApplication", "kind", one("group: {name: g}"), one("role: {name: g}"), Some(moved)),
+        ("TargetApplication", "license", one("license: {name: g}"), one("license: {name: h}"), Some(moved)),
+        ("TargetApplication", "role", one("role: {name: g}"), one("license: {name: g}"), Some(moved)),
+        ("TargetApplication", "create", one("group: {name: g}"), one("group: {name: g, create: false}"), None),
+        (
+            "TargetApplication",
+            "create-said",
+            one("group: {name: g, create: true}"),
+            one("group: {name: g, create: false}"),
+            None,
+        ),
+        (
+            "TargetApplication",
+            "another",
+            one("group: {name: g}"),
+            entitlements("{name: b, target: {group: {name: h}}}"),
+            None,
+        ),
+        (
+            "TargetApplication",
+            "order",
+            entitlements("{name: a, target: {group: {name: g}}}, {name: b, target: {group: {name: h}}}"),
+            entitlements("{name: b, target: {group: {name: h}}}, {name: a, target: {group: {name: g}}}"),
+            None,
+        ),
+    ];
+    for (kind, name, before, after, refused) in table {
+        for (from, to, name) in [(&before, &after, format!("{name}-1")), (&after, &before, format!("{name}-2"))] {
+            let apply = |spec: &str| {
+                let text = manifest(kind, &name, spec);
+                cluster.kubectl_with(&["apply", "-n", "edited", "-f", "-"], &text)
+            };
+            apply(from).ok();
+            match refused {
+                Some(expected) => {
+                    let said = apply(to).refused();
+                    assert!(said.contains(expected), "{kind} {name}: {to}\nsaid {said}\nnot  {expected}");
+                }
+                None => drop(apply(to).ok()),
+            }
+        }
     }
 }
 

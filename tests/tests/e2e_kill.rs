@@ -15,24 +15,12 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Value, json};
 use tests::e2e::{Application, Picture, Target, World, identity, policy, until};
 use tests::servers::TOKEN;
+use tests::simulation::Random;
 
 const DEPARTMENTS: [&str; 3] = ["Engineering", "Finance", "Sales"];
 const AT_FIRST: usize = 40;
 /// How often it is killed; `PROVOST_KILLS` says otherwise.
 const KILLS: usize = 6;
-
-/// SplitMix64: the same seed gives the same story.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((z ^ (z >> 31)) % bound as u64).unwrap()
-    }
-}
 
 /// What should be of one person.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,7 +138,7 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
     let seed = seed();
     println!("PROVOST_SEED={seed}");
     let kills = std::env::var("PROVOST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let target = Target::start().await;
     let mut world = World::new("kill");
     let application = Application::new("wiki", &target.url(), &DEPARTMENTS);

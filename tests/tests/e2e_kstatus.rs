@@ -113,6 +113,18 @@ async fn an_edit_that_nobody_looked_at_is_in_progress() {
     world.check();
 }
 
+/// What `kubectl get` shows of each kind, with the reasons of every state, fits into 100 columns.
+fn columns_fit(world: &World) {
+    for kind in ["identities", "groups", "accesspolicies", "targetapplications"] {
+        let table = world.kubectl(&["get", &format!("{kind}.provost.dev")]).ok();
+        let mut lines = table.lines();
+        let head: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+        assert!(head.starts_with(&["NAME", "READY", "REASON"]) && head.ends_with(&["AGE"]), "{table}");
+        assert!(lines.count() > 2, "{table}");
+        assert!(table.lines().all(|line| line.trim_end().chars().count() <= 100), "{table}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kstatus_is_right_in_every_state() {
     let (target, other, third) = (Target::start().await, Target::start().await, Target::start().await);
@@ -205,6 +217,7 @@ async fn kstatus_is_right_in_every_state() {
         assert_eq!(waits, expected == Kstatus::Current, "kubectl wait on {name}");
         assert!(condition(&object, "Ready")["message"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
     }
+    columns_fit(&world);
     // Nobody's account was written to who may not have one, and Plan and Paused write nothing.
     let picture = target.picture().await;
     assert_eq!(picture.accounts.keys().cloned().collect::<BTreeSet<_>>(), names(&["ada", "root"]));

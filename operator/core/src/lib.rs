@@ -10,5 +10,7 @@ pub mod input;
 pub mod model;
 pub mod plan;
 pub mod policy;
+#[cfg(test)]
+mod random;
 pub mod report;
 pub mod sync;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use kube::api::{ApiResource, DynamicObject, ObjectMeta};
 use provost_core::input;
 use provost_core::model::{Change, Name, ObjectKind};
-use provost_crds::{AccessPolicy, Group, Identity, IdentitySpec, LifecycleSpec, TargetApplication};
+use provost_crds::{AccessPolicy, Group, Identity, TargetApplication};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// All four.
 pub(crate) const KINDS: [ObjectKind; 4] =
@@ -47,7 +47,7 @@ pub(crate) fn read(kind: ObjectKind, object: DynamicObject) -> Option<(Arc<str>,
     let deleting = metadata.deletion_timestamp.is_some();
     metadata.managed_fields = None;
     let change = match kind {
-        ObjectKind::Identity => identity(&metadata, data),
+        ObjectKind::Identity => typed(kind, &metadata, data, input::identity_change),
         ObjectKind::Group => typed(kind, &metadata, data, input::group_change),
         ObjectKind::AccessPolicy => typed(kind, &metadata, data, input::access_policy_change),
         ObjectKind::TargetApplication => typed(kind, &metadata, data, input::target_application_change),
@@ -56,32 +56,17 @@ pub(crate) fn read(kind: ObjectKind, object: DynamicObject) -> Option<(Arc<str>,
 }
 
 fn typed<K: DeserializeOwned>(kind: ObjectKind, meta: &ObjectMeta, data: Value, change: fn(&K) -> Change) -> Change {
+    // What is obeyed of one that cannot be read; not all of it, since every object of a large namespace comes by here.
+    let spec = match kind {
+        ObjectKind::Identity => json!({"lifecycle": data.pointer("/spec/lifecycle")}),
+        ObjectKind::AccessPolicy => data.get("spec").cloned().unwrap_or_default(),
+        ObjectKind::Group | ObjectKind::TargetApplication => Value::Null,
+    };
     match parse(meta, data) {
         Ok(object) => change(&object),
         // What serde found may quote the manifest; where it is wrong is for `provost lint` to say.
-        Err(_) => input::unreadable(kind, meta),
+        Err(_) => input::unreadable(kind, meta, &spec),
     }
-}
-
-/// An Identity that cannot be read has a lifecycle all the same, which is obeyed where it disables or ends.
-fn identity(meta: &ObjectMeta, data: Value) -> Change {
-    let lifecycle = data.pointer("/spec/lifecycle").cloned();
-    if let Ok(object) = parse::<Identity>(meta, data) {
-        return input::identity_change(&object);
-    }
-    let mut change = input::unreadable(ObjectKind::Identity, meta);
-    let lifecycle = lifecycle.and_then(|value| serde_json::from_value::<LifecycleSpec>(value).ok());
-    if let (Change::Identity(manifest), Some(lifecycle)) = (&mut change, lifecycle)
-        && let Err(invalid) = &mut manifest.spec
-    {
-        let spec = IdentitySpec { lifecycle: Some(lifecycle), ..IdentitySpec::default() };
-        let alone = Identity { metadata: meta.clone(), spec, status: None };
-        invalid.lifecycle = match input::identity(&alone) {
-            Ok(identity) => Some(identity.lifecycle),
-            Err(error) => error.lifecycle,
-        };
-    }
-    change
 }
 
 fn parse<K: DeserializeOwned>(meta: &ObjectMeta, data: Value) -> Result<K, serde_json::Error> {
@@ -95,8 +80,6 @@ fn parse<K: DeserializeOwned>(meta: &ObjectMeta, data: Value) -> Result<K, serde
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn change(kind: ObjectKind, spec: &Value) -> Change {

@@ -1,50 +1,46 @@
-//! Rules written to hurt: refused when compiled, or bounded when evaluated.
+//! Rules written to hurt: refused when compiled, or bounded when evaluated, at every site.
 
 use std::time::Duration;
 
-use provost_core::model::{Change, State};
-use provost_core::policy::{Cost, Facts, GroupId, Manager, Memberships, Scope, Site, compile, evaluate};
+use provost_core::model::{Change, Effect, State};
+use provost_core::policy::{Cost, Facts, GroupId, Manager, Memberships, Scope, Site, compile, evaluate, matches};
 
 use crate::clock::timed;
 use crate::table::Table;
 use crate::world;
 
+#[path = "../../../operator/core/tests/hostile/shapes.rs"]
+mod shapes;
+
+const SITES: [Site; 6] = [
+    Site::GroupMatch,
+    Site::PolicyMatch(Effect::Allow),
+    Site::PolicyMatch(Effect::Deny),
+    Site::Requires,
+    Site::Attribute,
+    Site::Correlation,
+];
+
 pub fn measure(table: &mut Table) {
-    let ten = "[0,1,2,3,4,5,6,7,8,9]";
-    let nested = |open: &str, inner: &str, close: &str, times: usize| {
-        format!("{}{inner}{}", open.repeat(times), close.repeat(times))
+    let text = "a".repeat(2_000);
+    let of = |shapes: &[shapes::Shape]| -> Vec<String> {
+        let longest = |make: &fn(usize) -> String| {
+            (1..=4096).map(make).take_while(|source| source.len() <= 4096).last().unwrap_or_default()
+        };
+        shapes.iter().map(|(_, make)| longest(make)).collect()
     };
-    let deep = ["(", "[", "!", "-", "size(", "!(", "1 in (", "[1].map(x,"].map(|open| {
-        let closing: String = open
-            .chars()
-            .rev()
-            .filter_map(|c| match c {
-                '(' => Some(')'),
-                '[' if !open.contains(']') => Some(']'),
-                _ => None,
-            })
-            .collect();
-        nested(open, "true", &closing, 4_000 / (open.len() + closing.len()))
-    });
-    let chains = ["+1", "*1", "==1", " in 1", "[0]", ".b", ".trim()", ".map(x,x)"]
-        .map(|link| format!("1{}", link.repeat(4_000 / link.len())));
-    let patterns = [r"\\w{1000}", r"(((a{100}){100}){100})", r"(a*)*b", r"(a|a)*$", r".*.*.*.*.*=.*", r"[\\pL]{500}"]
-        .map(|pattern| format!("'{}'.matches('{pattern}')", "a".repeat(2_000)));
-    let growing = [
-        format!("{}true{}", format!("{ten}.all(x, ").repeat(9), ")".repeat(9)),
-        format!("['aaaaaaaaaaaaaaaa']{}", ".map(x, x + x)".repeat(40)),
-        format!("[[1]]{}", ".map(x, [x, x])".repeat(40)),
-        format!("'aaaaaaaa'{}", ".replace('a', 'aaaaaaaa')".repeat(20)),
-        format!("'aaaaaaaa'{}.split('')", ".replace('a', 'aaaaaaaa')".repeat(4)),
-        format!("[1]{}", ".map(x, [x, x, x, x])".repeat(20)),
-    ];
-    worst(table, "nested 4 KiB deep", &deep);
-    worst(table, "chains of 4 KiB", &chains);
+    let sources =
+        |hostile: Vec<shapes::Hostile>| -> Vec<String> { hostile.into_iter().map(|(_, source)| source).collect() };
+    let patterns: Vec<String> =
+        shapes::PATTERNS.iter().map(|pattern| format!("'{text}'.matches('{pattern}')")).collect();
+    worst(table, "nested or chained, 4 KiB", &of(shapes::DEEP));
+    worst(table, "4 KiB of anything", &of(shapes::LONG));
     worst(table, "patterns that explode", &patterns);
-    worst(table, "comprehensions that grow exponentially", &growing);
+    worst(table, "comprehensions that grow exponentially", &sources(shapes::growing()));
+    worst(table, "absence that is costly to look for", &sources(shapes::absent()));
 }
 
-/// The longest that any of them takes, compiled and, where it compiles, evaluated.
+/// The longest that any of them takes at any site, compiled and, where it compiles, evaluated.
 fn worst(table: &mut Table, what: &str, sources: &[String]) {
     let Change::Identity(manifest) = world::identity(7, "Engineering", "Engineer") else { unreachable!() };
     let ada = manifest.spec.unwrap().pack();
@@ -56,15 +52,18 @@ fn worst(table: &mut Table, what: &str, sources: &[String]) {
         groups: Memberships { sure: &[], unknown: &[], name: &|_| None },
     };
     let (mut refused, mut longest) = (0, Duration::ZERO);
-    for source in sources {
+    for (source, site) in sources.iter().flat_map(|source| SITES.map(|site| (source, site))) {
         let run = || {
-            let rule = compile(source, Site::Attribute, &mut Scope { group: &mut |_| GroupId(1) });
-            rule.is_ok_and(|rule| evaluate(&rule, &facts, &mut Cost::default()).is_ok())
+            let rule = compile(source, site, &mut Scope { group: &mut |_| GroupId(1) });
+            rule.is_ok_and(|rule| match site {
+                Site::Attribute | Site::Correlation => evaluate(&rule, &facts, &mut Cost::default()).is_ok(),
+                _ => matches(&rule, &facts, &mut Cost::default()).is_ok(),
+            })
         };
         let (time, _) = (0..3).map(|_| timed(run)).min_by_key(|(time, _)| *time).unwrap();
         refused += usize::from(!run());
         longest = longest.max(time);
     }
-    let what = format!("hostile: {what} ({refused} of {} refused), the slowest", sources.len());
+    let what = format!("hostile: {what} ({refused} of {} refused), the slowest", sources.len() * SITES.len());
     table.shown(what, longest.as_secs_f64() * 1e3, "ms");
 }

@@ -1,9 +1,13 @@
-//! Any text as a rule, at every site, on one person: it is refused with places that exist, or it has a value within the
-//! budget, and what is derived from it (terms, trace) agrees with it.
+//! Any text as a rule, at every site, on one person: within the memory it may take it is refused with places that exist, or
+//! it has a value, and what is derived from it (terms, trace) agrees with it.
 #![no_main]
+
+#[path = "../../../operator/core/tests/hostile/counting.rs"]
+mod counting;
 
 use std::sync::LazyLock;
 
+use counting::{CHECKED, EVALUATED, Taken, taken};
 use libfuzzer_sys::fuzz_target;
 use provost_core::input;
 use provost_core::model::{Effect, Name, PackedIdentity, State};
@@ -42,16 +46,20 @@ fn places_exist(source: &str, findings: &[Diagnostic]) {
     }
 }
 
+fn bounded(what: &str, taken: Taken, bound: Taken) {
+    assert!(taken.total <= bound.total && taken.most <= bound.most, "{what} took {taken:?}, and may take {bound:?}");
+}
+
 fn conditions(rule: &Rule, facts: &Facts<'_>) {
-    let mut cost = Cost::default();
-    let result = matches(rule, facts, &mut cost);
-    assert!(cost.steps_taken() <= Cost::STEPS);
+    let (result, cost) = taken(|| matches(rule, facts, &mut Cost::default()));
+    bounded("evaluating", cost, EVALUATED);
     if result == Ok(true) {
         for term in rule.terms() {
             assert!(term.holds(facts), "the rule is true, and its term {term:?} does not hold");
         }
     }
-    let traced = trace(rule, facts);
+    let (traced, cost) = taken(|| trace(rule, facts));
+    bounded("tracing", cost, EVALUATED);
     let used_up = traced
         .parts
         .iter()
@@ -75,7 +83,9 @@ fuzz_target!(|bytes: &[u8]| {
         groups: Memberships { sure: &[GroupId(0), GroupId(1)], unknown: &[GroupId(3)], name: &name },
     };
     for site in SITES {
-        match compile(source, site, &mut Scope { group: &mut group }) {
+        let (checked, cost) = taken(|| compile(source, site, &mut Scope { group: &mut group }));
+        bounded("checking", cost, CHECKED);
+        match checked {
             Err(findings) => {
                 assert!(!findings.is_empty(), "refused without a word");
                 places_exist(source, &findings);
@@ -84,11 +94,11 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(rule.source(), source);
                 places_exist(source, rule.warnings());
                 if matches!(site, Site::Attribute | Site::Correlation) {
-                    let mut cost = Cost::default();
-                    if let Err(unknown) = evaluate(&rule, &facts, &mut cost) {
+                    let (result, cost) = taken(|| evaluate(&rule, &facts, &mut Cost::default()));
+                    bounded("evaluating", cost, EVALUATED);
+                    if let Err(unknown) = result {
                         assert!(source.get(unknown.span.clone()).is_some(), "{unknown:?}");
                     }
-                    assert!(cost.steps_taken() <= Cost::STEPS);
                 } else {
                     conditions(&rule, &facts);
                 }

@@ -13,4 +13,5 @@ mod store;
 mod target;
 mod world;
 
+pub use random::Random;
 pub use run::{Outcome, Plan, simulate};

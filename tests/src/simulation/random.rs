@@ -1,4 +1,4 @@
-//! A seeded generator (splitmix64): the same seed gives the same run, everywhere.
+//! A seeded generator (SplitMix64): the same seed gives the same run, everywhere.
 
 use std::time::Duration;
 

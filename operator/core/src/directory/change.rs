@@ -14,7 +14,7 @@ use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
     AccessPolicy, Change, GrantSpec, Group, Identity, Invalid, Manifest, Meta, Name, ObjectKind, State,
-    TargetApplication,
+    TargetApplication, Withholds,
 };
 
 /// Groups before policies before applications before identities: what a changed rule can reach is then asked on
@@ -244,6 +244,9 @@ impl Directory {
         self.unlink_policy(id, pass);
         let spec = manifest.spec.map(|policy| PolicySpec::new(policy, &mut self.names()));
         let open = spec.as_ref().is_ok_and(|spec| spec.policy.in_window(self.now));
+        if spec.as_ref().is_err_and(|invalid| invalid.withholds == Withholds::Anything) {
+            self.illegible.insert(id);
+        }
         for grant in named(&spec) {
             self.policies_of.entry(grant.application.clone()).or_default().insert(id);
         }
@@ -273,6 +276,7 @@ impl Directory {
 
     /// Touches whom a policy spoke of, and forgets the applications that it named.
     fn unlink_policy(&mut self, id: super::table::PolicyId, pass: &mut Pass) {
+        self.illegible.remove(&id);
         let Some(old) = self.policies.get(id) else { return };
         pass.unreadable |= old.spec.is_err();
         for identity in old.matched.iter().chain(old.unknown.iter()) {
@@ -336,7 +340,7 @@ impl Directory {
 fn named(spec: &Result<PolicySpec, Invalid>) -> &[GrantSpec] {
     match spec {
         Ok(spec) => &spec.policy.grants,
-        Err(invalid) => &invalid.withholds,
+        Err(invalid) => invalid.withholds.named(),
     }
 }
 

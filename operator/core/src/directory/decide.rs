@@ -75,11 +75,12 @@ impl Directory {
         // Of a policy that cannot be read nobody knows whom it matches.
         let unreadable = |id: &PolicyId| {
             let PolicyEntry { spec: Err(invalid), meta, .. } = self.policies.get(*id)? else { return None };
-            let grant = invalid.withholds.iter().find(|grant| grant.application == *application)?;
-            let (name, what, effect) = (&meta.name, &grant.what, Effect::Deny);
+            let what = invalid.withholds.within(application)?;
+            let (name, effect) = (&meta.name, Effect::Deny);
             Some(Concerning { name, effect, lead_time: None, what, truth: Truth::Unknown })
         };
-        let all = self.policies_of.get(application).filter(|_| entry.evaluable().is_some()).into_iter().flatten();
+        let all = self.policies_of.get(application).into_iter().flatten().chain(&self.illegible);
+        let all = all.filter(|_| entry.evaluable().is_some());
         let mut concerning: Vec<Concerning<'_>> =
             sure.chain(unknown).filter_map(one).chain(all.filter_map(unreadable)).collect();
         // What withholds everything comes last: it withholds whatever the others name.

@@ -3,6 +3,7 @@
 //! Manifests come in as [`Change`]s and time as an argument; [`Directory::decision`] answers for one identity and one
 //! application. Names are small integers within; a change evaluates what it can reach and nothing else.
 
+mod absence;
 mod account;
 mod application;
 pub(crate) mod change;
@@ -30,10 +31,12 @@ mod truth;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use absence::*;
 pub use account::*;
 pub use decision::*;
 pub use explanation::*;
@@ -81,10 +84,14 @@ pub struct Directory {
     unresolved: BTreeSet<GroupId>,
     /// Groups that refer to each other in a circle.
     cycles: Vec<Vec<GroupId>>,
+    /// Who joins or leaves which groups by the absence of a field gains by that, and through what, in words.
+    harmful: BTreeMap<(GroupId, bool), Arc<str>>,
     /// Valid policies inside their window, by what they need.
     policy_rules: RuleIndex<PolicyId>,
     /// Policies that speak of an application.
     policies_of: HashMap<Name, BTreeSet<PolicyId>>,
+    /// Policies that cannot be read and may withhold anything, in any application.
+    illegible: BTreeSet<PolicyId>,
 
     /// What happens by itself, and when.
     timers: BTreeMap<Timestamp, BTreeSet<Timer>>,
@@ -114,8 +121,10 @@ impl Directory {
             group_rules: RuleIndex::default(),
             unresolved: BTreeSet::new(),
             cycles: Vec::new(),
+            harmful: BTreeMap::new(),
             policy_rules: RuleIndex::default(),
             policies_of: HashMap::new(),
+            illegible: BTreeSet::new(),
             timers: BTreeMap::new(),
             armed: HashMap::new(),
             lead_times: BTreeSet::new(),

@@ -183,7 +183,7 @@ impl Directory {
         Some(Problem::at(Reason::ReferenceNotFound, path.into(), message))
     }
 
-    /// A rule that cannot be told for some identities: how many, and the first few with why.
+    /// A rule that cannot be told for some identities: the first few with why, and whether there are others.
     fn failures(
         &self,
         rule: &Ruled,
@@ -193,12 +193,12 @@ impl Directory {
         let mut failed: Vec<(&Name, crate::policy::Unknown)> =
             ids.filter_map(|id| Some((self.identities.name(id)?, ask(id)?))).collect();
         failed.sort_by_key(|(name, _)| *name);
-        let total = failed.len();
         let (_, first) = failed.first()?;
         let reason = first.reason;
         let named: Vec<String> =
             failed.iter().take(NAMED).map(|(name, unknown)| format!("{name}: {}", unknown.message)).collect();
-        let more = if total > NAMED { format!(" and {} more", total - NAMED) } else { String::new() };
+        // No count: each joiner for whom the rule fails would write the status anew.
+        let more = if failed.len() > NAMED { " and others" } else { "" };
         let message =
             format!("cannot be evaluated for {}{more}; nothing is given or taken by it there", named.join("; "));
         Some(Problem::at(reason, std::sync::Arc::clone(&rule.source.path), message))

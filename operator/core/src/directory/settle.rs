@@ -104,6 +104,12 @@ impl Directory {
             }
         }
         self.group_rules = index;
+        // What a group is warned of is settled by those that name it.
+        let harmful = self.find_harmful();
+        let differ = harmful.iter().filter(|(moved, by)| self.harmful.get(moved) != Some(*by));
+        let gone = self.harmful.iter().filter(|(moved, _)| !harmful.contains_key(moved));
+        pass.groups.extend(differ.chain(gone).map(|((group, _), _)| *group));
+        self.harmful = harmful;
         let specs = self.policies.iter().filter_map(|(_, _, entry)| entry.spec.as_ref().ok());
         let allowing = specs.map(|spec| &spec.policy).filter(|policy| policy.effect == Effect::Allow);
         let lead_times = allowing.filter(|policy| policy.mode == PolicyMode::Enforce).filter_map(|p| p.lead_time);

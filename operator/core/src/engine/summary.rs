@@ -1,6 +1,7 @@
 //! What is known of an object, for its status: the directory's and the sync's words put together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::directory::{self, Directory};
 use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode};
@@ -26,7 +27,7 @@ pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Nam
         ObjectKind::Group => {
             let view = directory.group(&object.name)?;
             let members = (view.invalid.is_none() && view.unknown == 0).then(|| count(view.members));
-            Summary::Group(GroupSummary { members, problems })
+            Summary::Group(GroupSummary { members, problems, warning: warning(object, directory) })
         }
         ObjectKind::AccessPolicy => {
             let view = directory.policy(&object.name)?;
@@ -37,6 +38,7 @@ pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Nam
                 next_transition: view.next_transition,
                 audit: view.spec.is_ok_and(|policy| policy.mode == PolicyMode::Audit),
                 problems,
+                warning: warning(object, directory),
             })
         }
         ObjectKind::TargetApplication => {
@@ -52,6 +54,12 @@ pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Nam
             Summary::TargetApplication(Box::new(summary))
         }
     })
+}
+
+/// The first of what a person should look at, with its place, in one line.
+fn warning(object: &ObjectRef, directory: &Directory) -> Option<Arc<str>> {
+    let first = directory.warnings_of(object).into_iter().next()?;
+    Some(format!("{}: {}", first.source.path, first.diagnostic).into())
 }
 
 /// A problem of the directory, with its place, in one line.

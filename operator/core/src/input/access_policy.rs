@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use provost_crds as crds;
+use serde_json::Value;
 
 use super::check::Checks;
 use super::group::subjects;
 use super::path::Path;
-use crate::model::{AccessPolicy, Effect, GrantSpec, GrantWhat, Invalid, Name, PolicyMode};
+use crate::model::{AccessPolicy, Effect, GrantSpec, GrantWhat, Invalid, Name, PolicyMode, Withholds};
 
 /// In a Deny: every entitlement.
 const EVERY: &str = "*";
@@ -39,8 +40,46 @@ pub fn access_policy(object: &crds::AccessPolicy) -> Result<AccessPolicy, Invali
         return Ok(policy);
     }
     let audit = spec.mode == Some(crds::PolicyMode::Audit);
-    let withholds = if policy.effect == Effect::Deny && !audit { policy.grants } else { Vec::new() };
+    let withholds = match policy.effect {
+        Effect::Deny if !audit && policy.grants.is_empty() => Withholds::Anything,
+        Effect::Deny if !audit => Withholds::These(policy.grants),
+        _ => Withholds::NOTHING,
+    };
     Err(Invalid { lifecycle: None, withholds, errors })
+}
+
+/// What an AccessPolicy withholds that cannot be read as one, from the fields that can. It is a Deny unless it says `Allow`,
+/// says nothing of its effect, or is an audit. Where its grants, or one of their applications, cannot be read, it
+/// may withhold anything: Unknown is not nothing.
+pub(super) fn withholds(spec: &Value) -> Withholds {
+    let Value::Object(fields) = spec else { return Withholds::Anything };
+    let allows = matches!(fields.get("effect"), None | Some(Value::Null))
+        || fields.get("effect").is_some_and(|effect| effect == "Allow");
+    if allows || fields.get("mode").is_some_and(|mode| mode == "Audit") {
+        return Withholds::NOTHING;
+    }
+    let one = |grant: &Value| {
+        let application = Name::from(grant.get("application")?.as_str()?);
+        let what = match grant.get("entitlements") {
+            None | Some(Value::Null) => GrantWhat::Account,
+            Some(names) => legible(names).unwrap_or(GrantWhat::EveryEntitlement),
+        };
+        Some(GrantSpec { application, what })
+    };
+    let grants = fields.get("grants").and_then(Value::as_array).filter(|grants| !grants.is_empty());
+    let read: Option<Vec<GrantSpec>> = grants.and_then(|grants| grants.iter().map(one).collect());
+    read.map_or(Withholds::Anything, Withholds::These)
+}
+
+/// The entitlements that a list names, if every one can be read.
+fn legible(names: &Value) -> Option<GrantWhat> {
+    let names: Vec<&str> = names.as_array()?.iter().map(Value::as_str).collect::<Option<_>>()?;
+    let every = names.is_empty() || names.contains(&EVERY);
+    Some(if every {
+        GrantWhat::EveryEntitlement
+    } else {
+        GrantWhat::Named(names.into_iter().map(Name::from).collect())
+    })
 }
 
 fn effect(checks: &mut Checks, at: Path<'_>, effect: Option<&crds::Effect>) -> Effect {

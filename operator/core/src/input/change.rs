@@ -1,9 +1,10 @@
 use jiff::Timestamp;
 use provost_crds as crds;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{access_policy, group, identity, target_application};
-use crate::model::{Change, FieldError, Invalid, Manifest, Meta, Name, ObjectKind, Uid};
+use crate::model::{Change, FieldError, Invalid, Lifecycle, Manifest, Meta, Name, ObjectKind, Uid, Withholds};
 
 /// What the API server, or a file, says about an object. What a file leaves out is derived: the uid from the name, the
 /// generation is 1, and it was made at the epoch.
@@ -45,9 +46,10 @@ pub fn target_application_change(object: &crds::TargetApplication) -> Change {
     Change::TargetApplication(Box::new(Manifest { meta, spec: target_application(object) }))
 }
 
-/// An object that cannot even be read as its kind, as after a rollback of the operator: invalid, which is not absent. Why is
-/// not said here, since the reader's own words may repeat a value.
-pub fn unreadable(kind: ObjectKind, metadata: &crds::ObjectMeta) -> Change {
+/// An object that cannot even be read as its kind, as after a rollback of the operator: invalid, which is not absent. From
+/// its `spec` is taken what must be obeyed all the same: an Identity's lifecycle, where it disables or ends, and what a
+/// Deny withholds. Why it cannot be read is not said here, since the reader's own words may repeat a value.
+pub fn unreadable(kind: ObjectKind, metadata: &crds::ObjectMeta, spec: &Value) -> Change {
     let error = FieldError {
         path: "spec".into(),
         value: None,
@@ -55,11 +57,27 @@ pub fn unreadable(kind: ObjectKind, metadata: &crds::ObjectMeta) -> Change {
         remedy: "must be written for this version, or read by the one it was written for".into(),
     };
     let meta = meta(metadata, None::<&()>);
-    let invalid = Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] };
+    let mut invalid = Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors: vec![error] };
     match kind {
-        ObjectKind::Identity => Change::Identity(Manifest { meta, spec: Err(invalid) }),
+        ObjectKind::Identity => {
+            invalid.lifecycle = lifecycle(metadata, spec);
+            Change::Identity(Manifest { meta, spec: Err(invalid) })
+        }
         ObjectKind::Group => Change::Group(Manifest { meta, spec: Err(invalid) }),
-        ObjectKind::AccessPolicy => Change::AccessPolicy(Manifest { meta, spec: Err(invalid) }),
+        ObjectKind::AccessPolicy => {
+            invalid.withholds = access_policy::withholds(spec);
+            Change::AccessPolicy(Manifest { meta, spec: Err(invalid) })
+        }
         ObjectKind::TargetApplication => Change::TargetApplication(Box::new(Manifest { meta, spec: Err(invalid) })),
+    }
+}
+
+fn lifecycle(metadata: &crds::ObjectMeta, spec: &Value) -> Option<Lifecycle> {
+    let lifecycle = serde_json::from_value(spec.get("lifecycle")?.clone()).ok()?;
+    let spec = crds::IdentitySpec { lifecycle: Some(lifecycle), ..crds::IdentitySpec::default() };
+    let alone = crds::Identity { metadata: metadata.clone(), spec, status: None };
+    match identity(&alone) {
+        Ok(identity) => Some(identity.lifecycle),
+        Err(invalid) => invalid.lifecycle,
     }
 }

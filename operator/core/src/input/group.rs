@@ -2,7 +2,7 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::path::Path;
-use crate::model::{Group, Invalid, Member, Subject};
+use crate::model::{Group, Invalid, Member, Subject, Withholds};
 
 /// The most that a Group lists, and excludes.
 const MOST_MEMBERS: usize = 4096;
@@ -21,7 +21,7 @@ pub fn group(object: &crds::Group) -> Result<Group, Invalid> {
         exclude: exclude(&mut checks, at.field("exclude"), spec.exclude.as_deref(), own_name),
     };
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, withholds: Vec::new(), errors }) }
+    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors }) }
 }
 
 fn members(checks: &mut Checks, at: Path<'_>, members: Option<&[crds::Member]>, own_name: &str) -> Vec<Member> {

@@ -6,7 +6,7 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::path::Path;
-use crate::model::{Address, Contact, Custom, Field, Identity, IdentityType, Invalid, Lifecycle, UserName};
+use crate::model::{Address, Contact, Custom, Field, Identity, IdentityType, Invalid, Lifecycle, UserName, Withholds};
 
 /// An Identity, valid by type; or everything that is wrong with it, with what could be read of its lifecycle.
 pub fn identity(object: &crds::Identity) -> Result<Identity, Invalid> {
@@ -34,7 +34,7 @@ pub fn identity(object: &crds::Identity) -> Result<Identity, Invalid> {
     if errors.is_empty() {
         Ok(identity)
     } else {
-        Err(Invalid { lifecycle: Some(lifecycle), withholds: Vec::new(), errors })
+        Err(Invalid { lifecycle: Some(lifecycle), withholds: Withholds::NOTHING, errors })
     }
 }
 

@@ -10,11 +10,13 @@ use super::path::Path;
 use crate::model::{
     AccountSettings, Apply, AttributeName, Budget, ConnectorKind, Correlate, DeletionPolicy, Deprovision,
     DeprovisionStep, Entitlement, EntitlementKind, EntitlementTarget, Invalid, Mapping, MappingSource, Membership,
-    Name, Orphaned, PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value,
+    Name, Orphaned, PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value, Withholds,
 };
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+/// Bytes of all rules of one TargetApplication: 32 of the longest, or 256 of a usual length.
+const MOST_OF_ALL_RULES: usize = 128 * 1024;
 
 /// A TargetApplication, valid by type; or everything that is wrong with it.
 pub fn target_application(object: &crds::TargetApplication) -> Result<TargetApplication, Invalid> {
@@ -42,8 +44,31 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
         deletion_policy: deletion(&mut checks, at.field("deletionPolicy"), spec.deletion_policy.as_ref()),
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
+    rules_together(&mut checks, at, &application);
     let errors = checks.into_errors();
-    if errors.is_empty() { Ok(application) } else { Err(Invalid { lifecycle: None, withholds: Vec::new(), errors }) }
+    if errors.is_empty() {
+        Ok(application)
+    } else {
+        Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors })
+    }
+}
+
+/// A rule is bounded, and so is what hundreds of them take in one manifest: each is parsed and looked through.
+fn rules_together(checks: &mut Checks, at: Path<'_>, application: &TargetApplication) {
+    let attributes = application.account.attributes.iter().filter_map(|mapping| match &mapping.source {
+        MappingSource::Expression(source, _) => Some(source),
+        MappingSource::Literal(..) | MappingSource::Never => None,
+    });
+    let correlate = application.account.correlate.iter().map(|correlate| &correlate.expression);
+    let requires = application.entitlements.iter().filter_map(|entitlement| entitlement.requires.as_ref());
+    let bytes: usize = attributes.chain(correlate).chain(requires).map(|source| source.text.len()).sum();
+    if bytes > MOST_OF_ALL_RULES {
+        checks.wrong_untold(
+            at,
+            format!("has rules of {bytes} bytes together"),
+            format!("must have at most {MOST_OF_ALL_RULES}: say in a Group once what many rules repeat, and ask for the group"),
+        );
+    }
 }
 
 fn span_or(checks: &mut Checks, at: Path<'_>, span: Option<&crds::Duration>, default: u64) -> Duration {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccessPolicy, GrantSpec, Group, Identity, Lifecycle, Name, TargetApplication, Uid};
+use super::{AccessPolicy, GrantSpec, GrantWhat, Group, Identity, Lifecycle, Name, TargetApplication, Uid};
 
 /// One change of a namespace's manifests, as the API server or a file told it.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,11 +100,43 @@ pub struct Meta {
 pub struct Invalid {
     /// The lifecycle of an Identity, if that at least could be read: obeyed where it disables or ends.
     pub lifecycle: Option<Lifecycle>,
-    /// What an AccessPolicy withholds that is, or may be, an enforced Deny, as far as it could be read: Unknown for
-    /// everyone, since a Deny is not lifted by an edit that cannot be read.
-    pub withholds: Vec<GrantSpec>,
+    /// What an AccessPolicy withholds that is, or may be, an enforced Deny: Unknown for everyone, since a Deny is not
+    /// lifted by an edit that cannot be read.
+    pub withholds: Withholds,
     /// What is wrong; never empty.
     pub errors: Vec<FieldError>,
+}
+
+/// What a Deny withholds that is not valid, as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withholds {
+    /// What it names; nothing where it is no Deny.
+    These(Vec<GrantSpec>),
+    /// What it names cannot be read: it may be anything, in any application.
+    Anything,
+}
+
+impl Withholds {
+    /// Nothing.
+    pub const NOTHING: Self = Self::These(Vec::new());
+
+    /// What is named, application by application.
+    pub fn named(&self) -> &[GrantSpec] {
+        match self {
+            Self::These(grants) => grants,
+            Self::Anything => &[],
+        }
+    }
+
+    /// What is withheld in an application.
+    pub fn within(&self, application: &Name) -> Option<&GrantWhat> {
+        match self {
+            Self::These(grants) => {
+                grants.iter().find(|grant| grant.application == *application).map(|grant| &grant.what)
+            }
+            Self::Anything => Some(&GrantWhat::Account),
+        }
+    }
 }
 
 /// One thing that is wrong with a manifest.

@@ -256,7 +256,7 @@ fn number<'a>(node: &Node, function: Function, value: &Val<'a>) -> Outcome<Val<'
         (Function::ToInt, _) => text.and_then(|t| t.parse().ok()).map(Val::Int),
         (Function::ToUint, Val::Uint(u)) => Some(Val::Uint(*u)),
         (Function::ToUint, Val::Int(i)) => u64::try_from(*i).ok().map(Val::Uint),
-        (Function::ToUint, Val::Double(d)) => (*d > -1.0 && *d < PAST_UINT).then_some(Val::Uint(*d as u64)),
+        (Function::ToUint, Val::Double(d)) => (*d >= 0.0 && *d < PAST_UINT).then_some(Val::Uint(*d as u64)),
         (Function::ToUint, _) => text.and_then(|t| t.parse().ok()).map(Val::Uint),
         (Function::ToDouble, Val::Double(d)) => Some(Val::Double(*d)),
         (Function::ToDouble, Val::Int(i)) => Some(Val::Double(*i as f64)),

@@ -34,11 +34,6 @@ impl Diagnostic {
         Self { severity: Severity::Error, span, line, column, message: message.into(), remedy: None }
     }
 
-    /// The same, as a warning.
-    pub(super) fn warning(source: &str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(source, span, message) }
-    }
-
     /// With what to write instead.
     pub(super) fn with_remedy(mut self, remedy: impl Into<Option<String>>) -> Self {
         self.remedy = remedy.into();

@@ -2,6 +2,7 @@
 //! identity; then it is a [`Rule`], which can be evaluated without allocation, within a counted budget, on any input.
 //! No resource type, no clock and no decision enters here: what a rule means for a grant is `directory`'s.
 
+mod absence;
 mod call;
 mod check;
 mod check_calls;

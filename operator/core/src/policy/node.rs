@@ -27,7 +27,7 @@ impl Node {
 }
 
 /// Whose field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Who {
     Identity,
     Manager,
@@ -156,5 +156,28 @@ pub(super) fn children(node: &Node) -> Vec<&Node> {
         Op::List(list) => list.iter().map(|e| &e.value).collect(),
         Op::Map(list) => list.iter().flat_map(|e| [&e.key, &e.value]).collect(),
         Op::Fold(fold) => [&fold.range].into_iter().chain(&fold.filter).chain([&fold.body]).collect(),
+    }
+}
+
+/// The same, to change them.
+pub(super) fn children_mut(node: &mut Node) -> Vec<&mut Node> {
+    match &mut node.op {
+        Op::Const(_) | Op::Var { .. } | Op::Root(_) | Op::Of(..) | Op::InGroup(..) => Vec::new(),
+        Op::Field(a, _)
+        | Op::Key(a, _)
+        | Op::OptField(a, _)
+        | Op::Has(a)
+        | Op::Not(a)
+        | Op::Neg(a)
+        | Op::Matches(a, ..) => vec![a],
+        Op::Index(ab) | Op::OptIndex(ab) | Op::Binary(_, ab) => ab.iter_mut().collect(),
+        Op::Conditional(abc) => abc.iter_mut().collect(),
+        Op::And(list) | Op::Or(list) | Op::Call(_, list) => list.iter_mut().collect(),
+        Op::List(list) => list.iter_mut().map(|e| &mut e.value).collect(),
+        Op::Map(list) => list.iter_mut().flat_map(|e| [&mut e.key, &mut e.value]).collect(),
+        Op::Fold(fold) => {
+            let Fold { range, filter, body, .. } = &mut **fold;
+            [range].into_iter().chain(filter).chain([body]).collect()
+        }
     }
 }

@@ -87,6 +87,19 @@ impl Rule {
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
     }
+
+    /// What deleting a field does to the rule of a Group: whom it could make a member (`joins`), or whose membership it
+    /// ends. Which of the two does harm is for those to say who name the group.
+    pub fn absences(&self, joins: bool) -> Vec<Diagnostic> {
+        guard::check(&self.source, &self.root, if joins { Danger::Joins } else { Danger::Leaves })
+    }
+
+    /// The groups that it names, each with whether being a member can make the rule true (else false).
+    pub fn group_senses(&self) -> BTreeSet<(GroupId, bool)> {
+        let mut senses = BTreeSet::new();
+        note_senses(&self.root, Some(true), &mut senses);
+        senses
+    }
 }
 
 /// Checks an expression for a site and makes it a rule.
@@ -190,6 +203,25 @@ fn result(src: &str, site: Site, root: &Node) -> Option<Diagnostic> {
     };
     let message = format!("the expression is {}, where {wanted} is expected", root.ty);
     Some(Diagnostic::error(src, root.span(), message).with_remedy(remedy))
+}
+
+/// `sense`: whether what is true here can make the rule true or false; `None`: either.
+fn note_senses(node: &Node, sense: Option<bool>, senses: &mut BTreeSet<(GroupId, bool)>) {
+    match &node.op {
+        Op::InGroup(group, _) => {
+            let both = [true, false].into_iter().filter(|one| sense.is_none_or(|sense| sense == *one));
+            senses.extend(both.map(|one| (*group, one)));
+        }
+        Op::And(parts) | Op::Or(parts) => parts.iter().for_each(|part| note_senses(part, sense, senses)),
+        Op::Not(part) => note_senses(part, sense.map(|is| !is), senses),
+        Op::Conditional(abc) => {
+            let [condition, yes, no] = &**abc;
+            note_senses(condition, None, senses);
+            note_senses(yes, sense, senses);
+            note_senses(no, sense, senses);
+        }
+        _ => children(node).into_iter().for_each(|part| note_senses(part, None, senses)),
+    }
 }
 
 fn unknown(fault: &Fault) -> Unknown {

@@ -106,7 +106,7 @@ pub(super) enum Schema {
 }
 
 /// A field of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Member {
     Type,
     UserName,

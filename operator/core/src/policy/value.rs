@@ -151,6 +151,8 @@ impl Cost {
     /// Pays for so many operations.
     pub(super) fn step(&mut self, steps: usize) -> Result<(), Exhausted> {
         let steps = u32::try_from(steps).map_err(|_| Exhausted)?;
+        #[cfg(test)]
+        super::tests::TAKEN.set(super::tests::TAKEN.get() + self.steps.min(steps) as usize);
         let left = self.steps.checked_sub(steps);
         self.steps = left.unwrap_or(0);
         left.map(|_| ()).ok_or(Exhausted)

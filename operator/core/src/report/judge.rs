@@ -82,8 +82,8 @@ pub fn group(summary: &GroupSummary, generation: i64, prior: &Prior, now: Timest
     let verdict = match (worst(&summary.problems), summary.members) {
         (Some(problem), _) => not_ready(problem),
         (None, None) => Verdict::NotKnown(Reason::Progressing, "who is in it is not known yet".into()),
-        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, "nobody is in it".into()),
-        (None, Some(_)) => Verdict::Ready(Reason::Synced, "its members are known".into()),
+        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, warned("nobody is in it", summary.warning.as_ref())),
+        (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("its members are known", summary.warning.as_ref())),
     };
     GroupStatus {
         observed_generation: generation,
@@ -99,14 +99,15 @@ pub fn access_policy(
     prior: &Prior,
     now: Timestamp,
 ) -> AccessPolicyStatus {
+    let warning = summary.warning.as_ref();
     let verdict = match (worst(&summary.problems), summary.identities) {
         (Some(problem), _) => not_ready(problem),
         (None, None) => Verdict::NotKnown(Reason::Progressing, "whom it matches is not known yet".into()),
-        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, "it matches nobody".into()),
+        (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, warned("it matches nobody", warning)),
         (None, Some(_)) if summary.audit => {
-            Verdict::Ready(Reason::Synced, "evaluated and counted; in mode Audit nothing rests on it".into())
+            Verdict::Ready(Reason::Synced, warned("evaluated and counted; in mode Audit nothing rests on it", warning))
         }
-        (None, Some(_)) => Verdict::Ready(Reason::Synced, "evaluated and in force".into()),
+        (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("evaluated and in force", warning)),
     };
     AccessPolicyStatus {
         observed_generation: generation,
@@ -115,6 +116,11 @@ pub fn access_policy(
         next_transition_time: summary.next_transition,
         conditions: conditions(verdict, Vec::new(), generation, prior, now),
     }
+}
+
+/// What is well, and what a person should look at all the same.
+fn warned(well: &str, warning: Option<&Arc<str>>) -> Arc<str> {
+    warning.map_or_else(|| well.into(), |warning| format!("{well}; warning: {warning}").into())
 }
 
 /// The status of a TargetApplication. `accounts` are counted by the board; `problems` are those of its accounts, sorted by

@@ -37,6 +37,8 @@ pub struct GroupSummary {
     pub members: Option<u32>,
     /// What is wrong with it: its spec, its rule, a missing reference, a cycle.
     pub problems: Vec<Problem>,
+    /// What a person should look at, though it works; the first.
+    pub warning: Option<Arc<str>>,
 }
 
 /// What the directory knows of a policy.
@@ -52,6 +54,8 @@ pub struct AccessPolicySummary {
     pub audit: bool,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+    /// What a person should look at, though it works; the first.
+    pub warning: Option<Arc<str>>,
 }
 
 /// What a sync knows of its application, besides the accounts on the board.

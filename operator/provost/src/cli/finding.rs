@@ -1,6 +1,9 @@
 //! What is wrong, where, and what to do: shown with the line underlined, as a compiler does.
 
+use std::ops::Range;
+
 use super::Failure;
+use super::scalar;
 use super::screen::{Hue, Screen};
 use super::source::Read;
 use super::yaml::{Document, Place, Style};
@@ -27,24 +30,23 @@ pub struct Finding {
 }
 
 /// A place within the text of a rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Inside {
-    /// Line within the rule, from 1.
-    pub line: usize,
-    /// Column within that line, from 1.
-    pub column: usize,
-    /// Characters.
-    pub width: usize,
+#[derive(Clone, Debug)]
+pub struct Inside<'t> {
+    /// The rule.
+    pub text: &'t str,
+    /// Characters of it, from 0.
+    pub characters: Range<usize>,
 }
 
 impl Finding {
     /// At a field of a document; inside the text of a rule, if said.
-    pub fn at(document: &Document, path: &str, inside: Option<Inside>, texts: &Read) -> Self {
+    pub fn at(document: &Document, path: &str, inside: Option<Inside<'_>>, texts: &Read) -> Self {
         let place = document.place(path).unwrap_or(Place { line: 1, column: 1, width: 0, style: Style::Plain });
-        let (line, column, width) = match inside {
-            None => (place.line, place.column, place.width),
-            Some(i) => inside_rule(place, i, texts.texts.get(&document.file).map(String::as_str)),
-        };
+        let file = texts.texts.get(&document.file);
+        let (line, column, width) = inside
+            .zip(file)
+            .and_then(|(inside, file)| scalar::locate(file, place, inside.text, &inside.characters))
+            .unwrap_or((place.line, place.column, place.width));
         let kind = document.text("/kind").unwrap_or("?");
         let name = document.text("/metadata/name").unwrap_or("?");
         Self {
@@ -57,23 +59,6 @@ impl Finding {
             remedy: None,
             object: format!("{kind}/{name}"),
         }
-    }
-}
-
-/// Where a place inside a rule stands in the file. A folded or quoted text that goes over several lines is shown at its begin.
-fn inside_rule(place: Place, inside: Inside, text: Option<&str>) -> (usize, usize, usize) {
-    match place.style {
-        Style::Plain | Style::Quoted if inside.line == 1 && place.width > 0 => {
-            let quote = usize::from(place.style == Style::Quoted);
-            (place.line, place.column + quote + inside.column - 1, inside.width)
-        }
-        Style::Block => {
-            let line = place.line + inside.line;
-            let shown = text.and_then(|t| t.lines().nth(line - 1)).unwrap_or_default();
-            let indent = shown.chars().take_while(|c| *c == ' ').count();
-            (line, indent + inside.column, inside.width)
-        }
-        _ => (place.line, place.column, place.width),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use provost_core::directory::{Directory, Problem};
+use provost_core::directory::{Directory, Problem, Warning};
 use provost_core::input;
-use provost_core::model::{Change, FieldError, ObjectKind, ObjectRef};
+use provost_core::model::{Change, FieldError, ObjectKind, ObjectRef, Source};
 use provost_core::policy::{Diagnostic, Severity};
 use serde_json::Value;
 
@@ -61,6 +61,13 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
                 }
             }
         }
+        for (object, warnings) in directory.warnings() {
+            if let Some(document) = found.get(&(namespace.clone(), object)) {
+                for Warning { source, diagnostic } in &warnings {
+                    findings.push(of_rule(document, source, diagnostic, read));
+                }
+            }
+        }
         directories.insert(namespace, directory);
     }
     findings.sort();
@@ -92,6 +99,9 @@ fn change(value: &Value) -> (Option<Change>, bool) {
         Some("TargetApplication") => ObjectKind::TargetApplication,
         _ => return (None, true),
     };
+    if !shape::is_version(value) {
+        return (Some(unreadable_as(kind, value)), true);
+    }
     let read = match kind {
         ObjectKind::Identity => provost_crds::from_manifest(value.clone()).map(|o| input::identity_change(&o)),
         ObjectKind::Group => provost_crds::from_manifest(value.clone()).map(|o| input::group_change(&o)),
@@ -103,9 +113,13 @@ fn change(value: &Value) -> (Option<Change>, bool) {
     if let Ok(change) = read {
         return (Some(change), false);
     }
+    (Some(unreadable_as(kind, value)), true)
+}
+
+fn unreadable_as(kind: ObjectKind, value: &Value) -> Change {
     let metadata = value.get("metadata").cloned().unwrap_or_default();
     let metadata = serde_json::from_value(metadata).unwrap_or_default();
-    (Some(input::unreadable(kind, &metadata)), true)
+    input::unreadable(kind, &metadata, value.get("spec").unwrap_or(&Value::Null))
 }
 
 fn field_errors(change: &Change) -> &[FieldError] {
@@ -136,17 +150,18 @@ fn problems(document: &Document, problem: &Problem, read: &Read, findings: &mut 
         findings.push(finding);
         return;
     };
-    for diagnostic in diagnostics {
-        let mut finding = Finding::at(document, &source.path, Some(inside(&source.text, diagnostic)), read);
-        finding.error = diagnostic.severity == Severity::Error;
-        finding.message.clone_from(&diagnostic.message);
-        finding.remedy.clone_from(&diagnostic.remedy);
-        findings.push(finding);
-    }
+    findings.extend(diagnostics.iter().map(|diagnostic| of_rule(document, source, diagnostic, read)));
 }
 
-fn inside(text: &str, diagnostic: &Diagnostic) -> Inside {
-    let marked = text.get(diagnostic.span.clone()).unwrap_or_default();
-    let width = marked.lines().next().unwrap_or_default().chars().count().max(1);
-    Inside { line: diagnostic.line as usize, column: diagnostic.column as usize, width }
+fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: &Read) -> Finding {
+    let mut finding = Finding::at(document, &source.path, Some(inside(&source.text, diagnostic)), read);
+    finding.error = diagnostic.severity == Severity::Error;
+    finding.message.clone_from(&diagnostic.message);
+    finding.remedy.clone_from(&diagnostic.remedy);
+    finding
+}
+
+fn inside<'t>(text: &'t str, diagnostic: &Diagnostic) -> Inside<'t> {
+    let count = |bytes: usize| text.get(..bytes).unwrap_or(text).chars().count();
+    Inside { text, characters: count(diagnostic.span.start)..count(diagnostic.span.end) }
 }

@@ -6,6 +6,7 @@ mod finding;
 mod git;
 mod lint;
 mod load;
+mod scalar;
 mod screen;
 mod shape;
 mod shells;

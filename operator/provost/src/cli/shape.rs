@@ -12,9 +12,32 @@ use serde_json::Value;
 /// Made once: they are large.
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);
 
+/// The version that is read.
+const VERSION: &str = "provost.dev/v1alpha1";
+
+/// Whether a manifest is of the version that is read.
+pub fn is_version(manifest: &Value) -> bool {
+    manifest.get("apiVersion").is_some_and(|version| version == VERSION)
+}
+
+/// Whether a manifest is, or should be, one of ours: of another version, or without any.
+pub fn is_ours(manifest: &Value) -> bool {
+    let kind = manifest.get("kind").and_then(Value::as_str);
+    match manifest.get("apiVersion").and_then(Value::as_str) {
+        Some(version) => version.split('/').next() == VERSION.split('/').next(),
+        None => DEFINITIONS.iter().any(|definition| kind == Some(&definition.spec.names.kind)),
+    }
+}
+
 /// Everything in `spec` and `status` that does not have the shape of the kind's schema. An unknown kind is an error too.
 pub fn check(manifest: &Value) -> Vec<FieldError> {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if !is_version(manifest) {
+        let version = manifest.get("apiVersion").and_then(Value::as_str);
+        let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
+        let remedy = format!("must be {VERSION}, or be read by a provost of that version");
+        return vec![error("apiVersion", version, message.to_owned(), remedy)];
+    }
     let definitions = &*DEFINITIONS;
     let Some(definition) = definitions.iter().find(|d| d.spec.names.kind == kind) else {
         let kinds: Vec<&str> = definitions.iter().map(|d| d.spec.names.kind.as_str()).collect();
@@ -128,7 +151,26 @@ mod tests {
     use serde_json::json;
 
     fn said(manifest: &Value) -> Vec<String> {
-        check(manifest).iter().map(ToString::to_string).collect()
+        let mut manifest = manifest.clone();
+        if manifest.get("apiVersion").is_none() {
+            manifest["apiVersion"] = json!(VERSION);
+        }
+        check(&manifest).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn another_version_is_an_error_and_nothing_of_it_is_judged() {
+        for version in ["provost.dev/v1beta9", "provost.dev", "provost.dev/"] {
+            let manifest = json!({"apiVersion": version, "kind": "Identity", "spec": {"departmnt": "x"}});
+            let message = "is no version that this provost reads; must be provost.dev/v1alpha1, or be read by a provost of that version";
+            assert_eq!(said(&manifest), [format!("apiVersion: {version:?}: {message}")]);
+            assert!(is_ours(&manifest));
+        }
+        let without = json!({"kind": "Identity"});
+        assert!(is_ours(&without) && check(&without)[0].to_string().contains("apiVersion: is missing"));
+        for other in [json!({"apiVersion": "v1", "kind": "Secret"}), json!({"kind": "Secret"}), json!(null)] {
+            assert!(!is_ours(&other), "{other}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::shape;
 use super::yaml::{self, Document};
 
 /// Where manifests come from.
@@ -20,7 +21,7 @@ pub struct Files {
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// The documents of `provost.dev`, in the order they were read.
+    /// The documents of `provost.dev`, whatever their version, in the order they were read.
     pub documents: Vec<Document>,
     /// Files that could not be read as documents: path, line, column, message.
     pub unreadable: Vec<(String, usize, usize, String)>,
@@ -29,8 +30,6 @@ pub struct Read {
     /// The text of each file, to show lines of.
     pub texts: BTreeMap<String, String>,
 }
-
-const GROUP: &str = "provost.dev/";
 
 /// Reads everything that `files` names.
 pub fn read(files: &Files) -> Result<Read, std::io::Error> {
@@ -83,7 +82,7 @@ impl Read {
         match yaml::documents(file, &text) {
             Ok(documents) => {
                 for document in documents.into_iter().flat_map(Document::expand) {
-                    if document.text("/apiVersion").is_some_and(|v| v.starts_with(GROUP)) {
+                    if shape::is_ours(&document.value) {
                         self.documents.push(document);
                     } else {
                         self.skipped += 1;

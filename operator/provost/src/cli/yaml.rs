@@ -25,7 +25,7 @@ pub struct Place {
     pub column: usize,
     /// Characters up to the end of the value, if it ends on the same line.
     pub width: usize,
-    /// How a text is written: decides where its first character stands.
+    /// How a text is written: decides where its characters stand.
     pub style: Style,
 }
 
@@ -34,10 +34,14 @@ pub struct Place {
 pub enum Style {
     /// As it is, or a mapping or list.
     Plain,
-    /// In quotes: the text begins one column later.
-    Quoted,
-    /// `|` or `>`: the text begins on the next line.
-    Block,
+    /// In single quotes.
+    Single,
+    /// In double quotes.
+    Double,
+    /// Behind `|`.
+    Literal,
+    /// Behind `>`.
+    Folded,
 }
 
 /// Why a file could not be read as documents.
@@ -221,8 +225,10 @@ impl Walk {
         }
         let path = self.enter();
         let style = match style {
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
-            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
             ScalarStyle::Plain => Style::Plain,
         };
         self.note(&path, span, style);

@@ -6,7 +6,7 @@ use super::{application, schemas, source};
 use crate::directory::Directory;
 use crate::model::{
     AccessPolicy, Change, Effect, Field, FieldError, GrantSpec, GrantWhat, Group, Identity, IdentityType, Invalid,
-    Lifecycle, Manifest, Member, Meta, Name, PolicyMode, Subject, TargetApplication, UserName,
+    Lifecycle, Manifest, Member, Meta, Name, PolicyMode, Subject, TargetApplication, UserName, Withholds,
 };
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -39,7 +39,7 @@ fn meta(name: &str) -> Meta {
 
 pub(crate) fn invalid() -> Invalid {
     let error = FieldError { path: "spec".into(), value: None, message: "wrong".into(), remedy: "be right".into() };
-    Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] }
+    Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors: vec![error] }
 }
 
 pub(crate) fn person(name: &str, department: &str) -> Change {

@@ -10,8 +10,9 @@ use super::{application, source};
 use crate::model::{
     AccessPolicy, Apply, Change, Contact, Custom, Effect, Field, FieldError, GrantSpec, GrantWhat, Group, Identity,
     IdentityType, Invalid, Lifecycle, Manifest, Mapping, MappingSource, Member, Meta, Name, ObjectKind, ObjectRef,
-    PolicyMode, Subject, UserName,
+    PolicyMode, Subject, UserName, Withholds,
 };
+use crate::random::splitmix64;
 
 pub(super) const IDENTITIES: [&str; 7] = ["ada", "bob", "cyn", "dan", "eve", "flo", "gil"];
 /// The last one is never there.
@@ -21,20 +22,12 @@ pub(super) const POLICIES: [&str; 5] = ["p0", "p1", "p2", "p3", "p4"];
 pub(super) const APPLICATIONS: [&str; 3] = ["chat", "wiki", "nowhere"];
 const ENTITLEMENTS: [&str; 4] = ["admin", "editor", "reader", "nothing"];
 
-/// Splitmix64: one seed decides everything.
+/// One seed decides everything.
 pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
+        splitmix64(&mut self.0) % n
     }
 
     pub fn chance(&mut self, percent: u64) -> bool {
@@ -106,7 +99,8 @@ impl World {
                 let grants = policy.grants.clone();
                 let mut spec = spec(random, |_| policy);
                 if let Err(invalid) = &mut spec {
-                    invalid.withholds = grants;
+                    let all = random.chance(30);
+                    invalid.withholds = if all { Withholds::Anything } else { Withholds::These(grants) };
                 }
                 Change::AccessPolicy(Manifest { meta, spec })
             }
@@ -183,7 +177,7 @@ fn spec<T>(random: &mut Random, make: impl FnOnce(&mut Random) -> T) -> Result<T
     }
     let error =
         FieldError { path: "spec".into(), value: None, message: "wrong".into(), remedy: "must be right".into() };
-    Err(Invalid { lifecycle: random.maybe(60, lifecycle), withholds: Vec::new(), errors: vec![error] })
+    Err(Invalid { lifecycle: random.maybe(60, lifecycle), withholds: Withholds::NOTHING, errors: vec![error] })
 }
 
 fn meta(random: &mut Random, name: &str) -> Meta {

@@ -242,8 +242,7 @@ impl<'a> Naive<'a> {
         // A policy that cannot be read withholds nobody knows from whom.
         for change in self.world.objects.values().filter(|_| self.counts(owner).is_some()) {
             let Change::AccessPolicy(Manifest { spec: Err(invalid), meta }) = change else { continue };
-            let grant = invalid.withholds.iter().find(|grant| grant.application == *application);
-            denies.extend(grant.map(|grant| (&meta.name, &grant.what, Truth::Unknown)));
+            denies.extend(invalid.withholds.within(application).map(|what| (&meta.name, what, Truth::Unknown)));
         }
         for (_, what, _) in &denies {
             match what {

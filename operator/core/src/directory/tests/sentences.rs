@@ -7,7 +7,7 @@ use super::source;
 use crate::directory::{AttributeValue, Directory, PolicyState, Truth, Unreadable, Wanted, Withheld};
 use crate::model::{
     Apply, Change, Effect, GrantSpec, GrantWhat, Lifecycle, Mapping, MappingSource, Name, ObjectKind, ObjectRef,
-    PolicyMode, Reason, State, Value,
+    PolicyMode, Reason, State, Value, Withholds,
 };
 
 const ENGINEERS: &str = "identity.department == \"Engineering\"";
@@ -118,7 +118,8 @@ fn an_unknown_deny_withholds_for_as_long_as_it_is_unknown() {
 #[test]
 fn a_deny_is_not_lifted_by_an_edit_that_cannot_be_read() {
     let mut broken = invalid();
-    broken.withholds = vec![GrantSpec { application: "wiki".into(), what: GrantWhat::Named(vec!["editor".into()]) }];
+    let editor = GrantSpec { application: "wiki".into(), what: GrantWhat::Named(vec!["editor".into()]) };
+    broken.withholds = Withholds::These(vec![editor]);
     let directory = namespace(vec![
         target("wiki", &[("editor", None), ("reader", None)]),
         person("ada", "Engineering"),
@@ -127,6 +128,25 @@ fn a_deny_is_not_lifted_by_an_edit_that_cannot_be_read() {
     ]);
     assert_eq!(wanted(&directory, "ada", "editor").withheld, Withheld::Unknown);
     assert!(wanted(&directory, "ada", "reader").is_sure());
+}
+
+#[test]
+fn a_deny_of_which_nothing_can_be_read_withholds_what_is_new_everywhere() {
+    let mut broken = invalid();
+    broken.withholds = Withholds::Anything;
+    let mut directory = namespace(vec![
+        target("wiki", &[("editor", None)]),
+        person("ada", "Engineering"),
+        allow("a", &[], Some(ENGINEERS), "wiki", &["editor"]),
+        broken_policy_with("d", broken),
+    ]);
+    let decision = directory.decision(&"ada".into(), &"wiki".into());
+    assert_eq!(decision.account.withheld, Withheld::Unknown);
+    assert_eq!(wanted(&directory, "ada", "editor").withheld, Withheld::Unknown);
+    let gone = ObjectRef { kind: ObjectKind::AccessPolicy, name: "d".into() };
+    let touched = directory.apply(vec![Change::Gone(gone)], directory.now());
+    assert!(touched.names(&"ada".into(), &"wiki".into()));
+    assert!(wanted(&directory, "ada", "editor").is_sure());
 }
 
 #[test]
@@ -284,5 +304,46 @@ fn a_failing_rule_names_the_first_few_whom_it_fails_for() {
     let problem = directory.problems_of(&ObjectRef { kind: ObjectKind::AccessPolicy, name: "a".into() }).remove(0);
     assert_eq!(problem.reason, Reason::EvaluationFailed);
     assert!(problem.message.contains("ada: ") && problem.message.contains("cyn: "), "{}", problem.message);
-    assert!(problem.message.contains("and 2 more"), "{}", problem.message);
+    assert!(problem.message.contains(" and others;"), "{}", problem.message);
+}
+
+/// What is said of a group's own rule, where other objects name the group `contractors`.
+fn warned(rule: &str, others: Vec<Change>) -> Vec<String> {
+    let mut changes = vec![target("wiki", &[("editor", None)]), group("contractors", &[], Some(rule), &[])];
+    changes.extend(others);
+    let directory = namespace(changes);
+    let object = ObjectRef { kind: ObjectKind::Group, name: "contractors".into() };
+    let said = directory.warnings_of(&object).into_iter().map(|warning| warning.diagnostic.message);
+    said.collect()
+}
+
+#[test]
+fn a_group_is_warned_of_absence_where_those_that_name_it_would_grant_or_lift_a_deny() {
+    let contractor = "identity.employeeType == \"Contractor\"";
+    let not_intern = "identity.title != \"Intern\"";
+    let named = "\"contractors\" in identity.groups";
+    let outer = |name: &str| group(name, &[in_group("contractors")], None, &[]);
+    let lifted = ["deleting identity.employeeType ends membership, and the Deny of AccessPolicy d is lifted by that"];
+    let granted = ["deleting identity.title could make somebody a member, and AccessPolicy a grants by that"];
+    let left = ["deleting identity.employeeType ends membership, and AccessPolicy a grants by that"];
+    for (rule, others, expected) in [
+        (contractor, vec![], &[][..]),
+        (contractor, vec![allow("a", &[in_group("contractors")], None, "wiki", &[])], &[]),
+        (contractor, vec![deny("d", &[in_group("contractors")], None, "wiki", &[])], &lifted),
+        (contractor, vec![deny("d", &[], Some(named), "wiki", &[])], &lifted),
+        (contractor, vec![deny("d", &[in_group("outer")], None, "wiki", &[]), outer("outer")], &lifted),
+        (contractor, vec![allow("a", &[], Some(&format!("!({named})")), "wiki", &[])], &left),
+        (not_intern, vec![deny("d", &[in_group("contractors")], None, "wiki", &[])], &[]),
+        (not_intern, vec![allow("a", &[in_group("contractors")], None, "wiki", &[])], &granted),
+        (
+            contractor,
+            vec![
+                allow("a", &[in_group("staff")], None, "wiki", &[]),
+                group("staff", &[], Some("identity.type == \"Person\""), &[in_group("contractors")]),
+            ],
+            &left,
+        ),
+    ] {
+        assert_eq!(warned(rule, others.clone()), expected, "{rule} {others:?}");
+    }
 }

@@ -226,3 +226,19 @@ fn the_connector_gets_its_settings_as_the_manifest_has_them() {
         (ConnectorKind::Fake, json!({"fake": {"directory": "acme/wiki"}}))
     );
 }
+
+#[test]
+fn the_rules_of_one_application_are_bounded_together() {
+    let with = |count: usize, length: usize| {
+        let mut spec = scim("https://wiki.acme.test");
+        let rule = format!("identity.department == '{}'", "a".repeat(length - 25));
+        assert_eq!(rule.len(), length);
+        let entitlement = |n: usize| json!({"name": format!("e{n}"), "target": {"group": {"name": format!("g{n}")}}, "requires": rule});
+        spec["entitlements"] = (0..count).map(entitlement).collect();
+        errors("TargetApplication", &spec)
+    };
+    assert_eq!(with(256, 500), [""; 0]);
+    assert_eq!(with(32, 4096), [""; 0]);
+    let [error] = &with(33, 4096)[..] else { panic!("one error") };
+    assert!(error.contains("has rules of 135168 bytes together") && error.contains("at most 131072"), "{error}");
+}

@@ -98,6 +98,8 @@ pub const CONVERSIONS: &[(&str, &str)] = &[
     ("uint(-1)", "failed"),
     ("uint(2.9)", "2u"),
     ("uint(-1.0)", "failed"),
+    ("uint(-0.5)", "failed"),
+    ("uint(-0.0)", "0u"),
     ("uint(1e99)", "failed"),
     ("uint('42')", "42u"),
     ("uint('-1')", "failed"),

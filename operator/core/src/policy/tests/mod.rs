@@ -16,6 +16,11 @@ use super::rule::{Scope, Site};
 use super::value::{List, Val};
 use crate::model::{Name, State};
 
+thread_local! {
+    /// Operations that this thread paid for, from whatever budget.
+    pub static TAKEN: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// The numbers of groups in these tests.
 pub const GROUPS: [&str; 4] = ["sre", "platform", "contractors", "missing"];
 

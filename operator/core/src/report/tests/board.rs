@@ -15,7 +15,7 @@ fn application_ref(name: &str) -> ObjectRef {
 fn well(object: &ObjectRef) -> Summary {
     match object.kind {
         ObjectKind::Identity => Summary::Identity(IdentitySummary::default()),
-        ObjectKind::Group => Summary::Group(GroupSummary { members: Some(1), problems: vec![] }),
+        ObjectKind::Group => Summary::Group(GroupSummary { members: Some(1), problems: vec![], warning: None }),
         ObjectKind::AccessPolicy => {
             Summary::AccessPolicy(AccessPolicySummary { identities: Some(1), ..AccessPolicySummary::default() })
         }

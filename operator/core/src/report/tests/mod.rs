@@ -60,7 +60,11 @@ fn identity_summary() -> impl Strategy<Value = IdentitySummary> {
 }
 
 fn group_summary() -> impl Strategy<Value = GroupSummary> {
-    (option::of(0..3_u32), vec(problem(), 0..2)).prop_map(|(members, problems)| GroupSummary { members, problems })
+    (option::of(0..3_u32), vec(problem(), 0..2)).prop_map(|(members, problems)| GroupSummary {
+        members,
+        problems,
+        warning: None,
+    })
 }
 
 fn policy_summary() -> impl Strategy<Value = AccessPolicySummary> {
@@ -71,6 +75,7 @@ fn policy_summary() -> impl Strategy<Value = AccessPolicySummary> {
             next_transition: next.map(|second| Timestamp::from_second(second).unwrap()),
             audit,
             problems,
+            warning: None,
         },
     )
 }

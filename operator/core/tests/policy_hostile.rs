@@ -54,7 +54,7 @@ fn answer(rule: &Rule, site: Site, facts: &Facts<'_>) {
 
 #[test]
 fn hostile_rules_are_checked_evaluated_and_traced_within_their_memory_at_every_site() {
-    let ada = person();
+    let ada = person().pack();
     let facts = Facts {
         identity: &ada,
         manager: Manager::Known(&ada),

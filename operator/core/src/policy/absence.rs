@@ -9,7 +9,7 @@ use super::functions::Function;
 use super::node::{Binary, FoldKind, Node, Op, Root, Who, children, children_mut};
 use super::types::{Member, Type};
 use super::value::{List, Map, Object, Text, Val};
-use crate::model::{Identity, IdentityType, Lifecycle, State, UserName};
+use crate::model::{Identity, IdentityType, Lifecycle, PackedIdentity, Several, State, UserName};
 
 /// An optional field, as a rule reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -248,8 +248,8 @@ impl<'n> Look<'n> {
     }
 }
 
-fn nobody() -> Identity {
-    Identity {
+fn nobody() -> PackedIdentity {
+    let identity = Identity {
         kind: IdentityType::Person,
         user_name: UserName::new("", ""),
         external_id: None,
@@ -260,7 +260,8 @@ fn nobody() -> Identity {
         manager: None,
         custom: Box::new([]),
         lifecycle: Lifecycle::default(),
-    }
+    };
+    identity.pack()
 }
 
 /// Whether an expression reads nothing but the field. `entered` is the number of the outermost macro that was entered
@@ -318,7 +319,7 @@ fn absent(node: &Node, path: &Path) -> Val<'static> {
         (_, Path::Attribute(..)) => Val::Null,
         (_, Path::Of(_, member) | Path::Object(_, member)) => match member.ty() {
             Type::List(_) => Val::List(List::Ref(&[])),
-            Type::Map(..) => Val::Map(Map::Custom(&[])),
+            Type::Map(..) => Val::Map(Map::Custom(Several::default())),
             Type::Object(_) => Val::Object(Object::Absent),
             _ => call::zero(*member),
         },

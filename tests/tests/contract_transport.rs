@@ -110,7 +110,9 @@ async fn basic_credentials_are_sent_as_the_rfc_has_it() {
     let credentials = |password: &str| Credentials::default().with(Role::Password, password.to_owned().into());
     let connector = settings(&server, &auth);
     let target = connect(&connector, credentials(TOKEN), &loopback()).await.unwrap();
-    probe(&target).await;
+    assert_eq!(probe(&target).await.principal, None);
+    let own = server.with(|service| service.add_user("Provost", true));
+    assert_eq!(probe(&target).await.principal, Some(own.as_str().into()), "who logs in is the account of that name");
     let target = connect(&connector, credentials("wrong"), &loopback()).await.unwrap();
     assert!(matches!(target.probe().await.0, Err(TargetError::Unauthorized(_))));
 }
@@ -174,10 +176,12 @@ async fn loopback_is_reached_only_with_the_operators_leave() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_not_there_is_transient() {
+async fn a_target_that_is_not_there_is_told_from_one_that_fails() {
     let closed = connected("http://127.0.0.1:1/scim").await;
     let error = closed.probe().await.0.unwrap_err();
-    assert!(matches!(error, TargetError::Transient(_)), "{error:?}");
+    assert!(matches!(error, TargetError::Unreachable(_)), "{error:?}");
+    let written = apply(&closed, creation()).await;
+    assert!(matches!(written, Err(TargetError::Unreachable(_))), "nothing was sent: {written:?}");
 }
 
 fn creation() -> Step {

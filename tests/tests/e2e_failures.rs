@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tests::cluster::{Kstatus, kstatus};
 use tests::e2e::{Application, Picture, Target, World, condition, identity, policy, until, versions};
+use tests::misbehaving::{Misbehaving, Switches};
 use tests::servers::TOKEN;
 
 const WIKI: &str = "targetapplications.provost.dev/wiki";
@@ -142,6 +143,57 @@ async fn a_credential_that_is_missing_not_allowed_or_wrong_is_used_when_it_is_ri
     world.apply(&[wiki.secret(TOKEN, "127.0.0.1")]);
     in_the_end(&target, "bob is disabled", |picture| !picture.accounts["bob"].active).await;
     world.all_ready();
+    world.check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_is_exchanged_is_used_without_a_restart_and_only_where_it_may_be_sent() {
+    let server = Misbehaving::start(Switches::default()).await;
+    let world = World::new("rotation");
+    let wiki = Application::new("wiki", &server.url(), &["editor"]);
+    let mut manifests = people();
+    manifests.extend([wiki.secret(TOKEN, "127.0.0.1"), wiki.manifest()]);
+    world.apply(&manifests);
+    world.all_ready();
+    let since = |object: &Value| {
+        let transition = |kind: &str| condition(object, kind)["lastTransitionTime"].clone();
+        (transition("Reachable"), transition("Stalled"))
+    };
+    let before = since(&world.get(WIKI));
+    assert_eq!(server.with(|service| service.refused), 0);
+
+    // Exchanged on both sides: what is refused once is asked again with what the Secret holds now.
+    world.apply(&[wiki.secret("of-tomorrow", "127.0.0.1")]);
+    server.with(|service| service.switches.token = Some("of-tomorrow"));
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"title": "Head"}}));
+    until("ada has her title", async || {
+        let so = server.with(|service| service.users.iter().any(|user| user["title"] == "Head"));
+        so.then_some(())
+    })
+    .await;
+    assert_eq!(server.with(|service| service.refused), 1, "one request was refused, and sent again");
+    world.all_ready();
+    assert_eq!(since(&world.get(WIKI)), before, "nobody noticed");
+
+    // Exchanged in the Secret alone, while both are good: used from the next sync on.
+    world.apply(&[wiki.secret("of-next-week", "127.0.0.1")]);
+    server.with(|service| service.switches.also_token = Some("of-next-week"));
+    world.reconcile_now("wiki", "exchanged");
+    until("the new one is used", async || {
+        server.with(|service| service.authorization == "Bearer of-next-week").then_some(())
+    })
+    .await;
+    assert_eq!(server.with(|service| service.refused), 1);
+    world.all_ready();
+    until("what our writes have shown is in the profile", async || {
+        (world.get(WIKI)["status"]["profile"]["change"] == "PATCH").then_some(())
+    })
+    .await;
+
+    // Not for this host any more.
+    world.apply(&[wiki.secret("of-next-week", "chat.acme.test")]);
+    world.reconcile_now("wiki", "withdrawn");
+    world.reason(WIKI, "HostNotAllowed").await;
     world.check();
 }
 

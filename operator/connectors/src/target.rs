@@ -10,7 +10,7 @@ use provost_core::model::{
     Schema, Spent, Step, TargetError, TargetId,
 };
 use provost_crds::v1alpha1::{ConnectorSpec, FakeEntitlementKind, FakeSpec, ScimAuth, ScimSpec, SecretKeyReference};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::fake::{Fake, FakeDirectory};
 use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules};
@@ -60,8 +60,17 @@ pub struct SecretNeed {
 }
 
 /// What was read from Secrets for one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials(BTreeMap<Role, SecretString>);
+
+impl PartialEq for Credentials {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |((role, secret), (other_role, other)): ((&Role, &SecretString), (&Role, &SecretString))| {
+            role == other_role && secret.expose_secret() == other.expose_secret()
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
 
 impl Credentials {
     /// With one more.

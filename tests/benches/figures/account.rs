@@ -173,7 +173,7 @@ impl Model {
 
     fn page(&self, kind: Kind, page: Option<&PageToken>) -> Page {
         if kind != Kind::Accounts {
-            return Page { items: Vec::new(), total: Some(0), next: None };
+            return Page { items: Vec::new(), total: Some(0), next: None, profile: None };
         }
         let from: usize = page.map_or(0, |token| token.0.parse().unwrap());
         let to = (from + PAGE).min(self.accounts.len());
@@ -182,7 +182,7 @@ impl Model {
             Item::Account(Observed { id: id(at), enabled: true, attributes, holds: None })
         };
         let next = (to < self.accounts.len()).then(|| PageToken(to.to_string().into()));
-        Page { items: (from..to).map(account).collect(), total: Some(self.accounts.len() as u64), next }
+        Page { items: (from..to).map(account).collect(), total: Some(self.accounts.len() as u64), next, profile: None }
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Service {
     pub requests: Vec<String>,
     /// Headers `If-Match` that came.
     pub if_match: Vec<String>,
+    /// The header `Authorization` that came last.
+    pub authorization: String,
+    /// How many requests were refused for it.
+    pub refused: usize,
     /// Tokens that were given out; the last one is good.
     pub tokens: u64,
     made: u64,
@@ -52,7 +56,17 @@ impl Answer {
 impl Service {
     pub(super) fn new(switches: Switches) -> Self {
         let (users, groups, requests, if_match) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { switches, users, groups, requests, if_match, tokens: 0, made: 0 }
+        Self {
+            switches,
+            users,
+            groups,
+            requests,
+            if_match,
+            authorization: String::new(),
+            refused: 0,
+            tokens: 0,
+            made: 0,
+        }
     }
 
     /// Adds an account behind everybody's back; returns its id.
@@ -83,7 +97,9 @@ impl Service {
         if path == "/token" {
             return self.token(header("authorization"), &String::from_utf8_lossy(body));
         }
+        header("authorization").clone_into(&mut self.authorization);
         if !self.accepts(header("authorization")) {
+            self.refused += 1;
             return Answer::refused((401, "", "who are you?".to_owned()));
         }
         if let Some((status, wait, body)) = self.switches.answer {
@@ -116,7 +132,10 @@ impl Service {
         match (self.switches.basic, self.switches.tokens_last) {
             (Some(encoded), _) => authorization == format!("Basic {encoded}"),
             (None, Some(_)) => authorization == format!("Bearer issued-{}", self.tokens),
-            (None, None) => authorization == format!("Bearer {TOKEN}"),
+            (None, None) => {
+                let is = |token: &str| authorization == format!("Bearer {token}");
+                is(self.switches.token.unwrap_or(TOKEN)) || self.switches.also_token.is_some_and(is)
+            }
         }
     }
 

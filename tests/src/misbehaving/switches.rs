@@ -81,6 +81,10 @@ pub struct Switches {
     pub answer: Option<(u16, Option<&'static str>, &'static str)>,
     /// How long tokens last, in seconds; tokens are then what is asked for.
     pub tokens_last: Option<u64>,
+    /// The token that is asked for, instead of the usual one.
+    pub token: Option<&'static str>,
+    /// Another token that is accepted.
+    pub also_token: Option<&'static str>,
     /// `provost:PASSWORD` in base64, which is then what is asked for.
     pub basic: Option<&'static str>,
     /// Bulk requests are offered, with at most this many operations.

@@ -445,7 +445,8 @@ impl Sim {
             let now = self.now;
             let Some(target) = self.targets.get_mut(app) else { continue };
             let outcome = match fault {
-                0..3 => Err(TargetError::Transient("503".into())),
+                0..2 => Err(TargetError::Transient("503".into())),
+                2 => Err(TargetError::Unreachable("connection refused".into())),
                 3..5 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(2)) }),
                 5 => Err(TargetError::Lost("never sent".into())),
                 6..11 => {

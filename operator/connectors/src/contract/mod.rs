@@ -169,7 +169,7 @@ impl Run<'_> {
         let (mut items, mut token, mut totals) = (Vec::new(), None, BTreeSet::new());
         for _ in 0..1000 {
             let (page, _) = self.target.observe(kind, token.as_ref()).await;
-            let Page { items: more, total, next } = page.map_err(|e| e.to_string())?;
+            let Page { items: more, total, next, .. } = page.map_err(|e| e.to_string())?;
             ensure(more.len() <= 500, || format!("a page of {}", more.len()))?;
             items.extend(more);
             totals.extend(total);

@@ -153,7 +153,7 @@ impl FakeDirectory {
             last = Some(PageToken(id.as_str().into()));
         }
         let next = last.filter(|_| rest.peek().is_some());
-        Ok(Page { items, total: Some(total), next })
+        Ok(Page { items, total: Some(total), next, profile: None })
     }
 
     /// Accounts with a key, whatever its case.

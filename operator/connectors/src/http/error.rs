@@ -36,7 +36,9 @@ pub(super) fn of_transport(error: &reqwest::Error, reads: bool) -> TargetError {
         return TargetError::Tls(too_long(&tls.to_string()).into());
     }
     let words = words(error);
-    if reads || error.is_connect() || error.is_builder() {
+    if error.is_connect() {
+        TargetError::Unreachable(words.into())
+    } else if reads || error.is_builder() {
         TargetError::Transient(words.into())
     } else {
         TargetError::Lost(words.into())

@@ -157,6 +157,7 @@ impl Scim {
                 | TargetError::RateLimited { .. }
                 | TargetError::Unauthorized(_)
                 | TargetError::Transient(_)
+                | TargetError::Unreachable(_)
                 | TargetError::Tls(_)
                 | TargetError::HostNotAllowed(_)),
             ) => {

@@ -89,14 +89,14 @@ impl Scim {
         let resource = match kind {
             Kind::Accounts => "Users",
             Kind::Groups => "Groups",
-            Kind::Roles | Kind::Licenses => return Ok(Page { items: Vec::new(), total: Some(0), next: None }),
+            Kind::Roles | Kind::Licenses => return Ok(empty()),
         };
         let by_read = kind == Kind::Groups && self.learned().members == Some(Members::ByRead);
         let count = if by_read { PAGE_OF_READS } else { PAGE };
         let raw = match self.page(resource, None, at, count, spent).await {
             // Only where the probe saw it too: a list that is refused now and then is not empty.
             Err(_) if kind == Kind::Groups && self.learned().groups == Some(false) => {
-                return Ok(Page { items: Vec::new(), total: Some(0), next: None });
+                return Ok(empty());
             }
             other => other?,
         };
@@ -105,7 +105,10 @@ impl Scim {
             Kind::Groups => self.groups(&raw.items, spent).await?.into_iter().map(Item::Entitlement).collect(),
             _ => raw.items.iter().filter_map(|item| self.account(item)).map(Item::Account).collect(),
         };
-        Ok(Page { items, total: raw.total, next: raw.next.as_ref().map(At::token) })
+        // Once a listing of accounts is enough.
+        let last = kind == Kind::Accounts && raw.next.is_none();
+        let profile = last.then(|| Box::new(self.profile()));
+        Ok(Page { items, total: raw.total, next: raw.next.as_ref().map(At::token), profile })
     }
 
     /// Accounts with a key, inactive ones included. Where the target ignores or refuses the filter, all are looked at.
@@ -388,6 +391,10 @@ impl Scim {
         }
         Ok(Some(members))
     }
+}
+
+fn empty() -> Page {
+    Page { items: Vec::new(), total: Some(0), next: None, profile: None }
 }
 
 fn matches(account: &Observed, key: &CorrelationKey) -> bool {

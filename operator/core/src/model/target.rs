@@ -110,6 +110,8 @@ pub struct Page {
     pub total: Option<u64>,
     /// Where it goes on; `None`: this was the last page.
     pub next: Option<PageToken>,
+    /// What is known of the target by now, where that may be more than its probe told: writes teach too.
+    pub profile: Option<Box<Profile>>,
 }
 
 /// One listed thing.
@@ -307,9 +309,12 @@ pub struct Spent {
 /// Why a target did not do what was asked, named by what happens next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Try again with backoff: connect failures, 5xx.
+    /// Try again with backoff: 5xx, an answer that broke off.
     #[error("the target is unreachable or failing: {0}")]
     Transient(Arc<str>),
+    /// The same, where no connection could be made: it is about the target and not about what was asked.
+    #[error("the target cannot be reached: {0}")]
+    Unreachable(Arc<str>),
     /// Try again after this long.
     #[error("the target asks to wait")]
     RateLimited {

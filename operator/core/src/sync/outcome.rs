@@ -134,10 +134,10 @@ impl Sync {
         let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
         match error {
             TargetError::Lost(_) => return self.uncertain(flight, error, cx),
-            TargetError::Transient(_) | TargetError::Malformed(_) if creates => {
+            TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) if creates => {
                 return self.uncertain(flight, error, cx);
             }
-            TargetError::Transient(_) | TargetError::Malformed(_) => {
+            TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
                 self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
                 self.ledger.close(flight.intent.id, Outcome::Failed(words));
@@ -312,6 +312,13 @@ impl Sync {
                     self.lose_contact(Problem::new(Reason::TargetUnreachable, words), cx, out);
                 }
             }
+            // One refused connection may be a restart.
+            TargetError::Unreachable(_) => {
+                self.failures += 1;
+                if self.failures >= 2 {
+                    self.lose_contact(Problem::new(reason, words), cx, out);
+                }
+            }
             TargetError::Unauthorized(_)
             | TargetError::Tls(_)
             | TargetError::SecretNotFound(_)
@@ -349,7 +356,9 @@ fn set(shade: &mut Shade, enabled: bool) {
 pub(super) fn told(error: &TargetError) -> (Reason, Arc<str>) {
     let words: Arc<str> = error.to_string().into();
     let reason = match error {
-        TargetError::Transient(_) | TargetError::Lost(_) | TargetError::Malformed(_) => Reason::TargetUnreachable,
+        TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Lost(_) | TargetError::Malformed(_) => {
+            Reason::TargetUnreachable
+        }
         TargetError::RateLimited { .. } => Reason::RateLimited,
         TargetError::Unauthorized(_) => Reason::Unauthorized,
         TargetError::Tls(_) => Reason::TlsFailed,

@@ -233,10 +233,16 @@ impl Sync {
         let Some(mut observation) = self.observation.take() else { return };
         let Some(kind) = observation.kind() else { return };
         let page = match page {
-            Ok(page) => page,
+            Ok(mut page) => {
+                if let Some(profile) = page.profile.take().filter(|known| self.profile.as_ref() != Some(&**known)) {
+                    self.profile = Some(*profile);
+                    out.changed = true;
+                }
+                page
+            }
             // A kind that the target does not have is nothing to be observed.
             Err(TargetError::Unsupported(_)) if kind != Kind::Accounts => {
-                Page { items: Vec::new(), total: None, next: None }
+                Page { items: Vec::new(), total: None, next: None, profile: None }
             }
             Err(error) => {
                 self.on_error(&error, cx, out);

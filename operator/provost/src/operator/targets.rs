@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, connect, secrets};
 use provost_core::engine::{Answer, Effect};
-use provost_core::model::{Connector, ConnectorKind, Name, Reason, Spent, TargetError};
+use provost_core::model::{Applied, Connector, ConnectorKind, Kind, Name, Reason, Spent, Step, TargetError};
 
 use super::settings::Settings;
 use super::shell::Shell;
@@ -98,7 +98,17 @@ pub struct Targets {
 struct Connected {
     /// Grows with every attempt and every disconnect: a slow attempt does not replace a later one.
     attempt: u64,
-    target: Option<(Arc<AnyTarget>, Arc<str>)>,
+    live: Option<Live>,
+    /// Who holds it looks whether a Secret has changed.
+    renewing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A target that was reached, by which settings and with which credentials.
+#[derive(Clone)]
+struct Live {
+    target: Arc<AnyTarget>,
+    connector: Arc<Connector>,
+    credentials: Arc<Credentials>,
 }
 
 impl Targets {
@@ -112,7 +122,7 @@ impl Targets {
         let mut connected = lock(&self.connected);
         let connection = connected.entry(application.clone()).or_default();
         connection.attempt += 1;
-        connection.target = None;
+        connection.live = None;
         self.shell.claims.release(&self.me(application));
     }
 
@@ -132,10 +142,10 @@ impl Targets {
     async fn asked(&self, application: &Name, effect: Effect) -> Result<(Answer, Spent), (Failed, TargetError)> {
         if let Effect::Probe(connector) = effect {
             let attempt = self.begin(application);
-            let target = self.connect(&connector).await.map_err(|e| (probe_failed as Failed, e))?;
-            let (profile, spent) = target.probe().await;
+            let live = self.connect(Arc::new(connector)).await.map_err(|e| (probe_failed as Failed, e))?;
+            let (profile, spent) = live.target.probe().await;
             let profile = profile.and_then(|profile| {
-                self.keep(application, attempt, target, &connector.fingerprint)?;
+                self.keep(application, attempt, live)?;
                 Ok(Box::new(profile))
             });
             return Ok((Answer::Probed(profile), spent));
@@ -147,9 +157,34 @@ impl Targets {
             _ => |e, steps| Answer::Applied(vec![Err(e); steps]),
         };
         let connection = lock(&self.connected).get(application).cloned().unwrap_or_default();
-        let Some((target, fingerprint)) = connection.target else {
+        let Some(mut live) = connection.live else {
             return Err((failed, TargetError::Transient("it is not connected".into())));
         };
+        // A sync begins: from now on with what the Secret holds now, and only where it may be sent now.
+        if matches!(effect, Effect::Observe { kind: Kind::Accounts, page: None }) {
+            live = self.renewed(application, live).await.map_err(|e| (failed, e))?;
+        }
+        let (answer, mut spent) = self.ask(application, &live, effect.clone()).await.map_err(|e| (failed, e))?;
+        if !is_unauthorized(&answer) {
+            return Ok((answer, spent));
+        }
+        // What was refused so was not done: where the Secret holds another credential by now, it is asked once more.
+        let fresh = self.renewed(application, live.clone()).await;
+        let Some(fresh) = fresh.ok().filter(|fresh| !Arc::ptr_eq(&fresh.target, &live.target)) else {
+            return Ok((answer, spent));
+        };
+        let again = again(&effect, &answer);
+        let steps = if let Effect::Apply(steps) = &again { steps.len() } else { 0 };
+        let second = self.ask(application, &fresh, again).await;
+        let (second, more) = second.unwrap_or_else(|error| (failed(error, steps), Spent::default()));
+        spent.requests += more.requests;
+        spent.wait = spent.wait.max(more.wait);
+        Ok((merged(answer, second), spent))
+    }
+
+    /// Asks a target that is connected.
+    async fn ask(&self, application: &Name, live: &Live, effect: Effect) -> Result<(Answer, Spent), TargetError> {
+        let target = &live.target;
         Ok(match effect {
             Effect::Observe { kind, page } => {
                 let (page, spent) = target.observe(kind, page.as_ref()).await;
@@ -165,26 +200,20 @@ impl Targets {
             }
             Effect::Apply(steps) => {
                 let Some(time) = self.shell.time_to_write() else {
-                    let error = TargetError::Transient("this process does not lead for long enough to write".into());
-                    return Err((failed, error));
+                    return Err(TargetError::Transient("this process does not lead for long enough to write".into()));
                 };
-                if !self.shell.claims.holds(&fingerprint, &self.me(application)) {
-                    return Err((
-                        failed,
-                        TargetError::Claimed("another TargetApplication manages this target now".into()),
-                    ));
+                if !self.shell.claims.holds(&live.connector.fingerprint, &self.me(application)) {
+                    return Err(TargetError::Claimed("another TargetApplication manages this target now".into()));
                 }
                 // No further request of these steps begins once another process may lead.
                 match tokio::time::timeout(time, target.apply(&steps)).await {
                     Ok((applied, spent)) => (Answer::Applied(applied), spent),
-                    Err(_) => {
-                        return Err((failed, TargetError::Lost("the Lease would have ended before the answer".into())));
-                    }
+                    Err(_) => return Err(TargetError::Lost("the Lease would have ended before the answer".into())),
                 }
             }
             // Of the store, or handled above.
             Effect::Probe(_) | Effect::Load | Effect::Record(_) => {
-                return Err((failed, TargetError::Unsupported("not for a target".into())));
+                return Err(TargetError::Unsupported("not for a target".into()));
             }
         })
     }
@@ -196,37 +225,62 @@ impl Targets {
         connection.attempt
     }
 
-    async fn connect(&self, connector: &Connector) -> Result<Arc<AnyTarget>, TargetError> {
+    /// The connection with what the Secrets hold now: the same one, if that has not changed.
+    async fn renewed(&self, application: &Name, live: Live) -> Result<Live, TargetError> {
+        let (attempt, renewing) = {
+            let connected = lock(&self.connected);
+            let connection = connected.get(application).cloned().unwrap_or_default();
+            (connection.attempt, connection.renewing)
+        };
+        let _renewing = renewing.lock().await;
+        let now = lock(&self.connected).get(application).and_then(|connection| connection.live.clone());
+        // Another request has found it out already.
+        if let Some(now) = now.filter(|now| !Arc::ptr_eq(&now.target, &live.target)) {
+            return Ok(now);
+        }
+        let credentials = self.credentials(&live.connector).await?;
+        if *live.credentials == credentials {
+            return Ok(live);
+        }
+        let fresh = self.connect(Arc::clone(&live.connector)).await?;
+        fresh.target.inherit(&live.target);
+        // Another credential may be another account's, which is protected from now on.
+        fresh.target.probe().await.0?;
+        self.keep(application, attempt, fresh.clone())?;
+        tracing::info!(
+            namespace = &*self.namespace,
+            object = application.as_str(),
+            "another credential is in the Secret; it is used from now on"
+        );
+        Ok(fresh)
+    }
+
+    async fn connect(&self, connector: Arc<Connector>) -> Result<Live, TargetError> {
         if connector.kind == ConnectorKind::Fake && !self.shell.rules.fake {
             let text = "the connector fake is for demos and tests; start the operator with --allow-fake to have it";
             return Err(TargetError::Unsupported(text.into()));
         }
-        let credentials = self.credentials(connector).await?;
-        Ok(Arc::new(connect(connector, credentials, &self.shell.rules.network).await?))
+        let credentials = self.credentials(&connector).await?;
+        let target = Arc::new(connect(&connector, credentials.clone(), &self.shell.rules.network).await?);
+        Ok(Live { target, connector, credentials: Arc::new(credentials) })
     }
 
     /// Keeps a target that was reached and logged in to: only that makes a claim on it.
-    fn keep(
-        &self,
-        application: &Name,
-        attempt: u64,
-        target: Arc<AnyTarget>,
-        fingerprint: &Arc<str>,
-    ) -> Result<(), TargetError> {
+    fn keep(&self, application: &Name, attempt: u64, live: Live) -> Result<(), TargetError> {
         let mut connected = lock(&self.connected);
         let connection = connected.entry(application.clone()).or_default();
         if connection.attempt != attempt {
             return Err(TargetError::Transient("a later attempt to connect has begun".into()));
         }
-        self.shell.claims.take(fingerprint, &self.me(application))?;
-        if let Some((earlier, _)) = &connection.target {
-            target.inherit(earlier);
+        self.shell.claims.take(&live.connector.fingerprint, &self.me(application))?;
+        if let Some(earlier) = &connection.live {
+            live.target.inherit(&earlier.target);
         }
-        connection.target = Some((target, Arc::clone(fingerprint)));
+        connection.live = Some(live);
         Ok(())
     }
 
-    /// Read at every connect, so that a credential that was exchanged is used from the next attempt on.
+    /// Read at every connect, at the beginning of every sync, and when the target refuses what was read before.
     async fn credentials(&self, connector: &Connector) -> Result<Credentials, TargetError> {
         let mut credentials = Credentials::default();
         for need in secrets(connector) {
@@ -252,6 +306,45 @@ type Failed = fn(TargetError, usize) -> Answer;
 
 fn probe_failed(error: TargetError, _: usize) -> Answer {
     Answer::Probed(Err(error))
+}
+
+fn is_unauthorized(answer: &Answer) -> bool {
+    match answer {
+        Answer::Page(Err(error)) | Answer::Found(Err(error)) | Answer::Read(Err(error)) => unauthorized(error),
+        Answer::Applied(outcomes) => outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(unauthorized)),
+        _ => false,
+    }
+}
+
+fn unauthorized(error: &TargetError) -> bool {
+    matches!(error, TargetError::Unauthorized(_))
+}
+
+/// What is to be asked once more: of several steps those alone that were refused.
+fn again(effect: &Effect, answer: &Answer) -> Effect {
+    match (effect, answer) {
+        (Effect::Apply(steps), Answer::Applied(outcomes)) => {
+            let refused = |(_, outcome): &(&Step, &Outcome)| outcome.as_ref().is_err_and(unauthorized);
+            Effect::Apply(steps.iter().zip(outcomes).filter(refused).map(|(step, _)| step.clone()).collect())
+        }
+        (effect, _) => effect.clone(),
+    }
+}
+
+type Outcome = Result<Applied, TargetError>;
+
+/// The second answer in the place of what was refused.
+fn merged(first: Answer, second: Answer) -> Answer {
+    match (first, second) {
+        (Answer::Applied(first), Answer::Applied(second)) => {
+            let mut second = second.into_iter();
+            let mut of = |outcome: Outcome| {
+                if outcome.as_ref().is_err_and(unauthorized) { second.next().unwrap_or(outcome) } else { outcome }
+            };
+            Answer::Applied(first.into_iter().map(&mut of).collect())
+        }
+        (_, second) => second,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -26,6 +26,24 @@ fn a_create_whose_answer_was_lost_is_found_soon_after_the_target_is_back_however
 }
 
 #[test]
+fn a_target_that_refuses_connections_is_told_at_its_second_failure_and_one_that_fails_now_and_then_is_not() {
+    for (refuses, told) in [(true, true), (false, false)] {
+        let mut world = World::new();
+        world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+        world.pass(30);
+        (world.reachable, world.refuses_connections) = (false, refuses);
+        let change = world.change(&identity("bob", 1, &scientist("Analyst")));
+        world.tell(EngineEvent::Changed(vec![change]));
+        world.pass(4);
+        let unreachable = world.written("wiki").iter().any(|line| line.contains("TargetUnreachable"));
+        assert_eq!(unreachable, told, "{refuses}: {:?}", world.written("wiki"));
+        world.reachable = true;
+        world.pass(60);
+        assert_eq!(world.account("bob"), "Provisioned");
+    }
+}
+
+#[test]
 fn nobody_takes_a_user_name_that_a_rename_whose_answer_was_lost_may_still_take() {
     let named = |user_name: &str| json!({"department": "Science", "userName": user_name});
     let mut world = World::new();

@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) second: i64,
     pub(super) reachable: bool,
+    /// Where it is not reachable, not even a connection is made.
+    pub(super) refuses_connections: bool,
     /// The answers of writes are lost.
     pub(super) lose: bool,
     /// They are done all the same.
@@ -84,6 +86,7 @@ impl World {
             engine: Engine::new("acme", schemas),
             second: 0,
             reachable: true,
+            refuses_connections: false,
             lose: false,
             done: true,
             transient: false,
@@ -201,7 +204,11 @@ impl World {
     }
 
     pub(super) fn answer(&mut self, effect: Effect) -> Answer {
-        let down = || TargetError::Transient("connection refused".into());
+        let refuses = self.refuses_connections;
+        let down = || {
+            let words: Arc<str> = "connection refused".into();
+            if refuses { TargetError::Unreachable(words) } else { TargetError::Transient(words) }
+        };
         match effect {
             Effect::Load => Answer::Loaded(Ok(Box::new(Ledger {
                 records: self.records.values().cloned().collect(),
@@ -241,7 +248,7 @@ impl World {
                 };
                 let total = items.len() as u64 + u64::from(self.miscounts);
                 self.listings += usize::from(kind == Kind::Groups);
-                Answer::Page(Ok(Page { total: self.counts.then_some(total), items, next: None }))
+                Answer::Page(Ok(Page { total: self.counts.then_some(total), items, next: None, profile: None }))
             }
             Effect::Find(key) => {
                 let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));

@@ -8,5 +8,5 @@ pub mod http;
 pub mod scim;
 pub mod target;
 
-pub use http::{NetworkRules, Timeouts};
+pub use http::{NetworkRules, Permit, Timeouts};
 pub use target::{AnyTarget, Credentials, Role, SecretNeed, connect, schema, secrets};

@@ -2,7 +2,7 @@
 # Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
 #
 #   setup.sh            all pieces
-#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy cargo-deny cargo-fuzz
+#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd cargo-deny cargo-fuzz
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
 # again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
-all=(etcd kubernetes helm scim scimmy cargo-deny cargo-fuzz)
+all=(etcd kubernetes helm scim scimmy slapd cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -125,6 +125,29 @@ build_scimmy() {
     # The server stands next to node_modules because that is where Node.js looks for what a module imports.
     cp "$here"/scimmy/{package.json,package-lock.json,server.mjs} .
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+}
+
+about_slapd() { echo 'slapd (OpenLDAP) and its command line programs, from Debian packages, unpacked; about 5 s'; }
+files_slapd() { echo slapd.packages; }
+makes_slapd() { echo slapd/usr/sbin/slapd; }
+need_slapd() { need 'apt-get --version && dpkg-deb --version' 'apt-get and dpkg (Debian or Ubuntu), or slapd in another way'; }
+build_slapd() {
+    # shellcheck disable=SC2046,SC2086 # names of packages
+    # Nothing is installed, so no root is needed and no server is started by the way. Libraries that the machine has
+    # are left out: what would be installed is what is missing.
+    mkdir -p "$tmp"/{lists/partial,archives/partial,debs}
+    local missing apt=(apt-get -o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/archives" -o APT::Sandbox::User=)
+    "${apt[@]}" update
+    missing=$("${apt[@]}" install --simulate --no-install-recommends --reinstall $(<"$here/slapd.packages") | sed -n 's/^Inst \([^ ]*\) .*/\1/p')
+    cd "$tmp/debs"
+    "${apt[@]}" download $missing
+    rm -rf "$cache/slapd"
+    mkdir -p "$cache/slapd"
+    local deb
+    for deb in *.deb; do
+        dpkg-deb --extract "$deb" "$cache/slapd"
+    done
+    LD_LIBRARY_PATH=$(echo "$cache"/slapd/usr/lib/*-linux-gnu) "$cache/slapd/usr/sbin/slapd" -VV 2>&1 | grep -q 'OpenLDAP: slapd 2'
 }
 
 about_cargo-deny() { echo 'cargo-deny, which checks licences and sources of the crates, from source; about 2 min'; }

@@ -24,6 +24,13 @@ pub(crate) fn plain_url(field: &str) -> Rule {
         .field_path(format!(".{field}"))
 }
 
+/// The URL of a directory: a host with a port, or the path of a socket, and nothing else. On the parent, as [`plain_url`].
+pub(crate) fn ldap_url(field: &str) -> Rule {
+    Rule::new(format!(r"self.{field}.matches('^(ldaps?://[^/?#@\\s\\\\%]+/?|ldapi://[^/?#@:\\s\\\\]+/?)$')"))
+        .message("must be ldaps://host, ldap://host (with StartTLS) or ldapi://%2Fpath%2Fof%2Fsocket, without user info, query and DN, as in ldaps://ldap.example.com")
+        .field_path(format!(".{field}"))
+}
+
 /// The list marks at most one entry as primary.
 pub(crate) fn one_primary() -> Rule {
     Rule::new("self.filter(e, has(e.primary) && e.primary).size() <= 1")

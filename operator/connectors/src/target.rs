@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::fake::{Fake, FakeDirectory};
 use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules};
+use crate::ldap::Ldap;
 use crate::scim::Scim;
 
 /// A connected target of any kind.
@@ -21,6 +22,8 @@ use crate::scim::Scim;
 pub enum AnyTarget {
     /// A directory in memory.
     Fake(Fake),
+    /// An LDAP directory.
+    Ldap(Box<Ldap>),
     /// A SCIM 2.0 service.
     Scim(Box<Scim>),
 }
@@ -29,6 +32,7 @@ pub enum AnyTarget {
 pub fn schema(kind: ConnectorKind) -> &'static Schema {
     match kind {
         ConnectorKind::Fake => &crate::fake::SCHEMA,
+        ConnectorKind::Ldap => &crate::ldap::SCHEMA,
         ConnectorKind::Scim => &crate::scim::SCHEMA,
     }
 }
@@ -44,6 +48,10 @@ pub enum Role {
     ClientSecret,
     /// The certificates of a private authority, in PEM.
     Authority,
+    /// The certificate of a client, with its chain, in PEM.
+    ClientCertificate,
+    /// Its key, in PEM.
+    ClientKey,
 }
 
 /// A value of a Secret that a connector needs.
@@ -57,6 +65,12 @@ pub struct SecretNeed {
     pub role: Role,
     /// Every `host:port` that the value would be sent to, in lower case; none for what is not sent.
     pub hosts: Vec<String>,
+}
+
+impl SecretNeed {
+    pub(crate) fn new(reference: &SecretKeyReference, role: Role, hosts: Vec<String>) -> Self {
+        Self { name: reference.name.clone(), key: reference.key.clone(), role, hosts }
+    }
 }
 
 /// What was read from Secrets for one connection.
@@ -80,7 +94,7 @@ impl Credentials {
         self
     }
 
-    fn take(&mut self, role: Role, reference: &SecretKeyReference) -> Result<SecretString, TargetError> {
+    pub(crate) fn take(&mut self, role: Role, reference: &SecretKeyReference) -> Result<SecretString, TargetError> {
         self.0.remove(&role).ok_or_else(|| {
             let text = format!("key {} of Secret {} was not found", reference.key, reference.name);
             TargetError::SecretNotFound(text.into())
@@ -91,12 +105,16 @@ impl Credentials {
 /// Which Secrets a connector needs, and the hosts that each would be sent to: for the check of `allowed-hosts`.
 /// Settings that cannot be read need none; `connect` says what is wrong with them.
 pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
-    let Ok(ConnectorSpec { scim: Some(scim), .. }) = settings(connector) else { return Vec::new() };
-    let need = |reference: &SecretKeyReference, role, hosts: Vec<Option<String>>| SecretNeed {
-        name: reference.name.clone(),
-        key: reference.key.clone(),
-        role,
-        hosts: hosts.into_iter().flatten().collect(),
+    match settings(connector) {
+        Ok(ConnectorSpec { scim: Some(scim), .. }) => scim_secrets(&scim),
+        Ok(ConnectorSpec { ldap: Some(ldap), .. }) => crate::ldap::secrets(&ldap),
+        _ => Vec::new(),
+    }
+}
+
+fn scim_secrets(scim: &ScimSpec) -> Vec<SecretNeed> {
+    let need = |reference: &SecretKeyReference, role, hosts: Vec<Option<String>>| {
+        SecretNeed::new(reference, role, hosts.into_iter().flatten().collect())
     };
     let mut needs = Vec::new();
     let ScimAuth { bearer, basic, oauth2_client_credentials } = &scim.auth;
@@ -138,10 +156,14 @@ pub async fn connect(
     credentials: Credentials,
     net: &NetworkRules,
 ) -> Result<AnyTarget, TargetError> {
-    let ConnectorSpec { scim, fake } = settings(connector)?;
-    match (scim, fake) {
-        (Some(scim), None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
-        (None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+    let ConnectorSpec { scim, ldap, fake } = settings(connector)?;
+    match (scim, ldap, fake) {
+        (Some(scim), None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
+        (None, Some(ldap), None) => {
+            let attributes = crate::ldap::named_elsewhere(connector);
+            Ok(AnyTarget::Ldap(Box::new(crate::ldap::connect(&ldap, &attributes, credentials, net)?)))
+        }
+        (None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
         _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
     }
 }
@@ -196,8 +218,10 @@ impl AnyTarget {
     /// Takes over what an earlier connection to the same target has learned from its writes. Of another target,
     /// nothing is taken.
     pub fn inherit(&self, earlier: &Self) {
-        if let (Self::Scim(scim), Self::Scim(earlier)) = (self, earlier) {
-            scim.inherit(earlier);
+        match (self, earlier) {
+            (Self::Scim(scim), Self::Scim(earlier)) => scim.inherit(earlier),
+            (Self::Ldap(ldap), Self::Ldap(earlier)) => ldap.inherit(earlier),
+            _ => {}
         }
     }
 
@@ -206,6 +230,7 @@ impl AnyTarget {
         let mut spent = Spent::default();
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, FakeDirectory::probe),
+            Self::Ldap(ldap) => ldap.probe(&mut spent).await,
             Self::Scim(scim) => scim.probe(&mut spent).await,
         };
         (result, spent)
@@ -217,6 +242,7 @@ impl AnyTarget {
         let mut spent = Spent::default();
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.observe(kind, page)),
+            Self::Ldap(ldap) => ldap.observe(kind, page, &mut spent).await,
             Self::Scim(scim) => scim.observe(kind, page, &mut spent).await,
         };
         (result, spent)
@@ -227,6 +253,7 @@ impl AnyTarget {
         let mut spent = Spent::default();
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.find(key)),
+            Self::Ldap(ldap) => ldap.find(key, &mut spent).await,
             Self::Scim(scim) => scim.find(key, &mut spent).await,
         };
         (result, spent)
@@ -237,6 +264,7 @@ impl AnyTarget {
         let mut spent = Spent::default();
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.read(id)),
+            Self::Ldap(ldap) => ldap.read(id, &mut spent).await,
             Self::Scim(scim) => scim.read(id, &mut spent).await,
         };
         (result, spent)
@@ -247,6 +275,7 @@ impl AnyTarget {
         let mut spent = Spent::default();
         let results = match self {
             Self::Fake(fake) => fake.apply(steps, &mut spent),
+            Self::Ldap(ldap) => ldap.apply(steps, &mut spent).await,
             Self::Scim(scim) => scim.apply(steps, &mut spent).await,
         };
         (results, spent)

@@ -4,6 +4,7 @@
 mod counting;
 mod process;
 mod raw;
+pub mod slapd;
 
 use std::path::PathBuf;
 

@@ -2,9 +2,14 @@
 //! its spec type, and its line in [`ConnectorSpec`] and [`CONNECTORS`].
 
 mod fake;
+mod ldap;
 mod scim;
 
 pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
+pub use ldap::{
+    LdapAccounts, LdapBind, LdapDisable, LdapDisableAttribute, LdapExternalBind, LdapGroupStyle, LdapGroups,
+    LdapMoveTo, LdapPasswordLock, LdapPosix, LdapSimpleBind, LdapSpec,
+};
 pub use scim::{
     BasicAuth, BearerAuth, BulkUse, OAuth2ClientCredentials, PagingMethod, PatchMethod, ScimAuth, ScimProfileSpec,
     ScimSpec, TlsSpec,
@@ -16,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::exactly_one;
 
 /// The members of the union, as the schema names them.
-pub const CONNECTORS: &[&str] = &["scim", "fake"];
+pub const CONNECTORS: &[&str] = &["scim", "ldap", "fake"];
 
 /// The connector of a TargetApplication and its settings; exactly one member is there.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +31,9 @@ pub struct ConnectorSpec {
     /// A SCIM 2.0 service (RFC 7643, 7644). Exactly one connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scim: Option<ScimSpec>,
+    /// An LDAP directory (RFC 4510). Exactly one connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSpec>,
     /// A directory in the operator's memory, for demonstrations and tests; refused unless the operator was started with it. Exactly one
     /// connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]

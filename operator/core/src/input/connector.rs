@@ -12,17 +12,20 @@ const PLAIN_URL: &str = "must be an https URL without user info (credentials bel
 
 /// The connector of a TargetApplication that is called `own_name` (namespace and name).
 pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::ConnectorSpec, own_name: &str) -> Connector {
-    checks.exactly_one(at, "connector", &[("scim", spec.scim.is_some()), ("fake", spec.fake.is_some())]);
+    let members = [("scim", spec.scim.is_some()), ("ldap", spec.ldap.is_some()), ("fake", spec.fake.is_some())];
+    checks.exactly_one(at, "connector", &members);
     let mut settings = spec.clone();
     let scim_url = spec.scim.as_ref().map(|scim| self::scim(checks, at.field("scim"), scim));
-    let (kind, fingerprint) = match (scim_url, &mut settings.fake) {
-        (Some(url), _) => (ConnectorKind::Scim, format!("scim {url}")),
-        (None, Some(fake)) => {
+    let directory = spec.ldap.as_ref().map(|ldap| super::ldap::ldap(checks, at.field("ldap"), ldap));
+    let (kind, fingerprint) = match (scim_url, directory, &mut settings.fake) {
+        (Some(url), _, _) => (ConnectorKind::Scim, format!("scim {url}")),
+        (None, Some(directory), _) => (ConnectorKind::Ldap, directory),
+        (None, None, Some(fake)) => {
             self::fake(checks, at.field("fake"), fake);
             let directory = fake.directory.get_or_insert_with(|| own_name.to_owned());
             (ConnectorKind::Fake, format!("fake {directory}"))
         }
-        (None, None) => (ConnectorKind::Fake, String::new()),
+        (None, None, None) => (ConnectorKind::Fake, String::new()),
     };
     Connector { kind, fingerprint: fingerprint.into(), settings: serde_json::to_value(&settings).unwrap_or_default() }
 }
@@ -105,7 +108,7 @@ fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> O
     Some(found)
 }
 
-fn secret_key(checks: &mut Checks, at: Path<'_>, secret: &crds::SecretKeyReference) {
+pub(super) fn secret_key(checks: &mut Checks, at: Path<'_>, secret: &crds::SecretKeyReference) {
     checks.text(at.field("name"), &secret.name, 1, 253);
     checks.length(at.field("key"), None, &secret.key, 1, 253);
 }

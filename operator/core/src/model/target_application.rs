@@ -49,7 +49,8 @@ pub struct Connector {
     pub kind: ConnectorKind,
     /// Connector, host, tenant or realm or base DN: tells one target from another. Holds no secret.
     pub fingerprint: Arc<str>,
-    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference.
+    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Of a directory, `attributes` in it
+    /// names those that the rest of the manifest maps, looks up or protects: no others are read.
     pub settings: serde_json::Value,
 }
 
@@ -58,6 +59,8 @@ pub struct Connector {
 pub enum ConnectorKind {
     /// In memory, for demos and tests.
     Fake,
+    /// An LDAP directory.
+    Ldap,
     /// SCIM 2.0.
     Scim,
 }

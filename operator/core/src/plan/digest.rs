@@ -27,10 +27,15 @@ impl Fold {
 }
 
 /// The digest of a value, equal for values that a target would hold as the same; `None` where there is no value.
-/// The order of a list does not count, nor do empty values and `primary: false` within a complex one. Stable: the ledger keeps digests.
+/// A list of one text is that text, since directories do not tell them apart. The order of a list does not count, nor do empty values and `primary: false` within a complex one. Stable: the ledger keeps digests.
 pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
     if value.is_empty() {
         return None;
+    }
+    if let Value::List(list) = value
+        && let [text @ Value::Text(_)] = list.as_slice()
+    {
+        return digest(text, fold);
     }
     let mut hash = Sha256::new();
     match value {

@@ -13,11 +13,48 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     ] {
         all.push(("TargetApplication", application(&auth)));
     }
+    all.extend(
+        [directory(), another_directory(), local_directory()]
+            .map(|ldap| ("TargetApplication", json!({"connector": {"ldap": ldap}}))),
+    );
     all.push((
         "TargetApplication",
         json!({"connector": {"fake": {"directory": "wiki", "entitlements": [{"kind": "Group", "name": "editors"}]}}}),
     ));
     all
+}
+
+pub(super) fn directory() -> Value {
+    json!({
+        "url": "ldaps://ldap.acme.test:636",
+        "bind": {"simple": {"dn": "cn=provost,dc=acme,dc=test", "passwordSecretRef": {"name": "ldap", "key": "password"}}},
+        "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}},
+        "accounts": {
+            "baseDN": "ou=people,dc=acme,dc=test", "rdnAttribute": "uid", "idAttribute": "entryUUID", "markAttribute": "carLicense",
+            // Each spelling alone satisfies the rule about numbers.
+            "objectClasses": ["inetOrgPerson", "posixAccount", "POSIXACCOUNT"],
+            "disable": {"attribute": {"name": "employeeType", "value": "disabled", "enabledValue": "active"}},
+            "posix": {"first": 10_000, "last": 2_000_000_000, "counterDN": "cn=next,dc=acme,dc=test", "gidNumber": 100}
+        },
+        "groups": {
+            "baseDN": "ou=groups,dc=acme,dc=test", "style": "GroupOfNames", "placeholder": "cn=nobody", "markAttribute": "description"
+        }
+    })
+}
+
+fn local_directory() -> Value {
+    json!({
+        "url": "ldapi://%2Frun%2Fslapd%2Fldapi", "bind": {"external": {}},
+        "accounts": {"baseDN": "ou=people,dc=acme,dc=test", "disable": {"passwordLock": {}}}
+    })
+}
+
+fn another_directory() -> Value {
+    let secret = json!({"name": "ldap", "key": "tls.crt"});
+    json!({
+        "url": "ldap://ldap.acme.test", "bind": {"external": {"certificateSecretRef": secret, "keySecretRef": secret}},
+        "accounts": {"baseDN": "ou=people,dc=acme,dc=test", "disable": {"moveTo": {"dn": "ou=left,dc=acme,dc=test"}}}
+    })
 }
 
 pub(super) fn identity() -> Value {

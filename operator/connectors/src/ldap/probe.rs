@@ -1,0 +1,124 @@
+//! What a directory can do, by asking it (RFC 4512, 5.1). Nothing is written.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
+
+use super::wire::connect::Bind;
+use super::wire::{self, Entry, Filter, Search, code};
+use super::{Ldap, MEMBER_BATCH, Sort, Supports};
+
+impl Ldap {
+    /// Reads what the server says of itself, and the places that the manifest names.
+    pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
+        let names = ["supportedControl", "vendorName", "vendorVersion", "structuralObjectClass"].map(str::to_owned);
+        let found = self.wire.search(Search::at("", Filter::any(), &names), spent).await?;
+        let root = found.entries.into_iter().next().unwrap_or_default();
+        let has = |oid: &str| root.texts("supportedControl").any(|control| control == oid);
+        if !has(wire::PAGED) {
+            let text =
+                "the server does not page (control 1.2.840.113556.1.4.319), or the bind DN may not read its root entry";
+            return Err(TargetError::Unsupported(text.into()));
+        }
+        let supports = Supports {
+            assertion: has(wire::ASSERTION),
+            post_read: has(wire::POST_READ),
+            permissive: has(wire::PERMISSIVE),
+        };
+        *self.supports.lock().unwrap_or_else(PoisonError::into_inner) = supports.clone();
+        for (field, base) in self.places() {
+            self.is_there(field, base, spent).await?;
+        }
+        self.shows_ids(spent).await?;
+        let principal = self.principal(spent).await?;
+        Ok(self.profile(&root, &supports, principal))
+    }
+
+    /// Every entry that the manifest names.
+    fn places(&self) -> Vec<(&'static str, &str)> {
+        let mut all: Vec<(&str, &str)> = vec![("accounts.baseDN", &self.settings.base)];
+        if let super::settings::Disable::MoveTo { dn, .. } = &self.settings.disable {
+            all.push(("accounts.disable.moveTo.dn", dn));
+        }
+        all.extend(self.settings.groups.as_ref().map(|groups| ("groups.baseDN", groups.base.as_str())));
+        all.extend(self.settings.numbers.as_ref().map(|range| ("accounts.posix.counterDN", range.counter.as_str())));
+        all
+    }
+
+    async fn is_there(&self, field: &str, dn: &str, spent: &mut Spent) -> Result<(), TargetError> {
+        let search = Search::at(dn, Filter::any(), &["1.1".to_owned()]);
+        let missing = || {
+            let text =
+                format!("{field}: there is no {dn}, or the bind DN may not see it; correct the one or grant the other");
+            TargetError::Unsupported(text.into())
+        };
+        match self.wire.search(search, spent).await {
+            Ok(found) if found.entries.is_empty() => Err(missing()),
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.code == Some(code::NO_SUCH_OBJECT) => Err(missing()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Everything is bound by ids: a first look at some account, if there is one.
+    async fn shows_ids(&self, spent: &mut Spent) -> Result<(), TargetError> {
+        let mut own = self.wire.own(spent).await?;
+        let (_, class, _) = self.sort(Sort::Account)?;
+        let search = Search::below(&self.settings.base, class, &[self.settings.id.clone()]);
+        let found = self.wire.page(&mut own, search, 1, Vec::new(), spent).await?;
+        let shown = found.entries.first().map(|entry| self.id(entry)).transpose();
+        // Its place in the list is of no use: the connection goes with it, unless there was but this one.
+        if found.cookie.is_empty() {
+            self.wire.done(own);
+        }
+        shown.map(drop)
+    }
+
+    /// The bind DN, where it is itself an account.
+    async fn principal(&self, spent: &mut Spent) -> Result<Option<TargetId>, TargetError> {
+        let Bind::Simple { dn, .. } = &self.wire.login().bind else { return Ok(None) };
+        if !self.settings.is_account(dn) {
+            return Ok(None);
+        }
+        let search = Search::at(dn, self.settings.accounts(), &[self.settings.id.clone()]);
+        match self.wire.search(search, spent).await {
+            Ok(found) => found.entries.first().map(|entry| self.id(entry)).transpose(),
+            // Who may not see itself cannot be told from the others.
+            Err(refusal) if refusal.code == Some(code::NO_SUCH_OBJECT) => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    fn profile(&self, root: &Entry, supports: &Supports, principal: Option<TargetId>) -> Profile {
+        let yes = |supported: bool| if supported { "yes" } else { "no" };
+        let mut measured: BTreeMap<Arc<str>, Arc<str>> = [
+            ("assertion", yes(supports.assertion)),
+            ("postRead", yes(supports.post_read)),
+            ("permissiveModify", yes(supports.permissive)),
+            ("idAttribute", &self.settings.id),
+            ("groups", self.settings.groups.as_ref().map_or("none", |groups| groups.style.class())),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+        let vendor = root.text("vendorName").or_else(|| {
+            root.texts("structuralObjectClass").find(|class| *class == "OpenLDAProotDSE").map(|_| "OpenLDAP")
+        });
+        let vendor = [vendor, root.text("vendorVersion")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        if !vendor.is_empty() {
+            measured.insert("server".into(), vendor.chars().take(128).collect::<String>().into());
+        }
+        let capabilities = Capabilities {
+            member_batch: MEMBER_BATCH,
+            step_batch: 1,
+            members: Observability::Full,
+            visibility: std::time::Duration::ZERO,
+            delete: DeleteMeans::Hard,
+            disable: true,
+            create_groups: self.settings.groups.is_some(),
+            request_timeout: self.wire.login().rules.timeouts.whole,
+        };
+        Profile { measured, capabilities, principal }
+    }
+}

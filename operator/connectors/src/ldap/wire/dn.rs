@@ -1,0 +1,188 @@
+//! Distinguished names (RFC 4514): built by escaping, compared by meaning.
+
+use ldap3::dn_escape;
+use provost_core::model::TargetError;
+
+/// One relative name: its attributes and values, unescaped, in the order written.
+pub(crate) type Rdn = Vec<(String, String)>;
+
+/// `attribute=value`, escaped.
+pub(crate) fn rdn(attribute: &str, value: &str) -> String {
+    format!("{attribute}={}", dn_escape(value))
+}
+
+/// A name directly below another one.
+pub(crate) fn below(rdn: &str, parent: &str) -> String {
+    if parent.is_empty() { rdn.to_owned() } else { format!("{rdn},{parent}") }
+}
+
+/// The relative names of a DN, the entry's own first. `None`: it is none. Hexadecimal values (`#04..`) stay as they are.
+pub(crate) fn parse(dn: &str) -> Option<Vec<Rdn>> {
+    if dn.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let (mut rdns, mut rdn) = (Vec::new(), Rdn::new());
+    let mut rest = dn;
+    loop {
+        let (attribute, after) = rest.split_once('=')?;
+        let attribute = attribute.trim();
+        let named = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.' || c == '_' || c == ';';
+        if attribute.is_empty() || !attribute.chars().all(named) {
+            return None;
+        }
+        let (value, end, after) = value(after)?;
+        rdn.push((attribute.to_owned(), value));
+        if end != Some('+') {
+            rdns.push(std::mem::take(&mut rdn));
+        }
+        if end.is_none() {
+            return Some(rdns);
+        }
+        rest = after;
+    }
+}
+
+/// An unescaped value, what ended it, and what follows.
+fn value(text: &str) -> Option<(String, Option<char>, &str)> {
+    let (mut bytes, mut kept) = (Vec::new(), 0);
+    let mut chars = text.trim_start_matches(' ').char_indices();
+    let begin = text.trim_start_matches(' ');
+    let mut end = None;
+    let mut after = "";
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => {
+                let (_, next) = chars.next()?;
+                if let Some(high) = next.to_digit(16).filter(|_| next.is_ascii_hexdigit()) {
+                    let low = chars.next()?.1.to_digit(16)?;
+                    bytes.push(u8::try_from(high * 16 + low).ok()?);
+                } else {
+                    bytes.extend(next.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                kept = bytes.len();
+            }
+            ',' | ';' | '+' => {
+                end = Some(if c == ';' { ',' } else { c });
+                after = begin.get(at + 1..)?;
+                break;
+            }
+            c => {
+                bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+                if c != ' ' {
+                    kept = bytes.len();
+                }
+            }
+        }
+    }
+    // Spaces at the end that are not escaped do not count.
+    bytes.truncate(kept);
+    Some((String::from_utf8(bytes).ok()?, end, after))
+}
+
+/// The form in which two names of one entry are the same: letter case and spelling do not count, as in every attribute that
+/// names entries in practice.
+pub(crate) fn normal(dn: &str) -> String {
+    let Some(rdns) = parse(dn) else { return dn.to_lowercase() };
+    let one = |rdn: Rdn| {
+        let mut parts: Vec<String> = rdn
+            .into_iter()
+            .map(|(attribute, value)| {
+                let value = value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+                self::rdn(&attribute.to_lowercase(), &value.to_lowercase())
+            })
+            .collect();
+        parts.sort();
+        parts.join("+")
+    };
+    rdns.into_iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// Whether a name (normal form) is below another one (normal form), or is it.
+pub(crate) fn is_within(dn: &str, base: &str) -> bool {
+    dn == base || base.is_empty() || dn.strip_suffix(base).is_some_and(|before| before.ends_with(','))
+}
+
+/// The relative name of an entry, and the name of the entry above.
+pub(crate) fn split(dn: &str) -> Option<(String, String)> {
+    let one = |rdn: Rdn| rdn.iter().map(|(a, v)| self::rdn(a, v)).collect::<Vec<_>>().join("+");
+    let mut rdns = parse(dn)?.into_iter().map(one);
+    let first = rdns.next()?;
+    Some((first, rdns.collect::<Vec<_>>().join(",")))
+}
+
+/// A DN of the manifest, if it is one.
+pub(crate) fn checked(field: &str, dn: &str) -> Result<String, TargetError> {
+    match parse(dn) {
+        Some(rdns) if !rdns.is_empty() => Ok(dn.to_owned()),
+        _ => {
+            Err(TargetError::Malformed(format!("{field} is no DN; write it as in ou=people,dc=example,dc=com").into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: [&str; 14] = [
+        "Lovelace, Ada",
+        r#"quo"te"#,
+        r"back\slash",
+        " leading",
+        "trailing ",
+        "#hash",
+        "a+b=c",
+        "<angle>;semi",
+        "Zoë Ångström",
+        "日本 🦀",
+        "nul\0nul",
+        "line\nbreak",
+        r"\2C",
+        "*)(uid=*",
+    ];
+
+    #[test]
+    fn a_value_comes_back_from_a_name_as_it_went_in() {
+        for value in HOSTILE {
+            let dn = below(&rdn("uid", value), "ou=people,dc=acme,dc=test");
+            let parsed = parse(&dn).unwrap_or_else(|| panic!("{dn:?}"));
+            assert_eq!(parsed[0], [("uid".to_owned(), value.to_owned())], "{dn:?}");
+            assert_eq!(parsed.len(), 4, "{dn:?}");
+        }
+    }
+
+    #[test]
+    fn spelling_does_not_tell_names_apart() {
+        let cases = [
+            ("UID=Ada,OU=People,DC=acme,DC=test", "uid=ada, ou=people,dc=acme;dc=test"),
+            (r"cn=Lovelace\, Ada,dc=acme", r"cn=lovelace\2c ada,dc=acme"),
+            (r"cn=Zo\C3\AB,dc=acme", "cn=Zoë,dc=acme"),
+            ("cn=a+uid=b,dc=acme", "uid=b+cn=a,dc=acme"),
+            (r"cn=a\ ,dc=acme", "cn=a,dc=acme"),
+        ];
+        for (one, other) in cases {
+            assert_eq!(normal(one), normal(other), "{one} {other}");
+        }
+        for (one, other) in [("cn=a,dc=b", "cn=a,dc=c"), (r"cn=a\,dc=b", "cn=a,dc=b"), ("cn=a", "uid=a")] {
+            assert_ne!(normal(one), normal(other));
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_told() {
+        for text in ["people", "=x", "ou=people,", "ou=a,,dc=b", r"ou=a\", "ou=a,b c=d", r"ou=a\C3,dc=b"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+        assert!(checked("baseDN", "").is_err() && checked("baseDN", "dc=acme").is_ok());
+    }
+
+    #[test]
+    fn an_entry_is_within_what_is_above_it_alone() {
+        let within = |dn: &str, base: &str| is_within(&normal(dn), &normal(base));
+        assert!(within("uid=a,OU=People,dc=x", "ou=people,dc=x") && within("dc=x", "dc=x"));
+        assert!(!within("uid=a,ou=morepeople,dc=x", "people,dc=x") && !within("dc=x", "ou=people,dc=x"));
+        assert!(!within(r"uid=a\,dc=x", "dc=x"), "the comma is part of the name");
+        assert_eq!(split(r"cn=a\,b,ou=P,dc=x"), Some((r"cn=a\2cb".to_owned(), "ou=P,dc=x".to_owned())));
+        assert_eq!((split("dc=x"), split("")), (Some(("dc=x".to_owned(), String::new())), None));
+    }
+}

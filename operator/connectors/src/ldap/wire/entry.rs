@@ -1,0 +1,70 @@
+//! Entries as they come: values are bytes, and nothing that a server sends is taken for granted.
+
+use std::collections::HashMap;
+
+use ldap3::asn1::{StructureTag, parse_tag};
+use ldap3::controls::Control;
+
+/// An entry of a search, or of a control that shows one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) dn: String,
+    /// By name in lower case.
+    attributes: HashMap<String, Vec<Vec<u8>>>,
+}
+
+impl Entry {
+    /// A SearchResultEntry (RFC 4511, 4.5.2). `None`: it is none.
+    pub(crate) fn parse(tag: StructureTag) -> Option<Self> {
+        let mut parts = tag.expect_constructed()?.into_iter();
+        let dn = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
+        let mut attributes: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+        for attribute in parts.next()?.expect_constructed()? {
+            let mut parts = attribute.expect_constructed()?.into_iter();
+            let name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?.to_lowercase();
+            let values = parts.next()?.expect_constructed()?;
+            let values = values.into_iter().map(StructureTag::expect_primitive).collect::<Option<Vec<_>>>()?;
+            // How a value is transferred is no part of its name (RFC 4522); other options make another attribute.
+            let name = name.strip_suffix(";binary").unwrap_or(&name).to_owned();
+            attributes.entry(name).or_default().extend(values);
+        }
+        Some(Self { dn, attributes })
+    }
+
+    /// The values of an attribute, as bytes.
+    pub(crate) fn values(&self, attribute: &str) -> &[Vec<u8>] {
+        self.attributes.get(&attribute.to_lowercase()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The values that are texts.
+    pub(crate) fn texts<'a>(&'a self, attribute: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.values(attribute).iter().filter_map(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The first value that is a text.
+    pub(crate) fn text(&self, attribute: &str) -> Option<&str> {
+        self.texts(attribute).next()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with(dn: &str, attributes: &[(&str, &[&str])]) -> Self {
+        let bytes = |values: &[&str]| values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        let attributes = attributes.iter().map(|(name, values)| (name.to_lowercase(), bytes(values))).collect();
+        Self { dn: dn.to_owned(), attributes }
+    }
+}
+
+/// The entry after a write, where the server shows it (post-read, RFC 4527).
+pub(crate) fn post_read(controls: &[Control]) -> Option<Entry> {
+    Entry::parse(parse_tag(control(controls, "1.3.6.1.1.13.2")?).ok()?.1)
+}
+
+/// The cookie of a page (RFC 2696): empty on the last. `None`: the server did not page.
+pub(crate) fn cookie(controls: &[Control]) -> Option<Vec<u8>> {
+    let (_, tag) = parse_tag(control(controls, super::PAGED)?).ok()?;
+    tag.expect_constructed()?.into_iter().nth(1)?.expect_primitive()
+}
+
+fn control<'a>(controls: &'a [Control], oid: &str) -> Option<&'a [u8]> {
+    controls.iter().find(|Control(_, raw)| raw.ctype == oid).and_then(|Control(_, raw)| raw.val.as_deref())
+}

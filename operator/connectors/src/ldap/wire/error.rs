@@ -1,0 +1,193 @@
+//! What a result code (RFC 4511, appendix A) or a broken connection means, in our words.
+
+use std::error::Error;
+use std::io;
+
+use ldap3::{LdapError, LdapResult};
+use provost_core::model::{AttributeName, TargetError};
+use secrecy::SecretString;
+
+use crate::http::scrubbed;
+
+/// What was asked for: a read may be asked again, a write whose answer is lost was carried out or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Search, compare, root DSE.
+    Read,
+    /// Add, modify, rename, delete.
+    Write,
+    /// Connect, StartTLS, bind.
+    Login,
+}
+
+/// Codes that callers tell apart.
+pub(crate) mod code {
+    pub(crate) const SUCCESS: u32 = 0;
+    pub(crate) const NO_SUCH_ATTRIBUTE: u32 = 16;
+    pub(crate) const VALUE_EXISTS: u32 = 20;
+    pub(crate) const NO_SUCH_OBJECT: u32 = 32;
+    pub(crate) const OBJECT_CLASS_VIOLATION: u32 = 65;
+    pub(crate) const ALREADY_EXISTS: u32 = 68;
+    pub(crate) const ASSERTION_FAILED: u32 = 122;
+}
+
+/// The name of a code.
+fn name(code: u32) -> &'static str {
+    match code {
+        1 => "operationsError",
+        2 => "protocolError",
+        3 => "timeLimitExceeded",
+        4 => "sizeLimitExceeded",
+        7 => "authMethodNotSupported",
+        8 => "strongerAuthRequired",
+        10 => "referral",
+        11 => "adminLimitExceeded",
+        12 => "unavailableCriticalExtension",
+        13 => "confidentialityRequired",
+        16 => "noSuchAttribute",
+        17 => "undefinedAttributeType",
+        18 => "inappropriateMatching",
+        19 => "constraintViolation",
+        20 => "attributeOrValueExists",
+        21 => "invalidAttributeSyntax",
+        32 => "noSuchObject",
+        34 => "invalidDNSyntax",
+        48 => "inappropriateAuthentication",
+        49 => "invalidCredentials",
+        50 => "insufficientAccessRights",
+        51 => "busy",
+        52 => "unavailable",
+        53 => "unwillingToPerform",
+        64 => "namingViolation",
+        65 => "objectClassViolation",
+        66 => "notAllowedOnNonLeaf",
+        67 => "notAllowedOnRDN",
+        68 => "entryAlreadyExists",
+        69 => "objectClassModsProhibited",
+        71 => "affectsMultipleDSAs",
+        80 => "other",
+        122 => "assertionFailed",
+        _ => "an unusual result",
+    }
+}
+
+/// Of an answer that is no success. `names`: the attributes that were sent.
+pub(crate) fn of_result(result: &LdapResult, asked: Asked, names: &[&str], hidden: &[SecretString]) -> TargetError {
+    let (rc, name) = (result.rc, name(result.rc));
+    let rejected = |reason: String| TargetError::Rejected {
+        field: field(&result.text, names).map(AttributeName::new),
+        reason: reason.into(),
+        detail: scrubbed(&result.text, hidden).into(),
+    };
+    let said = format!("{name}, LDAP {rc}");
+    match (rc, asked) {
+        (3 | 4 | 11, _) => TargetError::Transient(
+            format!("{said}: the answer is not complete; raise the limits of the bind DN").into(),
+        ),
+        (7 | 48 | 49, _) | (50 | 53, Asked::Login) => {
+            TargetError::Unauthorized(format!("{said}; check the bind DN and the credential in the Secret").into())
+        }
+        (8 | 13, _) => TargetError::Tls(format!("{said}; use ldaps, or ldap, which asks for StartTLS").into()),
+        (10, Asked::Write) => {
+            rejected(format!("{said}: this server refers writes to another one; set the url to that"))
+        }
+        (10, _) => TargetError::Malformed(
+            format!("{said}: this server refers to another one, which is not followed; set the url to that").into(),
+        ),
+        (12, _) => TargetError::Unsupported(format!("{said}").into()),
+        (32, _) => TargetError::NotFound,
+        (50, Asked::Write) => rejected(format!("{said}: the bind DN has no right to write this")),
+        (50, _) => TargetError::Transient(format!("{said}: the bind DN has no right to read this; grant it").into()),
+        (51 | 52, _) => TargetError::Transient(said.into()),
+        (68, _) => TargetError::Conflict,
+        (1 | 80, Asked::Write) => TargetError::Lost(said.into()),
+        (_, Asked::Write) => rejected(said),
+        (_, _) => TargetError::Transient(said.into()),
+    }
+}
+
+/// The attribute that the server's words name: the longest that they hold, else the only one that was sent.
+fn field<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
+    let text = text.to_lowercase();
+    let longest = names.iter().filter(|name| text.contains(&name.to_lowercase())).max_by_key(|name| name.len());
+    match (longest, names) {
+        (Some(name), _) => Some(name),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    }
+}
+
+/// Of an error that came in place of an answer.
+pub(crate) fn of_transport(error: &LdapError, asked: Asked) -> TargetError {
+    if let Some(tls) = cause::<rustls::Error>(error) {
+        let words: String = tls.to_string().chars().take(256).collect();
+        return TargetError::Tls(words.into());
+    }
+    let words = match error {
+        LdapError::Timeout { .. } => "no answer in time".to_owned(),
+        LdapError::DNSName { .. } => {
+            return TargetError::Tls("the host of the url is no name that a certificate can have".into());
+        }
+        // Before the connection is encrypted, there is one thing that is asked for.
+        LdapError::LdapResult { result } if asked == Asked::Login => {
+            return TargetError::Tls(format!("StartTLS is refused, {}, LDAP {}", name(result.rc), result.rc).into());
+        }
+        _ => match cause::<io::Error>(error) {
+            Some(io) => format!("the connection broke off ({})", io.kind()),
+            None => "the connection broke off".to_owned(),
+        },
+    };
+    match asked {
+        Asked::Write => TargetError::Lost(words.into()),
+        Asked::Read | Asked::Login => TargetError::Transient(words.into()),
+    }
+}
+
+/// The first cause of a type, looking also into I/O errors, which hide what they wrap from `source`.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    if let Some(found) = error.downcast_ref::<E>() {
+        return Some(found);
+    }
+    if let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+        && let Some(found) = cause::<E>(inner)
+    {
+        return Some(found);
+    }
+    cause::<E>(error.source()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(rc: u32, asked: Asked) -> TargetError {
+        let text = "title: value #0 invalid per syntax".to_owned();
+        let result = LdapResult { rc, matched: String::new(), text, refs: Vec::new(), ctrls: Vec::new() };
+        of_result(&result, asked, &["uid", "title"], &[])
+    }
+
+    #[test]
+    fn a_code_says_what_happens_next() {
+        assert!(matches!(of(4, Asked::Read), TargetError::Transient(_)), "incomplete is never empty");
+        assert!(matches!(of(49, Asked::Login), TargetError::Unauthorized(_)));
+        assert!(matches!(of(13, Asked::Login), TargetError::Tls(_)));
+        assert!(matches!(of(10, Asked::Read), TargetError::Malformed(_)));
+        assert!(matches!(of(50, Asked::Write), TargetError::Rejected { .. }));
+        assert!(matches!(of(80, Asked::Write), TargetError::Lost(_)), "it may have been done");
+        assert_eq!(of(68, Asked::Write), TargetError::Conflict);
+        let TargetError::Rejected { field, detail, reason } = of(21, Asked::Write) else { panic!("a syntax error") };
+        assert_eq!(field.as_ref().map(AttributeName::as_str), Some("title"));
+        assert_eq!(&*detail, "title: value #0 invalid per syntax");
+        assert_eq!(&*reason, "invalidAttributeSyntax, LDAP 21");
+    }
+
+    #[test]
+    fn only_a_write_can_be_lost() {
+        let broken = || LdapError::EndOfStream;
+        assert!(matches!(of_transport(&broken(), Asked::Write), TargetError::Lost(_)));
+        assert!(matches!(of_transport(&broken(), Asked::Read), TargetError::Transient(_)));
+        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let wrapped = LdapError::Io { source: io::Error::new(io::ErrorKind::InvalidData, untrusted) };
+        assert!(matches!(of_transport(&wrapped, Asked::Login), TargetError::Tls(_)));
+    }
+}

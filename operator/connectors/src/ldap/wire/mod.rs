@@ -1,0 +1,311 @@
+//! LDAP on the wire (RFC 4511), for every connector that speaks it: connections, operations, names, filters, results. It
+//! knows nothing of accounts, and never retries.
+
+pub(crate) mod connect;
+pub(crate) mod dn;
+pub(crate) mod entry;
+pub(crate) mod error;
+pub(crate) mod filter;
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use ldap3::controls::{Control, PagedResults, RawControl};
+use ldap3::{LdapError, LdapResult, Mod, Scope};
+use provost_core::model::{Spent, TargetError};
+use secrecy::SecretString;
+
+use connect::Login;
+pub(crate) use entry::Entry;
+pub(crate) use error::{Asked, code};
+pub(crate) use filter::Filter;
+
+/// Paged results (RFC 2696).
+pub(crate) const PAGED: &str = "1.2.840.113556.1.4.319";
+/// Assertion (RFC 4528).
+pub(crate) const ASSERTION: &str = "1.3.6.1.1.12";
+/// Post-read (RFC 4527).
+pub(crate) const POST_READ: &str = "1.3.6.1.1.13.2";
+/// Values that are there already, or are not, are no error.
+pub(crate) const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
+
+/// A change of one attribute; values are bytes.
+pub(crate) type Change = Mod<Vec<u8>>;
+
+/// `Mod`s of values as a change needs them.
+pub(crate) fn values<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> HashSet<Vec<u8>> {
+    values.into_iter().map(|value| value.as_ref().to_vec()).collect()
+}
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub(crate) base: String,
+    pub(crate) scope: Scope,
+    pub(crate) filter: Filter,
+    pub(crate) attributes: Vec<String>,
+}
+
+impl Search {
+    /// At one entry.
+    pub(crate) fn at(dn: &str, filter: Filter, attributes: &[String]) -> Self {
+        Self { base: dn.to_owned(), scope: Scope::Base, filter, attributes: attributes.to_vec() }
+    }
+
+    /// At an entry and everything below it.
+    pub(crate) fn below(base: &str, filter: Filter, attributes: &[String]) -> Self {
+        Self { base: base.to_owned(), scope: Scope::Subtree, filter, attributes: attributes.to_vec() }
+    }
+}
+
+/// What a search found; it is complete.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) entries: Vec<Entry>,
+    /// Where the search would go on at other servers, which is not followed.
+    pub(crate) referrals: usize,
+    /// Where the next page begins; empty after the last.
+    pub(crate) cookie: Vec<u8>,
+}
+
+/// What came in place of success.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) error: TargetError,
+    /// The result code, where an answer came.
+    pub(crate) code: Option<u32>,
+}
+
+impl From<TargetError> for Refusal {
+    fn from(error: TargetError) -> Self {
+        Self { error, code: None }
+    }
+}
+
+impl From<Refusal> for TargetError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
+/// A directory server. Requests share one connection, on which they do not wait for each other; a listing has one of its own,
+/// since servers keep a cookie for one listing a connection.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    login: Login,
+    shared: tokio::sync::Mutex<Option<ldap3::Ldap>>,
+    idle: Mutex<Vec<ldap3::Ldap>>,
+}
+
+/// A connection for a listing.
+#[derive(Debug)]
+pub(crate) struct Own(ldap3::Ldap);
+
+impl Wire {
+    /// Sends nothing yet.
+    pub(crate) fn new(login: Login) -> Result<Self, TargetError> {
+        Ok(Self { login: login.checked()?, shared: tokio::sync::Mutex::default(), idle: Mutex::default() })
+    }
+
+    /// How it logs in.
+    pub(crate) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    fn hidden(&self) -> Vec<SecretString> {
+        self.login.hidden()
+    }
+
+    async fn shared(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
+        let mut shared = self.shared.lock().await;
+        if let Some(ldap) = shared.as_mut()
+            && !ldap.is_closed()
+        {
+            return Ok(ldap.clone());
+        }
+        *shared = None;
+        let ldap = self.login.connect(spent).await?;
+        *shared = Some(ldap.clone());
+        Ok(ldap)
+    }
+
+    /// A connection that does not answer is left alone, and the next request makes another.
+    async fn broken(&self) {
+        *self.shared.lock().await = None;
+    }
+
+    /// A connection for one listing at a time.
+    pub(crate) async fn own(&self, spent: &mut Spent) -> Result<Own, TargetError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(mut ldap) = idle() {
+            if !ldap.is_closed() {
+                return Ok(Own(ldap));
+            }
+        }
+        Ok(Own(self.login.connect(spent).await?))
+    }
+
+    /// Takes back a connection whose listing has ended.
+    pub(crate) fn done(&self, own: Own) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < 2 {
+            idle.push(own.0);
+        }
+    }
+
+    /// Everything that a search finds, in one answer: for a few entries.
+    pub(crate) async fn search(&self, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
+        let mut ldap = self.shared(spent).await?;
+        let result = self.look(&mut ldap, search, None, spent).await;
+        if result.as_ref().is_err_and(|refusal| refusal.code.is_none()) {
+            self.broken().await;
+        }
+        result
+    }
+
+    /// One page. The cookie of the last one, or an empty one at the beginning.
+    pub(crate) async fn page(
+        &self,
+        own: &mut Own,
+        search: Search,
+        size: usize,
+        cookie: Vec<u8>,
+        spent: &mut Spent,
+    ) -> Result<Found, Refusal> {
+        let size = i32::try_from(size).unwrap_or(500);
+        let mut control: RawControl = PagedResults { size, cookie }.into();
+        control.crit = true;
+        self.look(&mut own.0, search, Some(control), spent).await
+    }
+
+    async fn look(
+        &self,
+        ldap: &mut ldap3::Ldap,
+        search: Search,
+        control: Option<RawControl>,
+        spent: &mut Spent,
+    ) -> Result<Found, Refusal> {
+        spent.requests += 1;
+        let (mut ldap, paged) = (ldap.clone(), control.is_some());
+        ldap.with_timeout(self.login.rules.timeouts.whole);
+        if let Some(control) = control {
+            ldap.with_controls(control);
+        }
+        let Search { base, scope, filter, attributes } = search;
+        let asking = async move { ldap.search(&base, scope, &filter.to_string(), attributes).await };
+        let found = alone(asking, Asked::Read).await?;
+        let (entries, result) = (found.0, found.1);
+        if result.rc != code::SUCCESS {
+            return Err(self.refusal(&result, Asked::Read, &[]));
+        }
+        let malformed = || TargetError::Malformed("an entry of a search cannot be read".into());
+        let entries = entries.into_iter().filter(|entry| !entry.is_ref() && !entry.is_intermediate());
+        let entries = entries.map(|entry| Entry::parse(entry.0)).collect::<Option<Vec<_>>>().ok_or_else(malformed)?;
+        let cookie = match (paged, entry::cookie(&result.ctrls)) {
+            (true, None) => return Err(TargetError::Malformed("the server did not page".into()).into()),
+            (_, cookie) => cookie.unwrap_or_default(),
+        };
+        Ok(Found { entries, referrals: result.refs.len(), cookie })
+    }
+
+    /// A new entry; the controls of the answer.
+    pub(crate) async fn add(
+        &self,
+        dn: &str,
+        attributes: Vec<(Vec<u8>, HashSet<Vec<u8>>)>,
+        controls: Vec<RawControl>,
+        spent: &mut Spent,
+    ) -> Result<Vec<Control>, Refusal> {
+        let names: Vec<String> = attributes.iter().map(|(name, _)| String::from_utf8_lossy(name).into()).collect();
+        let dn = dn.to_owned();
+        self.write(|mut ldap| async move { ldap.add(&dn, attributes).await }, controls, &names, spent).await
+    }
+
+    /// Changes of one entry: all or none.
+    pub(crate) async fn modify(
+        &self,
+        dn: &str,
+        changes: Vec<Change>,
+        controls: Vec<RawControl>,
+        spent: &mut Spent,
+    ) -> Result<(), Refusal> {
+        let name = |change: &Change| match change {
+            Mod::Add(name, _) | Mod::Delete(name, _) | Mod::Replace(name, _) | Mod::Increment(name, _) => {
+                String::from_utf8_lossy(name).into_owned()
+            }
+        };
+        let names: Vec<String> = changes.iter().map(name).collect();
+        let dn = dn.to_owned();
+        self.write(|mut ldap| async move { ldap.modify(&dn, changes).await }, controls, &names, spent).await?;
+        Ok(())
+    }
+
+    /// A new name, and where one is given a new place. The old value of the name goes.
+    pub(crate) async fn rename(
+        &self,
+        dn: &str,
+        rdn: &str,
+        parent: Option<&str>,
+        controls: Vec<RawControl>,
+        spent: &mut Spent,
+    ) -> Result<(), Refusal> {
+        let (dn, rdn, parent) = (dn.to_owned(), rdn.to_owned(), parent.map(str::to_owned));
+        let rename = |mut ldap: ldap3::Ldap| async move { ldap.modifydn(&dn, &rdn, true, parent.as_deref()).await };
+        self.write(rename, controls, &[], spent).await?;
+        Ok(())
+    }
+
+    /// Deletes an entry.
+    pub(crate) async fn delete(&self, dn: &str, controls: Vec<RawControl>, spent: &mut Spent) -> Result<(), Refusal> {
+        let dn = dn.to_owned();
+        self.write(|mut ldap| async move { ldap.delete(&dn).await }, controls, &[], spent).await?;
+        Ok(())
+    }
+
+    async fn write<F>(
+        &self,
+        act: impl FnOnce(ldap3::Ldap) -> F,
+        controls: Vec<RawControl>,
+        names: &[String],
+        spent: &mut Spent,
+    ) -> Result<Vec<Control>, Refusal>
+    where
+        F: Future<Output = Result<LdapResult, LdapError>> + Send + 'static,
+    {
+        let mut ldap = self.shared(spent).await?;
+        spent.requests += 1;
+        ldap.with_timeout(self.login.rules.timeouts.whole);
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
+        }
+        let result = match alone(act(ldap), Asked::Write).await {
+            Ok(result) => result,
+            Err(error) => {
+                self.broken().await;
+                return Err(error.into());
+            }
+        };
+        if result.rc == code::SUCCESS {
+            return Ok(result.ctrls);
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Err(self.refusal(&result, Asked::Write, &names))
+    }
+
+    fn refusal(&self, result: &LdapResult, asked: Asked, names: &[&str]) -> Refusal {
+        Refusal { error: error::of_result(result, asked, names, &self.hidden()), code: Some(result.rc) }
+    }
+}
+
+/// In a task of its own: what a hostile server sends may make the library panic, and who asked goes on.
+async fn alone<T: Send + 'static>(
+    act: impl Future<Output = Result<T, LdapError>> + Send + 'static,
+    asked: Asked,
+) -> Result<T, TargetError> {
+    match tokio::spawn(act).await {
+        Ok(done) => done.map_err(|error| error::of_transport(&error, asked)),
+        Err(_) if asked == Asked::Write => Err(TargetError::Lost("the answer cannot be read".into())),
+        Err(_) => Err(TargetError::Malformed("the answer cannot be read".into())),
+    }
+}

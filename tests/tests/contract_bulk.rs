@@ -1,7 +1,7 @@
 //! Bulk requests (RFC 7644, 3.7): what goes by them, what half of them working does, and what is never believed.
 
 use provost_connectors::AnyTarget;
-use provost_connectors::contract::{Contract, contract};
+use provost_connectors::contract::{Contract, Words, contract};
 use provost_connectors::schema;
 use provost_core::model::{ConnectorKind, Step, TargetError, TargetId};
 use serde_json::json;
@@ -278,7 +278,7 @@ async fn the_manifest_switches_bulk_requests_off_and_on() {
 #[tokio::test]
 async fn a_strict_server_with_bulk_passes_the_contract() {
     let (_server, target) = start(offered(1000)).await;
-    let what = Contract { prefix: "Contract-".into(), crowd: 230 };
+    let what = Contract { prefix: "Contract-".into(), crowd: 230, words: Words::scim() };
     assert_eq!(contract(&target, schema(ConnectorKind::Scim), &what).await, vec![]);
 }
 

@@ -41,10 +41,11 @@ pub struct LdapSpec {
 #[x_kube(validation = exactly_one("way to log in", &["simple", "external"]))]
 #[serde(rename_all = "camelCase")]
 pub struct LdapBind {
-    /// A DN and its password (RFC 4513, 5.1.3).
+    /// A DN and its password (RFC 4513, 5.1.3). Exactly one way to log in must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simple: Option<LdapSimpleBind>,
-    /// What the connection itself proves: a client certificate, or with ldapi the process (SASL EXTERNAL; RFC 4422, appendix A).
+    /// What the connection itself proves: a client certificate, or with ldapi the process (SASL EXTERNAL; RFC 4422, appendix A). Exactly
+    /// one way to log in must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<LdapExternalBind>,
 }
@@ -66,10 +67,12 @@ pub struct LdapSimpleBind {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 pub struct LdapExternalBind {
-    /// The Secret that holds the client's certificate, with its chain, in PEM. Needed unless the url is ldapi.
+    /// The Secret that holds the client's certificate, with its chain, in PEM. Default: none, which only
+    /// ldapi allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_secret_ref: Option<SecretKeyReference>,
-    /// The Secret that holds the key of the client's certificate in PEM. Needed unless the url is ldapi.
+    /// The Secret that holds the key of the client's certificate in PEM. Default: none, which only
+    /// ldapi allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_secret_ref: Option<SecretKeyReference>,
 }
@@ -115,13 +118,14 @@ pub struct LdapAccounts {
 #[serde(rename_all = "camelCase")]
 pub struct LdapDisable {
     /// By an attribute that the directory or the programs that use it look at, for example nsAccountLock: "true".
+    /// Exactly one way to disable must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<LdapDisableAttribute>,
     /// By the password policy overlay: pwdAccountLockedTime is set to 000001010000Z, which locks until it is taken away. It needs a policy
-    /// with pwdLockout TRUE.
+    /// with pwdLockout TRUE. Exactly one way to disable must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_lock: Option<LdapPasswordLock>,
-    /// By a move to another place, where nobody can log in from.
+    /// By a move to another place, where nobody can log in from. Exactly one way to disable must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub move_to: Option<LdapMoveTo>,
 }

@@ -215,7 +215,7 @@ impl Ldap {
 
     /// The id of what was just created, from a server that does not say it by itself.
     async fn created(&self, dn: &str, spent: &mut Spent) -> Result<TargetId, TargetError> {
-        let search = Search::at(dn, self.settings.accounts(), &[self.settings.id.clone()]);
+        let search = Search::at(dn, self.settings.accounts(), std::slice::from_ref(&self.settings.id));
         let lost = |_| TargetError::Lost("what was created could not be read".into());
         let found = self.wire.search(search, spent).await.map_err(lost)?;
         let unseen = || TargetError::Lost("what was created is not seen".into());
@@ -304,8 +304,8 @@ impl Ldap {
         if self.is_posix() {
             let login = [(schema::LOGIN.into(), map::from_wire(entry, schema::LOGIN))].into();
             for (name, value) in self.posix(&login, spent).await? {
-                let changed = |change: &Change| matches!(change, Change::Replace(at, _) if at.eq_ignore_ascii_case(name.as_bytes()));
-                if entry.text(name).is_none() && !changes.iter().any(changed) {
+                let sets = |change: &Change| matches!(change, Change::Replace(at, _) if at.eq_ignore_ascii_case(name.as_bytes()));
+                if entry.text(name).is_none() && !changes.iter().any(sets) {
                     changes.push(Change::Replace(name.into(), values([value])));
                 }
             }

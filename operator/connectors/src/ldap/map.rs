@@ -50,7 +50,7 @@ pub(super) fn to_wire(name: &AttributeName, value: &Value) -> Result<HashSet<Vec
 pub(super) fn from_wire(entry: &Entry, attribute: &str) -> Value {
     let text = |value: &Vec<u8>| match std::str::from_utf8(value) {
         Ok(text) => Value::from(text),
-        Err(_) => Value::from(value.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_str()),
+        Err(_) => Value::from(hexadecimal(value).as_str()),
     };
     let mut all: Vec<Value> = entry.values(attribute).iter().map(text).collect();
     all.sort();
@@ -59,6 +59,11 @@ pub(super) fn from_wire(entry: &Entry, attribute: &str) -> Value {
         1 => all.pop().unwrap_or(Value::Null),
         _ => Value::List(all),
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The mark that an entry carries, ours before others.

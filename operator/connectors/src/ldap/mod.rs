@@ -233,12 +233,10 @@ impl Ldap {
             control.crit = true;
             controls.push(control);
         }
-        controls.extend(self.permissive(&supports));
+        if supports.permissive {
+            controls.push(RawControl { ctype: wire::PERMISSIVE.to_owned(), crit: false, val: None });
+        }
         controls
-    }
-
-    fn permissive(&self, supports: &Supports) -> Option<RawControl> {
-        supports.permissive.then(|| RawControl { ctype: wire::PERMISSIVE.to_owned(), crit: false, val: None })
     }
 
     /// Writes to the entry with this id, wherever it is; where it was.

@@ -65,7 +65,7 @@ impl Ldap {
     async fn shows_ids(&self, spent: &mut Spent) -> Result<(), TargetError> {
         let mut own = self.wire.own(spent).await?;
         let (_, class, _) = self.sort(Sort::Account)?;
-        let search = Search::below(&self.settings.base, class, &[self.settings.id.clone()]);
+        let search = Search::below(&self.settings.base, class, std::slice::from_ref(&self.settings.id));
         let found = self.wire.page(&mut own, search, 1, Vec::new(), spent).await?;
         let shown = found.entries.first().map(|entry| self.id(entry)).transpose();
         // Its place in the list is of no use: the connection goes with it, unless there was but this one.
@@ -81,7 +81,7 @@ impl Ldap {
         if !self.settings.is_account(dn) {
             return Ok(None);
         }
-        let search = Search::at(dn, self.settings.accounts(), &[self.settings.id.clone()]);
+        let search = Search::at(dn, self.settings.accounts(), std::slice::from_ref(&self.settings.id));
         match self.wire.search(search, spent).await {
             Ok(found) => found.entries.first().map(|entry| self.id(entry)).transpose(),
             // Who may not see itself cannot be told from the others.

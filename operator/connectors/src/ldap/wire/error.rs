@@ -94,7 +94,7 @@ pub(crate) fn of_result(result: &LdapResult, asked: Asked, names: &[&str], hidde
         (10, _) => TargetError::Malformed(
             format!("{said}: this server refers to another one, which is not followed; set the url to that").into(),
         ),
-        (12, _) => TargetError::Unsupported(format!("{said}").into()),
+        (12, _) => TargetError::Unsupported(said.into()),
         (32, _) => TargetError::NotFound,
         (50, Asked::Write) => rejected(format!("{said}: the bind DN has no right to write this")),
         (50, _) => TargetError::Transient(format!("{said}: the bind DN has no right to read this; grant it").into()),

@@ -22,6 +22,10 @@ const AT_FIRST: usize = 40;
 /// How often it is killed; `PROVOST_KILLS` says otherwise.
 const KILLS: usize = 6;
 
+fn below(random: &mut Random, bound: usize) -> usize {
+    usize::try_from(random.below(bound as u64)).unwrap()
+}
+
 /// What should be of one person.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Person {
@@ -41,7 +45,7 @@ struct Story {
 
 impl Story {
     fn join(&mut self, random: &mut Random) -> Value {
-        let (name, department) = (format!("person-{:02}", self.people.len()), random.below(DEPARTMENTS.len()));
+        let (name, department) = (format!("person-{:02}", self.people.len()), below(random, DEPARTMENTS.len()));
         self.people.insert(name.clone(), Person::In(department));
         identity(&name, DEPARTMENTS[department])
     }
@@ -49,7 +53,7 @@ impl Story {
     fn pick(&self, random: &mut Random) -> (String, usize) {
         let present: Vec<(&String, usize)> =
             self.people.iter().filter_map(|(n, p)| if let Person::In(d) = p { Some((n, *d)) } else { None }).collect();
-        let (name, department) = present[random.below(present.len())];
+        let (name, department) = present[below(random, present.len())];
         (name.clone(), department)
     }
 

@@ -9,6 +9,7 @@ use crate::clock::timed;
 use crate::table::Table;
 use crate::world;
 
+#[allow(dead_code, reason = "the core's tests take all of them; here they are measured kind by kind")]
 #[path = "../../../operator/core/tests/hostile/shapes.rs"]
 mod shapes;
 

@@ -10,6 +10,7 @@ use provost_core::model::{
     DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError, GrantSpec, GrantWhat,
     Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectRef, Orphaned,
     PolicyMode, PushedGroup, Safety, Source, Subject, SyncMode, SyncSettings, TargetApplication, Uid, UserName,
+    Withholds,
 };
 
 use super::random::Random;
@@ -333,7 +334,7 @@ fn policy(rule: &Rule) -> AccessPolicy {
 
 fn invalid() -> Invalid {
     let error = FieldError { path: "spec".into(), value: None, message: "is broken".into(), remedy: "mend it".into() };
-    Invalid { lifecycle: None, withholds: Vec::new(), errors: vec![error] }
+    Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors: vec![error] }
 }
 
 /// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.

@@ -19,8 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use address::{AddressRefused, NetworkRules};
 pub use auth::{Auth, ClientCredentials};
-pub use permit::Permit;
 pub(crate) use error::scrubbed;
+pub use permit::Permit;
 
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;

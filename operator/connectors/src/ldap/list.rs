@@ -75,9 +75,9 @@ impl Ldap {
         }
         if listing.bases.is_empty() {
             self.wire.done(listing.own);
-            return Ok(Page { items, total: None, next: None });
+            return Ok(Page { items, total: None, next: None, profile: None });
         }
-        Ok(Page { items, total: None, next: Some(self.waits(listing)) })
+        Ok(Page { items, total: None, next: Some(self.waits(listing)), profile: None })
     }
 
     async fn begun(&self, sort: Sort, spent: &mut Spent) -> Result<Listing, TargetError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provost_connectors::contract::{Contract, contract};
+use provost_connectors::contract::{Contract, Words, contract};
 use provost_connectors::schema;
 use provost_core::model::{
     ConnectorKind, CorrelationKey, DeleteMeans, Item, Kind, Observability, Observed, Step, TargetError, TargetId, Value,
@@ -15,7 +15,7 @@ use tests::servers::connected;
 async fn keeps_the_contract(switches: Switches) {
     let shown = format!("{switches:?}");
     let (_server, target) = start(switches).await;
-    let what = Contract { prefix: "Contract-".into(), crowd: 230 };
+    let what = Contract { prefix: "Contract-".into(), crowd: 230, words: Words::scim() };
     let broken = contract(&target, schema(ConnectorKind::Scim), &what).await;
     let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
     assert_eq!(broken, Vec::<String>::new(), "{shown}");

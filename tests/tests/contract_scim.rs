@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use provost_connectors::contract::{Contract, contract};
+use provost_connectors::contract::{Contract, Words, contract};
 use provost_connectors::schema;
 use provost_core::model::{Attributes, ConnectorKind, Kind, Step};
 use tests::servers::{Counting, Program, Running, connected};
 
 async fn broken(server: &Running) -> Vec<String> {
     let target = connected(&server.url()).await;
-    let what = Contract { prefix: "contract-".into(), crowd: 230 };
+    let what = Contract { prefix: "contract-".into(), crowd: 230, words: Words::scim() };
     contract(&target, schema(ConnectorKind::Scim), &what).await.iter().map(ToString::to_string).collect()
 }
 

@@ -9,11 +9,15 @@ use provost_core::model::{
     Applied, Connector, ConnectorKind, CorrelationKey, EntitlementKind, Kind, Observed, Page, PageToken, Profile,
     Schema, Spent, Step, TargetError, TargetId,
 };
-use provost_crds::v1alpha1::{ConnectorSpec, FakeEntitlementKind, FakeSpec, ScimAuth, ScimSpec, SecretKeyReference};
+use provost_crds::v1alpha1::{
+    ConnectorSpec, FakeEntitlementKind, FakeSpec, KeycloakSpec, ScimAuth, ScimSpec, SecretKeyReference,
+};
 use secrecy::SecretString;
+use serde::Deserialize;
 
 use crate::fake::{Fake, FakeDirectory};
-use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules};
+use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules, percent_encoded};
+use crate::keycloak::{Catalogue, Keycloak};
 use crate::scim::Scim;
 
 /// A connected target of any kind.
@@ -23,6 +27,8 @@ pub enum AnyTarget {
     Fake(Fake),
     /// A SCIM 2.0 service.
     Scim(Box<Scim>),
+    /// A realm of Keycloak.
+    Keycloak(Box<Keycloak>),
 }
 
 /// What is known of a connector before it was ever connected.
@@ -30,6 +36,7 @@ pub fn schema(kind: ConnectorKind) -> &'static Schema {
     match kind {
         ConnectorKind::Fake => &crate::fake::SCHEMA,
         ConnectorKind::Scim => &crate::scim::SCHEMA,
+        ConnectorKind::Keycloak => &crate::keycloak::SCHEMA,
     }
 }
 
@@ -82,13 +89,31 @@ impl Credentials {
 /// Which Secrets a connector needs, and the hosts that each would be sent to: for the check of `allowed-hosts`.
 /// Settings that cannot be read need none; `connect` says what is wrong with them.
 pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
-    let Ok(ConnectorSpec { scim: Some(scim), .. }) = settings(connector) else { return Vec::new() };
-    let need = |reference: &SecretKeyReference, role, hosts: Vec<Option<String>>| SecretNeed {
+    match settings(connector) {
+        Ok(ConnectorSpec { scim: Some(scim), .. }) => scim_secrets(&scim),
+        Ok(ConnectorSpec { keycloak: Some(keycloak), .. }) => keycloak_secrets(&keycloak),
+        _ => Vec::new(),
+    }
+}
+
+fn need(reference: &SecretKeyReference, role: Role, hosts: Vec<Option<String>>) -> SecretNeed {
+    SecretNeed {
         name: reference.name.clone(),
         key: reference.key.clone(),
         role,
         hosts: hosts.into_iter().flatten().collect(),
-    };
+    }
+}
+
+fn keycloak_secrets(spec: &KeycloakSpec) -> Vec<SecretNeed> {
+    let mut needs = vec![need(&spec.auth.client_secret_ref, Role::ClientSecret, vec![host(&spec.url)])];
+    if let Some(reference) = spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        needs.push(need(reference, Role::Authority, Vec::new()));
+    }
+    needs
+}
+
+fn scim_secrets(scim: &ScimSpec) -> Vec<SecretNeed> {
     let mut needs = Vec::new();
     let ScimAuth { bearer, basic, oauth2_client_credentials } = &scim.auth;
     if let Some(bearer) = bearer {
@@ -129,10 +154,14 @@ pub async fn connect(
     credentials: Credentials,
     net: &NetworkRules,
 ) -> Result<AnyTarget, TargetError> {
-    let ConnectorSpec { scim, fake } = settings(connector)?;
-    match (scim, fake) {
-        (Some(scim), None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
-        (None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+    let ConnectorSpec { scim, keycloak, fake } = settings(connector)?;
+    match (scim, keycloak, fake) {
+        (Some(scim), None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
+        (None, Some(spec), None) => {
+            let catalogue = connector.settings.get("catalogue").and_then(|named| Catalogue::deserialize(named).ok());
+            Ok(AnyTarget::Keycloak(Box::new(connect_keycloak(&spec, catalogue, credentials, net)?)))
+        }
+        (None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
         _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
     }
 }
@@ -152,6 +181,40 @@ fn connect_fake(spec: &FakeSpec, fingerprint: &str) -> Result<Fake, TargetError>
         fake.with(|directory| directory.ensure(kind, &entitlement.name));
     }
     Ok(fake)
+}
+
+fn connect_keycloak(
+    spec: &KeycloakSpec,
+    catalogue: Option<Catalogue>,
+    mut credentials: Credentials,
+    net: &NetworkRules,
+) -> Result<Keycloak, TargetError> {
+    let url = spec.url.trim_end_matches('/');
+    let client_realm = spec.auth.realm.as_ref().unwrap_or(&spec.realm);
+    let token_url = format!("{url}/realms/{}/protocol/openid-connect/token", percent_encoded(client_realm));
+    let auth = Auth::Client(ClientCredentials {
+        token_url: reqwest::Url::parse(&token_url)
+            .map_err(|_| TargetError::Malformed("the url cannot be read; correct it".into()))?,
+        client_id: spec.auth.client_id.clone(),
+        client_secret: credentials.take(Role::ClientSecret, &spec.auth.client_secret_ref)?,
+        scopes: Vec::new(),
+        token: tokio::sync::Mutex::default(),
+    });
+    let authority = match spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        Some(reference) => Some(credentials.take(Role::Authority, reference)?),
+        None => None,
+    };
+    let url = format!("{url}/admin/realms/{}", percent_encoded(&spec.realm));
+    let allow_insecure = spec.allow_insecure == Some(true);
+    let settings = crate::keycloak::Settings {
+        client_id: spec.auth.client_id.clone(),
+        own_realm: *client_realm == spec.realm,
+        mark: spec.mark_attribute.clone(),
+        required_actions: spec.required_actions.clone().unwrap_or_default(),
+        catalogue,
+        request_timeout: net.timeouts.whole,
+    };
+    Ok(Keycloak::new(Http::new(HttpSettings { url, allow_insecure, auth, authority }, net)?, settings))
 }
 
 fn connect_scim(spec: &ScimSpec, mut credentials: Credentials, net: &NetworkRules) -> Result<Scim, TargetError> {
@@ -190,6 +253,9 @@ impl AnyTarget {
         if let (Self::Scim(scim), Self::Scim(earlier)) = (self, earlier) {
             scim.inherit(earlier);
         }
+        if let (Self::Keycloak(keycloak), Self::Keycloak(earlier)) = (self, earlier) {
+            keycloak.inherit(earlier);
+        }
     }
 
     /// Whether it can be reached and logged in to, and what it can do. Writes nothing.
@@ -198,6 +264,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, FakeDirectory::probe),
             Self::Scim(scim) => scim.probe(&mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.probe(&mut spent).await,
         };
         (result, spent)
     }
@@ -209,6 +276,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.observe(kind, page)),
             Self::Scim(scim) => scim.observe(kind, page, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.observe(kind, page, &mut spent).await,
         };
         (result, spent)
     }
@@ -219,6 +287,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.find(key)),
             Self::Scim(scim) => scim.find(key, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.find(key, &mut spent).await,
         };
         (result, spent)
     }
@@ -229,6 +298,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.read(id)),
             Self::Scim(scim) => scim.read(id, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.read(id, &mut spent).await,
         };
         (result, spent)
     }
@@ -239,6 +309,7 @@ impl AnyTarget {
         let results = match self {
             Self::Fake(fake) => fake.apply(steps, &mut spent),
             Self::Scim(scim) => scim.apply(steps, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.apply(steps, &mut spent).await,
         };
         (results, spent)
     }

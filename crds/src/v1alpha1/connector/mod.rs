@@ -2,9 +2,11 @@
 //! its spec type, and its line in [`ConnectorSpec`] and [`CONNECTORS`].
 
 mod fake;
+mod keycloak;
 mod scim;
 
 pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
+pub use keycloak::{KeycloakAuth, KeycloakSpec};
 pub use scim::{
     BasicAuth, BearerAuth, BulkUse, OAuth2ClientCredentials, PagingMethod, PatchMethod, ScimAuth, ScimProfileSpec,
     ScimSpec, TlsSpec,
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::exactly_one;
 
 /// The members of the union, as the schema names them.
-pub const CONNECTORS: &[&str] = &["scim", "fake"];
+pub const CONNECTORS: &[&str] = &["scim", "keycloak", "fake"];
 
 /// The connector of a TargetApplication and its settings; exactly one member is there.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub struct ConnectorSpec {
     /// A SCIM 2.0 service (RFC 7643, 7644). Exactly one connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scim: Option<ScimSpec>,
+    /// A realm of Keycloak. Exactly one connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keycloak: Option<KeycloakSpec>,
     /// A directory in the operator's memory, for demonstrations and tests; refused unless the operator was started with it. Exactly one
     /// connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,51 +4,20 @@ use std::collections::BTreeSet;
 
 use provost_core::model::{Attributes, DeleteMeans, Step, TargetError, TargetId, Value};
 
-use super::{Run, Seen, ensure, map, text};
+use super::{Run, Seen, ensure, text};
 
 impl Run<'_> {
     pub(super) async fn round_trip(&self) -> Seen {
-        let attributes = self.attributes(
-            "ada",
-            &[
-                ("externalId", "E-1001".into()),
-                ("displayName", "Ada Lovelace".into()),
-                ("name.givenName", "Ada".into()),
-                ("name.familyName", "Lovelace".into()),
-                ("title", "Analyst".into()),
-                ("preferredLanguage", "en".into()),
-                ("userType", "Employee".into()),
-                (
-                    "emails",
-                    Value::List(vec![
-                        map(&[
-                            ("value", "ada@acme.test".into()),
-                            ("type", "work".into()),
-                            ("primary", Value::Bool(true)),
-                        ]),
-                        map(&[("value", "ada@home.test".into()), ("type", "home".into())]),
-                    ]),
-                ),
-                (
-                    "phoneNumbers",
-                    Value::List(vec![map(&[("value", "+44 20 5550 0100".into()), ("type", "work".into())])]),
-                ),
-                (
-                    "addresses",
-                    Value::List(vec![map(&[
-                        ("type", "work".into()),
-                        ("street", "1 High Street".into()),
-                        ("locality", "London".into()),
-                        ("country", "GB".into()),
-                    ])]),
-                ),
-                ("department", "Engineering".into()),
-                ("employeeNumber", "1001".into()),
-                ("costCenter", "4711".into()),
-                ("organization", "Acme".into()),
-                ("division", "Research".into()),
-            ],
-        );
+        let words = &self.contract.words;
+        let mut more = vec![
+            (words.external_id, "E-1001".into()),
+            (words.title, "Analyst".into()),
+            (words.department, "Engineering".into()),
+            (words.given_name, "Ada".into()),
+            (words.emails)(&["ada@acme.test", "ada@home.test"]),
+        ];
+        more.extend((words.full)());
+        let attributes = self.new_account("ada", &more);
         let step = Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true };
         let applied = self.must(step).await?;
         let id = applied.id.ok_or("a create without an id")?;
@@ -64,75 +33,89 @@ impl Run<'_> {
     }
 
     pub(super) async fn finds(&self) -> Seen {
-        let id = self.create("finds", &[("externalId", "E-finds".into())]).await?;
+        let words = &self.contract.words;
+        let id = self.create("finds", &[(words.external_id, "E-finds".into())]).await?;
         for enabled in [true, false] {
             if !enabled {
                 self.must(Step::DisableAccount { id: id.clone() }).await?;
             }
-            for (attribute, value) in [("userName", self.name("finds")), ("externalId", "E-finds".to_owned())] {
+            for (attribute, value) in
+                [(self.schema.user_name, self.name("finds")), (words.external_id, "E-finds".to_owned())]
+            {
                 let found = self.find(attribute, &value).await?;
                 ensure(found == [id.clone()], || format!("by {attribute}, enabled {enabled}: {found:?}"))?;
             }
         }
-        let nobody = self.find("userName", &self.name("nobody")).await?;
+        let nobody = self.find(self.schema.user_name, &self.name("nobody")).await?;
         ensure(nobody.is_empty(), || text("nobody was found", nobody))
     }
 
     pub(super) async fn updates(&self) -> Seen {
-        let id = self.create("updates", &[("title", "Analyst".into()), ("department", "Old".into())]).await?;
-        let email = Value::List(vec![map(&[("value", "new@acme.test".into()), ("type", "work".into())])]);
+        let words = &self.contract.words;
+        let before = [(words.title, "Analyst".into()), (words.department, "Old".into())];
+        let id = self.create("updates", &before).await?;
+        let (emails, email) = (words.emails)(&["new@acme.test"]);
         let set: Attributes =
-            [("title".into(), "Boss".into()), ("name.givenName".into(), "Ada".into()), ("emails".into(), email)].into();
+            [(words.title.into(), "Boss".into()), (words.given_name.into(), "Ada".into()), (emails.into(), email)]
+                .into();
         for _ in 0..2 {
             self.must(Step::UpdateAccount { id: id.clone(), set: set.clone() }).await?;
             let account = self.read(&id).await?;
             self.holds(&account, &set)?;
-            self.holds(&account, &self.attributes("updates", &[("department", "Old".into())]))?;
+            self.holds(&account, &self.attributes("updates", &[(words.department, "Old".into())]))?;
         }
         Ok(())
     }
 
     pub(super) async fn clears(&self) -> Seen {
-        let before = [("title", "Analyst".into()), ("department", "Old".into()), ("name.givenName", "Ada".into())];
+        let words = &self.contract.words;
+        let before =
+            [(words.title, "Analyst".into()), (words.department, "Old".into()), (words.given_name, "Ada".into())];
         let id = self.create("clears", &before).await?;
-        let set: Attributes =
-            [("title".into(), Value::Null), ("department".into(), "".into()), ("nickName".into(), Value::Null)].into();
+        let nothing = [(words.title, Value::Null), (words.department, "".into()), (words.never_set, Value::Null)];
+        let set: Attributes = nothing.into_iter().map(|(name, value)| (name.into(), value)).collect();
         for _ in 0..2 {
             self.must(Step::UpdateAccount { id: id.clone(), set: set.clone() }).await?;
             let account = self.read(&id).await?;
             self.holds(&account, &set)?;
-            self.holds(&account, &self.attributes("clears", &[("name.givenName", "Ada".into())]))?;
+            self.holds(&account, &self.attributes("clears", &[(words.given_name, "Ada".into())]))?;
         }
         Ok(())
     }
 
     pub(super) async fn renames(&self) -> Seen {
-        let id = self.create("renames", &[("title", "Analyst".into())]).await?;
+        let id = self.create("renames", &[(self.contract.words.title, "Analyst".into())]).await?;
         let set = self.attributes("renamed", &[]);
         for _ in 0..2 {
             self.must(Step::RenameAccount { id: id.clone(), set: set.clone() }).await?;
         }
-        self.holds(&self.read(&id).await?, &self.attributes("renamed", &[("title", "Analyst".into())]))?;
-        let (old, new) =
-            (self.find("userName", &self.name("renames")).await?, self.find("userName", &self.name("renamed")).await?);
+        self.holds(
+            &self.read(&id).await?,
+            &self.attributes("renamed", &[(self.contract.words.title, "Analyst".into())]),
+        )?;
+        let (old, new) = (
+            self.find(self.schema.user_name, &self.name("renames")).await?,
+            self.find(self.schema.user_name, &self.name("renamed")).await?,
+        );
         ensure(old.is_empty() && new == [id], || format!("old {old:?}, new {new:?}"))
     }
 
     pub(super) async fn disables(&self) -> Seen {
-        let id = self.create("disables", &[("title", "Analyst".into())]).await?;
+        let id = self.create("disables", &[(self.contract.words.title, "Analyst".into())]).await?;
         for enabled in [false, false, true, true] {
             let id = id.clone();
             self.must(if enabled { Step::EnableAccount { id } } else { Step::DisableAccount { id } }).await?;
-            let account =
-                self.read(&self.find("userName", &self.name("disables")).await?.pop().ok_or("hidden")?).await?;
+            let account = self
+                .read(&self.find(self.schema.user_name, &self.name("disables")).await?.pop().ok_or("hidden")?)
+                .await?;
             ensure(account.enabled == enabled, || format!("asked for enabled {enabled}"))?;
-            self.holds(&account, &self.attributes("disables", &[("title", "Analyst".into())]))?;
+            self.holds(&account, &self.attributes("disables", &[(self.contract.words.title, "Analyst".into())]))?;
         }
         Ok(())
     }
 
     pub(super) async fn creates_disabled(&self) -> Seen {
-        let attributes = self.attributes("sleeper", &[]);
+        let attributes = self.new_account("sleeper", &[]);
         let applied = self.must(Step::CreateAccount { attributes, enabled: false, password: true }).await?;
         let account = self.read(&applied.id.ok_or("a create without an id")?).await?;
         ensure(!account.enabled, || "it is enabled".into())
@@ -140,14 +123,13 @@ impl Run<'_> {
 
     pub(super) async fn conflicts(&self) -> Seen {
         let id = self.create("conflicts", &[]).await?;
-        let attributes = self.attributes("conflicts", &[]);
-        let again =
-            self.apply(Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true }).await;
+        let (attributes, renamed) = (self.new_account("conflicts", &[]), self.attributes("conflicts", &[]));
+        let again = self.apply(Step::CreateAccount { attributes, enabled: true, password: true }).await;
         ensure(again == Err(TargetError::Conflict), || text("the create", again))?;
-        let found = self.find("userName", &self.name("conflicts")).await?;
+        let found = self.find(self.schema.user_name, &self.name("conflicts")).await?;
         ensure(found == [id], || text("found", found))?;
         let other = self.create("conflicts-too", &[]).await?;
-        let renamed = self.apply(Step::RenameAccount { id: other, set: attributes }).await;
+        let renamed = self.apply(Step::RenameAccount { id: other, set: renamed }).await;
         ensure(renamed == Err(TargetError::Conflict), || text("the rename", renamed))
     }
 
@@ -164,7 +146,8 @@ impl Run<'_> {
             }
         }
         let (read, _) = self.target.read(&id).await;
-        let (found, read) = (self.find("userName", &self.name("deletes")).await?, read.map_err(|e| e.to_string())?);
+        let (found, read) =
+            (self.find(self.schema.user_name, &self.name("deletes")).await?, read.map_err(|e| e.to_string())?);
         match self.probe().await?.capabilities.delete {
             DeleteMeans::Hard => ensure(read.is_none() && found.is_empty(), || format!("{read:?} {found:?}")),
             DeleteMeans::Deactivate => ensure(read.is_some_and(|account| !account.enabled), || "still enabled".into()),
@@ -176,7 +159,7 @@ impl Run<'_> {
         let nobody = TargetId::from("6b86b273-0000-4000-8000-ffffffffffff");
         let (read, _) = self.target.read(&nobody).await;
         ensure(read == Ok(None), || text("read", read))?;
-        let set: Attributes = [("title".into(), "Boss".into())].into();
+        let set: Attributes = [(self.contract.words.title.into(), "Boss".into())].into();
         let steps = [
             Step::UpdateAccount { id: nobody.clone(), set },
             Step::DisableAccount { id: nobody.clone() },
@@ -208,12 +191,14 @@ impl Run<'_> {
         ];
         for name in names {
             let external = format!("E {name}");
-            let attributes = self.attributes(name, &[("externalId", external.as_str().into()), ("title", name.into())]);
+            let words = &self.contract.words;
+            let more = [(words.external_id, external.as_str().into()), (words.title, name.into())];
+            let attributes = self.new_account(name, &more);
             let step = Step::CreateAccount { attributes: attributes.clone(), enabled: true, password: true };
             let applied = self.must(step).await.map_err(|error| format!("{name:?}: {error}"))?;
             let id = applied.id.ok_or("a create without an id")?;
             self.holds(&self.read(&id).await?, &attributes)?;
-            for (attribute, value) in [("userName", self.name(name)), ("externalId", external)] {
+            for (attribute, value) in [(self.schema.user_name, self.name(name)), (words.external_id, external)] {
                 let found = self.find(attribute, &value).await.map_err(|error| format!("{name:?}: {error}"))?;
                 ensure(found == [id.clone()], || format!("{attribute} {value:?} finds {found:?}"))?;
             }

@@ -36,6 +36,122 @@ pub struct Contract {
     pub prefix: String,
     /// How many accounts the paging test makes; more than a page of the target.
     pub crowd: usize,
+    /// What the target calls what is written.
+    pub words: Words,
+}
+
+/// The attributes of a target that the suite writes, beside the schema's `user_name`.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// The strong key.
+    pub external_id: &'static str,
+    /// Three attributes that hold one text each, and one that is never set.
+    pub title: &'static str,
+    /// See `title`.
+    pub department: &'static str,
+    /// See `title`.
+    pub given_name: &'static str,
+    /// See `title`.
+    pub never_set: &'static str,
+    /// E-mail addresses, by their values: the first is the primary one.
+    pub emails: fn(&[&str]) -> (&'static str, Value),
+    /// What else a new account must have, by its user name.
+    pub needed: fn(&str) -> Vec<(&'static str, Value)>,
+    /// Everything else that is written and read back.
+    pub full: fn() -> Vec<(&'static str, Value)>,
+}
+
+impl Words {
+    /// Of SCIM, and of what takes its names.
+    pub fn scim() -> Self {
+        Self {
+            external_id: "externalId",
+            title: "title",
+            department: "department",
+            given_name: "name.givenName",
+            never_set: "nickName",
+            emails: |values| {
+                let email = |(at, value): (usize, &&str)| {
+                    let kind = if at == 0 { "work" } else { "home" };
+                    let mut email = vec![("value", Value::from(*value)), ("type", kind.into())];
+                    // One alone need not be marked.
+                    email.extend((at == 0 && values.len() > 1).then_some(("primary", Value::Bool(true))));
+                    map(&email)
+                };
+                ("emails", Value::List(values.iter().enumerate().map(email).collect()))
+            },
+            needed: |_| Vec::new(),
+            full: scim_full,
+        }
+    }
+
+    /// Of Keycloak, in a realm that declares title, department, nickName and shifts (with several values).
+    pub fn keycloak() -> Self {
+        Self {
+            external_id: "externalId",
+            title: "title",
+            department: "department",
+            given_name: "firstName",
+            never_set: "nickName",
+            emails: |values| ("email", values.first().map_or(Value::Null, |value| Value::from(*value))),
+            needed: |_| Vec::new(),
+            full: || {
+                vec![
+                    ("emailVerified", Value::Bool(true)),
+                    ("lastName", "Lovelace".into()),
+                    ("shifts", Value::List(vec!["early".into(), "late".into()])),
+                ]
+            },
+        }
+    }
+
+    /// Of inetOrgPerson (RFC 2798).
+    pub fn ldap() -> Self {
+        Self {
+            external_id: "externalId",
+            title: "title",
+            department: "ou",
+            given_name: "givenName",
+            never_set: "preferredLanguage",
+            emails: |values| ("mail", Value::List(values.iter().map(|value| Value::from(*value)).collect())),
+            needed: |name| vec![("cn", name.into()), ("sn", name.into())],
+            full: || {
+                let texts = [
+                    ("displayName", "Ada Lovelace"),
+                    ("telephoneNumber", "+44 20 5550 0100"),
+                    ("street", "1 High Street"),
+                    ("l", "London"),
+                    ("employeeNumber", "1001"),
+                    ("employeeType", "Employee"),
+                    ("o", "Acme"),
+                ];
+                texts.map(|(name, value)| (name, value.into())).to_vec()
+            },
+        }
+    }
+}
+
+fn scim_full() -> Vec<(&'static str, Value)> {
+    vec![
+        ("displayName", "Ada Lovelace".into()),
+        ("name.familyName", "Lovelace".into()),
+        ("preferredLanguage", "en".into()),
+        ("userType", "Employee".into()),
+        ("phoneNumbers", Value::List(vec![map(&[("value", "+44 20 5550 0100".into()), ("type", "work".into())])])),
+        (
+            "addresses",
+            Value::List(vec![map(&[
+                ("type", "work".into()),
+                ("street", "1 High Street".into()),
+                ("locality", "London".into()),
+                ("country", "GB".into()),
+            ])]),
+        ),
+        ("employeeNumber", "1001".into()),
+        ("costCenter", "4711".into()),
+        ("organization", "Acme".into()),
+        ("division", "Research".into()),
+    ]
 }
 
 /// Runs the whole suite; an empty list is success.
@@ -105,6 +221,15 @@ impl Run<'_> {
         attributes
     }
 
+    /// Of a new account.
+    fn new_account(&self, name: &str, more: &[(&str, Value)]) -> Attributes {
+        let mut attributes = self.attributes(name, more);
+        for (name, value) in (self.contract.words.needed)(&self.name(name)) {
+            attributes.entry(name.into()).or_insert(value);
+        }
+        attributes
+    }
+
     async fn apply(&self, step: Step) -> Result<Applied, TargetError> {
         let (mut outcomes, spent) = self.target.apply(&[step]).await;
         if outcomes.len() != 1 || spent.requests == 0 {
@@ -119,7 +244,7 @@ impl Run<'_> {
     }
 
     async fn create(&self, name: &str, more: &[(&str, Value)]) -> Result<TargetId, String> {
-        let attributes = self.attributes(name, more);
+        let attributes = self.new_account(name, more);
         let applied = self.must(Step::CreateAccount { attributes, enabled: true, password: true }).await?;
         applied.id.ok_or_else(|| "a create without an id".into())
     }

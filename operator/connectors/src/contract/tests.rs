@@ -9,7 +9,7 @@ async fn broken(switches: Switches) -> Vec<String> {
         directory.switches = switches;
         directory.ensure(EntitlementKind::Group, "there before");
     });
-    let what = Contract { prefix: "contract-".into(), crowd: 250 };
+    let what = Contract { prefix: "contract-".into(), crowd: 250, words: Words::scim() };
     contract(&AnyTarget::Fake(fake), &SCHEMA, &what).await.iter().map(Broken::to_string).collect()
 }
 

@@ -12,17 +12,24 @@ const PLAIN_URL: &str = "must be an https URL without user info (credentials bel
 
 /// The connector of a TargetApplication that is called `own_name` (namespace and name).
 pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::ConnectorSpec, own_name: &str) -> Connector {
-    checks.exactly_one(at, "connector", &[("scim", spec.scim.is_some()), ("fake", spec.fake.is_some())]);
+    checks.exactly_one(
+        at,
+        "connector",
+        &[("scim", spec.scim.is_some()), ("keycloak", spec.keycloak.is_some()), ("fake", spec.fake.is_some())],
+    );
     let mut settings = spec.clone();
     let scim_url = spec.scim.as_ref().map(|scim| self::scim(checks, at.field("scim"), scim));
-    let (kind, fingerprint) = match (scim_url, &mut settings.fake) {
-        (Some(url), _) => (ConnectorKind::Scim, format!("scim {url}")),
-        (None, Some(fake)) => {
+    let keycloak =
+        spec.keycloak.as_ref().map(|keycloak| super::keycloak::check(checks, at.field("keycloak"), keycloak));
+    let (kind, fingerprint) = match (scim_url, keycloak, &mut settings.fake) {
+        (Some(url), ..) => (ConnectorKind::Scim, format!("scim {url}")),
+        (None, Some(realm), _) => (ConnectorKind::Keycloak, format!("keycloak {realm}")),
+        (None, None, Some(fake)) => {
             self::fake(checks, at.field("fake"), fake);
             let directory = fake.directory.get_or_insert_with(|| own_name.to_owned());
             (ConnectorKind::Fake, format!("fake {directory}"))
         }
-        (None, None) => (ConnectorKind::Fake, String::new()),
+        (None, None, None) => (ConnectorKind::Fake, String::new()),
     };
     Connector { kind, fingerprint: fingerprint.into(), settings: serde_json::to_value(&settings).unwrap_or_default() }
 }
@@ -93,7 +100,7 @@ fn auth(checks: &mut Checks, at: Path<'_>, auth: &crds::ScimAuth, insecure: bool
     }
 }
 
-fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> Option<PlainUrl<'u>> {
+pub(super) fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> Option<PlainUrl<'u>> {
     checks.length(at, None, url, 0, 2048);
     let Some(found) = PlainUrl::parse(url) else {
         checks.wrong_untold(at, NO_URL, PLAIN_URL);
@@ -105,7 +112,7 @@ fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> O
     Some(found)
 }
 
-fn secret_key(checks: &mut Checks, at: Path<'_>, secret: &crds::SecretKeyReference) {
+pub(super) fn secret_key(checks: &mut Checks, at: Path<'_>, secret: &crds::SecretKeyReference) {
     checks.text(at.field("name"), &secret.name, 1, 253);
     checks.length(at.field("key"), None, &secret.key, 1, 253);
 }

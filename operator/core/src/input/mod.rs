@@ -8,6 +8,7 @@ mod check;
 mod connector;
 mod group;
 mod identity;
+mod keycloak;
 mod path;
 mod target_application;
 mod url;

@@ -29,7 +29,7 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
     let pushed_groups =
         pushed_groups(&mut checks, at.field("pushedGroups"), spec.pushed_groups.as_deref(), &entitlements);
     let release_after = spec.release_after.as_ref();
-    let application = TargetApplication {
+    let mut application = TargetApplication {
         mode: mode(&mut checks, at.field("mode"), spec.mode.as_ref()),
         sync: sync(&mut checks, at.field("sync"), spec.sync.as_ref(), connector.kind),
         connector,
@@ -42,6 +42,9 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
         deletion_policy: deletion(&mut checks, at.field("deletionPolicy"), spec.deletion_policy.as_ref()),
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
+    if let Some(keycloak) = &spec.connector.keycloak {
+        super::keycloak::complete(&mut checks, keycloak, &mut application);
+    }
     let errors = checks.into_errors();
     if errors.is_empty() { Ok(application) } else { Err(Invalid { lifecycle: None, withholds: Vec::new(), errors }) }
 }
@@ -83,7 +86,7 @@ fn deletion(checks: &mut Checks, at: Path<'_>, policy: Option<&crds::DeletionPol
 
 fn sync(checks: &mut Checks, at: Path<'_>, spec: Option<&crds::SyncSpec>, kind: ConnectorKind) -> SyncSettings {
     let interval = match kind {
-        ConnectorKind::Fake | ConnectorKind::Scim => Duration::from_secs(10 * MINUTE),
+        ConnectorKind::Fake | ConnectorKind::Scim | ConnectorKind::Keycloak => Duration::from_secs(10 * MINUTE),
     };
     let settle = spec.and_then(|spec| spec.settle.as_ref());
     let removals = settle.and_then(|settle| settle.removals.as_ref());

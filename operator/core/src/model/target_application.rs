@@ -49,7 +49,8 @@ pub struct Connector {
     pub kind: ConnectorKind,
     /// Connector, host, tenant or realm or base DN: tells one target from another. Holds no secret.
     pub fingerprint: Arc<str>,
-    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference.
+    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Where looking at everything
+    /// would be too much, what the catalogue names stands beside it (`"catalogue": {"groups": [...], "roles": [...]}`).
     pub settings: serde_json::Value,
 }
 
@@ -60,6 +61,8 @@ pub enum ConnectorKind {
     Fake,
     /// SCIM 2.0.
     Scim,
+    /// A realm of Keycloak.
+    Keycloak,
 }
 
 /// `spec.sync`.

@@ -14,7 +14,7 @@ help: ## List what there is
 
 .PHONY: setup
 setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
-	@tests/tools/setup.sh etcd kubernetes helm scim scimmy slapd
+	@tests/tools/setup.sh etcd kubernetes helm scim scimmy slapd keycloak
 
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)

@@ -165,7 +165,7 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
         // A moment: when it has written so and so often, or, where there is less to write, when it has come to rest.
         let after = 1 + random.below(30);
         let began = Instant::now();
-        while target.writes() < after && began.elapsed() < Duration::from_secs(8) {
+        while (target.writes() as u64) < after && began.elapsed() < Duration::from_secs(8) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let writes = target.writes();

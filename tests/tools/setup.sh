@@ -2,7 +2,7 @@
 # Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
 #
 #   setup.sh            all pieces
-#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd cargo-deny cargo-fuzz
+#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd keycloak cargo-deny cargo-fuzz
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
 # again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
-all=(etcd kubernetes helm scim scimmy slapd cargo-deny cargo-fuzz)
+all=(etcd kubernetes helm scim scimmy slapd keycloak cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -148,6 +148,35 @@ build_slapd() {
         dpkg-deb --extract "$deb" "$cache/slapd"
     done
     LD_LIBRARY_PATH=$(echo "$cache"/slapd/usr/lib/*-linux-gnu) "$cache/slapd/usr/sbin/slapd" -VV 2>&1 | grep -q 'OpenLDAP: slapd 2'
+}
+
+about_keycloak() { echo 'Keycloak, from Maven Central, prepared for a quick start; about 90 s'; }
+files_keycloak() { echo keycloak.sha256; }
+makes_keycloak() { echo keycloak/server/lib/quarkus-run.jar keycloak/data/h2/keycloakdb.mv.db; }
+need_keycloak() {
+    need 'java -version 2>&1 | grep -E "version \"(1[7-9]|2[0-9])"' 'Java 17 or later (Debian: openjdk-17-jre-headless)' openjdk-17-jre-headless
+    need 'mvn --version' 'Maven (Debian: maven)' maven
+    need 'unzip -v' 'unzip' unzip
+}
+build_keycloak() {
+    local zip version
+    read -r _ zip <"$here/keycloak.sha256"
+    version=${zip#keycloak-quarkus-dist-} version=${version%.zip}
+    cd "$tmp"
+    mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:2.8:copy \
+        -Dartifact="org.keycloak:keycloak-quarkus-dist:$version:zip" -DoutputDirectory="$tmp"
+    sha256sum -c "$here/keycloak.sha256"
+    unzip -q "$zip"
+    rm -rf "$cache/keycloak"
+    mkdir -p "$cache/keycloak"
+    mv "keycloak-$version" "$cache/keycloak/server"
+    cd "$cache/keycloak/server"
+    # What a first start does for a minute is done here: the program is put together for its database, and a database
+    # with the master realm and its administrator is made, of which each server of a test gets a copy.
+    export JAVA_OPTS_KC_HEAP=-Xmx512m KC_FIRST_PASSWORD=admin
+    bin/kc.sh build --db=dev-file --cache=local
+    bin/kc.sh bootstrap-admin user --optimized --no-prompt --username admin --password:env KC_FIRST_PASSWORD
+    mv data "$cache/keycloak/data"
 }
 
 about_cargo-deny() { echo 'cargo-deny, which checks licences and sources of the crates, from source; about 2 min'; }

@@ -5,6 +5,7 @@
 pub mod contract;
 pub mod fake;
 pub mod http;
+pub mod keycloak;
 pub mod ldap;
 pub mod scim;
 pub mod target;

@@ -9,11 +9,15 @@ use provost_core::model::{
     Applied, Connector, ConnectorKind, CorrelationKey, EntitlementKind, Kind, Observed, Page, PageToken, Profile,
     Schema, Spent, Step, TargetError, TargetId,
 };
-use provost_crds::v1alpha1::{ConnectorSpec, FakeEntitlementKind, FakeSpec, ScimAuth, ScimSpec, SecretKeyReference};
+use provost_crds::v1alpha1::{
+    ConnectorSpec, FakeEntitlementKind, FakeSpec, KeycloakSpec, ScimAuth, ScimSpec, SecretKeyReference,
+};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 
 use crate::fake::{Fake, FakeDirectory};
-use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules};
+use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules, percent_encoded};
+use crate::keycloak::{Catalogue, Keycloak};
 use crate::ldap::Ldap;
 use crate::scim::Scim;
 
@@ -26,6 +30,8 @@ pub enum AnyTarget {
     Ldap(Box<Ldap>),
     /// A SCIM 2.0 service.
     Scim(Box<Scim>),
+    /// A realm of Keycloak.
+    Keycloak(Box<Keycloak>),
 }
 
 /// What is known of a connector before it was ever connected.
@@ -34,6 +40,7 @@ pub fn schema(kind: ConnectorKind) -> &'static Schema {
         ConnectorKind::Fake => &crate::fake::SCHEMA,
         ConnectorKind::Ldap => &crate::ldap::SCHEMA,
         ConnectorKind::Scim => &crate::scim::SCHEMA,
+        ConnectorKind::Keycloak => &crate::keycloak::SCHEMA,
     }
 }
 
@@ -108,14 +115,24 @@ pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
     match settings(connector) {
         Ok(ConnectorSpec { scim: Some(scim), .. }) => scim_secrets(&scim),
         Ok(ConnectorSpec { ldap: Some(ldap), .. }) => crate::ldap::secrets(&ldap),
+        Ok(ConnectorSpec { keycloak: Some(keycloak), .. }) => keycloak_secrets(&keycloak),
         _ => Vec::new(),
     }
 }
 
+fn need(reference: &SecretKeyReference, role: Role, hosts: Vec<Option<String>>) -> SecretNeed {
+    SecretNeed::new(reference, role, hosts.into_iter().flatten().collect())
+}
+
+fn keycloak_secrets(spec: &KeycloakSpec) -> Vec<SecretNeed> {
+    let mut needs = vec![need(&spec.auth.client_secret_ref, Role::ClientSecret, vec![host(&spec.url)])];
+    if let Some(reference) = spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        needs.push(need(reference, Role::Authority, Vec::new()));
+    }
+    needs
+}
+
 fn scim_secrets(scim: &ScimSpec) -> Vec<SecretNeed> {
-    let need = |reference: &SecretKeyReference, role, hosts: Vec<Option<String>>| {
-        SecretNeed::new(reference, role, hosts.into_iter().flatten().collect())
-    };
     let mut needs = Vec::new();
     let ScimAuth { bearer, basic, oauth2_client_credentials } = &scim.auth;
     if let Some(bearer) = bearer {
@@ -156,14 +173,18 @@ pub async fn connect(
     credentials: Credentials,
     net: &NetworkRules,
 ) -> Result<AnyTarget, TargetError> {
-    let ConnectorSpec { scim, ldap, fake } = settings(connector)?;
-    match (scim, ldap, fake) {
-        (Some(scim), None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
-        (None, Some(ldap), None) => {
+    let ConnectorSpec { scim, ldap, keycloak, fake } = settings(connector)?;
+    match (scim, ldap, keycloak, fake) {
+        (Some(scim), None, None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
+        (None, Some(ldap), None, None) => {
             let attributes = crate::ldap::named_elsewhere(connector);
             Ok(AnyTarget::Ldap(Box::new(crate::ldap::connect(&ldap, &attributes, credentials, net)?)))
         }
-        (None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+        (None, None, Some(spec), None) => {
+            let catalogue = connector.settings.get("catalogue").and_then(|named| Catalogue::deserialize(named).ok());
+            Ok(AnyTarget::Keycloak(Box::new(connect_keycloak(&spec, catalogue, credentials, net)?)))
+        }
+        (None, None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
         _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
     }
 }
@@ -183,6 +204,40 @@ fn connect_fake(spec: &FakeSpec, fingerprint: &str) -> Result<Fake, TargetError>
         fake.with(|directory| directory.ensure(kind, &entitlement.name));
     }
     Ok(fake)
+}
+
+fn connect_keycloak(
+    spec: &KeycloakSpec,
+    catalogue: Option<Catalogue>,
+    mut credentials: Credentials,
+    net: &NetworkRules,
+) -> Result<Keycloak, TargetError> {
+    let url = spec.url.trim_end_matches('/');
+    let client_realm = spec.auth.realm.as_ref().unwrap_or(&spec.realm);
+    let token_url = format!("{url}/realms/{}/protocol/openid-connect/token", percent_encoded(client_realm));
+    let auth = Auth::Client(ClientCredentials {
+        token_url: reqwest::Url::parse(&token_url)
+            .map_err(|_| TargetError::Malformed("the url cannot be read; correct it".into()))?,
+        client_id: spec.auth.client_id.clone(),
+        client_secret: credentials.take(Role::ClientSecret, &spec.auth.client_secret_ref)?,
+        scopes: Vec::new(),
+        token: tokio::sync::Mutex::default(),
+    });
+    let authority = match spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        Some(reference) => Some(credentials.take(Role::Authority, reference)?),
+        None => None,
+    };
+    let url = format!("{url}/admin/realms/{}", percent_encoded(&spec.realm));
+    let allow_insecure = spec.allow_insecure == Some(true);
+    let settings = crate::keycloak::Settings {
+        client_id: spec.auth.client_id.clone(),
+        own_realm: *client_realm == spec.realm,
+        mark: spec.mark_attribute.clone(),
+        required_actions: spec.required_actions.clone().unwrap_or_default(),
+        catalogue,
+        request_timeout: net.timeouts.whole,
+    };
+    Ok(Keycloak::new(Http::new(HttpSettings { url, allow_insecure, auth, authority }, net)?, settings))
 }
 
 fn connect_scim(spec: &ScimSpec, mut credentials: Credentials, net: &NetworkRules) -> Result<Scim, TargetError> {
@@ -221,6 +276,7 @@ impl AnyTarget {
         match (self, earlier) {
             (Self::Scim(scim), Self::Scim(earlier)) => scim.inherit(earlier),
             (Self::Ldap(ldap), Self::Ldap(earlier)) => ldap.inherit(earlier),
+            (Self::Keycloak(keycloak), Self::Keycloak(earlier)) => keycloak.inherit(earlier),
             _ => {}
         }
     }
@@ -232,6 +288,7 @@ impl AnyTarget {
             Self::Fake(fake) => fake.ask(&mut spent, FakeDirectory::probe),
             Self::Ldap(ldap) => ldap.probe(&mut spent).await,
             Self::Scim(scim) => scim.probe(&mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.probe(&mut spent).await,
         };
         (result, spent)
     }
@@ -244,6 +301,7 @@ impl AnyTarget {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.observe(kind, page)),
             Self::Ldap(ldap) => ldap.observe(kind, page, &mut spent).await,
             Self::Scim(scim) => scim.observe(kind, page, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.observe(kind, page, &mut spent).await,
         };
         (result, spent)
     }
@@ -255,6 +313,7 @@ impl AnyTarget {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.find(key)),
             Self::Ldap(ldap) => ldap.find(key, &mut spent).await,
             Self::Scim(scim) => scim.find(key, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.find(key, &mut spent).await,
         };
         (result, spent)
     }
@@ -266,6 +325,7 @@ impl AnyTarget {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.read(id)),
             Self::Ldap(ldap) => ldap.read(id, &mut spent).await,
             Self::Scim(scim) => scim.read(id, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.read(id, &mut spent).await,
         };
         (result, spent)
     }
@@ -277,6 +337,7 @@ impl AnyTarget {
             Self::Fake(fake) => fake.apply(steps, &mut spent),
             Self::Ldap(ldap) => ldap.apply(steps, &mut spent).await,
             Self::Scim(scim) => scim.apply(steps, &mut spent).await,
+            Self::Keycloak(keycloak) => keycloak.apply(steps, &mut spent).await,
         };
         (results, spent)
     }

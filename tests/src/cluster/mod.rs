@@ -16,5 +16,6 @@ mod tools;
 pub use operator::{NAMESPACE, Operator};
 pub use plane::{Cluster, Options};
 pub use process::Process;
+pub(crate) use process::Sweeper;
 pub use status::{Kstatus, broken_rules, kstatus};
 pub use tools::{Output, cache, eventually, helm, repository};

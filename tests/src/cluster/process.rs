@@ -108,14 +108,14 @@ impl Process {
 
 /// Removes a folder when this process ends, or when it is dropped.
 #[derive(Debug)]
-pub(super) struct Sweeper(Child);
+pub(crate) struct Sweeper(Child);
 
 impl Sweeper {
     /// Starts it.
     ///
     /// # Panics
     /// If bash cannot be started.
-    pub(super) fn of(folder: &Path) -> Self {
+    pub(crate) fn of(folder: &Path) -> Self {
         // What still writes to it is being killed at the same moment.
         let script = r#"read -r _; for _ in {1..100}; do rm -rf "$1" && exit; sleep 0.1; done"#;
         let mut command = Command::new("bash");

@@ -29,16 +29,21 @@ struct Proxy {
 impl Counting {
     /// In front of a server.
     pub async fn before(server: &Running) -> Self {
+        Self::at(server.address(), server.base()).await
+    }
+
+    /// In front of what listens at an address, with a base path.
+    pub async fn at(to: SocketAddr, base: &'static str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let proxy = Proxy { to: server.address(), client, seen: Arc::clone(&seen) };
+        let proxy = Proxy { to, client, seen: Arc::clone(&seen) };
         let router = Router::new().fallback(forward).with_state(proxy);
         let task = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("it serves");
         });
-        Self { address, base: server.base(), seen, task }
+        Self { address, base, seen, task }
     }
 
     /// The base URL through the proxy.

@@ -2,10 +2,12 @@
 //! its spec type, and its line in [`ConnectorSpec`] and [`CONNECTORS`].
 
 mod fake;
+mod keycloak;
 mod ldap;
 mod scim;
 
 pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
+pub use keycloak::{KeycloakAuth, KeycloakSpec};
 pub use ldap::{
     LdapAccounts, LdapBind, LdapDisable, LdapDisableAttribute, LdapExternalBind, LdapGroupStyle, LdapGroups,
     LdapMoveTo, LdapPasswordLock, LdapPosix, LdapSimpleBind, LdapSpec,
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::exactly_one;
 
 /// The members of the union, as the schema names them.
-pub const CONNECTORS: &[&str] = &["scim", "ldap", "fake"];
+pub const CONNECTORS: &[&str] = &["scim", "ldap", "keycloak", "fake"];
 
 /// The connector of a TargetApplication and its settings; exactly one member is there.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub struct ConnectorSpec {
     /// An LDAP directory (RFC 4510). Exactly one connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSpec>,
+    /// A realm of Keycloak. Exactly one connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keycloak: Option<KeycloakSpec>,
     /// A directory in the operator's memory, for demonstrations and tests; refused unless the operator was started with it. Exactly one
     /// connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -85,6 +85,26 @@ impl Words {
         }
     }
 
+    /// Of Keycloak, in a realm that declares title, department, nickName and shifts (with several values).
+    pub fn keycloak() -> Self {
+        Self {
+            external_id: "externalId",
+            title: "title",
+            department: "department",
+            given_name: "firstName",
+            never_set: "nickName",
+            emails: |values| ("email", values.first().map_or(Value::Null, |value| Value::from(*value))),
+            needed: |_| Vec::new(),
+            full: || {
+                vec![
+                    ("emailVerified", Value::Bool(true)),
+                    ("lastName", "Lovelace".into()),
+                    ("shifts", Value::List(vec!["early".into(), "late".into()])),
+                ]
+            },
+        }
+    }
+
     /// Of inetOrgPerson (RFC 2798).
     pub fn ldap() -> Self {
         Self {

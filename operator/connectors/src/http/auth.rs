@@ -124,6 +124,10 @@ impl ClientCredentials {
             TargetError::Rejected { reason, .. } => {
                 TargetError::Unauthorized(format!("the token endpoint: {reason}").into())
             }
+            // Of an account it would say that it is gone.
+            TargetError::NotFound => TargetError::Unauthorized(
+                "the token endpoint is not there, HTTP 404; check its url (for Keycloak: url and realm)".into(),
+            ),
             other => other,
         })
     }

@@ -12,20 +12,28 @@ const PLAIN_URL: &str = "must be an https URL without user info (credentials bel
 
 /// The connector of a TargetApplication that is called `own_name` (namespace and name).
 pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::ConnectorSpec, own_name: &str) -> Connector {
-    let members = [("scim", spec.scim.is_some()), ("ldap", spec.ldap.is_some()), ("fake", spec.fake.is_some())];
+    let members = [
+        ("scim", spec.scim.is_some()),
+        ("ldap", spec.ldap.is_some()),
+        ("keycloak", spec.keycloak.is_some()),
+        ("fake", spec.fake.is_some()),
+    ];
     checks.exactly_one(at, "connector", &members);
     let mut settings = spec.clone();
     let scim_url = spec.scim.as_ref().map(|scim| self::scim(checks, at.field("scim"), scim));
     let directory = spec.ldap.as_ref().map(|ldap| super::ldap::ldap(checks, at.field("ldap"), ldap));
-    let (kind, fingerprint) = match (scim_url, directory, &mut settings.fake) {
-        (Some(url), _, _) => (ConnectorKind::Scim, format!("scim {url}")),
-        (None, Some(directory), _) => (ConnectorKind::Ldap, directory),
-        (None, None, Some(fake)) => {
+    let keycloak =
+        spec.keycloak.as_ref().map(|keycloak| super::keycloak::check(checks, at.field("keycloak"), keycloak));
+    let (kind, fingerprint) = match (scim_url, directory, keycloak, &mut settings.fake) {
+        (Some(url), ..) => (ConnectorKind::Scim, format!("scim {url}")),
+        (None, Some(directory), ..) => (ConnectorKind::Ldap, directory),
+        (None, None, Some(realm), _) => (ConnectorKind::Keycloak, format!("keycloak {realm}")),
+        (None, None, None, Some(fake)) => {
             self::fake(checks, at.field("fake"), fake);
             let directory = fake.directory.get_or_insert_with(|| own_name.to_owned());
             (ConnectorKind::Fake, format!("fake {directory}"))
         }
-        (None, None, None) => (ConnectorKind::Fake, String::new()),
+        (None, None, None, None) => (ConnectorKind::Fake, String::new()),
     };
     Connector { kind, fingerprint: fingerprint.into(), settings: serde_json::to_value(&settings).unwrap_or_default() }
 }
@@ -96,7 +104,7 @@ fn auth(checks: &mut Checks, at: Path<'_>, auth: &crds::ScimAuth, insecure: bool
     }
 }
 
-fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> Option<PlainUrl<'u>> {
+pub(super) fn url<'u>(checks: &mut Checks, at: Path<'_>, url: &'u str, insecure: bool) -> Option<PlainUrl<'u>> {
     checks.length(at, None, url, 0, 2048);
     let Some(found) = PlainUrl::parse(url) else {
         checks.wrong_untold(at, NO_URL, PLAIN_URL);

@@ -8,6 +8,7 @@ mod check;
 mod connector;
 mod group;
 mod identity;
+mod keycloak;
 mod ldap;
 mod path;
 mod target_application;

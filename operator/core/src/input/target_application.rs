@@ -46,6 +46,9 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
     };
     rules_together(&mut checks, at, &application);
     super::ldap::complete(&mut application.connector.settings, &mut application.account, &application.safety);
+    if let Some(keycloak) = &spec.connector.keycloak {
+        super::keycloak::complete(&mut checks, keycloak, &mut application);
+    }
     let errors = checks.into_errors();
     if errors.is_empty() {
         Ok(application)
@@ -109,7 +112,9 @@ fn deletion(checks: &mut Checks, at: Path<'_>, policy: Option<&crds::DeletionPol
 
 fn sync(checks: &mut Checks, at: Path<'_>, spec: Option<&crds::SyncSpec>, kind: ConnectorKind) -> SyncSettings {
     let interval = match kind {
-        ConnectorKind::Fake | ConnectorKind::Ldap | ConnectorKind::Scim => Duration::from_secs(10 * MINUTE),
+        ConnectorKind::Fake | ConnectorKind::Keycloak | ConnectorKind::Ldap | ConnectorKind::Scim => {
+            Duration::from_secs(10 * MINUTE)
+        }
     };
     let settle = spec.and_then(|spec| spec.settle.as_ref());
     let removals = settle.and_then(|settle| settle.removals.as_ref());

@@ -51,6 +51,8 @@ pub struct Connector {
     pub fingerprint: Arc<str>,
     /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Of a directory, `attributes` in it
     /// names those that the rest of the manifest maps, looks up or protects: no others are read.
+    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Where looking at everything
+    /// would be too much, what the catalogue names stands beside it (`"catalogue": {"groups": [...], "roles": [...]}`).
     pub settings: serde_json::Value,
 }
 
@@ -63,6 +65,8 @@ pub enum ConnectorKind {
     Ldap,
     /// SCIM 2.0.
     Scim,
+    /// A realm of Keycloak.
+    Keycloak,
 }
 
 /// `spec.sync`.

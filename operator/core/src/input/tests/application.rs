@@ -63,12 +63,12 @@ fn exactly_one_connector_one_way_to_log_in_one_target() {
         &[
             (
                 json!({"connector": {}}),
-                &["spec.connector: names none; must name exactly one connector (scim, ldap, fake)"],
+                &["spec.connector: names none; must name exactly one connector (scim, ldap, keycloak, fake)"],
             ),
             (
                 json!({"connector": {"fake": {}, "scim": {"url": "https://w", "auth": two}}}),
                 &[
-                    "spec.connector: names scim and fake; must name exactly one connector (scim, ldap, fake)",
+                    "spec.connector: names scim and fake; must name exactly one connector (scim, ldap, keycloak, fake)",
                     "spec.connector.scim.auth: names bearer and basic; must name exactly one way to log in (bearer, basic, oauth2ClientCredentials)",
                 ],
             ),
@@ -82,7 +82,7 @@ fn exactly_one_connector_one_way_to_log_in_one_target() {
 
 #[test]
 fn the_unions_here_are_the_unions_of_the_schema() {
-    assert_eq!(crds::CONNECTORS, ["scim", "ldap", "fake"]);
+    assert_eq!(crds::CONNECTORS, ["scim", "ldap", "keycloak", "fake"]);
     assert_eq!(crds::TARGET_KINDS, ["group", "role", "license"]);
 }
 
@@ -244,4 +244,84 @@ fn the_rules_of_one_application_are_bounded_together() {
     assert_eq!(with(32, 4096), [""; 0]);
     let [error] = &with(33, 4096)[..] else { panic!("one error") };
     assert!(error.contains("has rules of 135168 bytes together") && error.contains("at most 131072"), "{error}");
+}
+
+fn realm(more: &Value) -> Value {
+    let mut spec = super::samples::keycloak();
+    let more = more.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(more);
+    spec
+}
+
+#[test]
+fn a_realm_is_told_apart_by_its_name_and_gets_what_the_catalogue_names() {
+    let found = application(&realm(&json!({
+        "entitlements": [
+            {"name": "platform", "target": {"group": {"name": "/engineering/platform"}}},
+            {"name": "auditor", "target": {"role": {"name": "auditor"}}},
+            {"name": "users", "target": {"role": {"name": "realm-management/manage-users"}}},
+        ],
+        "pushedGroups": [{"groupRef": {"name": "sales"}, "name": "/Sales"}],
+    })));
+    assert_eq!(found.connector.kind, ConnectorKind::Keycloak);
+    assert_eq!(&*found.connector.fingerprint, "keycloak sso.acme.test/auth acme");
+    let catalogue = json!({
+        "groups": ["engineering/platform", "Sales"], "roles": ["auditor", "realm-management/manage-users"],
+    });
+    assert_eq!(found.connector.settings["catalogue"], catalogue);
+    assert_eq!(found.connector.settings["keycloak"], super::samples::keycloak()["connector"]["keycloak"]);
+    let privileged: Vec<bool> = found.entitlements.iter().map(|entry| entry.privileged).collect();
+    assert_eq!(privileged, [false, false, true]);
+    assert!(found.account.attributes.is_empty());
+}
+
+#[test]
+fn without_an_attribute_for_it_there_is_no_mark() {
+    let mut spec = realm(&json!({}));
+    spec["connector"]["keycloak"].as_object_mut().unwrap().remove("markAttribute");
+    let found = application(&spec);
+    let attributes: Vec<_> =
+        found.account.attributes.iter().map(|m| (m.attribute.as_str(), m.source.clone())).collect();
+    assert_eq!(attributes, [("externalId", MappingSource::Never)]);
+}
+
+#[test]
+fn what_a_realm_cannot_have_is_refused() {
+    let mark = |name: &str| {
+        let mut spec = realm(&json!({}));
+        spec["connector"]["keycloak"]["markAttribute"] = name.into();
+        spec
+    };
+    let mapped = |name: &str| json!({"attributes": [{"name": name, "value": "x"}]});
+    let mut unmarked = realm(&json!({"account": mapped("externalId")}));
+    unmarked["connector"]["keycloak"].as_object_mut().unwrap().remove("markAttribute");
+    says(
+        "TargetApplication",
+        &[
+            (
+                mark("email"),
+                &[
+                    r#"spec.connector.keycloak.markAttribute: "email": is one that every user has; must be an attribute of its own"#,
+                ],
+            ),
+            (
+                realm(&json!({"account": mapped("employeeId")})),
+                &[
+                    r#"spec.account.attributes: "employeeId": is the markAttribute; must be mapped by the name externalId"#,
+                ],
+            ),
+            (
+                unmarked,
+                &[
+                    r#"spec.account.attributes: "externalId": has no attribute in the realm; must be named by connector.keycloak.markAttribute"#,
+                ],
+            ),
+            (
+                realm(&json!({"entitlements": [
+                    {"name": "a", "target": {"group": {"name": "/sales"}}}, {"name": "b", "target": {"group": {"name": "sales"}}},
+                ]})),
+                &[r#"spec.entitlements: "sales": is named with and without a slash; must be named once"#],
+            ),
+        ],
+    );
 }

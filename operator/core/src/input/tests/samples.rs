@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         [directory(), another_directory(), local_directory()]
             .map(|ldap| ("TargetApplication", json!({"connector": {"ldap": ldap}}))),
     );
+    all.push(("TargetApplication", keycloak()));
     all.push((
         "TargetApplication",
         json!({"connector": {"fake": {"directory": "wiki", "entitlements": [{"kind": "Group", "name": "editors"}]}}}),
@@ -87,6 +88,15 @@ pub(super) fn policy() -> Value {
         "grants": [{"application": "wiki", "entitlements": ["editor"]}, {"application": "mail"}],
         "notBefore": "2026-12-01T00:00:00Z", "notAfter": "2027-06-30T00:00:00Z", "leadTime": "168h"
     })
+}
+
+pub(super) fn keycloak() -> Value {
+    json!({"connector": {"keycloak": {
+        "url": "https://sso.acme.test/auth", "realm": "acme",
+        "auth": {"clientId": "provost", "clientSecretRef": {"name": "sso", "key": "secret"}, "realm": "master"},
+        "markAttribute": "employeeId", "requiredActions": ["UPDATE_PASSWORD"],
+        "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}}, "allowInsecure": false
+    }}})
 }
 
 fn deny() -> Value {

@@ -1,0 +1,143 @@
+//! Writes to users.
+
+use provost_core::model::{Applied, AttributeName, Attributes, Spent, TargetError, TargetId};
+use reqwest::Method;
+use serde_json::json;
+
+use super::map::Change;
+use super::wire::User;
+use super::{Keycloak, MARK};
+use crate::http::{Answer, Refusal};
+
+impl Keycloak {
+    pub(super) async fn create_account(
+        &self,
+        attributes: &Attributes,
+        enabled: bool,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        // What would be dropped is left out: the account is needed all the same, and the next look asks for the rest.
+        let change = self.change(attributes, spent).await?;
+        let body = change.new_user(enabled, &self.settings.required_actions);
+        let answer = match self.write(Method::POST, &["users"], Some(&body), spent).await {
+            Ok(answer) => answer,
+            Err(refusal) => return Err(self.not_created(refusal, attributes, spent).await),
+        };
+        let id = created(&answer)?;
+        Ok(Applied { id: Some(id), observed: None })
+    }
+
+    /// Duplicates come as 409 and as 400, with various words: who is there tells.
+    async fn not_created(&self, refusal: Refusal, attributes: &Attributes, spent: &mut Spent) -> TargetError {
+        let duplicate = matches!(refusal.status, Some(400 | 409));
+        let text = |name: &str| attributes.get(&AttributeName::new(name)).and_then(|value| value.as_text());
+        if duplicate && let Some(name) = text("username") {
+            match self.users_with("username", name, spent).await {
+                Ok(found) if !found.is_empty() => return TargetError::Conflict,
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+        self.refused(refusal)
+    }
+
+    pub(super) async fn update_account(
+        &self,
+        id: &TargetId,
+        set: &Attributes,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let change = self.change(set, spent).await?;
+        let dropped = change.dropped.clone();
+        let body = if change.is_custom() {
+            let user = self.user(id, spent).await?.ok_or(TargetError::NotFound)?;
+            change.of_all(&user)
+        } else {
+            (!change.is_empty()).then(|| change.of_own())
+        };
+        if let Some(body) = &body {
+            let put = self.write(Method::PUT, &["users", id.as_str()], Some(body), spent).await;
+            put.map_err(|refusal| self.refused(refusal))?;
+        }
+        // What is dropped is accepted all the same.
+        let user = self.user(id, spent).await?.ok_or(TargetError::NotFound)?;
+        let observed = self.account(user);
+        if let Some(name) = dropped.first() {
+            return Err(self.not_kept(name));
+        }
+        let missing = set.iter().find(|(name, value)| !value.is_empty() && !observed.attributes.contains_key(*name));
+        if let Some((name, _)) = missing {
+            // The profile was changed since it was read.
+            self.known().profile = None;
+            return Err(self.not_kept(name.as_str()));
+        }
+        Ok(Applied { id: None, observed: Some(observed) })
+    }
+
+    fn not_kept(&self, wire: &str) -> TargetError {
+        let field = AttributeName::new(if self.mark() == Some(wire) { MARK } else { wire });
+        let reason = format!(
+            "the realm does not keep the attribute {wire}: declare it in its user profile (Realm settings > User profile), \
+             or take the mapping away"
+        );
+        TargetError::Rejected { field: Some(field), reason: reason.into(), detail: "".into() }
+    }
+
+    async fn change(&self, set: &Attributes, spent: &mut Spent) -> Result<Change, TargetError> {
+        let profile = self.profile(spent).await?;
+        let change = Change::of(set, self.mark(), &profile)?;
+        let mut known = self.known();
+        known.lists.extend(Change::lists(set, self.mark()));
+        known.dropped.extend(change.dropped.iter().cloned());
+        Ok(change)
+    }
+
+    /// A disabled user's sessions end at once: their tokens could still be renewed by other means.
+    pub(super) async fn set_enabled(
+        &self,
+        id: &TargetId,
+        enabled: bool,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let body = json!({"enabled": enabled});
+        let put = self.write(Method::PUT, &["users", id.as_str()], Some(&body), spent).await;
+        put.map_err(|refusal| self.refused(refusal))?;
+        if enabled { Ok(Applied::default()) } else { self.revoke_sessions(id, spent).await }
+    }
+
+    pub(super) async fn revoke_sessions(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+        let post = self.write(Method::POST, &["users", id.as_str(), "logout"], None, spent).await;
+        post.map_err(|refusal| self.refused(refusal))?;
+        Ok(Applied::default())
+    }
+
+    pub(super) async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+        match self.write(Method::DELETE, &["users", id.as_str()], None, spent).await {
+            Ok(_) | Err(Refusal { error: TargetError::NotFound, .. }) => Ok(Applied::default()),
+            Err(refusal) => Err(self.refused(refusal)),
+        }
+    }
+
+    /// One user; `None`: the realm does not have it.
+    pub(super) async fn user(&self, id: &TargetId, spent: &mut Spent) -> Result<Option<User>, TargetError> {
+        let user: User = match self.get(&["users", id.as_str()], &[], spent).await {
+            Err(Refusal { error: TargetError::NotFound, .. }) => return Ok(None),
+            Err(refusal) => return Err(super::no_right(refusal, "view-users")),
+            Ok(user) => user,
+        };
+        if user.id != id.as_str() {
+            return Err(TargetError::Malformed("another user came than was asked for".into()));
+        }
+        Ok(Some(user))
+    }
+}
+
+/// The id of what a POST created: the last part of its Location.
+pub(super) fn created(answer: &Answer) -> Result<TargetId, TargetError> {
+    let location = answer.headers.get("location").and_then(|value| value.to_str().ok());
+    let last = location.and_then(|location| location.trim_end_matches('/').rsplit('/').next());
+    match last.filter(|id| !id.is_empty() && !id.contains(['%', '?', '#'])) {
+        Some(id) => Ok(TargetId::new(id.to_owned())),
+        None => Err(TargetError::Lost("it was created, and the answer does not say its id".into())),
+    }
+}

@@ -9,5 +9,5 @@ pub mod keycloak;
 pub mod scim;
 pub mod target;
 
-pub use http::{NetworkRules, Timeouts};
+pub use http::{NetworkRules, Permit, Timeouts};
 pub use target::{AnyTarget, Credentials, Role, SecretNeed, connect, schema, secrets};

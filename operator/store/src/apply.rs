@@ -10,9 +10,10 @@ use provost_core::model::{
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use crate::JournalRecord;
 use crate::digest::Key;
-use crate::tables::{Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
+use crate::journal::Granted;
+use crate::tables::{EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
+use crate::{JournalRecord, retention::Sizes};
 
 /// The tables of a write transaction, opened once for all its jobs.
 pub(crate) struct Tables<'t> {
@@ -21,8 +22,11 @@ pub(crate) struct Tables<'t> {
     groups: Table<'t, (&'static str, &'static str, &'static str), &'static [u8]>,
     standing: Table<'t, (&'static str, &'static str), &'static [u8]>,
     next: Table<'t, (&'static str, &'static str), u64>,
+    epochs: Table<'t, (&'static str, &'static str), i64>,
     journal: Table<'t, u64, &'static [u8]>,
     entry: u64,
+    /// What the entries of this transaction add to the journal.
+    pub added: Sizes,
 }
 
 /// Which ledger, and when.
@@ -43,8 +47,10 @@ impl<'t> Tables<'t> {
             groups: transaction.open_table(GROUPS)?,
             standing: transaction.open_table(STANDING)?,
             next: transaction.open_table(NEXT)?,
+            epochs: transaction.open_table(EPOCHS)?,
             journal,
             entry,
+            added: Sizes::default(),
         })
     }
 
@@ -70,6 +76,7 @@ impl<'t> Tables<'t> {
             highest = highest.max(id);
         }
         self.raise_next(place, highest)?;
+        self.raise_epoch(place)?;
         let mut closed = Vec::new();
         for change in changes {
             match change {
@@ -121,12 +128,26 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
-        let mut identities = Vec::with_capacity(intent.records.len());
-        for id in &intent.records {
-            identities.extend(self.record(place, *id)?.map(|record| record.owner.name));
+    /// How far this ledger has come. Of its own, since a copy that was restored must be noticed by each application for
+    /// itself, whenever its turn comes.
+    fn raise_epoch(&mut self, place: Place<'_>) -> Result<(), Fault> {
+        let key = (place.namespace, place.application.as_str());
+        let known = self.epochs.get(key)?.map_or(0, |epoch| epoch.value());
+        let minute = minute(place.at);
+        if minute > known {
+            self.epochs.insert(key, minute)?;
         }
-        let open = OpenIntent { intent: intent.clone(), identities };
+        Ok(())
+    }
+
+    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
+        let mut open = OpenIntent { intent: intent.clone(), identities: Vec::new(), uids: Vec::new() };
+        for id in &intent.records {
+            if let Some(record) = self.record(place, *id)? {
+                open.identities.push(record.owner.name);
+                open.uids.push(record.owner.uid);
+            }
+        }
         let value = serde_json::to_vec(&open)?;
         self.intents.insert((place.namespace, place.application.as_str(), intent.id.0), value.as_slice())?;
         let entry = self.entry(place, &open, None, key)?;
@@ -166,6 +187,10 @@ impl<'t> Tables<'t> {
         if let (Step::CreateAccount { .. }, Some(id)) = (step, open.intent.records.first()) {
             account = self.record(place, *id)?.and_then(|record| record.target_id);
         }
+        let members = match step {
+            Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. } => members.clone(),
+            _ => Vec::new(),
+        };
         Ok(JournalRecord {
             at: place.at,
             namespace: place.namespace.into(),
@@ -173,13 +198,28 @@ impl<'t> Tables<'t> {
             intent: open.intent.id,
             step: step.name().into(),
             identities: open.identities.clone(),
+            uids: open.uids.clone(),
+            members,
             account,
+            granted: self.granted(place, open, entitlement.as_ref())?,
             entitlement,
             attributes: written(step).map_or_else(|| Ok(BTreeMap::new()), |attributes| digests(attributes, key))?,
             cause: Arc::clone(&open.intent.cause),
             plan: open.intent.plan.clone(),
             outcome,
         })
+    }
+
+    /// What the records know of the entitlement that is given or taken.
+    fn granted(
+        &self,
+        place: Place<'_>,
+        open: &OpenIntent,
+        entitlement: Option<&TargetId>,
+    ) -> Result<Option<Granted>, Fault> {
+        let (Some(id), Some(entitlement)) = (open.intent.records.first(), entitlement) else { return Ok(None) };
+        let grant = self.record(place, *id)?.and_then(|mut record| record.grants.remove(entitlement));
+        Ok(grant.map(|grant| Granted { kind: grant.kind, name: grant.entitlement, privileged: grant.privileged }))
     }
 
     fn record(&self, place: Place<'_>, id: RecordId) -> Result<Option<Record>, Fault> {
@@ -189,10 +229,16 @@ impl<'t> Tables<'t> {
 
     fn append(&mut self, entry: &JournalRecord) -> Result<(), Fault> {
         let value = serde_json::to_vec(entry)?;
+        self.added.add(entry, value.len());
         self.journal.insert(self.entry, value.as_slice())?;
         self.entry += 1;
         Ok(())
     }
+}
+
+/// Since 1970.
+pub(crate) fn minute(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(60)
 }
 
 /// The account and the entitlement that a step names.

@@ -7,8 +7,8 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, S
 use secrecy::SecretBox;
 
 use crate::digest::Key;
-use crate::tables::{FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, RECORDS, STANDING};
-use crate::{Fresh, StoreError};
+use crate::tables::{EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, RECORDS, STANDING, number};
+use crate::{Fresh, StoreError, migrate};
 
 /// redb's own default is 1 GiB, which is more than the operator should use in all.
 const CACHE: usize = 64 * 1024 * 1024;
@@ -29,6 +29,12 @@ pub(crate) struct Identification {
 pub(crate) fn file(path: &Path) -> Opener {
     let path = path.to_owned();
     Box::new(move || builder().set_check_integrity_on_open(true).create(&path))
+}
+
+/// Opens the file if it is there.
+pub(crate) fn existing(path: &Path) -> Opener {
+    let path = path.to_owned();
+    Box::new(move || builder().set_check_integrity_on_open(true).open(&path))
 }
 
 /// Opens a database on something else than a file.
@@ -82,13 +88,19 @@ pub(crate) fn identify(
         Ok::<_, StoreError>(value.map(|value| value.value().to_vec()))
     };
     let format = get("format")?.ok_or_else(|| corrupt("it names no format"))?;
+    if format == b"1" {
+        drop(meta);
+        drop(transaction);
+        migrate::from_1(database).map_err(fault)?;
+        return identify(database, path, None::<fn() -> Fresh>);
+    }
     if format != FORMAT.as_bytes() {
         let found = String::from_utf8_lossy(&format).into();
         return Err(StoreError::OtherVersion { path: Arc::clone(path), found, known: FORMAT });
     }
     let id = get("id")?.and_then(|id| String::from_utf8(id).ok()).ok_or_else(|| corrupt("it has no id"))?;
     let key: [u8; 32] = get("key")?.and_then(|k| k.try_into().ok()).ok_or_else(|| corrupt("it has no key"))?;
-    let epoch = get("epoch")?.and_then(|e| e.try_into().ok()).map_or(0, i64::from_le_bytes);
+    let epoch = number(&meta, "epoch").map_err(fault)?.unwrap_or(0);
     Ok(Identification { id: id.into(), key: Key::new(SecretBox::new(Box::new(key))), epoch })
 }
 
@@ -107,6 +119,7 @@ fn found(database: &Database, fresh: Fresh) -> Result<Identification, Fault> {
         transaction.open_table(GROUPS)?;
         transaction.open_table(STANDING)?;
         transaction.open_table(NEXT)?;
+        transaction.open_table(EPOCHS)?;
         transaction.open_table(JOURNAL)?;
     }
     transaction.commit()?;
@@ -119,5 +132,6 @@ pub(crate) fn explain_fault(path: &Arc<str>, fault: Fault) -> StoreError {
     match fault {
         Fault::Disk(detail) => StoreError::Unavailable { path, detail },
         Fault::Encoding(detail) => StoreError::Encoding { path, detail },
+        Fault::Fenced(epoch) => StoreError::Fenced { path, epoch },
     }
 }

@@ -60,6 +60,36 @@ pub enum StoreError {
         /// What is wrong.
         detail: Arc<str>,
     },
+    /// Another process writes this store now, under a later Lease.
+    #[error(
+        "{path}: claimed by another process, under epoch {epoch} of the Lease; nothing more is written by this one: it has \
+         to be started again"
+    )]
+    Fenced {
+        /// The file.
+        path: Arc<str>,
+        /// The epoch of the Lease under which it is written now.
+        epoch: i64,
+    },
+    /// There is no store there.
+    #[error("{0}: there is no store; --data names the folder that the operator keeps it in")]
+    Missing(Arc<str>),
+    /// What is to be imported is not that.
+    #[error("line {line}: {detail}; an import takes what `provost ledger export` wrote")]
+    Import {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        detail: Arc<str>,
+    },
+    /// There is a ledger already, and nobody said that it may be replaced.
+    #[error("{path}: holds the ledgers of {applications} applications already; --replace puts others in their place")]
+    NotEmpty {
+        /// The file.
+        path: Arc<str>,
+        /// How many.
+        applications: usize,
+    },
     /// The store is being closed.
     #[error("the store is closed; nothing more is written by this process")]
     Closed,

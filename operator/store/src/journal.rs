@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use provost_core::model::{AttributeName, IntentId, Name, Outcome, TargetId};
+use provost_core::model::{AttributeName, EntitlementKind, IntentId, Name, Outcome, TargetId, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -24,12 +24,21 @@ pub struct JournalRecord {
     /// Whose accounts it concerns, in the order of the step's members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<Name>,
+    /// Their uids, in the same order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uids: Vec<Uid>,
+    /// The accounts that a step at a group concerns, in the same order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<TargetId>,
     /// The account that is written, as far as it is one and its id is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<TargetId>,
     /// The group, role or licence that is written, as far as its id is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlement: Option<TargetId>,
+    /// Group, role or licence, and its name in the catalogue: where memberships are given or taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Granted>,
     /// Attributes that are written, with a keyed digest of the value (HMAC with a key of the store): equal values can be
     /// recognised, none can be read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -44,6 +53,19 @@ pub struct JournalRecord {
     pub outcome: Option<Outcome>,
 }
 
+/// What is given or taken, beyond its id at the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Granted {
+    /// Group, role or licence.
+    pub kind: EntitlementKind,
+    /// The catalogue entry's name.
+    pub name: Name,
+    /// Privileged when it was given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
+}
+
 /// What goes to standard output: names, never values, and no words of a target.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,10 +76,16 @@ struct Line<'a> {
     intent: IntentId,
     step: &'a str,
     identities: &'a [Name],
+    #[serde(skip_serializing_if = "<[Uid]>::is_empty")]
+    uids: &'a [Uid],
+    #[serde(skip_serializing_if = "<[TargetId]>::is_empty")]
+    members: &'a [TargetId],
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a TargetId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     entitlement: Option<&'a TargetId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<&'a Granted>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributes: Vec<&'a AttributeName>,
     cause: &'a str,
@@ -68,6 +96,12 @@ struct Line<'a> {
 }
 
 impl JournalRecord {
+    /// Whether it tells how somebody's access ended: kept longest where there is too little room.
+    pub(crate) fn is_of_leaver(&self) -> bool {
+        matches!(&*self.step, "DisableAccount" | "RevokeSessions" | "DeleteAccount")
+            || matches!(&*self.cause, "ended" | "suspended" | "identity deleted")
+    }
+
     /// The entry as one line of JSON without a line break: names of attributes, no values, no target's words.
     pub fn line(&self) -> String {
         let line = Line {
@@ -77,8 +111,11 @@ impl JournalRecord {
             intent: self.intent,
             step: &self.step,
             identities: &self.identities,
+            uids: &self.uids,
+            members: &self.members,
             account: self.account.as_ref(),
             entitlement: self.entitlement.as_ref(),
+            granted: self.granted.as_ref(),
             attributes: self.attributes.keys().collect(),
             cause: &self.cause,
             plan: self.plan.as_deref(),

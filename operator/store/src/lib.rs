@@ -9,13 +9,19 @@ mod database;
 mod digest;
 mod error;
 mod journal;
+mod migrate;
+mod rebuild;
 mod retention;
 mod store;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 pub use error::StoreError;
-pub use journal::{Journal, JournalQuery, JournalRecord};
+pub use journal::{Granted, Journal, JournalQuery, JournalRecord};
+pub use rebuild::Rebuilt;
+pub use retention::Keep;
 pub use store::{Fresh, Store};
+pub use transfer::{Counted, Export};

@@ -1,42 +1,89 @@
 //! How long the journal remembers, and what it has to forget.
 
 use jiff::Timestamp;
-use provost_core::model::Name;
-use redb::{ReadableTable, ReadableTableMetadata};
+use provost_core::model::{Name, Uid};
+use redb::{ReadableTable, Table};
 
-use crate::tables::JOURNAL;
+use crate::tables::{Fault, JOURNAL, META, number};
 use crate::{JournalRecord, Store, StoreError};
 
 /// Entries that one call of `prune` removes at most, so that a writer never waits long.
-const AT_ONCE: u64 = 10_000;
+const AT_ONCE: usize = 10_000;
 /// What stands in the place of a forgotten name; no object can have it, since names are lower case.
 const FORGOTTEN: &str = "FORGOTTEN";
+/// The part of the journal's room that entries about leavers have to themselves: however much else is written, who lost
+/// access when and why stays longest.
+const RESERVE: i64 = 4;
+
+/// What the journal keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Entries from this time on.
+    pub from: Timestamp,
+    /// Bytes of all entries together, the oldest going first; a quarter is for leavers alone.
+    pub bytes: u64,
+}
+
+/// Bytes of journal entries: of all, and of those about leavers. Differences while a transaction is under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    all: i64,
+    leavers: i64,
+}
+
+impl Sizes {
+    pub fn add(&mut self, entry: &JournalRecord, bytes: usize) {
+        self.change(entry, i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    fn remove(&mut self, entry: &JournalRecord, bytes: usize) {
+        self.change(entry, -i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    fn change(&mut self, entry: &JournalRecord, bytes: i64) {
+        self.all = self.all.saturating_add(bytes);
+        if entry.is_of_leaver() {
+            self.leavers = self.leavers.saturating_add(bytes);
+        }
+    }
+
+    /// Adds these differences to what is stored.
+    pub fn put(self, meta: &mut Table<'_, &'static str, &'static [u8]>) -> Result<(), Fault> {
+        if self == Self::default() {
+            return Ok(());
+        }
+        for (name, difference) in [("journal", self.all), ("leavers", self.leavers)] {
+            let size = number(meta, name)?.unwrap_or(0).saturating_add(difference);
+            meta.insert(name, size.to_le_bytes().as_slice())?;
+        }
+        Ok(())
+    }
+}
 
 impl Store {
-    /// Removes entries of the journal that are older than a time, oldest first, at most 10,000 a call; answers how many it
+    /// Removes entries of the journal that are not to be kept, oldest first, at most 10,000 a call; answers how many it
     /// removed, so that who calls may go on until it is none. The newest entry stays: numbers are given once.
-    pub fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+    pub fn prune(&self, keep: &Keep) -> Result<usize, StoreError> {
         self.shared.with(|database| {
             let transaction = database.begin_write()?;
-            let mut removed = 0;
-            {
+            let removed = {
+                let mut meta = transaction.open_table(META)?;
                 let mut journal = transaction.open_table(JOURNAL)?;
-                while removed < AT_ONCE && journal.len()? > 1 {
-                    let first =
-                        journal.first()?.map(|(_, value)| serde_json::from_slice::<JournalRecord>(value.value()));
-                    if !matches!(first, Some(Ok(entry)) if entry.at < before) {
-                        break;
-                    }
-                    journal.pop_first()?;
-                    removed += 1;
+                let (mut gone, sizes) = outlived(&journal, &meta, keep)?;
+                let newest = journal.last()?.map(|(number, _)| number.value());
+                gone.retain(|number| Some(*number) != newest);
+                for number in &gone {
+                    journal.remove(number)?;
                 }
-            }
+                sizes.put(&mut meta)?;
+                gone.len()
+            };
             transaction.commit()?;
             Ok(removed)
         })
     }
 
-    /// Takes an identity out of the journal: in every entry that names it its name, its account and its attributes go, the
+    /// Takes an identity out of the journal: in every entry that names it its name, its accounts and its attributes go, the
     /// step, the time and the outcome stay. Answers how many entries that were. The ledger is not touched: what is still
     /// ours has to be known. Writers wait meanwhile.
     pub fn forget(&self, namespace: &str, identity: &Name) -> Result<u64, StoreError> {
@@ -44,6 +91,7 @@ impl Store {
             let transaction = database.begin_write()?;
             let mut changed = Vec::new();
             {
+                let mut sizes = Sizes::default();
                 let mut journal = transaction.open_table(JOURNAL)?;
                 for row in journal.iter()? {
                     let (number, value) = row?;
@@ -51,21 +99,60 @@ impl Store {
                     if &*entry.namespace != namespace || !entry.identities.contains(identity) {
                         continue;
                     }
-                    entry
-                        .identities
-                        .iter_mut()
-                        .filter(|name| *name == identity)
-                        .for_each(|name| *name = FORGOTTEN.into());
-                    entry.account = None;
-                    entry.attributes.clear();
-                    changed.push((number.value(), serde_json::to_vec(&entry)?));
+                    sizes.remove(&entry, value.value().len());
+                    without(&mut entry, identity);
+                    let value = serde_json::to_vec(&entry)?;
+                    sizes.add(&entry, value.len());
+                    changed.push((number.value(), value));
                 }
                 for (number, value) in &changed {
                     journal.insert(number, value.as_slice())?;
                 }
+                sizes.put(&mut transaction.open_table(META)?)?;
             }
             transaction.commit()?;
             Ok(u64::try_from(changed.len()).unwrap_or(u64::MAX))
         })
     }
+}
+
+/// The numbers of the entries that are not to be kept, and what their removal changes.
+fn outlived(
+    journal: &impl ReadableTable<u64, &'static [u8]>,
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    keep: &Keep,
+) -> Result<(Vec<u64>, Sizes), Fault> {
+    let limit = i64::try_from(keep.bytes).unwrap_or(i64::MAX);
+    let known = Sizes { all: number(meta, "journal")?.unwrap_or(0), leavers: number(meta, "leavers")?.unwrap_or(0) };
+    let (mut gone, mut change) = (Vec::new(), Sizes::default());
+    for row in journal.iter()? {
+        let (number, value) = row?;
+        let entry: JournalRecord = serde_json::from_slice(value.value())?;
+        let old = entry.at < keep.from;
+        let full = known.all.saturating_add(change.all) > limit;
+        let reserved = known.leavers.saturating_add(change.leavers) <= limit / RESERVE;
+        if gone.len() >= AT_ONCE || !(old || full) {
+            break;
+        }
+        if old || !(entry.is_of_leaver() && reserved) {
+            change.remove(&entry, value.value().len());
+            gone.push(number.value());
+        }
+    }
+    Ok((gone, change))
+}
+
+/// The entry without an identity. Accounts of others in the same step stay.
+fn without(entry: &mut JournalRecord, identity: &Name) {
+    for (at, name) in entry.identities.iter_mut().enumerate().filter(|(_, name)| *name == identity) {
+        *name = FORGOTTEN.into();
+        if let Some(uid) = entry.uids.get_mut(at) {
+            *uid = Uid::from(FORGOTTEN);
+        }
+        if let Some(member) = entry.members.get_mut(at) {
+            *member = FORGOTTEN.into();
+        }
+    }
+    entry.account = None;
+    entry.attributes.clear();
 }

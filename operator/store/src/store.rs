@@ -6,13 +6,13 @@ use std::sync::{PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
-use provost_core::model::{Ledger, LedgerChange, Name};
+use provost_core::model::{Ledger, LedgerChange, Name, StoreStamp};
 use redb::{Database, ReadableDatabase, ReadableTable};
 use secrecy::SecretBox;
 
 use crate::database::{self, Identification, Opener, explain, explain_fault, identify};
 use crate::digest::Key;
-use crate::tables::{Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
+use crate::tables::{EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, OpenIntent, RECORDS, STANDING};
 use crate::writer::{self, Job, Waiter};
 use crate::{Journal, JournalQuery, JournalRecord, StoreError};
 
@@ -40,13 +40,15 @@ pub struct Store {
 
 /// What the writer and the readers share.
 pub(crate) struct Shared {
-    path: Arc<str>,
+    pub path: Arc<str>,
     opener: Opener,
     /// `None` after a fault, until it is opened anew.
     database: RwLock<Option<Database>>,
     id: Arc<str>,
     pub key: Key,
     epoch: AtomicI64,
+    /// The epoch of the Lease under which it was claimed; 0: it was not.
+    lease: AtomicI64,
 }
 
 impl Store {
@@ -54,19 +56,37 @@ impl Store {
     ///
     /// Errors: `Locked`, `OtherVersion`, `Corrupt` (the file is left as it is), `Unavailable`.
     pub fn open(path: &Path, fresh: impl FnOnce() -> Fresh) -> Result<Self, StoreError> {
-        Self::start(path.display().to_string().into(), database::file(path), fresh)
+        Self::start(path.display().to_string().into(), database::file(path), Some(fresh))
+    }
+
+    /// Opens the store at a path if there is one, to read or mend what an operator that was stopped has left.
+    ///
+    /// Errors: `Missing`, and those of `open`.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let name: Arc<str> = path.display().to_string().into();
+        match path.metadata() {
+            Ok(file) if file.len() > 0 => Self::start(name, database::existing(path), None::<fn() -> Fresh>),
+            Ok(_) => Err(StoreError::Missing(name)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreError::Missing(name)),
+            Err(error) => Err(StoreError::Unavailable { path: name, detail: error.to_string().into() }),
+        }
     }
 
     /// A store that is forgotten with the process: for plans from files, demos and tests.
     pub fn in_memory(fresh: impl FnOnce() -> Fresh) -> Result<Self, StoreError> {
-        Self::start("memory".into(), database::backend(redb::backends::InMemoryBackend::new), fresh)
+        Self::start("memory".into(), database::backend(redb::backends::InMemoryBackend::new), Some(fresh))
     }
 
-    pub(crate) fn start(path: Arc<str>, opener: Opener, fresh: impl FnOnce() -> Fresh) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        path: Arc<str>,
+        opener: Opener,
+        fresh: Option<impl FnOnce() -> Fresh>,
+    ) -> Result<Self, StoreError> {
         let database = opener().map_err(|error| explain(&path, error))?;
-        let Identification { id, key, epoch } = identify(&database, &path, Some(fresh))?;
+        let Identification { id, key, epoch } = identify(&database, &path, fresh)?;
         let database = RwLock::new(Some(database));
-        let shared = Arc::new(Shared { path, opener, database, id, key, epoch: AtomicI64::new(epoch) });
+        let (epoch, lease) = (AtomicI64::new(epoch), AtomicI64::new(0));
+        let shared = Arc::new(Shared { path, opener, database, id, key, epoch, lease });
         let (jobs, queue) = mpsc::channel();
         let writer = std::thread::Builder::new().name("store".to_owned()).spawn({
             let shared = Arc::clone(&shared);
@@ -84,15 +104,30 @@ impl Store {
         &self.shared.id
     }
 
-    /// How far this store has come, for `status.target.epoch`: the hour (since 1970) of its latest record. It never runs
-    /// backwards; a copy that was restored is behind what the status says, and so is noticed.
+    /// How far this store has come: the minute (since 1970) of its latest record. It never runs backwards. Each ledger has
+    /// one of its own (`Ledger::store`), for `status.target.epoch`: a copy that was restored is behind what the status says.
     pub fn epoch(&self) -> i64 {
         self.shared.epoch.load(Ordering::Acquire)
     }
 
+    /// Claims the store for who leads with this epoch of the Lease (more than 0). From then on each transaction is conditional
+    /// on it: an opener that claimed before is refused with `Fenced`. An epoch lower than the last one is taken too, since
+    /// a Lease that was deleted begins anew; the file's lock keeps two from holding it at once.
+    pub fn claim(&self, lease: u64) -> Result<(), StoreError> {
+        let lease = i64::try_from(lease).unwrap_or(i64::MAX);
+        self.shared.with(|database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(META)?.insert("lease", lease.to_le_bytes().as_slice())?;
+            Ok(transaction.commit()?)
+        })?;
+        self.shared.remember_lease(lease);
+        Ok(())
+    }
+
     /// The ledger of one application, empty where it has none. Records by id, intents by id, groups by target id.
     pub fn load(&self, namespace: &str, application: &Name) -> Result<Ledger, StoreError> {
-        self.shared.with(|database| load(database, namespace, application.as_str()))
+        let id = &self.shared.id;
+        self.shared.with(|database| load(database, id, namespace, application.as_str()))
     }
 
     /// Namespaces and applications that have a ledger, sorted.
@@ -186,12 +221,21 @@ impl Shared {
         Ok(())
     }
 
+    /// The epoch of the Lease under which it was claimed.
+    pub fn lease(&self) -> Option<i64> {
+        Some(self.lease.load(Ordering::Acquire)).filter(|lease| *lease > 0)
+    }
+
+    pub fn remember_lease(&self, lease: i64) {
+        self.lease.store(lease, Ordering::Release);
+    }
+
     pub fn raise_epoch(&self, epoch: i64) {
         self.epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 }
 
-fn load(database: &Database, namespace: &str, application: &str) -> Result<Ledger, Fault> {
+fn load(database: &Database, id: &Arc<str>, namespace: &str, application: &str) -> Result<Ledger, Fault> {
     let transaction = database.begin_read()?;
     let mut ledger = Ledger::default();
     let all = (namespace, application, 0)..=(namespace, application, u64::MAX);
@@ -215,5 +259,7 @@ fn load(database: &Database, namespace: &str, application: &str) -> Result<Ledge
     if let Some(value) = transaction.open_table(NEXT)?.get((namespace, application))? {
         ledger.next_id = value.value();
     }
+    let epoch = transaction.open_table(EPOCHS)?.get((namespace, application))?.map_or(0, |epoch| epoch.value());
+    ledger.store = Some(StoreStamp { id: Arc::clone(id), epoch });
     Ok(ledger)
 }

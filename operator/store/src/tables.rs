@@ -1,15 +1,16 @@
-//! Format 1. Keys begin with namespace and application, so that a ledger is a range; values are JSON.
+//! Format 2. Keys begin with namespace and application, so that a ledger is a range; values are JSON.
 
 use std::sync::Arc;
 
-use provost_core::model::{Intent, Name};
-use redb::TableDefinition;
+use provost_core::model::{Intent, Name, Uid};
+use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 /// The format that this version reads and writes.
-pub(crate) const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "2";
 
-/// `format`, `id`, `key`, `epoch`.
+/// `format`, `id`, `key`, `epoch` (minutes), `lease` (the epoch of the Lease under which writes are taken), `journal` and
+/// `leavers` (bytes of all entries, and of those about leavers).
 pub(crate) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 /// Namespace, application, record id -> `Record`.
 pub(crate) const RECORDS: TableDefinition<(&str, &str, u64), &[u8]> = TableDefinition::new("records");
@@ -21,14 +22,18 @@ pub(crate) const GROUPS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefin
 pub(crate) const STANDING: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("standing");
 /// Namespace, application -> the next free id.
 pub(crate) const NEXT: TableDefinition<(&str, &str), u64> = TableDefinition::new("next");
+/// Namespace, application -> the minute of its latest record.
+pub(crate) const EPOCHS: TableDefinition<(&str, &str), i64> = TableDefinition::new("epochs");
 /// Number -> `JournalRecord`, in the order of commits.
 pub(crate) const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
 
 /// An unresolved intent, with the names that its outcome will be journalled under: its records may be gone by then.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenIntent {
     pub intent: Intent,
     pub identities: Vec<Name>,
+    #[serde(default)]
+    pub uids: Vec<Uid>,
 }
 
 /// Why a transaction did not happen.
@@ -38,6 +43,13 @@ pub(crate) enum Fault {
     Disk(Arc<str>),
     /// A value cannot be encoded or decoded: the database is fine.
     Encoding(Arc<str>),
+    /// Another process has claimed the store since, under this epoch of the Lease: the database is fine.
+    Fenced(i64),
+}
+
+/// A number of `META`; `None` where it was never written.
+pub(crate) fn number(meta: &impl ReadableTable<&'static str, &'static [u8]>, name: &str) -> Result<Option<i64>, Fault> {
+    Ok(meta.get(name)?.and_then(|value| value.value().try_into().ok()).map(i64::from_le_bytes))
 }
 
 impl From<serde_json::Error> for Fault {

@@ -5,17 +5,15 @@ use std::sync::mpsc::Receiver;
 
 use jiff::Timestamp;
 use provost_core::model::{LedgerChange, Name};
-use redb::{Database, ReadableTable};
+use redb::Database;
 
-use crate::apply::{Place, Tables};
-use crate::digest::Key;
+use crate::apply::{Place, Tables, minute};
 use crate::store::Shared;
-use crate::tables::{Fault, META};
+use crate::tables::{Fault, META, number};
 use crate::{JournalRecord, StoreError};
 
 /// Jobs in one commit at most: enough to keep the disk out of the way, few enough to keep each one's wait short.
 const BATCH: usize = 256;
-const HOUR: i64 = 3600;
 
 type Answer = Result<Vec<JournalRecord>, StoreError>;
 
@@ -60,7 +58,7 @@ pub(crate) fn run(shared: &Shared, jobs: &Receiver<Job>) {
         {
             batch.push(job);
         }
-        match shared.with(|database| commit(database, &batch, &shared.key)) {
+        match shared.with(|database| commit(database, &batch, shared)) {
             Ok((answers, epoch)) => {
                 shared.raise_epoch(epoch);
                 for (job, answer) in batch.into_iter().zip(answers) {
@@ -71,7 +69,7 @@ pub(crate) fn run(shared: &Shared, jobs: &Receiver<Job>) {
             Err(StoreError::Encoding { .. }) if batch.len() > 1 => {
                 for job in batch {
                     let alone = std::slice::from_ref(&job);
-                    let answer = shared.with(|database| commit(database, alone, &shared.key));
+                    let answer = shared.with(|database| commit(database, alone, shared));
                     job.waiter.answer(answer.map(|(answers, epoch)| {
                         shared.raise_epoch(epoch);
                         answers.into_iter().flatten().collect()
@@ -83,23 +81,28 @@ pub(crate) fn run(shared: &Shared, jobs: &Receiver<Job>) {
     }
 }
 
-/// All of the jobs or none; durable when it returns. Answers with what each closed, and the store's epoch.
-fn commit(database: &Database, jobs: &[Job], key: &Key) -> Result<(Vec<Vec<JournalRecord>>, i64), Fault> {
+/// All of the jobs or none; durable when it returns. Answers with what each closed, and the store's epoch. Only under the
+/// Lease under which the store was claimed last: whoever was replaced meanwhile writes nothing.
+fn commit(database: &Database, jobs: &[Job], shared: &Shared) -> Result<(Vec<Vec<JournalRecord>>, i64), Fault> {
     let transaction = database.begin_write()?;
     let mut answers = Vec::with_capacity(jobs.len());
-    let mut epoch = jobs.iter().map(|job| job.at.as_second() / HOUR).max().unwrap_or(0);
+    let mut epoch = jobs.iter().map(|job| minute(job.at)).max().unwrap_or(0);
     {
+        let mut meta = transaction.open_table(META)?;
+        if let Some(lease) = number(&meta, "lease")?.filter(|lease| shared.lease().is_some_and(|ours| ours != *lease)) {
+            return Err(Fault::Fenced(lease));
+        }
         let mut tables = Tables::open(&transaction)?;
         for job in jobs {
             let place = Place { namespace: &job.namespace, application: &job.application, at: job.at };
-            answers.push(tables.apply(place, &job.changes, key)?);
+            answers.push(tables.apply(place, &job.changes, &shared.key)?);
         }
-        let mut meta = transaction.open_table(META)?;
-        let known = meta.get("epoch")?.and_then(|value| value.value().try_into().ok()).map_or(0, i64::from_le_bytes);
+        let known = number(&meta, "epoch")?.unwrap_or(0);
         if epoch > known {
             meta.insert("epoch", epoch.to_le_bytes().as_slice())?;
         }
         epoch = epoch.max(known);
+        tables.added.put(&mut meta)?;
     }
     transaction.commit()?;
     Ok((answers, epoch))

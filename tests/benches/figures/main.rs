@@ -1,7 +1,7 @@
 //! The figures of docs/performance.md, measured in one run and printed as one table.
 //!
 //! `make bench`, or `cargo bench -p tests --bench figures [-- NAME...]`; names: rule, directory, application, store,
-//! hostile, throughput. Timed by a clock of its own: most of it is too long, or counts something else than time.
+//! journal, hostile, throughput. Timed by a clock of its own: most of it is too long, or counts something else than time.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ mod clock;
 mod counting;
 mod directory;
 mod hostile;
+mod journal;
 mod rule;
 mod store;
 mod table;
@@ -32,11 +33,12 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 /// A name to ask for it, and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("rule", rule::measure),
     ("directory", directory::measure),
     ("application", account::measure),
     ("store", store::measure),
+    ("journal", journal::measure),
     ("hostile", hostile::measure),
     ("throughput", throughput::measure),
 ];

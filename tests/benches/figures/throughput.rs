@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use provost_connectors::AnyTarget;
 use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
-use provost_core::model::{Change, Field, GrantWhat, Name, Now, Spent, Step};
+use provost_core::model::{Change, Field, GrantWhat, Ledger, Name, Now, Spent, Step};
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
 use serde_json::json;
@@ -36,8 +36,8 @@ pub fn measure(table: &mut Table) {
         for _ in 0..TURNS {
             bare.add(&runtime.block_on(bare_client(concurrency, 1)));
             bulk.add(&runtime.block_on(bare_client(concurrency, TOGETHER)));
-            ours.add(&runtime.block_on(operator(concurrency, "Auto")));
-            alone.add(&runtime.block_on(operator(concurrency, "Never")));
+            ours.add(&runtime.block_on(operator(concurrency, "Auto", ACCOUNTS, true)));
+            alone.add(&runtime.block_on(operator(concurrency, "Never", ACCOUNTS, true)));
         }
         let at = |who: &str| format!("scim2-server, {concurrency} at once: accounts created by {who}");
         table.shown(at("a bare client"), bare.rate(), "1/s");
@@ -55,7 +55,7 @@ pub fn measure(table: &mut Table) {
 
 /// What one side took.
 #[derive(Default)]
-struct Run {
+pub struct Run {
     accounts: usize,
     time: Duration,
     /// Ticks of the processor: this process, the server's.
@@ -64,7 +64,7 @@ struct Run {
 }
 
 impl Run {
-    fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.accounts += other.accounts;
         self.time += other.time;
         self.own += other.own;
@@ -72,7 +72,7 @@ impl Run {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-    fn rate(&self) -> f64 {
+    pub fn rate(&self) -> f64 {
         self.accounts as f64 / self.time.as_secs_f64()
     }
 
@@ -182,27 +182,29 @@ fn body(at: usize) -> serde_json::Value {
 /// The parts that the operator joins, without Kubernetes.
 struct Parts {
     start: Instant,
-    store: Store,
+    /// `None`: whatever is to be recorded is said to be so, and forgotten.
+    store: Option<Store>,
     target: Arc<AnyTarget>,
     back: UnboundedSender<EngineEvent>,
 }
 
-async fn operator(concurrency: u32, bulk: &str) -> Run {
+/// So many accounts created by the parts together, with the store on disk or without any.
+pub async fn operator(concurrency: u32, bulk: &str, accounts: usize, stored: bool) -> Run {
     let server = Program::scim2_server().start().await;
     let folder = tempfile::tempdir().unwrap();
     let (back, mut answers) = unbounded_channel();
     let mut connector = world::scim(&server.url());
     connector.settings["scim"]["profile"] = json!({"bulk": bulk});
     let target = Arc::new(connected_as(&connector).await);
-    let parts = Parts { start: Instant::now(), store: open(folder.path()), target, back };
+    let parts = Parts { start: Instant::now(), store: stored.then(|| open(folder.path())), target, back };
     let mut engine = Engine::new("acme", provost_connectors::schema);
-    let mut all: Vec<_> = (0..ACCOUNTS).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
+    let mut all: Vec<_> = (0..accounts).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
     all.push(world::allow("everyone", None, Some("identity.type == 'Person'".to_owned()), "wiki", GrantWhat::Account));
     all.push(world::application_at("wiki", connector, concurrency));
 
     let mut events = VecDeque::from([EngineEvent::Listed(all)]);
     let (mut meter, mut created) = (None, 0);
-    while created < ACCOUNTS {
+    while created < accounts {
         while let Some(event) = events.pop_front() {
             if let EngineEvent::Answered { answer: Answer::Applied(results), .. } = &event {
                 assert!(results.iter().all(Result::is_ok), "{results:?}");
@@ -227,7 +229,7 @@ async fn operator(concurrency: u32, bulk: &str) -> Run {
             events.push_back(event);
         }
     }
-    meter.unwrap().stop()
+    Run { accounts, ..meter.unwrap().stop() }
 }
 
 fn open(folder: &Path) -> Store {
@@ -249,12 +251,16 @@ impl Parts {
         };
         match effect {
             Effect::Load => {
-                let loaded = self.store.load("acme", application).map(Box::new);
+                let loaded = self.store.as_ref().map_or_else(
+                    || Ok(Box::new(Ledger { next_id: 1, ..Ledger::default() })),
+                    |store| store.load("acme", application).map(Box::new),
+                );
                 let loaded = loaded.map_err(|error| StoreFailure(error.to_string().into()));
                 answer(Answer::Loaded(loaded), Spent::default());
             }
             Effect::Record(changes) => {
-                self.store.record("acme", application, Timestamp::now(), changes, move |done| {
+                let Some(store) = &self.store else { return answer(Answer::Recorded(Ok(())), Spent::default()) };
+                store.record("acme", application, Timestamp::now(), changes, move |done| {
                     let done = done.map(|_| ()).map_err(|error| StoreFailure(error.to_string().into()));
                     answer(Answer::Recorded(done), Spent::default());
                 });

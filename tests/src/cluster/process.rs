@@ -6,7 +6,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Starts the program of its arguments and kills it when its standard input ends. It has the program's standard output
 /// and error, but not its own pipe: nothing that the program leaves behind keeps that open.
+/// A write beyond `RLIMIT_FSIZE` is an error for the program, as on a full disk, and not its end.
 const GUARD: &str = r#"
+trap '' XFSZ
 "$@" </dev/null & pid=$!
 echo $pid >&3
 exec 3>&-

@@ -28,6 +28,7 @@ impl Store {
             groups: self.groups.values().cloned().collect(),
             standing: self.standing.clone(),
             next_id: self.next_id,
+            store: None,
         }
     }
 

@@ -16,11 +16,19 @@ pub struct NetworkRules {
     pub refused: Vec<IpAddr>,
     /// How long to wait.
     pub timeouts: super::Timeouts,
+    /// Whether writes may be sent. Default: always.
+    pub permit: super::Permit,
 }
 
 impl Default for NetworkRules {
     fn default() -> Self {
-        Self { loopback: false, private: true, refused: Vec::new(), timeouts: super::Timeouts::default() }
+        Self {
+            loopback: false,
+            private: true,
+            refused: Vec::new(),
+            timeouts: super::Timeouts::default(),
+            permit: super::Permit::default(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use provost_core::model::TargetError;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::AddressRefused;
+use super::permit::Withdrawn;
 
 /// Why a body could not be read.
 #[derive(Debug)]
@@ -34,6 +35,10 @@ pub(super) fn of_transport(error: &reqwest::Error, reads: bool) -> TargetError {
     }
     if let Some(tls) = cause::<rustls::Error>(error) {
         return TargetError::Tls(too_long(&tls.to_string()).into());
+    }
+    if cause::<Withdrawn>(error).is_some() {
+        // Its head may have gone out with HTTP/2; without its body it is no request.
+        return TargetError::Transient(Withdrawn.to_string().into());
     }
     let words = words(error);
     if reads || error.is_connect() || error.is_builder() {

@@ -5,6 +5,7 @@
 mod address;
 mod auth;
 mod error;
+mod permit;
 mod retry_after;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use address::{AddressRefused, NetworkRules};
 pub use auth::{Auth, ClientCredentials};
+pub use permit::Permit;
 
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -233,6 +235,9 @@ impl Sender {
         spent: &mut Spent,
     ) -> Result<Answer, Refusal> {
         self.literal_address(&request.url)?;
+        if !request.reads() && !self.rules.permit.holds() {
+            return Err(TargetError::Transient(permit::Withdrawn.to_string().into()).into());
+        }
         spent.requests += 1;
         let mut builder =
             self.client.request(request.method.clone(), request.url.clone()).header(ACCEPT, request.accept);
@@ -246,7 +251,8 @@ impl Sender {
             builder = builder.header(IF_MATCH, version);
         }
         if let Some((kind, bytes)) = &request.body {
-            builder = builder.header(CONTENT_TYPE, *kind).body(bytes.to_vec());
+            let body = reqwest::Body::wrap(permit::Permitted::new(bytes, &self.rules.permit));
+            builder = builder.header(CONTENT_TYPE, *kind).body(body);
         }
         let answer = builder.send().await.map_err(|e| error::of_transport(&e, request.reads()))?;
         let (status, headers) = (answer.status(), answer.headers().clone());

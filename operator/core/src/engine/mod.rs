@@ -13,7 +13,7 @@ pub use message::*;
 use crate::directory::{Directory, Schemas, Touched, TouchedApplications};
 use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, SyncMode};
 use crate::report::{Account, Board, Taken};
-use crate::sync::{Context, Out, Sync};
+use crate::sync::{Context, Out, Remembered, Sync};
 
 /// One namespace.
 ///
@@ -25,6 +25,8 @@ pub struct Engine {
     directory: Directory,
     syncs: BTreeMap<Name, Sync>,
     board: Board,
+    /// What the statuses of applications said of store and target when they were last told.
+    remembered: BTreeMap<Name, Remembered>,
     listed: bool,
     halted: Option<Arc<str>>,
     next_effect: u64,
@@ -39,6 +41,7 @@ impl Engine {
             directory: Directory::new(schemas),
             syncs: BTreeMap::new(),
             board: Board::new(),
+            remembered: BTreeMap::new(),
             listed: false,
             halted: None,
             next_effect: 1,
@@ -166,7 +169,11 @@ impl Engine {
                 Change::Identity(manifest) => self.board.seed(ObjectKind::Identity, &manifest.meta),
                 Change::Group(manifest) => self.board.seed(ObjectKind::Group, &manifest.meta),
                 Change::AccessPolicy(manifest) => self.board.seed(ObjectKind::AccessPolicy, &manifest.meta),
-                Change::TargetApplication(manifest) => self.board.seed(ObjectKind::TargetApplication, &manifest.meta),
+                Change::TargetApplication(manifest) => {
+                    self.board.seed(ObjectKind::TargetApplication, &manifest.meta);
+                    let remembered = Remembered::of(manifest.meta.status.as_deref());
+                    self.remembered.insert(manifest.meta.name.clone(), remembered);
+                }
                 Change::Gone(object) => self.board.forget(object),
             }
         }
@@ -248,6 +255,7 @@ impl Engine {
     /// A TargetApplication came, went or changed.
     fn declared(&mut self, name: &Name, now: Now, out: &mut Vec<EngineEffect>) {
         let Some(view) = self.directory.application(name) else {
+            self.remembered.remove(name);
             if self.syncs.remove(name).is_some() {
                 out.push(EngineEffect::Disconnect { application: name.clone() });
             }
@@ -271,6 +279,7 @@ impl Engine {
         let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
         let schema = (self.schemas)(settings.connector.kind);
         let mut sync = Sync::new(name.clone(), meta, settings, schema, now, &mut wanted);
+        sync.left_off(self.remembered.get(name).cloned().unwrap_or_default());
         sync.halt(self.halted.is_some());
         let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
         for owner in self.directory.owners(name) {

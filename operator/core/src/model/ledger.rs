@@ -216,13 +216,28 @@ pub struct Standing {
     pub used: BTreeMap<Arc<str>, u32>,
     /// Acknowledgement tokens that were used.
     pub acknowledged: BTreeSet<Arc<str>>,
-    /// The token a `TargetChanged` or `LedgerMismatch` waits for.
+    /// The token a `TargetChanged` waits for.
     pub awaiting: Option<Arc<str>>,
     /// The hash that `approvedPlan` names and since when, wall time: an approval is good for 24 hours.
     #[serde(default)]
     pub approval: Option<(Arc<str>, Timestamp)>,
     /// Accounts bound as protected at first match.
     pub protected: BTreeSet<TargetId>,
+    /// This is not the ledger that was left, and nobody has said yet that it is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<LedgerMismatch>,
+    /// A ledger that did not know everything was acknowledged once: what it may have forgotten is looked for.
+    #[serde(default)]
+    pub reclaims: bool,
+}
+
+/// Why a ledger is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerMismatch {
+    /// What `safety.acknowledge` must say.
+    pub token: Arc<str>,
+    /// What is wrong with it, for people.
+    pub why: Arc<str>,
 }
 
 /// One change of an application's ledger.
@@ -244,6 +259,15 @@ pub enum LedgerChange {
     Standing(Box<Standing>),
 }
 
+/// Which store a ledger is in, and how far that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreStamp {
+    /// The store's id.
+    pub id: Arc<str>,
+    /// The minute (since 1970) of the latest record of this ledger: it never runs backwards.
+    pub epoch: i64,
+}
+
 /// An application's ledger as the store holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
@@ -257,4 +281,6 @@ pub struct Ledger {
     pub standing: Standing,
     /// The next free record and intent id.
     pub next_id: u64,
+    /// The store, where one may be lost or restored; `None`: one that is forgotten with the process.
+    pub store: Option<StoreStamp>,
 }

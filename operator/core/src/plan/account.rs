@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::correlate::{self, Correlated, asks_for_approval, correlate};
+use super::correlate::{self, Correlated, asks_for_approval, correlate, strong_match};
 use super::entitlements::{Entitlements, Fate, Holding, entitlements, fate, join, rests_on};
 use super::{AppRules, Change, Lookup, Planned, Seen, Shade, Subject, Verdict, attributes};
 use crate::directory::{Standing, Wanted};
@@ -98,6 +98,11 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
         Goal::Use => (true, RecordState::Active),
         Goal::Rest { create: true, .. } => (false, RecordState::Disabled),
         Goal::Leave(problem) => return Verdict { account: blocked_or_none(problem.clone()), ..Verdict::default() },
+        Goal::Rest { lane: Lane::Explicit, .. } | Goal::Remove { lane: Lane::Explicit, .. }
+            if rules.reclaims && record.is_none() && !rules.deprovision =>
+        {
+            return reclaim(subject, rules);
+        }
         Goal::Rest { .. } | Goal::Remove { .. } => {
             let forget = record.is_some_and(|r| r.state != RecordState::Creating);
             return Verdict { forget, ..Verdict::default() };
@@ -142,6 +147,14 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
             pending(Verdict { steps: vec![create], ..Verdict::default() })
         }
     }
+}
+
+/// Whoever is suspended or ended may have an account that the ledger has forgotten: what surely is theirs is disabled.
+fn reclaim(subject: &Subject<'_>, rules: &AppRules<'_>) -> Verdict {
+    if !subject.matches.searched {
+        return Verdict { need: Some(Lookup::Find), ..Verdict::default() };
+    }
+    strong_match(subject, rules).map_or_else(Verdict::default, |id| adopt(subject, None, id))
 }
 
 /// The account becomes the identity's as it is found: disabling it for a lead time is a removal like any other, and counted.

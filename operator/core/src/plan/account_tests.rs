@@ -121,7 +121,13 @@ fn plan(ada: &Ada) -> Verdict {
         approved: ada.approved.as_ref(),
         unstuck: &unstuck,
     };
-    let rules = AppRules { settings: &ada.settings, schema: &SCHEMA, capabilities: None, deprovision: ada.deprovision };
+    let rules = AppRules {
+        settings: &ada.settings,
+        schema: &SCHEMA,
+        capabilities: None,
+        deprovision: ada.deprovision,
+        reclaims: false,
+    };
     let now = Now { wall: Timestamp::from_second(1_800_000_000).unwrap(), mono: Duration::ZERO };
     account(&subject, &rules, now)
 }

@@ -106,6 +106,16 @@ pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlat
     }
 }
 
+/// The one account that surely is the identity's and nobody's in the ledger; a protected one is nobody's.
+pub(super) fn strong_match(subject: &Subject<'_>, rules: &AppRules<'_>) -> Option<TargetId> {
+    let all = subject.matches.found.iter();
+    let mut strong = all.filter(|c| strength(subject, c.shade, rules) == Some(Strength::Strong));
+    match (strong.next(), strong.next()) {
+        (Some(one), None) if one.owned.is_none() && !one.protected => Some(one.id.clone()),
+        _ => None,
+    }
+}
+
 /// Several accounts match: which, and whose they are.
 fn several(exact: &[(&Candidate<'_>, Strength)]) -> Problem {
     let one = |(candidate, _): &(&Candidate<'_>, Strength)| match &candidate.owned {

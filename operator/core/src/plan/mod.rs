@@ -40,6 +40,9 @@ pub struct AppRules<'a> {
     pub capabilities: Option<&'a Capabilities>,
     /// The TargetApplication is being deleted with `Deprovision`: nobody is to have an account.
     pub deprovision: bool,
+    /// The ledger was lost: an account of somebody who is suspended or ended, which surely is theirs, is adopted to be
+    /// disabled.
+    pub reclaims: bool,
 }
 
 /// One account to plan: whose it is, what is decided, what is known.

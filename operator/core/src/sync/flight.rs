@@ -180,6 +180,7 @@ impl Sync {
         let changes = self.ledger.take_outgoing();
         self.recording = true;
         let id = out.effect(Effect::Record(changes.clone()));
+        self.recording_since = cx.now.wall;
         self.awaited.insert(id, Awaited::Record(changes));
     }
 

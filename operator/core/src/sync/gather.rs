@@ -175,6 +175,10 @@ fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
     }
     // An invalid Identity is frozen, not gone, also when it was restored.
     let Ok(identity) = view.spec else { return true };
+    // One that was rebuilt from the journal knows neither: nobody is ended for that.
+    if record.external_id.is_none() && record.user_name.is_empty() {
+        return true;
+    }
     match (&record.external_id, identity.external_id()) {
         (Some(recorded), Some(external)) => **recorded == *external,
         _ => *record.user_name == *identity.folded_user_name(),

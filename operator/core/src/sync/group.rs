@@ -149,7 +149,8 @@ impl Sync {
 
     fn create_group(&mut self, name: &Arc<str>, mark: Arc<str>, cx: &Context<'_>) {
         let Some(listed) = self.complete_listing(Kind::Groups) else { return };
-        if !self.may_write() || !self.capabilities().is_some_and(|c| c.create_groups) || !self.meta.finalizer {
+        let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer;
+        if !may || !self.capabilities().is_some_and(|c| c.create_groups) {
             return;
         }
         let key = (EntitlementKind::Group, Arc::clone(name));
@@ -180,7 +181,8 @@ impl Sync {
 
     /// Every account that may be concerned gets its turn.
     pub(super) fn touch_all(&mut self, cx: &Context<'_>) {
-        let names: BTreeSet<_> = self.ledger.owners().cloned().chain(cx.directory.owners(&self.application)).collect();
+        let owners = self.ledger.owners().cloned().chain(cx.directory.owners(&self.application));
+        let names: BTreeSet<_> = owners.chain(self.to_be_reclaimed(cx)).collect();
         for name in names {
             self.touch_as(&name, Priority::Drift, cx);
         }

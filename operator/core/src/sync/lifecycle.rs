@@ -38,6 +38,7 @@ impl Sync {
             self.adopt_settings(settings, cx, out);
         }
         self.judge_acknowledgement(cx);
+        self.judge_ledger_acknowledgement(cx);
         if reconcile {
             self.reconcile_now.clone_from(&meta.reconcile_now);
             self.observe_at = cx.now.mono;
@@ -106,8 +107,10 @@ impl Sync {
             Ok(ledger) => {
                 self.store_failures = 0;
                 self.store_trouble = None;
+                let store = ledger.store.clone();
                 let (cache, intents) = Cache::load(*ledger);
                 self.ledger = cache;
+                self.judge_store(store, cx);
                 self.phase = Phase::Unprobed;
                 self.probe_at = cx.now.mono;
                 self.resume();

@@ -9,6 +9,7 @@ mod ledger;
 mod lifecycle;
 mod lookup;
 mod lost;
+mod mismatch;
 mod observe;
 mod orphans;
 mod outcome;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 use self::flight::Flight;
 use self::ledger::Cache;
 use self::lookup::{Looking, Unresolved};
+pub use self::mismatch::Remembered;
 use self::observe::Observation;
 use self::queue::{Priority, Queue};
 use self::rate::Rate;
@@ -42,7 +44,7 @@ use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
     AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane, LedgerChange,
-    Meta, Name, Now, Profile, Reason, Schema, Step, TargetApplication, TargetId,
+    Meta, Name, Now, Profile, Reason, Schema, Step, StoreStamp, TargetApplication, TargetId,
 };
 use crate::report::{self, Problem};
 
@@ -152,6 +154,12 @@ pub struct Sync {
     started: Now,
 
     ledger: Cache,
+    /// The store that it is in; `None`: one that is forgotten with the process.
+    store: Option<StoreStamp>,
+    /// What the status says of the ledger that was left.
+    remembered: Remembered,
+    /// When what is being recorded was asked for.
+    recording_since: Timestamp,
     shadow: Shadow,
     observation: Option<Observation>,
     observe_at: Duration,
@@ -260,6 +268,9 @@ impl Sync {
             probe_at: Duration::ZERO,
             started: now,
             ledger: Cache::default(),
+            store: None,
+            remembered: Remembered::default(),
+            recording_since: now.wall,
             shadow: Shadow::new(keys),
             observation: None,
             observe_at: Duration::ZERO,

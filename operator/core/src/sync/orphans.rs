@@ -34,6 +34,7 @@ impl Sync {
         self.settings.orphaned == Orphaned::Disable
             && self.observed
             && !self.partial
+            && !self.is_mismatched()
             && self.complete_listing(Kind::Accounts).is_some()
             && !self.meta.deleting
             && self.capabilities().is_some_and(|c| c.disable)

@@ -342,9 +342,8 @@ impl Sync {
         match recorded {
             Ok(()) => {
                 self.store_failures = 0;
-                if self.store_trouble.take().is_some() {
-                    out.changed = true;
-                }
+                let advanced = self.store_advanced(self.recording_since);
+                out.changed |= self.store_trouble.take().is_some() || advanced;
                 for change in changes {
                     if let LedgerChange::Open(intent) = change
                         && let Some(flight) = self.flights.get(&intent.id)

@@ -68,6 +68,7 @@ impl Sync {
             schema: self.schema,
             capabilities: self.capabilities(),
             deprovision: self.meta.deleting,
+            reclaims: self.reclaims(),
         }
     }
 

@@ -91,6 +91,9 @@ impl Sync {
         // An adoption, or an account that is gone, is planned again with the record that it leaves.
         for _ in 0..4 {
             let mut verdict = self.plan(&gathered, cx);
+            if verdict.forget && self.is_mismatched() {
+                return Turned { went: false, desired: verdict.desired, account: verdict.account };
+            }
             if verdict.forget && self.enforces() {
                 return self.let_record_go(gathered, sole, verdict, cx);
             }
@@ -105,6 +108,10 @@ impl Sync {
             }
             let had = gathered.record.as_ref().is_some_and(|record| record.target_id.is_some());
             let has = verdict.record.as_ref().map(|record| record.target_id.is_some());
+            if has == Some(true) && !had && self.enforces() && !self.may_adopt(&gathered) {
+                let account = report::Account::Pending(None);
+                return Turned { went: false, desired: verdict.desired, account };
+            }
             if let Some(record) = verdict.record.take() {
                 gathered.record = Some(self.keep(record));
             }
@@ -201,7 +208,12 @@ impl Sync {
         let mut problem: Option<Problem> = None;
         let mut held = false;
         let mut parked_at: Option<bool> = None;
+        let mut untrusted = false;
         for planned in steps {
+            if !self.is_trusted(&planned) {
+                untrusted = true;
+                continue;
+            }
             if let Some(failed) = self.waits_after_failure(&name, &planned.step, cx) {
                 problem.get_or_insert(failed);
                 continue;
@@ -232,6 +244,7 @@ impl Sync {
         let account = match (problem, held) {
             (Some(problem), _) => report::Account::Failed(problem),
             (None, true) if parked_at.is_none() => report::Account::Held,
+            (None, false) if untrusted => report::Account::Pending(None),
             _ => account,
         };
         (parked_at.is_some(), account)

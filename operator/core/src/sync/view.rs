@@ -8,7 +8,7 @@ use super::{Context, Phase, Sync};
 use crate::engine::Counters;
 use crate::model::{Applied, HeldPlan, Lane, Name, Profile, Record, RecordId, RecordState, Step, SyncMode, TargetId};
 use crate::plan::{Change, Planned};
-use crate::report::{self, Contact, EntitlementCounts, Problem, TargetApplicationSummary, TargetIdentification};
+use crate::report::{self, Contact, EntitlementCounts, TargetApplicationSummary};
 
 /// A step that mode Plan would write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ impl Sync {
         };
         // A failing contact is told as such; it is not repeated as a problem of the application.
         let fails = matches!(contact, Contact::Fails(_));
-        let problems: Vec<Problem> = problems.filter(|_| !fails).cloned().collect();
+        let problems = problems.filter(|_| !fails).cloned().chain(self.ledger_trouble()).collect();
         let (orphaned, unmanaged) = self.strangers();
         TargetApplicationSummary {
             mode: self.settings.mode,
@@ -182,11 +182,7 @@ impl Sync {
             orphaned,
             unmanaged,
             profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
-            target: self.ledger.standing.fingerprint.clone().map(|fingerprint| TargetIdentification {
-                fingerprint: Some(fingerprint),
-                store_id: None,
-                epoch: None,
-            }),
+            target: self.identification(),
             last_handled_reconcile: self.reconcile_now.clone(),
         }
     }

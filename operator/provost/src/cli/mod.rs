@@ -4,6 +4,7 @@ mod answer;
 mod diff;
 mod finding;
 mod git;
+mod ledger_file;
 mod lint;
 mod load;
 mod screen;
@@ -49,6 +50,9 @@ enum Command {
     WhoCan(WhoCan),
     /// What is not as declared on the cluster, worst first
     Status(status::Args),
+    /// The store of an operator that is stopped: export, import, rebuild
+    #[command(subcommand)]
+    Ledger(ledger_file::Action),
     /// Print the completion script of a shell
     Completion(shells::Completion),
     /// Write the man pages to a folder
@@ -152,6 +156,7 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::WhoCan(w) => answer::who_can(&w, screen),
         Command::Diff(d) => diff::run(&d, screen),
         Command::Status(args) => status::run(&args, screen),
+        Command::Ledger(action) => ledger_file::run(&action, screen),
         Command::Completion(asked) => shells::completion(&asked, Cli::command(), screen),
         Command::Man(asked) => shells::man(&asked, Cli::command(), screen),
         Command::Operator(settings) => {

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,36 +10,47 @@ use jiff::{SignedDuration, Timestamp};
 use provost_core::engine::StoreFailure;
 use provost_core::model::{Ledger, LedgerChange, Name};
 use provost_kubernetes::health::Readiness;
-use provost_store::{Fresh, JournalRecord, Store, StoreError};
+use provost_store::{Fresh, JournalRecord, Keep, Store, StoreError};
 use secrecy::SecretBox;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use super::leading::Leading;
+use super::settings::Settings;
+
 /// How long until a store that cannot be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// How long a journal entry is kept: 400 days, so that a yearly review finds the whole year.
-const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Keeps the store open. Cheap to clone.
 #[derive(Clone)]
 pub struct Keeper {
     state: Arc<RwLock<Result<Arc<Store>, Arc<str>>>>,
+    leading: Leading,
+    readiness: Readiness,
+    /// The last write failed: told in `/readyz` until one succeeds.
+    failing: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    /// Opens the store in a folder, and goes on trying until it is open.
-    pub fn start(folder: &Path, readiness: Readiness) -> Self {
+    /// Opens the store in a folder, claims it for this process as the one that leads, and goes on trying until it is so.
+    pub fn start(settings: &Settings, leading: Leading, readiness: Readiness) -> Self {
         let state = Arc::new(RwLock::new(Err(Arc::from("it is being opened"))));
-        let keeper = Self { state: Arc::clone(&state) };
-        let path = folder.join("provost.redb");
+        let keeper = Self {
+            state: Arc::clone(&state),
+            leading: leading.clone(),
+            readiness: readiness.clone(),
+            failing: Arc::default(),
+        };
+        let path = settings.data.join("provost.redb");
+        let (days, bytes) = (settings.journal_days, settings.journal_mib.saturating_mul(1024 * 1024));
         readiness.waits("store", "to be opened");
         tokio::spawn(async move {
             loop {
                 let opened = tokio::task::spawn_blocking({
-                    let path = path.clone();
-                    move || open(&path)
+                    let (path, leading) = (path.clone(), leading.clone());
+                    move || open(&path, &leading)
                 });
                 let said: Arc<str> = match opened.await {
                     Ok(Ok(store)) => {
@@ -46,9 +58,9 @@ impl Keeper {
                         let store = Arc::new(store);
                         set(&state, Ok(Arc::clone(&store)));
                         readiness.ready("store");
-                        return forget_the_old(store).await;
+                        return forget_the_old(store, days, bytes).await;
                     }
-                    Ok(Err(error)) => error.to_string().into(),
+                    Ok(Err(said)) => said,
                     Err(error) => error.to_string().into(),
                 };
                 error!(reason = &*said, "the store cannot be opened; nothing is written to targets until it is");
@@ -84,30 +96,59 @@ impl Keeper {
         changes: Vec<LedgerChange>,
     ) -> impl Future<Output = Result<(), StoreFailure>> + Send + 'static {
         let (done, answer) = oneshot::channel::<Result<Vec<JournalRecord>, StoreError>>();
-        let given = self.store().map(|store| {
+        let given = self.store().and_then(|store| {
+            if !self.leading.is_so() {
+                return Err(StoreFailure("this process does not lead any more".into()));
+            }
             store.record(namespace, application, Timestamp::now(), changes, move |result| {
                 let _ = done.send(result);
             });
+            Ok(())
         });
+        let keeper = self.clone();
         async move {
             given?;
-            match answer.await {
+            let answered = match answer.await {
                 Ok(Ok(written)) => {
                     print(&written);
                     Ok(())
                 }
                 Ok(Err(error)) => Err(failure(&error)),
                 Err(_) => Err(StoreFailure("it was closed".into())),
+            };
+            keeper.told(&answered);
+            answered
+        }
+    }
+
+    /// Keeps `/readyz` and the log true to whether the store takes writes.
+    fn told(&self, answered: &Result<(), StoreFailure>) {
+        match answered {
+            Ok(()) if self.failing.swap(false, Ordering::AcqRel) => {
+                info!("the store takes writes again");
+                self.readiness.ready("store");
+            }
+            Ok(()) => {}
+            Err(StoreFailure(why)) => {
+                if !self.failing.swap(true, Ordering::AcqRel) {
+                    error!(
+                        reason = &**why,
+                        "the store does not take writes; nothing is written to targets until it does"
+                    );
+                }
+                self.readiness.waits("store", &**why);
             }
         }
     }
 }
 
-/// Drops journal entries that are older than they are kept, now and every hour.
-async fn forget_the_old(store: Arc<Store>) {
+/// Drops journal entries that are older than they are kept, or too many, now and every hour.
+async fn forget_the_old(store: Arc<Store>, days: u32, bytes: u64) {
     loop {
         let keeper = Arc::clone(&store);
-        let pruned = tokio::task::spawn_blocking(move || keeper.prune(Timestamp::now() - KEPT)).await;
+        let kept = SignedDuration::from_hours(i64::from(days) * 24);
+        let from = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        let pruned = tokio::task::spawn_blocking(move || keeper.prune(&Keep { from, bytes })).await;
         let more = match pruned {
             Ok(Ok(0)) => false,
             Ok(Ok(count)) => {
@@ -134,16 +175,22 @@ fn failure(error: &StoreError) -> StoreFailure {
     StoreFailure(error.to_string().into())
 }
 
-fn open(path: &Path) -> Result<Store, StoreError> {
+fn open(path: &Path, leading: &Leading) -> Result<Store, Arc<str>> {
+    let said = |error: StoreError| Arc::from(error.to_string());
     if let Some(folder) = path.parent() {
         // What goes wrong here shows when the file is opened, with a better text.
         let _ = std::fs::create_dir_all(folder);
     }
-    Store::open(path, fresh)
+    let store = Store::open(path, fresh).map_err(said)?;
+    if !leading.is_so() {
+        return Err("this process does not lead any more".into());
+    }
+    store.claim(leading.epoch()).map_err(said)?;
+    Ok(store)
 }
 
 /// A new store's id and key, from the system's random numbers.
-fn fresh() -> Fresh {
+pub fn fresh() -> Fresh {
     let random = aws_lc_rs::rand::SystemRandom::new();
     let mut id = [0; 16];
     let mut key = [0; 32];

@@ -1,5 +1,6 @@
 //! `provost operator`: joins the API server, the engines, the store and the targets. Nothing is decided here.
 
+mod leading;
 mod ledger;
 mod namespace;
 mod settings;
@@ -16,6 +17,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use leading::Leading;
+pub(crate) use ledger::fresh;
 pub use settings::Settings;
 use shell::Shell;
 use targets::Rules;
@@ -92,8 +95,9 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
             readiness.ready("lease");
             info!(epoch, "leads");
             // It was reached a moment ago: a name that has no address now is no reason to open its address to targets.
-            let rules = Rules::new(&settings, client::addresses(&config).await?);
-            let shell = Arc::new(Shell::new(&settings, rules, client, leadership, readiness, metrics, &mut tasks));
+            let won = Leading::new(leadership, epoch);
+            let rules = Rules::new(&settings, client::addresses(&config).await?, won.permit());
+            let shell = Arc::new(Shell::new(&settings, rules, client, won, readiness, metrics, &mut tasks));
             tokio::select! {
                 ended = lead(shell, &settings, signals.next()) => ended,
                 () = leads.lost(epoch) => Err(OperatorError::LeaseLost),

@@ -14,6 +14,12 @@ pub struct Settings {
     /// Folder of the ledger; must survive restarts
     #[arg(long, env = "PROVOST_DATA", default_value = "/var/lib/provost")]
     pub data: PathBuf,
+    /// Days that journal entries are kept
+    #[arg(long, env = "PROVOST_JOURNAL_DAYS", default_value_t = 400)]
+    pub journal_days: u32,
+    /// MiB of journal entries that are kept; a quarter is reserved to entries about leavers
+    #[arg(long, env = "PROVOST_JOURNAL_MIB", default_value_t = 1024)]
+    pub journal_mib: u64,
     /// Where health and metrics are served
     #[arg(long, env = "PROVOST_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,

@@ -11,12 +11,12 @@ use provost_core::report::Contact;
 use provost_kubernetes::events::{Events, events};
 use provost_kubernetes::finalizer::Finalizers;
 use provost_kubernetes::health::Readiness;
-use provost_kubernetes::lease::Leadership;
 use provost_kubernetes::metrics::Metrics;
 use provost_kubernetes::secret::Secrets;
 use provost_kubernetes::status::StatusWriter;
 use tokio::task::JoinSet;
 
+use super::leading::Leading;
 use super::ledger::Keeper;
 use super::settings::Settings;
 use super::targets::{Claims, Rules};
@@ -24,7 +24,7 @@ use super::targets::{Claims, Rules};
 /// One for the process.
 pub struct Shell {
     pub(super) client: kube::Client,
-    pub(super) leadership: Leadership,
+    pub(super) leading: Leading,
     pub(super) readiness: Readiness,
     pub(super) metrics: Metrics,
     pub(super) statuses: StatusWriter,
@@ -45,11 +45,12 @@ impl Shell {
         settings: &Settings,
         rules: Rules,
         client: kube::Client,
-        leadership: Leadership,
+        leading: Leading,
         readiness: Readiness,
         metrics: Metrics,
         tasks: &mut JoinSet<std::io::Result<()>>,
     ) -> Self {
+        let leadership = leading.leadership();
         let (events, writer) = events(client.clone(), leadership.clone(), &settings.instance());
         tasks.spawn(async move {
             writer.run().await;
@@ -59,7 +60,7 @@ impl Shell {
             statuses: StatusWriter::new(client.clone(), leadership.clone()),
             finalizers: Finalizers::new(client.clone(), leadership.clone()),
             secrets: Secrets::new(client.clone()),
-            ledger: Keeper::start(&settings.data, readiness.clone()),
+            ledger: Keeper::start(settings, leading.clone(), readiness.clone()),
             claims: Claims::default(),
             rules,
             request_at_most: settings.request_at_most(),
@@ -67,7 +68,7 @@ impl Shell {
             began: Instant::now(),
             events,
             client,
-            leadership,
+            leading,
             readiness,
             metrics,
         }
@@ -81,7 +82,7 @@ impl Shell {
     /// How long a write may take that begins now: no longer than this process leads for certain. `None`: none may begin,
     /// since a single request could outlast that.
     pub fn time_to_write(&self) -> Option<Duration> {
-        Some(self.leadership.remaining()).filter(|remaining| *remaining > self.request_at_most)
+        Some(self.leading.remaining()).filter(|remaining| *remaining > self.request_at_most)
     }
 
     /// Counts one thing more that is under way, until the answer is dropped.

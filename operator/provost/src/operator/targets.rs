@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, connect, secrets};
+use provost_connectors::{AnyTarget, Credentials, NetworkRules, Permit, Role, Timeouts, connect, secrets};
 use provost_core::engine::{Answer, Effect};
 use provost_core::model::{Connector, ConnectorKind, Name, Reason, Spent, TargetError};
 
@@ -19,7 +19,7 @@ pub struct Rules {
 
 impl Rules {
     /// From the settings, and the addresses of the API server: no target of anybody's manifest is there, on any port.
-    pub fn new(settings: &Settings, api_server: Vec<IpAddr>) -> Self {
+    pub fn new(settings: &Settings, api_server: Vec<IpAddr>, permit: Permit) -> Self {
         // An API server on the loopback needs no entry: the loopback is closed as a whole, unless --allow-loopback opens
         // it, which is for tests and demos, where the API server and the targets share that one address.
         let refused = api_server.into_iter().filter(|address| !address.to_canonical().is_loopback()).collect();
@@ -28,6 +28,7 @@ impl Rules {
             private: !settings.refuse_private,
             refused,
             timeouts: Timeouts { whole: settings.request_at_most(), ..Timeouts::default() },
+            permit,
         };
         Self { network, fake: settings.allow_fake }
     }
@@ -175,9 +176,9 @@ impl Targets {
                     ));
                 }
                 // No further request of these steps begins once another process may lead.
-                match tokio::time::timeout(time, target.apply(&steps)).await {
-                    Ok((applied, spent)) => (Answer::Applied(applied), spent),
-                    Err(_) => {
+                match self.shell.leading.within(time, target.apply(&steps)).await {
+                    Some((applied, spent)) => (Answer::Applied(applied), spent),
+                    None => {
                         return Err((failed, TargetError::Lost("the Lease would have ended before the answer".into())));
                     }
                 }
@@ -274,7 +275,10 @@ mod tests {
     fn reached(arguments: &[&str], api_server: &[&str], target: &str) -> bool {
         let program = Program::parse_from(["provost"].iter().chain(arguments));
         let api_server = api_server.iter().map(|address| address.parse().unwrap()).collect();
-        Rules::new(&program.settings, api_server).network.check("target", target.parse().unwrap()).is_ok()
+        Rules::new(&program.settings, api_server, Permit::default())
+            .network
+            .check("target", target.parse().unwrap())
+            .is_ok()
     }
 
     #[test]

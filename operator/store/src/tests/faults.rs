@@ -13,7 +13,7 @@ use crate::{Store, StoreError};
 
 fn on(disk: &Disk) -> Store {
     let disk = disk.clone();
-    Store::start("disk".into(), backend(move || disk.clone()), fresh).unwrap()
+    Store::start("disk".into(), backend(move || disk.clone()), Some(fresh)).unwrap()
 }
 
 fn a_group(id: &str) -> LedgerChange {
@@ -53,7 +53,7 @@ fn a_process_that_is_killed_leaves_every_transaction_that_was_answered_in_the_fi
         // The file as a kill at this moment would leave it: never closed.
         std::fs::copy(&path, &copy).unwrap();
         let left = open(&copy).unwrap().load("acme", &"wiki".into()).unwrap();
-        assert_eq!(left, store.load("acme", &"wiki".into()).unwrap());
+        assert_eq!(left, store.load("acme", &"wiki".into()).unwrap(), "its stamp as well");
         assert_eq!(left.groups.last().unwrap().target_id.as_str(), id);
     }
 }

@@ -3,11 +3,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use provost_core::model::{Intent, IntentId, LedgerChange, Outcome, Owner, Record, RecordId, RecordState, Step, Value};
 
 use super::{at, fresh, record};
-use crate::{JournalQuery, JournalRecord, Store};
+use crate::{JournalQuery, JournalRecord, Keep, Store};
 
 const SECRET: &str = "hunter2-canary";
 
-fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> LedgerChange {
+pub(super) fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> LedgerChange {
     LedgerChange::Put(Box::new(Record {
         id: RecordId(id),
         owner: Owner { name: owner.into(), uid: owner.into() },
@@ -25,7 +25,7 @@ fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> LedgerChange {
     }))
 }
 
-fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
+pub(super) fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
     LedgerChange::Open(Box::new(Intent {
         id: IntentId(id),
         records: records.iter().copied().map(RecordId).collect(),
@@ -36,16 +36,16 @@ fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
     }))
 }
 
-fn create() -> Step {
+pub(super) fn create() -> Step {
     let attributes = BTreeMap::from([("userName".into(), Value::from("ada")), ("title".into(), Value::from(SECRET))]);
     Step::CreateAccount { attributes, enabled: true, password: true }
 }
 
-fn close(id: u64, outcome: Outcome) -> LedgerChange {
+pub(super) fn close(id: u64, outcome: Outcome) -> LedgerChange {
     LedgerChange::Close(IntentId(id), outcome)
 }
 
-fn all(store: &Store, query: JournalQuery) -> Vec<JournalRecord> {
+pub(super) fn all(store: &Store, query: JournalQuery) -> Vec<JournalRecord> {
     store.journal(query).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
@@ -74,7 +74,7 @@ fn a_write_has_an_entry_before_and_one_after_with_names_and_digests_and_no_value
     assert_eq!(entries[1].account, Some("u-1".into()));
     assert_eq!(
         closed[0].line(),
-        r#"{"time":"1970-01-01T00:00:11Z","namespace":"acme","application":"wiki","intent":2,"step":"CreateAccount","identities":["ada"],"account":"u-1","attributes":["title","userName"],"cause":"engineers-wiki","plan":"3f9a","outcome":"Rejected"}"#
+        r#"{"time":"1970-01-01T00:00:11Z","namespace":"acme","application":"wiki","intent":2,"step":"CreateAccount","identities":["ada"],"uids":["ada"],"account":"u-1","attributes":["title","userName"],"cause":"engineers-wiki","plan":"3f9a","outcome":"Rejected"}"#
     );
 }
 
@@ -144,9 +144,10 @@ fn old_entries_go_and_the_newest_stays() {
         record(&store, "wiki", second, vec![ledger_record(1, "ada", None), intent(2, &[1], step)]).unwrap();
     }
     let seconds = || all(&store, JournalQuery::default()).iter().map(|e| e.at.as_second()).collect::<Vec<_>>();
-    assert_eq!((store.prune(at(10)).unwrap(), seconds()), (0, vec![10, 20, 30]));
-    assert_eq!((store.prune(at(30)).unwrap(), seconds()), (2, vec![30]));
-    assert_eq!((store.prune(at(99)).unwrap(), seconds()), (0, vec![30]));
+    let from = |second| Keep { from: at(second), bytes: 1 << 30 };
+    assert_eq!((store.prune(&from(10)).unwrap(), seconds()), (0, vec![10, 20, 30]));
+    assert_eq!((store.prune(&from(30)).unwrap(), seconds()), (2, vec![30]));
+    assert_eq!((store.prune(&from(99)).unwrap(), seconds()), (0, vec![30]));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 mod disk;
 mod faults;
+mod fence;
 mod journal;
 mod model;
 mod open;
+mod retention;
+mod transfer;
 
 use std::path::Path;
 use std::sync::mpsc;

@@ -1,12 +1,13 @@
 use std::fs;
 
-use provost_core::model::{EntitlementKind, GroupRecord, LedgerChange};
+use provost_core::model::{EntitlementKind, GroupRecord, Ledger, LedgerChange, Step};
 use redb::{Database, TableDefinition};
 use secrecy::SecretBox;
 
-use super::{open, record};
-use crate::tables::META;
-use crate::{Fresh, Store, StoreError};
+use super::journal::{intent, ledger_record};
+use super::{at, open, record};
+use crate::tables::{EPOCHS, META};
+use crate::{Fresh, JournalQuery, Keep, Store, StoreError};
 
 fn group(id: &str) -> LedgerChange {
     let (kind, name) = (EntitlementKind::Group, "editors".into());
@@ -23,17 +24,27 @@ fn a_store_keeps_its_id_and_never_asks_for_another() {
 }
 
 #[test]
-fn the_epoch_is_the_hour_of_the_latest_record_and_never_runs_backwards() {
+fn the_epoch_is_the_minute_of_the_latest_record_and_never_runs_backwards() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
     let store = open(&path).unwrap();
     assert_eq!(store.epoch(), 0);
-    for (second, epoch) in [(3_600 * 5, 5), (3_600 * 5 + 3_599, 5), (3_600 * 7, 7), (3_600 * 6, 7)] {
+    for (second, epoch) in [(60 * 5, 5), (60 * 5 + 59, 5), (60 * 7, 7), (60 * 6, 7)] {
         record(&store, "wiki", second, vec![group("a")]).unwrap();
         assert_eq!(store.epoch(), epoch);
     }
     drop(store);
     assert_eq!(open(&path).unwrap().epoch(), 7);
+}
+
+#[test]
+fn each_ledger_has_an_epoch_of_its_own() {
+    let store = Store::in_memory(super::fresh).unwrap();
+    for (application, minute) in [("wiki", 5), ("mail", 9), ("wiki", 4)] {
+        record(&store, application, minute * 60, vec![group("a")]).unwrap();
+    }
+    let epochs = ["wiki", "mail", "other"].map(|name| store.load("acme", &name.into()).unwrap().store.unwrap().epoch);
+    assert_eq!(epochs, [5, 9, 0]);
 }
 
 #[test]
@@ -99,12 +110,45 @@ fn a_store_of_another_format_is_refused_with_both_versions_named() {
     drop(open(&path).unwrap());
     let database = Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("format", b"2".as_slice()).unwrap();
+    transaction.open_table(META).unwrap().insert("format", b"3".as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = open(&path).unwrap_err();
     assert!(matches!(&error, StoreError::OtherVersion { .. }), "{error:?}");
-    assert!(error.to_string().contains("format 2, this version reads format 1"), "{error}");
+    assert!(error.to_string().contains("format 3, this version reads format 2"), "{error}");
+}
+
+#[test]
+fn a_store_of_the_first_format_is_migrated_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let store = open(&path).unwrap();
+    let step = Step::DisableAccount { id: "u-1".into() };
+    record(&store, "wiki", 7_200, vec![group("a"), ledger_record(1, "ada", Some("u-1")), intent(2, &[1], step)])
+        .unwrap();
+    let before = Ledger { store: None, ..store.load("acme", &"wiki".into()).unwrap() };
+    drop(store);
+    // As the first format had it: an epoch in hours, and no sizes.
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert("format", b"1".as_slice()).unwrap();
+        meta.insert("epoch", 2_i64.to_le_bytes().as_slice()).unwrap();
+        meta.remove("journal").unwrap();
+        meta.remove("leavers").unwrap();
+        transaction.delete_table(EPOCHS).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    for _ in 0..2 {
+        let store = open(&path).unwrap();
+        assert_eq!(Ledger { store: None, ..store.load("acme", &"wiki".into()).unwrap() }, before);
+        assert_eq!(store.journal(JournalQuery::default()).unwrap().count(), 1);
+    }
+    let store = open(&path).unwrap();
+    assert_eq!(store.prune(&Keep { from: at(0), bytes: 10_000 }).unwrap(), 0, "it knows how large its journal is");
+    assert_eq!(store.epoch(), 120);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod adoption;
 mod approval;
 mod lost;
 mod membership;
+mod mismatch;
 mod orphans;
 mod safety;
 mod waits;

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use provost_crds as crds;
 use serde_json::Value;
 
-use super::super::{Answer, Effect, Engine, EngineEffect, EngineEvent};
+use super::super::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
 use crate::directory::Schemas;
 use crate::directory::tests::schemas;
 use crate::input;
 use crate::model::{
     Applied, AttributeName, Capabilities, Change, DeleteMeans, EntitlementKind, GroupRecord, Intent, IntentId, Item,
     Kind, Ledger, LedgerChange, Name, Now, ObjectKind, Observability, Observed, ObservedEntitlement, Outcome, Page,
-    Profile, Record, RecordId, Spent, Standing, Step, TargetError, TargetId,
+    Profile, Record, RecordId, Spent, Standing, Step, StoreStamp, TargetError, TargetId,
 };
 
 /// Target, store and time, in one place.
@@ -65,6 +65,9 @@ pub(super) struct World {
     pub(super) intents: BTreeMap<IntentId, Intent>,
     pub(super) groups: BTreeMap<TargetId, GroupRecord>,
     pub(super) standing: Standing,
+    pub(super) store: Option<StoreStamp>,
+    /// The store can be read.
+    pub(super) loads: bool,
     pub(super) next: u64,
     pub(super) statuses: BTreeMap<String, Value>,
     /// What was written, in order: the object, the status and the reason of Ready.
@@ -108,6 +111,8 @@ impl World {
             intents: BTreeMap::new(),
             groups: BTreeMap::new(),
             standing: Standing::default(),
+            store: None,
+            loads: true,
             next: 1,
             statuses: BTreeMap::new(),
             written: Vec::new(),
@@ -203,12 +208,14 @@ impl World {
     pub(super) fn answer(&mut self, effect: Effect) -> Answer {
         let down = || TargetError::Transient("connection refused".into());
         match effect {
+            Effect::Load if !self.loads => Answer::Loaded(Err(StoreFailure("it is locked".into()))),
             Effect::Load => Answer::Loaded(Ok(Box::new(Ledger {
                 records: self.records.values().cloned().collect(),
                 intents: self.intents.values().cloned().collect(),
                 groups: self.groups.values().cloned().collect(),
                 standing: self.standing.clone(),
                 next_id: self.next,
+                store: self.store.clone(),
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
             Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
@@ -249,6 +256,8 @@ impl World {
             }
             Effect::Read(id) => Answer::Read(Ok(self.accounts.get(&id).cloned())),
             Effect::Record(changes) => {
+                let minute = self.now().wall.as_second() / 60;
+                self.store.iter_mut().for_each(|store| store.epoch = store.epoch.max(minute));
                 for change in changes {
                     self.record(change);
                 }

@@ -1,0 +1,148 @@
+//! `provost ledger export | import | rebuild`: the store of an operator that is stopped, as a file.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use provost_store::{Store, StoreError};
+
+use super::screen::Screen;
+use super::{DONE, Failure, count};
+
+/// What to do with the store of a stopped operator.
+#[derive(clap::Subcommand, Debug)]
+pub enum Action {
+    /// Print all that it holds, one line of JSON each
+    Export(Export),
+    /// Fill it with what `export` printed
+    Import(Import),
+    /// Make the ledger anew from what the journal says was written
+    Rebuild(Rebuild),
+}
+
+/// Where the store is.
+#[derive(clap::Args, Debug)]
+struct Folder {
+    /// Folder of the ledger, as of `provost operator`
+    #[arg(long, env = "PROVOST_DATA", default_value = "/var/lib/provost")]
+    data: PathBuf,
+}
+
+/// What to print.
+#[derive(clap::Args, Debug)]
+pub struct Export {
+    #[command(flatten)]
+    folder: Folder,
+    /// Leave the journal out
+    #[arg(long)]
+    no_journal: bool,
+}
+
+/// What to read.
+#[derive(clap::Args, Debug)]
+pub struct Import {
+    /// The file; `-` for standard input
+    file: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
+    /// Put it in the place of the ledgers that are there
+    #[arg(long)]
+    replace: bool,
+}
+
+/// What to rebuild from.
+#[derive(clap::Args, Debug)]
+pub struct Rebuild {
+    #[command(flatten)]
+    folder: Folder,
+    /// What an operator printed on standard output; `-` for standard input. Default: the store's own journal
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Put it in the place of the ledgers that are there
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Folder {
+    fn path(&self) -> PathBuf {
+        self.data.join("provost.redb")
+    }
+
+    /// The store that is there.
+    fn existing(&self) -> Result<Store, Failure> {
+        Store::open_existing(&self.path()).map_err(said)
+    }
+
+    /// The store that is there, or a new one.
+    fn any(&self) -> Result<Store, Failure> {
+        Store::open(&self.path(), crate::operator::fresh).map_err(said)
+    }
+}
+
+/// Runs one of them.
+pub fn run(action: &Action, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    match action {
+        Action::Export(asked) => export(asked, screen)?,
+        Action::Import(asked) => import(asked, screen)?,
+        Action::Rebuild(asked) => rebuild(asked, screen)?,
+    }
+    Ok(DONE)
+}
+
+fn export(asked: &Export, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    for line in asked.folder.existing()?.export(!asked.no_journal).map_err(said)? {
+        writeln!(screen.out, "{}", line.map_err(said)?)?;
+    }
+    Ok(())
+}
+
+fn import(asked: &Import, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let lines = lines(&asked.file)?;
+    let store = asked.folder.any()?;
+    let done = store.import(lines, asked.replace).map_err(said)?;
+    let (applications, records) = (count(done.applications, "application"), count(done.records, "account"));
+    let journal = if done.entries == 0 {
+        "no journal: the one that was there stays".to_owned()
+    } else {
+        format!("{} journal entries", done.entries)
+    };
+    screen.line(&format!("{applications}, {records}, {journal}"))?;
+    Ok(())
+}
+
+fn rebuild(asked: &Rebuild, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let done = match &asked.from {
+        Some(file) => {
+            let mut lines = lines(file)?;
+            asked.folder.any()?.rebuild(Some(&mut lines), asked.replace)
+        }
+        None => asked.folder.existing()?.rebuild(None, asked.replace),
+    };
+    let done = done.map_err(said)?;
+    let (applications, records) =
+        (count(done.counted.applications, "application"), count(done.counted.records, "account"));
+    screen.line(&format!("{applications}, {records}, from {} journal entries", done.entries))?;
+    if done.skipped > 0 {
+        writeln!(screen.err, "{} of an earlier version do not say whose they are and were left out", done.skipped)?;
+    }
+    Ok(())
+}
+
+fn lines(file: &PathBuf) -> Result<Box<dyn Iterator<Item = std::io::Result<String>>>, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stdin().lines()));
+    }
+    let opened = std::fs::File::open(file).map_err(|e| Failure::Said(format!("{}: {e}", file.display())))?;
+    Ok(Box::new(std::io::BufReader::new(opened).lines()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "handed to map_err")]
+fn said(error: StoreError) -> Failure {
+    Failure::Said(match error {
+        StoreError::Locked(path) => {
+            format!(
+                "{path}: an operator is using it; stop it first (scale its Deployment to 0), since the file is one process's"
+            )
+        }
+        other => other.to_string(),
+    })
+}

@@ -9,6 +9,7 @@
 )]
 
 pub mod cluster;
+pub mod drive;
 pub mod e2e;
 pub mod misbehaving;
 pub mod servers;

@@ -1,0 +1,198 @@
+//! Engine, connector and store joined as the operator joins them, without Kubernetes: what a target is asked, and how long
+//! it takes, with nothing else in between.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use provost_connectors::AnyTarget;
+use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent, StoreFailure};
+use provost_core::input;
+use provost_core::model::{Change, Name, Now, Spent};
+use provost_crds::{self as crds, from_manifest};
+use provost_store::{Fresh, Store};
+use secrecy::SecretBox;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Only a failure takes so long.
+const DEADLINE: Duration = Duration::from_mins(10);
+
+/// A namespace whose applications all have the one target.
+#[derive(Debug)]
+pub struct Drive {
+    engine: Engine,
+    target: Arc<AnyTarget>,
+    store: Store,
+    _folder: TempDir,
+    start: Instant,
+    events: VecDeque<EngineEvent>,
+    /// Effects that were not answered yet.
+    asked: usize,
+    back: UnboundedSender<EngineEvent>,
+    answers: UnboundedReceiver<EngineEvent>,
+}
+
+/// A manifest as a change; a TargetApplication has the operator's finalizer already.
+///
+/// # Panics
+/// If it is none of the four kinds.
+pub fn change(mut manifest: Value) -> Change {
+    let kind = manifest["kind"].as_str().unwrap_or_default().to_owned();
+    manifest["metadata"]["namespace"] = "acme".into();
+    match kind.as_str() {
+        "Identity" => input::identity_change(&from_manifest(manifest).expect("an Identity")),
+        "Group" => input::group_change(&from_manifest(manifest).expect("a Group")),
+        "AccessPolicy" => input::access_policy_change(&from_manifest(manifest).expect("an AccessPolicy")),
+        "TargetApplication" => {
+            manifest["metadata"]["finalizers"] = vec![crds::FINALIZER].into();
+            input::target_application_change(&from_manifest(manifest).expect("a TargetApplication"))
+        }
+        other => panic!("{other} is no kind of ours"),
+    }
+}
+
+impl Drive {
+    /// Nothing is decided before the first [`listed`](Self::listed).
+    pub fn new(target: AnyTarget) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let fresh = || Fresh { id: "drive".into(), key: SecretBox::new(Box::new([1; 32])) };
+        let store = Store::open(&folder.path().join("provost.redb"), fresh).expect("a store");
+        let (back, answers) = unbounded_channel();
+        Self {
+            engine: Engine::new("acme", provost_connectors::schema),
+            target: Arc::new(target),
+            store,
+            _folder: folder,
+            start: Instant::now(),
+            events: VecDeque::new(),
+            asked: 0,
+            back,
+            answers,
+        }
+    }
+
+    /// Everything that is declared.
+    pub fn listed(&mut self, manifests: Vec<Value>) {
+        self.events.push_back(EngineEvent::Listed(manifests.into_iter().map(change).collect()));
+    }
+
+    /// What is declared otherwise.
+    pub fn changed(&mut self, manifests: Vec<Value>) {
+        self.events.push_back(EngineEvent::Changed(manifests.into_iter().map(change).collect()));
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
+    }
+
+    /// Goes on until nothing was asked for a second and every answer is there; how long it took until the last answer.
+    ///
+    /// # Panics
+    /// If that never comes.
+    pub async fn idle(&mut self) -> Duration {
+        let began = Instant::now();
+        let mut last = began;
+        while self.asked > 0 || last.elapsed() < Duration::from_secs(1) {
+            if self.turn().await {
+                last = Instant::now();
+            }
+            assert!(began.elapsed() < DEADLINE, "there is always something to do");
+        }
+        last.duration_since(began)
+    }
+
+    /// Goes on for so long, whether there is something to do or not.
+    pub async fn go_on(&mut self, so_long: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < so_long {
+            self.turn().await;
+        }
+    }
+
+    /// One turn; whether anything was asked or answered.
+    async fn turn(&mut self) -> bool {
+        let mut busy = false;
+        while let Some(event) = self.events.pop_front() {
+            if matches!(event, EngineEvent::Answered { .. }) {
+                self.asked -= 1;
+                busy = true;
+            }
+            let now = self.now();
+            for effect in self.engine.handle(event, now) {
+                if let EngineEffect::Do { application, id, effect } = effect {
+                    self.asked += 1;
+                    busy = true;
+                    self.set_off(&application, id, effect);
+                }
+            }
+        }
+        let wait = self.engine.next_wake(self.now()).mono.map(|at| at.saturating_sub(self.now().mono));
+        let wait = wait.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(1), Duration::from_millis(50));
+        tokio::select! {
+            Some(event) = self.answers.recv() => self.events.push_back(event),
+            () = tokio::time::sleep(wait) => self.events.push_back(EngineEvent::Tick),
+        }
+        while let Ok(event) = self.answers.try_recv() {
+            self.events.push_back(event);
+        }
+        busy
+    }
+
+    fn set_off(&self, application: &Name, id: EffectId, effect: Effect) {
+        let back = self.back.clone();
+        let told = application.clone();
+        // The receiver is gone when the test is over.
+        let answer = move |answer, spent| {
+            _ = back.send(EngineEvent::Answered { application: told, effect: id, answer, spent });
+        };
+        match effect {
+            Effect::Load => {
+                let loaded = self.store.load("acme", application).map(Box::new);
+                let loaded = loaded.map_err(|error| StoreFailure(error.to_string().into()));
+                answer(Answer::Loaded(loaded), Spent::default());
+            }
+            Effect::Record(changes) => {
+                self.store.record("acme", application, Timestamp::now(), changes, move |done| {
+                    let done = done.map(|_| ()).map_err(|error| StoreFailure(error.to_string().into()));
+                    answer(Answer::Recorded(done), Spent::default());
+                });
+            }
+            effect => {
+                let target = Arc::clone(&self.target);
+                tokio::spawn(async move {
+                    let (said, spent) = ask(&target, effect).await;
+                    answer(said, spent);
+                });
+            }
+        }
+    }
+}
+
+async fn ask(target: &AnyTarget, effect: Effect) -> (Answer, Spent) {
+    match effect {
+        Effect::Probe(_) => {
+            let (profile, spent) = target.probe().await;
+            (Answer::Probed(profile.map(Box::new)), spent)
+        }
+        Effect::Observe { kind, page } => {
+            let (page, spent) = target.observe(kind, page.as_ref()).await;
+            (Answer::Page(page), spent)
+        }
+        Effect::Find(key) => {
+            let (found, spent) = target.find(&key).await;
+            (Answer::Found(found), spent)
+        }
+        Effect::Read(id) => {
+            let (read, spent) = target.read(&id).await;
+            (Answer::Read(read), spent)
+        }
+        Effect::Apply(steps) => {
+            let (applied, spent) = target.apply(&steps).await;
+            (Answer::Applied(applied), spent)
+        }
+        Effect::Load | Effect::Record(_) => unreachable!("of the store"),
+    }
+}

@@ -73,14 +73,17 @@ fn the_operator_runs_as_nobody_on_a_read_only_root_one_at_a_time() {
 #[test]
 fn named_namespaces_mean_rights_there_and_nowhere_else() {
     let objects = rendered(&["--set", "namespaces={acme,beta}"]);
-    let roles: Vec<&str> = objects
+    let roles: std::collections::BTreeSet<&str> = objects
         .iter()
         .filter(|object| object["kind"] == "Role")
         .filter_map(|object| object["metadata"]["namespace"].as_str())
         .collect();
-    assert_eq!(roles, ["acme", "beta", "provost-system"]);
-    let cluster = find(&objects, "ClusterRole");
-    for rule in cluster["rules"].as_array().unwrap() {
+    assert_eq!(roles, ["acme", "beta", "provost-system"].into());
+    let operators = |object: &&Value| object["metadata"]["name"] == "provost-system-provost";
+    let cluster = objects.iter().filter(|object| object["kind"] == "ClusterRole").find(operators).unwrap();
+    // To ask who somebody is and what they may do has no name, and shows nothing of the cluster.
+    let reviews = |rule: &&Value| rule["resources"][0].as_str().unwrap().ends_with("reviews");
+    for rule in cluster["rules"].as_array().unwrap().iter().filter(|rule| !reviews(rule)) {
         assert!(rule["resourceNames"].is_array(), "cluster-wide and unnamed: {rule}");
         assert_eq!(rule["verbs"], serde_json::json!(["get"]));
     }
@@ -102,6 +105,37 @@ fn secrets_are_never_listed_and_nothing_is_deleted() {
             }
         }
     }
+}
+
+#[test]
+fn nobody_is_given_what_auditors_and_stewards_may_but_the_accounts_that_are_asked_as() {
+    for arguments in [&[][..], &["--set", "namespaces={acme}"]] {
+        let objects = rendered(arguments);
+        let bound = objects.iter().filter(|object| object["kind"].as_str().unwrap().ends_with("RoleBinding"));
+        for binding in bound {
+            let role = binding["roleRef"]["name"].as_str().unwrap();
+            let account = binding["subjects"][0]["name"].as_str().unwrap();
+            for kind in ["auditor", "steward"] {
+                assert_eq!(role.ends_with(kind), account.ends_with(kind), "{binding}");
+            }
+            assert!(arguments.is_empty() || !role.ends_with("or") || binding["kind"] == "RoleBinding", "{binding}");
+        }
+        let accounts: Vec<&Value> = objects.iter().filter(|object| object["kind"] == "ServiceAccount").collect();
+        assert_eq!(accounts.len(), 3);
+    }
+}
+
+#[test]
+fn admission_policies_hold_for_the_namespaces_that_are_watched_and_can_be_left_out() {
+    let objects = rendered(&["--set", "namespaces={acme}"]);
+    let bindings: Vec<&Value> =
+        objects.iter().filter(|object| object["kind"] == "ValidatingAdmissionPolicyBinding").collect();
+    assert_eq!(bindings.len(), 4);
+    for binding in bindings {
+        let selector = &binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(selector["values"], serde_json::json!(["acme"]), "{binding}");
+    }
+    assert!(rendered(&["--set", "admission.enabled=false"]).iter().all(|o| !o.to_string().contains("Admission")));
 }
 
 #[test]

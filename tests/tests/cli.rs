@@ -29,8 +29,7 @@ fn provost(arguments: &[&str]) -> (u8, String, String) {
 
 /// The program as it was built, for what needs a process of its own.
 fn built() -> std::path::PathBuf {
-    let this = std::env::current_exe().unwrap();
-    this.ancestors().nth(2).unwrap().join("provost")
+    tests::cluster::binary()
 }
 
 /// A git repository with two commits: in the second the policies cover Sales in place of Engineering.

@@ -10,7 +10,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::cluster::{Cluster, Kstatus, NAMESPACE, Operator, Options, broken_rules, eventually, kstatus};
@@ -73,6 +72,18 @@ impl World {
         self.cluster.kubectl(&["create", "secret", "generic", "wiki", "-n", namespace, &token]).ok();
         let hosts = "provost.dev/allowed-hosts=127.0.0.1 localhost";
         self.cluster.kubectl(&["annotate", "secret", "wiki", "-n", namespace, hosts]).ok();
+    }
+
+    /// Waits until the operator has renewed its Lease so many times: it lives, and has had its turns meanwhile.
+    fn heartbeats(&self, times: usize) {
+        let lease = ["get", "lease", "provost", "-n", NAMESPACE, "-o", "jsonpath={.metadata.resourceVersion}"];
+        let mut last = self.cluster.kubectl(&lease).ok();
+        for _ in 0..times {
+            last = eventually("the operator renews its Lease", || {
+                let now = self.cluster.kubectl(&lease).ok();
+                (now != last).then_some(now)
+            });
+        }
     }
 
     fn apply(&self, documents: &[Value]) {
@@ -189,10 +200,10 @@ async fn what_is_declared_is_ready_just_after_create_and_after_an_edit_and_then_
     // Idle: no object changes any more.
     let before = eventually("the statuses have settled", || {
         let first = versions(&world.objects("acme"));
-        std::thread::sleep(Duration::from_secs(1));
+        world.heartbeats(1);
         (first == versions(&world.objects("acme"))).then_some(first)
     });
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    world.heartbeats(5);
     assert_eq!(versions(&world.objects("acme")), before, "something is written though nothing changes");
     world.check("acme");
 }
@@ -219,7 +230,7 @@ async fn the_operator_waits_for_its_resources_and_a_deleted_crd_removes_nothing(
         let (code, text) = world.operator().get("/readyz");
         (code == 503 && text.contains("identities.provost.dev")).then_some(())
     });
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    world.heartbeats(5);
     assert_eq!(world.accounts().await, before, "a CRD that is gone is not a leaver");
 
     world.cluster.install_crds();
@@ -228,6 +239,38 @@ async fn the_operator_waits_for_its_resources_and_a_deleted_crd_removes_nothing(
         world.wait_ready("acme", &format!("identities.provost.dev/{name}"));
     }
     assert_eq!(world.accounts().await, before);
+    world.check("acme");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resources_that_are_made_anew_while_the_operator_is_down_remove_nobody_until_that_is_acknowledged() {
+    let mut world = World::new(true).await;
+    world.directory("acme", &["ada", "bob"]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+    world.wait_ready("acme", "targetapplications.provost.dev/wiki");
+    let before = world.accounts().await;
+    assert_eq!(world.operator.take().unwrap().stop(), Some(0));
+    world.cluster.kubectl(&["delete", "crd", "identities.provost.dev", "--wait=true"]).ok();
+    world.cluster.install_crds();
+    world.start();
+    world.operator().ready();
+    let message = eventually("the application says what is missing", || {
+        let wiki = world.get("acme", "targetapplications.provost.dev/wiki");
+        let ready = wiki["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == "Ready")?.clone();
+        (ready["reason"] == "LedgerMismatch").then(|| ready["message"].as_str().unwrap().to_owned())
+    });
+    world.heartbeats(5);
+    assert_eq!(world.accounts().await, before, "an Identity that went with its CRD has not been deleted");
+    let mut acknowledged = world.application();
+    acknowledged["safety"] = json!({"acknowledge": message.split_whitespace().last().unwrap()});
+    acknowledged["sync"] = json!({"settle": {"removals": "1s"}});
+    world.apply(&[object("acme", "TargetApplication", "wiki", acknowledged)]);
+    let began = std::time::Instant::now();
+    while world.accounts().await.values().any(|active| *active) {
+        assert!(began.elapsed().as_secs() < 90, "acknowledged, and nobody goes\n{}", world.operator().process().tail());
+        tokio::task::yield_now().await;
+    }
+    world.wait_ready("acme", "targetapplications.provost.dev/wiki");
     world.check("acme");
 }
 
@@ -332,7 +375,7 @@ async fn a_stop_a_crash_and_an_outage_of_the_api_server_are_survived() {
 
     // Longer than the Lease lasts: whoever cannot renew it writes nothing.
     world.cluster.freeze_etcd(true);
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    eventually("the operator has ended", || (!world.operator().process().runs()).then_some(()));
     world.cluster.freeze_etcd(false);
     eventually("the API server takes writes again", || {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [identity("acme", "eve", "Engineering")]});
@@ -355,7 +398,7 @@ async fn a_namespace_that_is_deleted_goes_and_its_accounts_stay() {
     let before = world.accounts().await;
     world.cluster.kubectl(&["delete", "namespace", "acme", "--wait=false"]).ok();
     world.cluster.kubectl(&["wait", "--for=delete", "namespace/acme", "--timeout=60s"]).ok();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.heartbeats(3);
     assert_eq!(world.accounts().await, before, "deleting a namespace never deprovisions");
     assert!(world.operator().process().runs());
 }

@@ -43,7 +43,17 @@ impl Following {
         Self { events, readiness, task: tokio::spawn(watch.run(sender)) }
     }
 
+    /// The next event but for those that say on which CRDs a list rests.
     async fn next(&mut self) -> (Arc<str>, EngineEvent) {
+        loop {
+            let event = self.next_of_all().await;
+            if !matches!(event.1, EngineEvent::Resources(_)) {
+                return event;
+            }
+        }
+    }
+
+    async fn next_of_all(&mut self) -> (Arc<str>, EngineEvent) {
         let event = tokio::time::timeout(Duration::from_secs(90), self.events.recv()).await;
         let event = event.unwrap_or_else(|_| panic!("no event; waiting for {:?}", self.readiness.waiting()));
         event.expect("the watch goes on")

@@ -90,9 +90,12 @@ async fn a_status_is_written_once_by_one_manager_and_leaves_what_others_own() {
     // A condition that somebody else owns stays.
     let theirs = json!({"apiVersion": "provost.dev/v1alpha1", "kind": "Identity", "metadata": {"name": "ada"}, "status": {"conditions":
         [{"type": "Audited", "status": "True", "reason": "R", "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}});
+    let file = cluster.folder().join("theirs.json").to_string_lossy().into_owned();
+    std::fs::write(&file, theirs.to_string()).unwrap();
     let apply =
-        ["apply", "--server-side", "--subresource=status", "--field-manager=auditor", "-n", "status", "-f", "-"];
-    cluster.kubectl_with(&apply, &theirs.to_string()).ok();
+        ["apply", "--server-side", "--subresource=status", "--field-manager=auditor", "-n", "status", "-f", &file];
+    // As the operator, under another name: nobody else may write a status.
+    cluster.kubectl_as(&installed().1, &apply).ok();
     let written = writer.slot().await.write("status", &update("ada", &uid, "Suspended")).await;
     assert!(matches!(written, Written::Done), "{written:?}");
     let last = cluster.kubectl(&get).json();
@@ -243,6 +246,8 @@ fn the_charts_rights_are_what_the_operator_needs_and_no_more() {
         ("get", "secrets"),
         ("create", "events.events.k8s.io"),
         ("get", "namespaces"),
+        ("create", "tokenreviews.authentication.k8s.io"),
+        ("create", "subjectaccessreviews.authorization.k8s.io"),
     ];
     for (verb, what) in allowed {
         let what = what.split_once('/').map_or_else(|| vec![what], |(what, sub)| vec![what, sub]);
@@ -281,6 +286,14 @@ fn the_charts_rights_are_what_the_operator_needs_and_no_more() {
         assert!(!may(verb, what, "rights"), "may {verb} {what}");
     }
     assert!(!may("update", "leases.coordination.k8s.io/provost", "rights"), "only in its own namespace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_servers_clock_can_be_read_with_the_charts_rights() {
+    let (_, client) = operators_client().await;
+    let server = client::time(&client).await.unwrap();
+    let apart = jiff::Timestamp::now().duration_since(server).abs();
+    assert!(apart < jiff::SignedDuration::from_secs(5), "{apart:?}: both run on this machine");
 }
 
 #[test]

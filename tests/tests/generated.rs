@@ -139,6 +139,22 @@ fn the_reference_of_commands_is_what_they_say_of_themselves() {
 }
 
 #[test]
+fn the_table_of_metrics_is_what_is_served() {
+    let served = provost_kubernetes::metrics::Metrics::new().text().unwrap();
+    let mut text = String::from(
+        "# Metrics\n\nServed as OpenMetrics text at `/metrics` on port 8080 of the Service. Labels are namespaces, TargetApplications, step names, states and \
+         reasons: never a person.\n\n| metric | type | what it is |\n|---|---|---|\n",
+    );
+    for line in served.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+        let (name, help) = line.split_once(' ').unwrap();
+        let kind = served.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        writeln!(text, "| `{name}` | {kind} | {} |", help.trim_end_matches('.')).unwrap();
+    }
+    compare("docs/metrics.md", &text);
+}
+
+#[test]
 fn a_wrong_manifest_gets_path_value_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.yaml");

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
@@ -79,6 +80,17 @@ pub async fn config(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     // It would retry 429, 503 and 504 up to fifteen times, doubling to a thousand seconds, without telling.
     config.default_retry = false;
     Ok(config)
+}
+
+/// What time the API server's clock shows, to the second: the `Date` of an answer (RFC 9110, section 6.6.1).
+pub async fn time(client: &Client) -> Result<Timestamp, CallError> {
+    let unreadable = |text: String| CallError::Unreachable(format!("its time cannot be told: {text}"));
+    let request = http::Request::get("/version").body(kube::client::Body::empty());
+    let request = request.map_err(|error| unreadable(error.to_string()))?;
+    let answer = call(client.send(request)).await?;
+    let date = answer.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+    let date = date.ok_or_else(|| unreadable("the answer has no Date".to_owned()))?;
+    jiff::fmt::rfc2822::parse(date).map(|date| date.timestamp()).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Why a call to the API server brought nothing.

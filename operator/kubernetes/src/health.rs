@@ -44,12 +44,13 @@ struct Served {
     metrics: Metrics,
 }
 
-/// Serves until `stop` resolves; open requests are finished.
+/// Serves until `stop` resolves; open requests are finished. `more`: what is served besides.
 pub async fn serve(
     listener: TcpListener,
     readiness: Readiness,
     leadership: Leadership,
     metrics: Metrics,
+    more: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let served = Served { readiness, leadership, metrics };
@@ -57,7 +58,8 @@ pub async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
-        .with_state(served);
+        .with_state(served)
+        .merge(more);
     axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 

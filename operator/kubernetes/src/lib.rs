@@ -6,6 +6,7 @@
 //! | [`watch`] | manifests into engine events, a namespace at a time, never on partial knowledge |
 //! | [`lease`] | who leads; every writer below asks before it writes |
 //! | [`status`], [`finalizer`], [`events`] | what is written to the API server |
+//! | [`access`] | who asks the operator something, and whether they may |
 //! | [`secret`] | credentials, read when used, bound to hosts |
 //! | [`health`], [`metrics`] | `/healthz`, `/readyz`, `/metrics` |
 //!
@@ -13,6 +14,7 @@
 //! goes to the namespace's engine; statuses, finalizers and notes that the engine hands out go to the writers. A slot
 //! of [`status::StatusWriter`] is taken before the board is asked for the next status, so that what waits is coalesced.
 
+pub mod access;
 pub mod client;
 pub mod events;
 pub mod finalizer;

@@ -1,9 +1,10 @@
 //! Metrics in OpenMetrics text. Labels are bounded by the manifests: namespaces, TargetApplications, step names and
 //! the closed set of reasons; never a person.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -76,8 +77,13 @@ pub struct Metrics {
     objects: Family<Objects, Gauge>,
     status_writes: Family<Writes, Counter>,
     leader: Gauge,
-    journal_bytes: Gauge<u64, AtomicU64>,
+    store_bytes: Gauge<u64, AtomicU64>,
+    /// The applications that are shown, by namespace.
+    shown: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
 }
+
+/// The states that accounts are counted by.
+const STATES: [&str; 7] = ["Provisioned", "Pending", "Disabled", "Retained", "Held", "Failed", "Blocked"];
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,7 +113,8 @@ impl Metrics {
             objects: Family::default(),
             status_writes: Family::default(),
             leader: Gauge::default(),
-            journal_bytes: Gauge::default(),
+            store_bytes: Gauge::default(),
+            shown: Arc::default(),
         };
         registry.register("steps", "Steps done at targets", metrics.steps.clone());
         registry.register("step_failures", "Steps that targets refused or lost", metrics.failures.clone());
@@ -123,7 +130,7 @@ impl Metrics {
         registry.register("objects", "Manifests known, by kind", metrics.objects.clone());
         registry.register("status_writes", "Status writes by result", metrics.status_writes.clone());
         registry.register("leader", "1 if this process leads", metrics.leader.clone());
-        registry.register("store_bytes", "Size of ledger and journal on disk", metrics.journal_bytes.clone());
+        registry.register("store_bytes", "Size of ledger and journal on disk", metrics.store_bytes.clone());
         Self { registry: Arc::new(registry), ..metrics }
     }
 
@@ -149,11 +156,27 @@ impl Metrics {
         counters.revocation_seconds.iter().for_each(|seconds| histogram.observe(*seconds));
     }
 
-    /// How many accounts are in a state (`Provisioned`, `Blocked`, ... as in the manifests' status).
-    pub fn accounts(&self, namespace: &str, application: &str, state: &str, count: i64) {
-        let labels =
-            Accounts { namespace: namespace.to_owned(), application: application.to_owned(), state: state.to_owned() };
-        self.accounts.get_or_create(&labels).set(count);
+    /// How many accounts are provisioned, pending, disabled, retained, held, failed and blocked.
+    pub fn accounts(&self, namespace: &str, application: &str, counts: [u32; 7]) {
+        for (state, count) in STATES.into_iter().zip(counts) {
+            self.accounts.get_or_create(&accounts(namespace, application, state)).set(i64::from(count));
+        }
+    }
+
+    /// These are a namespace's applications: what says how another one stands is not shown any more. Counters stay.
+    pub fn applications(&self, namespace: &str, applications: BTreeSet<String>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shown.get(namespace).into_iter().flatten();
+        let gone: Vec<String> = before.filter(|name| !applications.contains(*name)).cloned().collect();
+        shown.insert(namespace.to_owned(), applications);
+        for application in &gone {
+            let labels = Application { namespace: namespace.to_owned(), application: application.clone() };
+            self.held.remove(&labels);
+            self.reachable.remove(&labels);
+            for state in STATES {
+                self.accounts.remove(&accounts(namespace, application, state));
+            }
+        }
     }
 
     /// How many plans of an application are held, and whether its target answers.
@@ -176,7 +199,7 @@ impl Metrics {
 
     /// The store's size on disk.
     pub fn store_bytes(&self, bytes: u64) {
-        self.journal_bytes.set(bytes);
+        self.store_bytes.set(bytes);
     }
 
     pub(crate) fn leads(&self, leads: bool) {
@@ -189,6 +212,10 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn accounts(namespace: &str, application: &str, state: &str) -> Accounts {
+    Accounts { namespace: namespace.to_owned(), application: application.to_owned(), state: state.to_owned() }
 }
 
 #[cfg(test)]
@@ -219,5 +246,18 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
+    }
+
+    #[test]
+    fn how_an_application_stands_that_is_gone_is_not_shown_any_more() {
+        let metrics = Metrics::new();
+        for application in ["chat", "wiki"] {
+            metrics.accounts("acme", application, [1, 0, 0, 0, 0, 0, 0]);
+            metrics.application("acme", application, 1, true);
+        }
+        metrics.applications("acme", ["chat".to_owned(), "wiki".to_owned()].into());
+        metrics.applications("acme", ["chat".to_owned()].into());
+        let text = metrics.text().unwrap();
+        assert!(text.contains("application=\"chat\"") && !text.contains("application=\"wiki\""), "{text}");
     }
 }

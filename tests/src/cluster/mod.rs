@@ -13,7 +13,7 @@ mod process;
 mod status;
 mod tools;
 
-pub use operator::{NAMESPACE, Operator};
+pub use operator::{NAMESPACE, Operator, binary};
 pub use plane::{Cluster, Options};
 pub use process::Process;
 pub(crate) use process::Sweeper;

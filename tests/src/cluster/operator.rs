@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::plane::Cluster;
 use super::process::Process;
-use super::tools::eventually;
+use super::tools::{Output, eventually};
 
 /// Where its chart puts it in tests.
 pub const NAMESPACE: &str = "provost-system";
@@ -104,6 +104,15 @@ impl Operator {
         get(&self.address(), path)
     }
 
+    /// The command line asks it something, as administrator: the program that runs, with its address.
+    pub fn asked(&self, cluster: &Cluster, release_namespace: &str, arguments: &[&str]) -> Output {
+        let mut command = std::process::Command::new(binary());
+        command.args(arguments).env("KUBECONFIG", cluster.kubeconfig());
+        command.arg(format!("--server=http://{}", self.address()));
+        command.arg(format!("--operator-namespace={release_namespace}"));
+        Output::of(command, None)
+    }
+
     /// Asks it to end, as the kubelet does, and says its exit status.
     pub fn stop(self) -> Option<i32> {
         self.process.terminate()
@@ -130,7 +139,11 @@ fn get(address: &str, path: &str) -> (u16, String) {
     (code, body)
 }
 
-fn binary() -> PathBuf {
+/// The program that was built: `PROVOST_BIN`, else beside the tests.
+///
+/// # Panics
+/// If it was not built.
+pub fn binary() -> PathBuf {
     if let Ok(given) = std::env::var("PROVOST_BIN") {
         return given.into();
     }

@@ -19,6 +19,11 @@ pub enum EngineEvent {
     Listed(Vec<Change>),
     /// Watch events since, in one batch.
     Changed(Vec<Change>),
+    /// The uids of the CRDs that the lists from now on rest on: others than before mean that whatever there was is gone with
+    /// them, and nobody deleted it.
+    Resources(Arc<str>),
+    /// The clocks disagree, and how; `None`: they agree again.
+    Clocks(Option<Arc<str>>),
     /// The namespace or a CRD is being deleted, or a list was refused: writes stop, ownership is kept, nothing is
     /// removed, until the next `Listed`.
     Halted(Arc<str>),
@@ -118,6 +123,15 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the store is unavailable: {0}")]
 pub struct StoreFailure(pub Arc<str>);
+
+/// What a person orders about a retained account's deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeletionOrder {
+    /// It is not deleted; only another order changes that, or a re-hire.
+    Cancel,
+    /// It falls due now.
+    Hasten,
+}
 
 /// A Kubernetes event to publish.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! Owns one namespace: its directory, its syncs, its board. The only thing that shells drive: events in, effects out, time
 //! as an argument. No locks, no clock, no I/O.
 
+mod clock;
 mod message;
 mod summary;
 
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use clock::Clock;
 pub use message::*;
 
 use crate::directory::{Directory, Schemas, Touched, TouchedApplications};
@@ -29,6 +31,8 @@ pub struct Engine {
     remembered: BTreeMap<Name, Remembered>,
     listed: bool,
     halted: Option<Arc<str>>,
+    resources: Option<Arc<str>>,
+    skew: Option<Arc<str>>,
     next_effect: u64,
 }
 
@@ -44,6 +48,8 @@ impl Engine {
             remembered: BTreeMap::new(),
             listed: false,
             halted: None,
+            resources: None,
+            skew: None,
             next_effect: 1,
         }
     }
@@ -64,11 +70,13 @@ impl Engine {
                 self.seed(&all);
                 let touched = self.directory.replace(all, now.wall);
                 self.touched(&touched, now, &mut out);
+                self.judge_resources(now, &mut out);
             }
             EngineEvent::Changed(batch) if self.listed => {
                 self.seed(&batch);
                 let touched = self.directory.apply(batch, now.wall);
                 self.touched(&touched, now, &mut out);
+                self.judge_resources(now, &mut out);
             }
             EngineEvent::Halted(why) => {
                 self.halted = Some(why);
@@ -82,8 +90,20 @@ impl Engine {
                 });
                 if loaded {
                     self.loaded(&application, now);
+                    self.judge_resources(now, &mut out);
                 }
                 return out;
+            }
+            EngineEvent::Resources(uids) => {
+                self.resources = Some(uids);
+                return out;
+            }
+            EngineEvent::Clocks(skew) => {
+                self.skew = skew;
+                let applications: Vec<Name> = self.syncs.keys().cloned().collect();
+                for name in applications {
+                    self.board.mark(&ObjectRef { kind: ObjectKind::TargetApplication, name });
+                }
             }
             // A watch event before the first list says nothing that the list will not say.
             EngineEvent::Changed(_) | EngineEvent::Tick => {}
@@ -91,6 +111,25 @@ impl Engine {
         self.pass_time(now, &mut out);
         self.pump(now, &mut out);
         out
+    }
+
+    /// Carries out what a person orders about a retained account's deletion, or says why not.
+    pub fn order_deletion(
+        &mut self,
+        application: &Name,
+        identity: &Name,
+        order: DeletionOrder,
+        now: Now,
+    ) -> Result<Vec<EngineEffect>, Arc<str>> {
+        if !self.syncs.contains_key(application) {
+            return Err(format!("there is no TargetApplication {application} in {}", self.namespace).into());
+        }
+        let mut out = Vec::new();
+        let mut done = Ok(());
+        self.with_sync(application, now, &mut out, |sync, cx, out| {
+            done = sync.order_deletion(identity, order, cx, out);
+        });
+        done.map(|()| out)
     }
 
     /// When it wants to be woken: whichever comes first; zero means at once.
@@ -109,8 +148,8 @@ impl Engine {
         if !self.listed {
             return Taken::default();
         }
-        let (directory, syncs) = (&self.directory, &self.syncs);
-        self.board.take(now, max, &mut |object| summary::of(object, directory, syncs))
+        let (directory, syncs, skew) = (&self.directory, &self.syncs, self.skew.as_ref());
+        self.board.take(now, max, &mut |object| summary::of(object, directory, syncs, skew))
     }
 
     /// When `take_status` has something to do, by monotonic time; zero: at once.
@@ -233,6 +272,15 @@ impl Engine {
                     }
                 }
             }
+        }
+    }
+
+    /// Compares the resources that the lists rest on with those that each ledger was kept by.
+    fn judge_resources(&mut self, now: Now, out: &mut Vec<EngineEffect>) {
+        let Some(resources) = self.resources.clone().filter(|_| self.listed) else { return };
+        let names: Vec<Name> = self.syncs.keys().cloned().collect();
+        for name in names {
+            self.with_sync(&name, now, out, |sync, cx, out| sync.judge_resources(&resources, cx, out));
         }
     }
 

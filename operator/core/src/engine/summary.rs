@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::directory::{self, Directory};
-use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode};
+use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode, Reason};
 use crate::report::{AccessPolicySummary, GroupSummary, IdentitySummary, Problem, Summary, TargetApplicationSummary};
 use crate::sync::Sync;
 
 /// The summary of an object; `None`: there is no such object, or nothing is known of it yet.
-pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Name, Sync>) -> Option<Summary> {
+pub(super) fn of(
+    object: &ObjectRef,
+    directory: &Directory,
+    syncs: &BTreeMap<Name, Sync>,
+    skew: Option<&Arc<str>>,
+) -> Option<Summary> {
     let problems: Vec<Problem> = directory.problems_of(object).iter().map(told).collect();
     Some(match object.kind {
         ObjectKind::Identity => {
@@ -51,6 +56,7 @@ pub(super) fn of(object: &ObjectRef, directory: &Directory, syncs: &BTreeMap<Nam
                 summary.mode = settings.mode;
             }
             summary.problems.extend(problems);
+            summary.problems.extend(skew.map(|text| Problem::new(Reason::ClockSkew, Arc::clone(text))));
             Summary::TargetApplication(Box::new(summary))
         }
     })

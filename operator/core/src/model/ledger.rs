@@ -24,6 +24,9 @@ pub struct IntentId(pub u64);
 #[serde(transparent)]
 pub struct Digest(pub u64);
 
+/// A deletion date that never comes: a person cancelled the deletion.
+pub const KEPT: Timestamp = Timestamp::MAX;
+
 /// One account of one application that is, or was, ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -223,6 +226,9 @@ pub struct Standing {
     pub approval: Option<(Arc<str>, Timestamp)>,
     /// Accounts bound as protected at first match.
     pub protected: BTreeSet<TargetId>,
+    /// The uids of the CRDs by which owners and policies were last known to be there, as they have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Arc<str>>,
     /// This is not the ledger that was left, and nobody has said yet that it is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<LedgerMismatch>,

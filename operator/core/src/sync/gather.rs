@@ -86,7 +86,7 @@ impl Sync {
             let same = live.is_some_and(|view| current.is_none() && is_same(&record, &view));
             if same {
                 current = Some(record);
-            } else if record.state != RecordState::Released {
+            } else if record.state != RecordState::Released && !self.may_come_back(&record, live.is_some()) {
                 out.push(Gathered::gone(record));
             }
         }
@@ -101,7 +101,7 @@ impl Sync {
         let name = view.name;
         let mut decision = cx.directory.decision(name, &self.application);
         if let Some(record) = &record {
-            keep_what_rests_on_invalid(&mut decision, record, cx);
+            keep_what_rests_on_unknown(&mut decision, record, self.doubts_absence(), cx);
         }
         self.decide_pushed(&mut decision, name, cx);
         let (external_id, user_name) = match view.spec {
@@ -185,12 +185,17 @@ fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
     }
 }
 
-/// A policy whose manifest is invalid says nothing: what rests on it is kept, as if it were Unknown.
-fn keep_what_rests_on_invalid(decision: &mut Decision, record: &Record, cx: &Context<'_>) {
-    let invalid = |policy: &&Name| cx.directory.policy_state(policy) == PolicyState::Invalid;
-    decision.account.unknown.extend(record.policies.iter().filter(invalid).cloned());
+/// A policy whose manifest is invalid says nothing, and one that may only be missing neither: what rests on it is kept, as if
+/// it were Unknown.
+fn keep_what_rests_on_unknown(decision: &mut Decision, record: &Record, doubts_absence: bool, cx: &Context<'_>) {
+    let unknown = |policy: &&Name| match cx.directory.policy_state(policy) {
+        PolicyState::Invalid => true,
+        PolicyState::Absent => doubts_absence,
+        PolicyState::Valid => false,
+    };
+    decision.account.unknown.extend(record.policies.iter().filter(unknown).cloned());
     for grant in record.grants.values() {
-        let policies: Vec<Name> = grant.policies.iter().filter(invalid).cloned().collect();
+        let policies: Vec<Name> = grant.policies.iter().filter(unknown).cloned().collect();
         if !policies.is_empty() {
             decision.entitlements.entry(grant.entitlement.clone()).or_default().unknown.extend(policies);
         }

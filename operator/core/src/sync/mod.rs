@@ -11,6 +11,7 @@ mod lookup;
 mod lost;
 mod mismatch;
 mod observe;
+mod order;
 mod orphans;
 mod outcome;
 mod passing;
@@ -18,6 +19,7 @@ mod pump;
 mod pushed;
 mod queue;
 mod rate;
+mod restored;
 mod shadow;
 mod subject;
 mod turn;
@@ -226,6 +228,7 @@ pub struct Sync {
     planned: BTreeMap<Name, Vec<PlannedStep>>,
     counters: Counters,
     reconcile_now: Option<Arc<str>>,
+    restored: restored::Restored,
 }
 
 /// An observation this young stands for a search by key.
@@ -318,6 +321,7 @@ impl Sync {
             accounts: BTreeMap::new(),
             planned: BTreeMap::new(),
             counters: Counters::default(),
+            restored: restored::Restored::default(),
         };
         let id = out.effect(Effect::Load);
         sync.awaited.insert(id, Awaited::Load);

@@ -170,7 +170,8 @@ impl Sync {
         };
         // A failing contact is told as such; it is not repeated as a problem of the application.
         let fails = matches!(contact, Contact::Fails(_));
-        let problems = problems.filter(|_| !fails).cloned().chain(self.ledger_trouble()).collect();
+        let problems = problems.filter(|_| !fails).cloned();
+        let problems = problems.chain(self.ledger_trouble()).chain(self.restored_trouble()).collect();
         let (orphaned, unmanaged) = self.strangers();
         TargetApplicationSummary {
             mode: self.settings.mode,

@@ -274,12 +274,23 @@ impl Domain {
             if matches!(event, EngineEvent::Listed(_)) {
                 info!(namespace = &*name, "listed");
                 self.restored.remove(&name);
+                let resources = EngineEvent::Resources(self.resources());
+                if self.out.send((Arc::clone(&name), resources)).await.is_err() {
+                    return Err(Stop::Closed);
+                }
             }
             if self.out.send((name, event)).await.is_err() {
                 return Err(Stop::Closed);
             }
         }
         Ok(())
+    }
+
+    /// The uids of the CRDs without which there are no owners and no policies.
+    fn resources(&self) -> Arc<str> {
+        let kinds = manifest::KINDS.into_iter().zip(&self.crds);
+        let kept = kinds.filter(|(kind, _)| matches!(kind, ObjectKind::Identity | ObjectKind::AccessPolicy));
+        kept.map(|(_, uid)| uid.as_str()).collect::<Vec<_>>().join(" ").into()
     }
 
     /// A namespace that was found to be another one only now has not been waited for yet.

@@ -7,6 +7,8 @@ mod git;
 mod ledger_file;
 mod lint;
 mod load;
+mod record;
+mod remote;
 mod scalar;
 mod screen;
 mod shape;
@@ -51,9 +53,12 @@ enum Command {
     WhoCan(WhoCan),
     /// What is not as declared on the cluster, worst first
     Status(status::Args),
-    /// The store of an operator that is stopped: export, import, rebuild
-    #[command(subcommand)]
-    Ledger(ledger_file::Action),
+    /// What was done at targets, when and why
+    Audit(Box<record::Audit>),
+    /// What waits for approval, and what approving it would do
+    Held(Box<record::HeldArgs>),
+    /// Which accounts are ours, what they rest on, and which are to be deleted when
+    Ledger(Box<record::Ledger>),
     /// Print the completion script of a shell
     Completion(shells::Completion),
     /// Write the man pages to a folder
@@ -157,7 +162,9 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::WhoCan(w) => answer::who_can(&w, screen),
         Command::Diff(d) => diff::run(&d, screen),
         Command::Status(args) => status::run(&args, screen),
-        Command::Ledger(action) => ledger_file::run(&action, screen),
+        Command::Audit(asked) => record::audit(&asked, screen),
+        Command::Held(asked) => record::held(&asked, screen),
+        Command::Ledger(asked) => record::ledger(&asked, screen),
         Command::Completion(asked) => shells::completion(&asked, Cli::command(), screen),
         Command::Man(asked) => shells::man(&asked, Cli::command(), screen),
         Command::Operator(settings) => {

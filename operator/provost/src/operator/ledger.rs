@@ -31,19 +31,21 @@ pub struct Keeper {
     readiness: Readiness,
     /// The last write failed: told in `/readyz` until one succeeds.
     failing: Arc<AtomicBool>,
+    path: Arc<Path>,
 }
 
 impl Keeper {
     /// Opens the store in a folder, claims it for this process as the one that leads, and goes on trying until it is so.
     pub fn start(settings: &Settings, leading: Leading, readiness: Readiness) -> Self {
         let state = Arc::new(RwLock::new(Err(Arc::from("it is being opened"))));
+        let path = settings.data.join("provost.redb");
         let keeper = Self {
             state: Arc::clone(&state),
             leading: leading.clone(),
             readiness: readiness.clone(),
             failing: Arc::default(),
+            path: path.as_path().into(),
         };
-        let path = settings.data.join("provost.redb");
         let (days, bytes) = (settings.journal_days, settings.journal_mib.saturating_mul(1024 * 1024));
         readiness.waits("store", "to be opened");
         tokio::spawn(async move {
@@ -72,8 +74,14 @@ impl Keeper {
         keeper
     }
 
-    fn store(&self) -> Result<Arc<Store>, StoreFailure> {
+    /// The store, if it is open.
+    pub fn store(&self) -> Result<Arc<Store>, StoreFailure> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone().map_err(StoreFailure)
+    }
+
+    /// The size of ledger and journal on disk; 0: it cannot be told.
+    pub fn bytes(&self) -> u64 {
+        self.path.metadata().map_or(0, |file| file.len())
     }
 
     /// The ledger of one application.

@@ -1,11 +1,13 @@
 //! `provost operator`: joins the API server, the engines, the store and the targets. Nothing is decided here.
 
+mod inquiries;
 mod leading;
 mod ledger;
 mod namespace;
 mod settings;
 mod shell;
 mod targets;
+mod time;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use inquiries::Inquiries;
 use leading::Leading;
 pub(crate) use ledger::fresh;
 pub use settings::Settings;
@@ -80,7 +83,9 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
         }
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(health::serve(listener, readiness.clone(), leadership.clone(), metrics.clone(), wait_stop()));
+    let inquiries = Inquiries::new();
+    let more = inquiries.router();
+    tasks.spawn(health::serve(listener, readiness.clone(), leadership.clone(), metrics.clone(), more, wait_stop()));
     let leasing = tokio::spawn(lease.run(wait_stop()));
 
     let mut leads = leadership.clone();
@@ -97,7 +102,9 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
             // It was reached a moment ago: a name that has no address now is no reason to open its address to targets.
             let won = Leading::new(leadership, epoch);
             let rules = Rules::new(&settings, client::addresses(&config).await?, won.permit());
-            let shell = Arc::new(Shell::new(&settings, rules, client, won, readiness, metrics, &mut tasks));
+            let heard = (won, readiness, metrics, inquiries);
+            let shell = Arc::new(Shell::new(&settings, rules, client, heard, &mut tasks));
+            shell.compare_clocks().await;
             tokio::select! {
                 ended = lead(shell, &settings, signals.next()) => ended,
                 () = leads.lost(epoch) => Err(OperatorError::LeaseLost),

@@ -11,8 +11,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::inquiries::Ask;
 use super::shell::{Shell, UnderWay};
 use super::targets::Targets;
+use crate::inquiry;
 
 /// Without any date to wait for, the engine is asked this often: clocks may jump.
 const IDLE: Duration = Duration::from_mins(1);
@@ -76,6 +78,10 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
     let mut engine = Engine::new(Arc::clone(&namespace), provost_connectors::schema);
     let targets = Targets::new(Arc::clone(&shell), Arc::clone(&namespace));
     let (back, mut answers) = unbounded_channel();
+    let (asks, mut asked) = unbounded_channel();
+    shell.inquiries.register(&namespace, asks);
+    let mut skew = shell.skew();
+    skew.mark_changed();
     let mut writing = BTreeSet::new();
     let mut measured = None;
     info!(namespace = &*namespace, "the namespace is watched");
@@ -87,6 +93,13 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
                 Some(event) => vec![event],
                 None => break,
             },
+            Ok(()) = skew.changed() => vec![EngineEvent::Clocks(skew.borrow_and_update().clone())],
+            Some(ask) = asked.recv() => {
+                for effect in answer(&mut engine, ask, now) {
+                    set_off(&shell, &namespace, &targets, effect, &back);
+                }
+                continue;
+            }
             Some(answer) = answers.recv() => returned(&mut engine, answer, &mut answers, &mut writing, now),
             slot = shell.statuses.slot(), if due => {
                 write_status(&shell, &namespace, &mut engine, slot, &mut writing, &back);
@@ -106,6 +119,28 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
         }
     }
     info!(namespace = &*namespace, "the namespace is not watched any more");
+}
+
+/// Answers what somebody asks; an order has effects.
+fn answer(engine: &mut Engine, ask: Ask, now: Now) -> Vec<EngineEffect> {
+    match ask {
+        Ask::Held { application, all, answer } => {
+            let application = application.as_deref();
+            let planned = if all { inquiry::foreseen(engine, application) } else { Vec::new() };
+            // Whoever asked may have gone.
+            let _ = answer.send((inquiry::held(engine, application), planned));
+            Vec::new()
+        }
+        Ask::Deletion { application, identity, order, answer } => {
+            let done = engine.order_deletion(&application, &identity, order, now);
+            let (said, effects) = match done {
+                Ok(effects) => (Ok(()), effects),
+                Err(why) => (Err(why), Vec::new()),
+            };
+            let _ = answer.send(said);
+            effects
+        }
+    }
 }
 
 /// Whether an event stops the namespace's writes (yes), lets them go on (no), or neither.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use provost_core::engine::Engine;
 use provost_core::model::{Name, Now};
 use provost_core::report::Contact;
@@ -16,10 +15,12 @@ use provost_kubernetes::secret::Secrets;
 use provost_kubernetes::status::StatusWriter;
 use tokio::task::JoinSet;
 
+use super::inquiries::Inquiries;
 use super::leading::Leading;
 use super::ledger::Keeper;
 use super::settings::Settings;
 use super::targets::{Claims, Rules};
+use super::time::Time;
 
 /// One for the process.
 pub struct Shell {
@@ -32,11 +33,12 @@ pub struct Shell {
     pub(super) events: Events,
     pub(super) secrets: Secrets,
     pub(super) ledger: Keeper,
+    pub(super) inquiries: Inquiries,
     pub(super) claims: Claims,
     pub(super) rules: Rules,
     request_at_most: Duration,
     under_way: Arc<AtomicUsize>,
-    began: Instant,
+    time: Arc<Time>,
 }
 
 impl Shell {
@@ -45,9 +47,7 @@ impl Shell {
         settings: &Settings,
         rules: Rules,
         client: kube::Client,
-        leading: Leading,
-        readiness: Readiness,
-        metrics: Metrics,
+        (leading, readiness, metrics, inquiries): (Leading, Readiness, Metrics, Inquiries),
         tasks: &mut JoinSet<std::io::Result<()>>,
     ) -> Self {
         let leadership = leading.leadership();
@@ -56,16 +56,27 @@ impl Shell {
             writer.run().await;
             Ok(())
         });
+        let ledger = Keeper::start(settings, leading.clone(), readiness.clone());
+        inquiries.answer(client.clone(), ledger.clone());
+        let time = Arc::new(Time::new());
+        tasks.spawn({
+            let (time, client) = (Arc::clone(&time), client.clone());
+            async move {
+                time.keep(client).await;
+                Ok(())
+            }
+        });
         Self {
             statuses: StatusWriter::new(client.clone(), leadership.clone()),
             finalizers: Finalizers::new(client.clone(), leadership.clone()),
             secrets: Secrets::new(client.clone()),
-            ledger: Keeper::start(settings, leading.clone(), readiness.clone()),
+            ledger,
+            inquiries,
             claims: Claims::default(),
             rules,
             request_at_most: settings.request_at_most(),
             under_way: Arc::default(),
-            began: Instant::now(),
+            time,
             events,
             client,
             leading,
@@ -74,9 +85,19 @@ impl Shell {
         }
     }
 
+    /// Compares the clocks once.
+    pub async fn compare_clocks(&self) {
+        self.time.compare(&self.client).await;
+    }
+
+    /// What is wrong with the clocks, whenever that changes.
+    pub fn skew(&self) -> tokio::sync::watch::Receiver<Option<Arc<str>>> {
+        self.time.skew()
+    }
+
     /// The present moment.
     pub fn now(&self) -> Now {
-        Now { wall: Timestamp::now(), mono: self.began.elapsed() }
+        self.time.now()
     }
 
     /// How long a write may take that begins now: no longer than this process leads for certain. `None`: none may begin,
@@ -103,6 +124,8 @@ impl Shell {
             self.metrics.objects(namespace, kind, i64::try_from(count).unwrap_or(i64::MAX));
         }
         let applications: Vec<Name> = engine.syncs().map(|(name, _)| name.clone()).collect();
+        self.metrics.applications(namespace, applications.iter().map(Name::to_string).collect());
+        self.metrics.store_bytes(self.ledger.bytes());
         for application in applications {
             let name = application.as_str();
             if let Some(counters) = engine.counters(&application) {
@@ -110,17 +133,15 @@ impl Shell {
             }
             let counts = engine.board().counts(&application);
             let states = [
-                ("Provisioned", counts.provisioned),
-                ("Pending", counts.pending),
-                ("Disabled", counts.disabled),
-                ("Retained", counts.retained),
-                ("Held", counts.held),
-                ("Failed", counts.failed),
-                ("Blocked", counts.blocked),
+                counts.provisioned,
+                counts.pending,
+                counts.disabled,
+                counts.retained,
+                counts.held,
+                counts.failed,
+                counts.blocked,
             ];
-            for (state, count) in states {
-                self.metrics.accounts(namespace, name, state, i64::from(count));
-            }
+            self.metrics.accounts(namespace, name, states);
             if let Some(sync) = engine.sync(&application) {
                 let reachable = matches!(sync.status().contact, Contact::Works);
                 let held = i64::try_from(sync.held().len()).unwrap_or(i64::MAX);

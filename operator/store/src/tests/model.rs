@@ -207,6 +207,7 @@ fn standing() -> impl Strategy<Value = Standing> {
     });
     (option::of(word()), lane, vec(step, 0..3), btree_map(word(), any::<u32>(), 0..3)).prop_map(
         |(fingerprint, lane, steps, used)| Standing {
+            resources: None,
             fingerprint: fingerprint.map(Into::into),
             charges: steps
                 .iter()

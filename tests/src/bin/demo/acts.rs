@@ -85,7 +85,7 @@ fn held(stage: &Stage) -> Option<Value> {
     chat.pointer("/status/heldPlans/0").cloned()
 }
 
-pub fn mistake(stage: &Stage) {
+pub fn mistake(stage: &mut Stage) {
     Stage::act("A mistake: the chat's policy now covers Sales alone");
     let before = stage.chat.how_many_active();
     stage.patch("accesspolicies.provost.dev/everyone-chat", r#"{"spec":{"match":"identity.department == \"Sales\""}}"#);
@@ -98,8 +98,10 @@ pub fn mistake(stage: &Stage) {
         plan.get("disables").and_then(Value::as_i64).unwrap_or_default(),
         stage.chat.how_many_active()
     ));
+    stage.ask(&["held", "-n", "acme"]);
     stage.apply(&person("pam", "Sales", 1015));
     stage.see("meanwhile everything else goes on: pam joins Sales", |s| s.chat.active("pam") == Some(true));
+    stage.approved.clone_from(&hash);
     stage.tell("suppose that it was meant: its hash is committed as approvedPlan");
     stage.patch(
         "targetapplications.provost.dev/chat",
@@ -161,6 +163,13 @@ pub fn end(stage: &Stage) {
         stage.wiki.users().len(),
         stage.wiki.how_many_active()
     ));
+}
+
+pub fn audit(stage: &Stage) {
+    Stage::act("What was done, and why: provost audit");
+    stage.ask(&["audit", "-n", "acme", "--identity", "bob", "--since", &stage.since]);
+    stage.tell("and what the approval released:");
+    stage.ask(&["audit", "-n", "acme", "--plan", &stage.approved]);
 }
 
 pub fn keep(stage: &Stage) {

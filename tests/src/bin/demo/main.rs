@@ -25,10 +25,11 @@ fn main() {
     acts::mover(&stage);
     acts::email(&stage);
     acts::drift(&stage);
-    acts::mistake(&stage);
+    acts::mistake(&mut stage);
     acts::leaver(&stage);
     acts::crash(&mut stage);
     acts::end(&stage);
+    acts::audit(&stage);
     if keep {
         acts::keep(&stage);
     }

@@ -21,19 +21,24 @@ pub struct Stage {
     operator: Option<Operator>,
     kubeconfig: PathBuf,
     began: Instant,
+    /// The hash that was approved in the act about a mistake.
+    pub approved: String,
+    /// When it began, as a date.
+    pub since: String,
 }
 
 impl Stage {
     /// Starts it all.
     pub fn build() -> Self {
         let began = Instant::now();
+        let since = jiff::Timestamp::now().to_string();
         println!("Provost demo: people in Git become accounts on two real SCIM servers.\n");
         let cluster = Cluster::start(Options { controllers: true });
         let (chat, wiki) = (Server::start("chat", cluster.folder()), Server::start("wiki", cluster.folder()));
         cluster.install_crds();
         cluster.namespace("acme");
         let kubeconfig = Operator::install(&cluster, NAMESPACE, &["acme"]);
-        let mut stage = Self { cluster, chat, wiki, operator: None, kubeconfig, began };
+        let mut stage = Self { cluster, chat, wiki, operator: None, kubeconfig, began, approved: String::new(), since };
         stage.start_operator();
         stage.tell("control plane, two SCIM servers (chat, wiki) and the operator are running");
         stage
@@ -86,6 +91,33 @@ impl Stage {
     pub fn kubectl(&self, arguments: &[&str]) -> Output {
         let all: Vec<&str> = ["-n", "acme"].iter().chain(arguments).copied().collect();
         self.cluster.kubectl(&all)
+    }
+
+    /// Asks the operator with the command line, and shows question and answer.
+    pub fn ask(&self, arguments: &[&str]) {
+        let Some(operator) = &self.operator else { return };
+        let said = operator.asked(&self.cluster, NAMESPACE, arguments);
+        assert!(said.err.is_empty(), "provost {}: {}", arguments.join(" "), said.err);
+        let hidden = |word: &&&str| !word.contains(':');
+        let shown: Vec<&str> = arguments.iter().filter(hidden).copied().collect();
+        Self::show(&format!("$ provost {}", shown.join(" ").replace(" --since", "")));
+        said.out.lines().for_each(Self::show_whole);
+    }
+
+    /// A line of any length, broken at words.
+    fn show_whole(line: &str) {
+        let indent = line.chars().take_while(|c| *c == ' ').count() + 15;
+        let mut row = String::new();
+        for word in line.split(' ') {
+            if row.chars().count() + word.chars().count() > 71 && !row.trim().is_empty() {
+                println!("        {}", row.trim_end());
+                row = " ".repeat(indent);
+            } else if !row.is_empty() || word.is_empty() {
+                row.push(' ');
+            }
+            row.push_str(word);
+        }
+        println!("        {}", row.trim_end());
     }
 
     /// Merges a patch into an object.

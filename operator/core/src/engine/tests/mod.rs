@@ -6,6 +6,7 @@ mod lost;
 mod membership;
 mod mismatch;
 mod orphans;
+mod restored;
 mod safety;
 mod waits;
 mod world;

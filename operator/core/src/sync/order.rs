@@ -1,0 +1,50 @@
+//! What a person orders about a deletion that is due later.
+
+use std::sync::Arc;
+
+use super::{Context, Out, Sync};
+use crate::engine::{DeletionOrder, Note};
+use crate::model::{KEPT, Name, ObjectKind, ObjectRef, RecordState, SyncMode};
+
+impl Sync {
+    /// Cancels the deletion of an identity's retained account, or lets it fall due now: it goes through the budgets as any
+    /// other. What nobody retains is refused, with the reason.
+    pub fn order_deletion(
+        &mut self,
+        identity: &Name,
+        order: DeletionOrder,
+        cx: &Context<'_>,
+        out: &mut Out,
+    ) -> Result<(), Arc<str>> {
+        let application = &self.application;
+        if !self.is_loaded() {
+            return Err(format!("the ledger of {application} is not loaded yet; ask again").into());
+        }
+        if self.settings.mode != SyncMode::Enforce {
+            return Err(format!("{application} is not in mode Enforce: its ledger does not change").into());
+        }
+        let records = self.ledger.of_name(identity);
+        let mut retained: Vec<_> = records.into_iter().filter(|r| r.state == RecordState::Retained).collect();
+        if retained.is_empty() {
+            return Err(format!("{identity} has no account in {application} that is retained").into());
+        }
+        let (at, reason, words) = match order {
+            DeletionOrder::Cancel => (KEPT, "DeletionCancelled", "the deletion was cancelled of the account of"),
+            DeletionOrder::Hasten => (cx.now.wall, "DeletionHastened", "the deletion was hastened of the account of"),
+        };
+        for record in &mut retained {
+            record.delete_at = Some(at);
+            self.ledger.put(record.clone());
+        }
+        out.notes.push(Note {
+            object: ObjectRef { kind: ObjectKind::TargetApplication, name: self.application.clone() },
+            uid: self.meta.uid.clone(),
+            warning: false,
+            reason: reason.into(),
+            message: format!("{words} {identity}").into(),
+        });
+        self.touch(identity, cx);
+        self.pump(cx, out);
+        Ok(())
+    }
+}

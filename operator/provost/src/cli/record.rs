@@ -1,0 +1,311 @@
+//! `provost audit`, `held` and `ledger`: what was done, what waits for approval, what is ours.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use provost_core::engine::DeletionOrder;
+use provost_core::model::{AttributeName, Name};
+use serde::Serialize;
+
+use super::answer::joined;
+use super::remote::Where;
+use super::screen::{Hue, Output, Screen};
+use super::{DONE, FINDINGS, Failure, count};
+use crate::inquiry::{self, Entry, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, Write};
+
+/// What was done.
+#[derive(clap::Args, Debug)]
+pub struct Audit {
+    #[command(flatten)]
+    ask: JournalAsk,
+    #[command(flatten)]
+    whom: Where,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// What is held.
+#[derive(clap::Args, Debug, Serialize)]
+pub struct HeldArgs {
+    /// Plans of this TargetApplication
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<String>,
+    /// Also what TargetApplications in mode Plan would do
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    #[serde(skip)]
+    whom: Where,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    #[serde(skip)]
+    output: Output,
+}
+
+/// What is ours.
+#[derive(clap::Args, Debug)]
+pub struct Ledger {
+    #[command(flatten)]
+    ask: LedgerAsk,
+    #[command(flatten)]
+    whom: Where,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(subcommand)]
+    command: Option<LedgerCommand>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum LedgerCommand {
+    /// The store of an operator that is stopped
+    #[command(flatten)]
+    File(super::ledger_file::Action),
+    /// Do not delete an account that is retained, whatever date was fixed
+    CancelDeletion(Retained),
+    /// Delete an account that is retained now rather than on its date; budgets hold
+    HastenDeletion(Retained),
+}
+
+/// A retained account.
+#[derive(clap::Args, Debug)]
+struct Retained {
+    /// Name of the Identity, which may be gone
+    identity: String,
+    /// Name of the TargetApplication
+    application: String,
+}
+
+/// Prints the journal.
+pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let namespace = asked.whom.namespace.as_deref();
+    let writes: Vec<Write> = match asked.whom.file()? {
+        Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
+        None => asked.whom.get("/v1/journal", &asked.ask)?,
+    };
+    match asked.output {
+        output @ (Output::Json | Output::Yaml) => {
+            screen.value(output, "Journal", namespace, &serde_json::to_value(&writes)?)?;
+        }
+        Output::Name => {
+            let who: BTreeSet<&Name> = writes.iter().flat_map(|write| &write.identities).collect();
+            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
+        }
+        output => {
+            let all = namespace.is_none();
+            let rows: Vec<Vec<String>> = writes.iter().map(|write| audit_row(write, output, all)).collect();
+            let wide = ["TIME", "APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"];
+            let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
+            screen.table(head, &rows)?;
+        }
+    }
+    Ok(DONE)
+}
+
+fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
+    let wide = output == Output::Wide;
+    let attributes: Vec<&str> = write.attributes.iter().map(AttributeName::as_str).collect();
+    let what = match &write.entitlement {
+        Some(entitlement) => entitlement.to_string(),
+        None if wide || attributes.len() < 4 => attributes.join(", "),
+        None => format!("{} attributes", attributes.len()),
+    };
+    let plan = write.plan.as_ref().map(|hash| format!(", approved as {}", short(hash))).unwrap_or_default();
+    // Most are done: only what is not is said.
+    let outcome = match write.outcome.as_deref() {
+        Some("Done") => String::new(),
+        outcome => format!(" ({})", outcome.unwrap_or("under way, or not known")),
+    };
+    let detail = write.detail.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+    let application =
+        if all { format!("{}/{}", write.namespace, write.application) } else { write.application.to_string() };
+    let (time, why) = (second(write.at), format!("{}{plan}{outcome}{detail}", write.cause));
+    let who = who(&write.identities, wide);
+    if wide {
+        return vec![time, application, write.step.to_string(), who, what, why];
+    }
+    let what = if what.is_empty() { what } else { format!(": {what}") };
+    vec![time, application, format!("{} {who}{what}", write.step), why]
+}
+
+/// Prints what is held; 1 if something is.
+pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let namespace = asked.whom.namespace.as_deref();
+    let found: HeldAnswer = match asked.whom.file()? {
+        Some(_) if asked.all => {
+            return Err(Failure::Said("what mode Plan would do is known to a running operator alone".to_owned()));
+        }
+        Some(store) => {
+            let held = inquiry::held_in(&store, namespace, asked.application.as_deref());
+            HeldAnswer { held: held.map_err(|e| Failure::Said(e.to_string()))?, planned: Vec::new() }
+        }
+        None => asked.whom.get("/v1/held", asked)?,
+    };
+    match asked.output {
+        output @ (Output::Json | Output::Yaml) => {
+            screen.value(output, "Held", namespace, &serde_json::to_value(&found)?)?;
+        }
+        Output::Name => {
+            let which: BTreeSet<&Name> = found.held.iter().map(|held| &held.application).collect();
+            which.into_iter().try_for_each(|name| screen.name("TargetApplication", name.as_str()))?;
+        }
+        output => held_text(&found, output == Output::Wide, namespace.is_none(), screen)?,
+    }
+    Ok(if found.held.is_empty() { DONE } else { FINDINGS })
+}
+
+fn held_text(found: &HeldAnswer, wide: bool, all: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    if found.held.is_empty() {
+        screen.line("nothing is held")?;
+    }
+    for held in &found.held {
+        let application =
+            if all { format!("{}/{}", held.namespace, held.application) } else { held.application.to_string() };
+        let (hash, age) = (short(&held.hash), age(held.since, Timestamp::now()));
+        let head = format!("{application}  {hash}  {}, since {age}", counted(held));
+        let head = screen.paint(Hue::Yellow, &head);
+        screen.line(&head)?;
+        screen.line(&format!("  why      {}", held.why))?;
+        if wide {
+            for step in &held.steps {
+                let entitlement = step.entitlement.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+                screen.line(&format!("  would    {} {}{entitlement}", step.step, step.identity))?;
+            }
+        } else {
+            let who: BTreeSet<&Name> = held.steps.iter().map(|step| &step.identity).collect();
+            let who: Vec<Name> = who.into_iter().cloned().collect();
+            screen.line(&format!("  whose    {}", few(&who, 8)))?;
+        }
+        screen.line(&format!("  approve  spec.safety.approvedPlan: {}", held.hash))?;
+    }
+    if !found.planned.is_empty() {
+        screen.line("mode Plan would:")?;
+        let rows: Vec<Vec<String>> = found.planned.iter().map(planned_row).collect();
+        screen.table(&["APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"], &rows)?;
+    }
+    Ok(())
+}
+
+fn planned_row(step: &inquiry::Foreseen) -> Vec<String> {
+    let attributes: Vec<&str> = step.attributes.iter().map(AttributeName::as_str).collect();
+    let what = step.entitlement.as_ref().map_or_else(|| attributes.join(", "), ToString::to_string);
+    vec![step.application.to_string(), step.step.to_string(), step.identity.to_string(), what, step.cause.to_string()]
+}
+
+/// "disable 41 accounts, revoke 3 memberships": what approving would do.
+fn counted(held: &Held) -> String {
+    let one = |(step, n): (&std::sync::Arc<str>, &usize)| match &**step {
+        "DisableAccount" => format!("disable {}", count(*n, "account")),
+        "AdoptAccount" => format!("adopt {}", count(*n, "account")),
+        "DeleteAccount" => format!("delete {}", count(*n, "account")),
+        "RevokeSessions" => format!("end the sessions of {}", count(*n, "account")),
+        "RemoveMembers" | "Revoke" => format!("revoke {}", count(*n, "entitlement")),
+        "AddMembers" | "Assign" => format!("grant {}", count(*n, "entitlement")),
+        other => format!("{other} {n}"),
+    };
+    held.counts.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// Prints the ledger, or orders something about a deletion.
+pub fn ledger(asked: &Ledger, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let namespace = asked.whom.namespace.as_deref();
+    match &asked.command {
+        Some(LedgerCommand::CancelDeletion(account)) => return order(asked, account, DeletionOrder::Cancel, screen),
+        Some(LedgerCommand::HastenDeletion(account)) => return order(asked, account, DeletionOrder::Hasten, screen),
+        Some(LedgerCommand::File(action)) => return super::ledger_file::run(action, screen),
+        None => {}
+    }
+    let entries: Vec<Entry> = match asked.whom.file()? {
+        Some(store) => inquiry::ledger(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
+        None => asked.whom.get("/v1/ledger", &asked.ask)?,
+    };
+    match asked.output {
+        output @ (Output::Json | Output::Yaml) => {
+            screen.value(output, "Ledger", namespace, &serde_json::to_value(&entries)?)?;
+        }
+        Output::Name => {
+            let who: BTreeSet<&Name> = entries.iter().map(|entry| &entry.identity).collect();
+            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
+        }
+        output => {
+            let rows: Vec<Vec<String>> =
+                entries.iter().map(|entry| ledger_row(entry, output == Output::Wide, namespace.is_none())).collect();
+            screen.table(&["APPLICATION", "IDENTITY", "STATE", "HOLDS", "DELETED ON", "BY", "ACCOUNT"], &rows)?;
+        }
+    }
+    Ok(DONE)
+}
+
+fn ledger_row(entry: &Entry, wide: bool, all: bool) -> Vec<String> {
+    let grants: Vec<Name> = entry.grants.iter().map(|grant| grant.entitlement.clone()).collect();
+    let holds = if wide { joined(&grants) } else { few(&grants, 3) };
+    let deleted = match (entry.kept, entry.delete_at) {
+        (true, _) => "kept: cancelled".to_owned(),
+        (false, Some(at)) => second(at),
+        (false, None) => "-".to_owned(),
+    };
+    let application =
+        if all { format!("{}/{}", entry.namespace, entry.application) } else { entry.application.to_string() };
+    let account = entry.account.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    let adopted = if wide && !entry.created { " (adopted)" } else { "" };
+    vec![
+        application,
+        entry.identity.to_string(),
+        format!("{:?}", entry.state),
+        if holds.is_empty() { "-".to_owned() } else { holds },
+        deleted,
+        if entry.policies.is_empty() { "-".to_owned() } else { joined(&entry.policies) },
+        format!("{account}{adopted}"),
+    ]
+}
+
+fn order(asked: &Ledger, account: &Retained, order: DeletionOrder, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    if asked.whom.store.is_some() {
+        return Err(Failure::Said("an order is for a running operator; leave --store out".to_owned()));
+    }
+    if asked.whom.namespace.is_none() {
+        return Err(Failure::Said("name the namespace of the TargetApplication with -n".to_owned()));
+    }
+    let Retained { identity, application } = account;
+    let body = Order { application: application.clone(), identity: identity.clone(), order };
+    asked.whom.post("/v1/deletions", &body)?;
+    screen.line(&match order {
+        DeletionOrder::Cancel => format!("the account of {identity} in {application} is kept"),
+        DeletionOrder::Hasten => format!("the account of {identity} in {application} is deleted now, as budgets allow"),
+    })?;
+    Ok(DONE)
+}
+
+fn who(names: &[Name], all: bool) -> String {
+    if all { joined(names) } else { few(names, 3) }
+}
+
+/// The first names, and how many more there are.
+fn few(names: &[Name], shown: usize) -> String {
+    match names.get(..shown) {
+        Some(first) if names.len() > shown + 1 => format!("{} and {} more", joined(first), names.len() - shown),
+        _ => joined(names),
+    }
+}
+
+fn short(hash: &str) -> &str {
+    hash.get(..12).unwrap_or(hash)
+}
+
+/// A time to the second.
+fn second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// "4m": how long ago, in one unit.
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(since).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
+}

@@ -1,0 +1,126 @@
+//! Where questions about what was done go: to a running operator, through the API server's proxy or an address that was
+//! forwarded, or to the file of a stopped one.
+
+use std::path::PathBuf;
+
+use provost_kubernetes::{access, client};
+use provost_store::Store;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Failure;
+use crate::inquiry::TOKEN_HEADER;
+
+/// Who is asked.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Where {
+    /// Namespace. Default: all, which needs rights in all
+    #[arg(long, short = 'n', global = true)]
+    pub namespace: Option<String>,
+    /// Read the ledger's file of an operator that is stopped, in place of asking one that runs
+    #[arg(long, value_name = "FILE", global = true)]
+    pub store: Option<PathBuf>,
+    /// Where the operator is forwarded to, as in http://127.0.0.1:8080. Default: through the API server's proxy
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "store")]
+    server: Option<String>,
+    /// Namespace of the operator
+    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system", global = true)]
+    operator_namespace: String,
+    /// Name of the operator's Service
+    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost", global = true)]
+    service: String,
+    /// ServiceAccount in the operator's namespace to ask as; whoever may make a token of it may ask in its name. Default: the
+    /// Service's name with -auditor, for orders with -steward
+    #[arg(long, value_name = "NAME", global = true)]
+    service_account: Option<String>,
+    /// Kubeconfig file. Default: $KUBECONFIG or ~/.kube/config
+    #[arg(long, global = true)]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, global = true)]
+    context: Option<String>,
+}
+
+/// The scope of a question, as the operator's address has it.
+#[derive(Serialize)]
+struct Scope<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+}
+
+impl Where {
+    /// The file of a stopped operator, if one was named. A file that is not there is not made.
+    pub fn file(&self) -> Result<Option<Store>, Failure> {
+        let Some(path) = &self.store else { return Ok(None) };
+        let none = || provost_store::Fresh { id: "none".into(), key: secrecy::SecretBox::new(Box::new([0; 32])) };
+        if !path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0) {
+            return Err(Failure::Said(format!("{}: no ledger is there; name its file, provost.redb", path.display())));
+        }
+        Store::open(path, none).map(Some).map_err(|error| Failure::Said(error.to_string()))
+    }
+
+    /// Asks the running operator.
+    pub fn get<T: DeserializeOwned>(&self, path: &str, ask: &impl Serialize) -> Result<T, Failure> {
+        let text = self.call(http::Method::GET, path, ask, Vec::new(), "auditor")?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Orders something of the running operator.
+    pub fn post(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+        let body = serde_json::to_vec(body)?;
+        self.call(http::Method::POST, path, &(), body, "steward").map(|_| ())
+    }
+
+    fn call(
+        &self,
+        method: http::Method,
+        path: &str,
+        ask: &impl Serialize,
+        body: Vec<u8>,
+        role: &str,
+    ) -> Result<String, Failure> {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let encoded = |value: &dyn Fn() -> Result<String, serde_urlencoded::ser::Error>| {
+            value().map_err(|error| Failure::Said(error.to_string()))
+        };
+        let scope = Scope { namespace: self.namespace.as_deref() };
+        let parts = [encoded(&|| serde_urlencoded::to_string(&scope))?, encoded(&|| serde_urlencoded::to_string(ask))?];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let query = format!("{path}?{}", parts.join("&"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.send(method, &query, body, role))
+    }
+
+    async fn send(&self, method: http::Method, query: &str, body: Vec<u8>, role: &str) -> Result<String, Failure> {
+        let said = |error: &dyn std::fmt::Display| Failure::Said(error.to_string());
+        let cluster =
+            client::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(|e| said(&e))?;
+        let account = self.service_account.clone().unwrap_or_else(|| format!("{}-{role}", self.service));
+        let token = access::token(cluster.clone(), &self.operator_namespace, &account).await.map_err(|error| {
+            Failure::Said(format!("no token of the ServiceAccount {}/{account}: {error}", self.operator_namespace))
+        })?;
+        let (asked, path) = match &self.server {
+            None => {
+                let (namespace, service) = (&self.operator_namespace, &self.service);
+                (cluster, format!("/api/v1/namespaces/{namespace}/services/{service}:http/proxy{query}"))
+            }
+            // A token of our own audience, sent in the clear, opens nothing else; a forwarded port ends on this machine.
+            Some(url) => {
+                let url = url.parse().map_err(|error| Failure::Said(format!("--server {url}: {error}")))?;
+                (client::client(kube::Config::new(url)).map_err(|e| said(&e))?, query.to_owned())
+            }
+        };
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(TOKEN_HEADER, token.expose_secret())
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .map_err(|e| said(&e))?;
+        asked.request_text(request).await.map_err(|error| match error {
+            kube::Error::Api(status) => Failure::Said(format!("refused ({}): {}", status.code, status.message.trim())),
+            other => Failure::Said(client::CallError::from(other).to_string()),
+        })
+    }
+}

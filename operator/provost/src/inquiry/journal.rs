@@ -1,0 +1,191 @@
+//! What was written at targets: the journal's entries, intent and outcome put together.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provost_core::model::{AttributeName, IntentId, Name, Outcome, TargetId};
+use provost_store::{JournalQuery, JournalRecord, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// Writes that are answered where nobody says how many.
+const LIMIT: usize = 1000;
+
+fn limit() -> usize {
+    LIMIT
+}
+
+/// Which writes: all that hold every condition that is given.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalAsk {
+    /// Writes that concern this Identity
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Writes at this TargetApplication
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// Writes that rest on this AccessPolicy
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// This step, as in DisableAccount
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Writes that the approval of this held plan released; the first digits of its hash will do
+    #[arg(long, value_name = "HASH")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// From this time on (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// So many at most, the latest ones
+    #[arg(long, default_value_t = LIMIT)]
+    #[serde(default = "limit")]
+    pub limit: usize,
+    /// Also what the target said, which may speak of people
+    #[arg(long)]
+    #[serde(default)]
+    pub values: bool,
+}
+
+/// One write at a target: what was about to be done, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Write {
+    /// When it was about to be done.
+    pub at: Timestamp,
+    /// When its outcome was stored; `None`: it is not known.
+    pub ended: Option<Timestamp>,
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The TargetApplication.
+    pub application: Name,
+    /// What was done.
+    pub step: Arc<str>,
+    /// Whose accounts it concerns.
+    pub identities: Vec<Name>,
+    /// The account's id at the target.
+    pub account: Option<TargetId>,
+    /// The group, role or licence: its name where the ledger knows it, else its id.
+    pub entitlement: Option<Arc<str>>,
+    /// The attributes that were written: names alone.
+    pub attributes: Vec<AttributeName>,
+    /// Why: policies, `ended`, `suspended`, `identity deleted`, `drift`.
+    pub cause: Arc<str>,
+    /// The held plan whose approval released it.
+    pub plan: Option<Arc<str>>,
+    /// `Done`, `Rejected`, `Failed`, `Lost`, `Cancelled`; `None`: under way, or not known.
+    pub outcome: Option<Arc<str>>,
+    /// What the target said of it, where that was asked for.
+    pub detail: Option<Arc<str>>,
+}
+
+/// Reads the journal. Blocks on the disk.
+pub fn journal(store: &Store, namespace: Option<&str>, ask: &JournalAsk) -> Result<Vec<Write>, StoreError> {
+    let query = JournalQuery {
+        namespace: namespace.map(Arc::from),
+        application: ask.application.as_deref().map(Name::from),
+        identity: ask.identity.as_deref().map(Name::from),
+        from: ask.since,
+        until: ask.until,
+    };
+    let mut names: HashMap<(Arc<str>, Name), HashMap<TargetId, Arc<str>>> = HashMap::new();
+    let mut latest = Latest::new(ask.limit.clamp(1, 100_000));
+    for entry in store.journal(query)? {
+        let entry = entry?;
+        if !ask.wants(&entry) {
+            continue;
+        }
+        let of = (Arc::clone(&entry.namespace), entry.application.clone());
+        if entry.entitlement.is_some() && !names.contains_key(&of) {
+            let groups = store.load(&of.0, &of.1)?.groups;
+            names.insert(of.clone(), groups.into_iter().map(|group| (group.target_id, group.name)).collect());
+        }
+        let name = |id: &TargetId| names.get(&of).and_then(|names| names.get(id)).cloned();
+        latest.take(entry, name, ask.values);
+    }
+    Ok(latest.writes.into())
+}
+
+impl JournalAsk {
+    fn wants(&self, entry: &JournalRecord) -> bool {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        let plan = entry.plan.as_deref().unwrap_or_default();
+        is(&self.step, &entry.step)
+            && self.policy.as_ref().is_none_or(|policy| entry.cause.split(", ").any(|name| name == policy))
+            && self.plan.as_ref().is_none_or(|wanted| !wanted.is_empty() && plan.starts_with(wanted.as_str()))
+    }
+}
+
+/// The latest writes, in the order in which they began.
+struct Latest {
+    limit: usize,
+    writes: VecDeque<Write>,
+    /// How many were dropped in front.
+    dropped: usize,
+    /// Counted from the first one ever.
+    places: HashMap<(Arc<str>, Name, IntentId), usize>,
+}
+
+impl Latest {
+    fn new(limit: usize) -> Self {
+        Self { limit, writes: VecDeque::new(), dropped: 0, places: HashMap::new() }
+    }
+
+    fn take(&mut self, entry: JournalRecord, name: impl Fn(&TargetId) -> Option<Arc<str>>, values: bool) {
+        let key = (Arc::clone(&entry.namespace), entry.application.clone(), entry.intent);
+        let known = self.places.get(&key).and_then(|place| place.checked_sub(self.dropped));
+        let (outcome, detail) = entry.outcome.map(told).unzip();
+        let detail = detail.flatten().filter(|_| values);
+        let ended = outcome.is_some().then_some(entry.at);
+        if let Some(write) = known.and_then(|at| self.writes.get_mut(at)) {
+            write.account = entry.account.or(write.account.take());
+            (write.ended, write.outcome, write.detail) = (ended, outcome, detail);
+            return;
+        }
+        let write = Write {
+            at: entry.at,
+            ended,
+            namespace: entry.namespace,
+            application: entry.application,
+            step: entry.step,
+            identities: entry.identities,
+            account: entry.account,
+            entitlement: entry.entitlement.map(|id| name(&id).unwrap_or_else(|| id.as_str().into())),
+            attributes: entry.attributes.into_keys().collect(),
+            cause: entry.cause,
+            plan: entry.plan,
+            outcome,
+            detail,
+        };
+        self.places.insert(key, self.dropped + self.writes.len());
+        self.writes.push_back(write);
+        if self.writes.len() > self.limit {
+            self.writes.pop_front();
+            self.dropped += 1;
+            // Places of what was dropped are of no use; now and then they are thrown away.
+            if self.places.len() > 4 * self.limit {
+                let dropped = self.dropped;
+                self.places.retain(|_, place| *place >= dropped);
+            }
+        }
+    }
+}
+
+fn told(outcome: Outcome) -> (Arc<str>, Option<Arc<str>>) {
+    match outcome {
+        Outcome::Done => ("Done".into(), None),
+        Outcome::Rejected(words) => ("Rejected".into(), Some(words)),
+        Outcome::Failed(words) => ("Failed".into(), Some(words)),
+        Outcome::Lost => ("Lost".into(), None),
+        Outcome::Cancelled => ("Cancelled".into(), None),
+    }
+}

@@ -13,7 +13,7 @@ mod duplicates;
 mod entry;
 mod explanation;
 mod ids;
-mod keys;
+pub(crate) mod keys;
 mod known;
 mod listed;
 mod matching;

@@ -289,8 +289,7 @@ impl Engine {
     fn loaded(&mut self, name: &Name, now: Now) {
         let Some(sync) = self.syncs.get_mut(name) else { return };
         let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
-        let owners: Vec<Name> = sync.owners().cloned().collect();
-        for owner in owners {
+        for owner in sync.owners() {
             if let Some(desired) = sync.doubt(&owner, &cx) {
                 self.board.set(&owner, name, desired, Account::Unknown);
             }

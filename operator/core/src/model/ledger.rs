@@ -76,7 +76,7 @@ pub enum RecordState {
 }
 
 /// One membership, role or licence that is ours.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Grant {
     /// The catalogue entry's name when it was given.
     pub entitlement: Name,

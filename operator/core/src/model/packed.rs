@@ -1,12 +1,13 @@
 //! An Identity in one piece of memory: 100,000 of them are held, and a text with a pointer and a count of its own takes
 //! more room than most of their texts.
 
+use super::parts::{Parts, Several, put, put_some};
 use super::{Address, Contact, Custom, Field, Identity, IdentityType, Lifecycle};
 
 /// One identity as the directory holds it and as rules read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedIdentity {
-    /// [`Parts`], sorted by tag.
+    /// Tagged texts, sorted by tag.
     parts: Box<str>,
     /// Most have none.
     lifecycle: Option<Box<Lifecycle>>,
@@ -98,108 +99,6 @@ fn pack_custom(name: &str, value: &Custom) -> String {
         Custom::Many(texts) => texts.iter().for_each(|text| put(&mut parts, EACH, text)),
     }
     parts
-}
-
-/// A tag, the length in base 64 with its lowest digit first (64 is added to all but the last), the text: all of it is
-/// text again, since every byte before the text is ASCII.
-fn put(parts: &mut String, tag: u8, text: &str) {
-    parts.push(char::from(tag));
-    let mut length = text.len();
-    while length >= 64 {
-        parts.push(char::from(digit(length) + 64));
-        length /= 64;
-    }
-    parts.push(char::from(digit(length)));
-    parts.push_str(text);
-}
-
-/// The lowest digit.
-fn digit(length: usize) -> u8 {
-    u8::try_from(length % 64).unwrap_or_default()
-}
-
-fn put_some(parts: &mut String, tag: u8, text: Option<&str>) {
-    if let Some(text) = text {
-        put(parts, tag, text);
-    }
-}
-
-/// Tagged texts, one after the other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Parts<'a>(&'a str);
-
-/// The tag of the part that begins here, and where its text does and ends.
-fn first(parts: &[u8], at: usize) -> Option<(u8, usize, usize)> {
-    let tag = *parts.get(at)?;
-    let (mut from, mut length, mut shift) = (at + 1, 0, 0);
-    loop {
-        let digit = *parts.get(from)?;
-        from += 1;
-        length |= usize::from(digit & 63) << shift;
-        if digit < 64 {
-            return Some((tag, from, from.checked_add(length)?));
-        }
-        shift = Some(shift + 6).filter(|shift| *shift < usize::BITS)?;
-    }
-}
-
-impl<'a> Parts<'a> {
-    fn iter(self) -> impl Iterator<Item = (u8, &'a str)> {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let (tag, from, to) = first(self.0.as_bytes(), at)?;
-            at = to;
-            Some((tag, self.0.get(from..to)?))
-        })
-    }
-
-    /// The text with this tag.
-    fn find(self, tag: u8) -> Option<&'a str> {
-        let (found, from, to) = self.seek(tag)?;
-        self.0.get(from..to).filter(|_| found == tag)
-    }
-
-    /// The first part with this tag or a later one.
-    fn seek(self, tag: u8) -> Option<(u8, usize, usize)> {
-        let mut part = first(self.0.as_bytes(), 0)?;
-        while part.0 < tag {
-            part = first(self.0.as_bytes(), part.2)?;
-        }
-        Some(part)
-    }
-
-    fn all(self, tag: u8) -> Several<'a> {
-        Several { rest: self, tag }
-    }
-}
-
-/// The texts of one tag, in order.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Several<'a> {
-    rest: Parts<'a>,
-    tag: u8,
-}
-
-impl<'a> Several<'a> {
-    /// Each of them.
-    pub fn iter(self) -> impl Iterator<Item = &'a str> {
-        self.rest.iter().filter(move |(tag, _)| *tag == self.tag).map(|(_, text)| text)
-    }
-
-    /// The one at this place.
-    pub fn get(self, at: usize) -> Option<&'a str> {
-        self.iter().nth(at)
-    }
-
-    /// How many there are.
-    pub fn len(self) -> usize {
-        self.iter().count()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(self) -> bool {
-        self.iter().next().is_none()
-    }
 }
 
 impl PackedIdentity {

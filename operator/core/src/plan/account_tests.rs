@@ -92,7 +92,7 @@ fn plan(ada: &Ada) -> Verdict {
     let mut attributes = BTreeMap::from([("userName".into(), Value::from("ada"))]);
     attributes.extend(ada.external.map(|(theirs, _)| ("externalId".into(), Value::from(theirs))));
     let observed = Observed { id: id.clone(), enabled: ada.enabled, attributes, holds: None };
-    let shade = Shade::of(&observed, &["userName".into(), "externalId".into()], &SCHEMA);
+    let shade = Shade::of(&observed, &["userName".into(), "externalId".into()].into(), &SCHEMA);
     let hers: Option<Arc<str>> = ada.external.map(|(_, hers)| hers.into());
     let group = TargetId::new("g-1");
     let catalogue: Vec<CatalogueView<'_>> = ada

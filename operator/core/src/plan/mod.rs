@@ -8,6 +8,7 @@ mod attributes;
 mod budget;
 mod correlate;
 mod digest;
+mod digests;
 mod entitlements;
 mod ledger_change;
 #[cfg(test)]
@@ -20,12 +21,14 @@ pub use account::account;
 pub use budget::{Admission, Window, admit, held_hash};
 pub use correlate::{Candidate, Matches, Strength, asks_for_approval, key_text};
 pub use digest::{Fold, digest};
+pub use digests::Digests;
+pub(crate) use digests::Lists;
 pub use ledger_change::Change;
 
 use crate::directory::Decision;
 use crate::model::{
     Apply, AttributeName, Attributes, Capabilities, CorrelationKey, Digest, Entitlement, Lane, Name, Observed, Owner,
-    Record, Schema, Step, TargetApplication, TargetId, Value,
+    Record, Schema, Step, TargetApplication, TargetId, Texts, Value,
 };
 use crate::report;
 
@@ -125,60 +128,67 @@ pub struct CatalogueView<'a> {
 pub struct Shade {
     /// Whether it can be used.
     pub enabled: bool,
-    /// Digests of its attributes that have a value, sorted by name.
-    digests: Box<[(AttributeName, Digest)]>,
-    /// Texts of the key attributes, sorted by name.
-    keys: Box<[(AttributeName, Arc<str>)]>,
     /// What was seen began after our last write had become visible; `false`: part of it is what we believe we wrote.
     pub fresh: bool,
+    /// Of its attributes that have a value.
+    digests: Digests,
+    /// The key attributes of the application.
+    keys: Arc<[AttributeName]>,
+    /// The texts of those that have one, by their place.
+    texts: Texts,
 }
 
 impl Shade {
-    /// Of an observed account; `keys` names the attributes kept as text.
-    pub fn of(observed: &Observed, keys: &[AttributeName], schema: &Schema) -> Self {
+    /// Of an observed account; `keys` names the attributes kept as text, 128 at most.
+    pub fn of(observed: &Observed, keys: &Arc<[AttributeName]>, schema: &Schema) -> Self {
         let digests = observed.attributes.iter();
         let digests = digests.filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
-        let texts = keys.iter().filter_map(|key| Some((key.clone(), key_text(observed.attributes.get(key)?)?)));
-        let mut texts: Vec<_> = texts.collect();
-        texts.sort();
-        Self { enabled: observed.enabled, digests: digests.collect(), keys: texts.into(), fresh: true }
+        let texts =
+            (0..128).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(observed.attributes.get(key)?)?)));
+        let (digests, texts) = (digests.collect(), texts.collect());
+        Self { enabled: observed.enabled, digests, keys: Arc::clone(keys), texts, fresh: true }
     }
 
     /// The digest of an attribute; `None`: it has no value.
     pub fn digest(&self, name: &AttributeName) -> Option<Digest> {
-        let at = self.digests.binary_search_by(|(n, _)| n.cmp(name)).ok()?;
-        self.digests.get(at).map(|(_, d)| *d)
+        self.digests.get(name)
+    }
+
+    /// Holds in common with what was written, or with other accounts, what is the same.
+    pub(crate) fn share(&mut self, written: Option<&Digests>, names: &mut Lists<AttributeName>) {
+        self.digests.share_names(names);
+        if let Some(written) = written {
+            self.digests.share(written);
+        }
     }
 
     /// The text of a key attribute.
-    pub fn key(&self, name: &str) -> Option<&Arc<str>> {
-        self.keys.iter().find(|(n, _)| n.as_str() == name).map(|(_, text)| text)
+    pub fn key(&self, name: &str) -> Option<&str> {
+        let at = self.keys.iter().position(|key| key.as_str() == name)?;
+        self.texts.get(u8::try_from(at).ok()?)
     }
 
     /// Every key with its text.
-    pub fn keys(&self) -> &[(AttributeName, Arc<str>)] {
-        &self.keys
+    pub fn keys(&self) -> impl Iterator<Item = (&AttributeName, &str)> {
+        self.texts.iter().filter_map(|(at, text)| Some((self.keys.get(usize::from(at))?, text)))
     }
 
     /// What it is believed to be once `set` was written.
-    pub fn written(&mut self, set: &Attributes, keys: &[AttributeName], schema: &Schema) {
-        let mut digests: std::collections::BTreeMap<_, _> = self.digests.iter().cloned().collect();
-        let mut texts: std::collections::BTreeMap<_, _> = self.keys.iter().cloned().collect();
-        for (name, value) in set {
-            match digest(value, Fold::of(schema, name)) {
-                Some(d) => digests.insert(name.clone(), d),
-                None => digests.remove(name),
+    pub fn written(&mut self, set: &Attributes, schema: &Schema) {
+        let kept = self.digests.iter().filter(|(name, _)| !set.contains_key(*name));
+        let kept = kept.map(|(name, digest)| (name.clone(), digest));
+        let digests =
+            set.iter().filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
+        let digests = kept.chain(digests).collect();
+        let texts = (0..128).zip(self.keys.iter()).filter_map(|(at, key)| {
+            let text = match set.get(key) {
+                Some(value) => key_text(value)?,
+                None => self.texts.get(at)?.into(),
             };
-            if keys.contains(name) {
-                match key_text(value) {
-                    Some(text) => texts.insert(name.clone(), text),
-                    None => texts.remove(name),
-                };
-            }
-        }
-        self.digests = digests.into_iter().collect();
-        self.keys = texts.into_iter().collect();
-        self.fresh = false;
+            Some((at, text))
+        });
+        let texts = texts.collect();
+        (self.digests, self.texts, self.fresh) = (digests, texts, false);
     }
 }
 

@@ -82,6 +82,31 @@ impl Account {
         }
     }
 
+    /// From its state and its problem.
+    pub(crate) fn of(state: AccountState, problem: Option<Problem>) -> Self {
+        match (state, problem) {
+            (AccountState::None, _) => Self::None,
+            (AccountState::Unknown, _) => Self::Unknown,
+            (AccountState::Provisioned, _) => Self::Provisioned,
+            (AccountState::Disabled, _) => Self::Disabled,
+            (AccountState::Retained, _) => Self::Retained,
+            (AccountState::Held, _) => Self::Held,
+            (AccountState::Failed, Some(problem)) => Self::Failed(problem),
+            (AccountState::Blocked, Some(problem)) => Self::Blocked(problem),
+            (AccountState::DisabledAtTarget, Some(problem)) => Self::DisabledAtTarget(problem),
+            (_, problem) => Self::Pending(problem),
+        }
+    }
+
+    /// Its problem alone.
+    pub(crate) fn into_problem(self) -> Option<Problem> {
+        match self {
+            Self::Pending(problem) => problem,
+            Self::Failed(problem) | Self::Blocked(problem) | Self::DisabledAtTarget(problem) => Some(problem),
+            Self::None | Self::Unknown | Self::Provisioned | Self::Disabled | Self::Retained | Self::Held => None,
+        }
+    }
+
     /// The problem, if it is one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {

@@ -65,11 +65,7 @@ impl Pairs {
         };
         self.declare_if_new(application);
         let Some(column) = self.columns.get_mut(application) else { return false };
-        let problem = match account {
-            Account::Pending(problem) => problem,
-            Account::Failed(problem) | Account::Blocked(problem) | Account::DisabledAtTarget(problem) => Some(problem),
-            _ => None,
-        };
+        let problem = account.into_problem();
         let problem_changed = column.problems.get(identity) != problem.as_ref();
         match problem {
             Some(problem) if problem_changed => _ = column.problems.insert(identity.clone(), problem),
@@ -203,11 +199,13 @@ impl AccountCounts {
     }
 }
 
-fn encode(state: AccountState, desired: bool) -> u8 {
+/// How an account stands and whether it should exist, in a byte; zero: there is none.
+pub(crate) fn encode(state: AccountState, desired: bool) -> u8 {
     if state == AccountState::None { 0 } else { state as u8 | if desired { DESIRED } else { 0 } }
 }
 
-fn decode(cell: u8) -> (AccountState, bool) {
+/// What a byte says.
+pub(crate) fn decode(cell: u8) -> (AccountState, bool) {
     let state = AccountState::ALL.get(usize::from(cell & !DESIRED)).copied().unwrap_or_default();
     (state, cell & DESIRED != 0)
 }

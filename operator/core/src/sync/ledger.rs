@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::row::{Common, Row};
+use crate::directory::keys::Keys;
 use crate::model::{
     EntitlementKind, GroupRecord, Intent, IntentId, Ledger, LedgerChange, Name, Outcome, Record, RecordId, Standing,
     TargetId,
@@ -11,14 +13,30 @@ use crate::model::{
 /// The cache of an application's ledger, and the changes that the store has not been asked for yet.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    records: BTreeMap<RecordId, Record>,
-    by_name: BTreeMap<Name, BTreeSet<RecordId>>,
-    by_target: BTreeMap<TargetId, RecordId>,
-    by_external: BTreeMap<Arc<str>, BTreeSet<RecordId>>,
+    rows: BTreeMap<RecordId, Box<Row>>,
+    common: Common,
+    by_name: Keys<RecordId>,
+    /// Of two records with one account the one that was put last.
+    by_target: Keys<RecordId>,
+    by_external: Keys<RecordId>,
     groups: BTreeMap<(EntitlementKind, Arc<str>), GroupRecord>,
     pub(super) standing: Standing,
     next_id: u64,
     outgoing: Vec<LedgerChange>,
+}
+
+type Rows = BTreeMap<RecordId, Box<Row>>;
+
+fn owner<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
+    |id| rows.get(&id).map(|row| row.owner())
+}
+
+fn target<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
+    |id| rows.get(&id)?.target_id()
+}
+
+fn external<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
+    |id| rows.get(&id)?.external_id()
 }
 
 impl Cache {
@@ -34,35 +52,41 @@ impl Cache {
         (cache, ledger.intents)
     }
 
-    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values()
+    /// Every record, by id.
+    pub(super) fn records(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values().map(|row| &**row)
     }
 
-    pub(super) fn record(&self, id: RecordId) -> Option<&Record> {
-        self.records.get(&id)
+    pub(super) fn record(&self, id: RecordId) -> Option<&Row> {
+        self.rows.get(&id).map(|row| &**row)
     }
 
-    /// Records by the name of their owner, whatever its uid.
+    /// Records by the name of their owner, whatever its uid; by id.
     pub(super) fn of_name(&self, name: &Name) -> Vec<Record> {
-        let ids = self.by_name.get(name).into_iter().flatten();
-        ids.filter_map(|id| self.records.get(id)).cloned().collect()
+        self.whole(self.by_name.get(name.as_str(), owner(&self.rows)))
     }
 
-    pub(super) fn owners(&self) -> impl Iterator<Item = &Name> {
-        self.by_name.keys()
+    fn whole(&self, ids: impl Iterator<Item = RecordId>) -> Vec<Record> {
+        let ids: BTreeSet<RecordId> = ids.collect();
+        ids.iter().filter_map(|id| self.record(*id)).map(Row::record).collect()
+    }
+
+    /// Whose records there are.
+    pub(super) fn owners(&self) -> BTreeSet<Name> {
+        self.rows.values().map(|row| row.owner().into()).collect()
     }
 
     pub(super) fn has_name(&self, name: &Name) -> bool {
-        self.by_name.contains_key(name)
+        self.by_name.get(name.as_str(), owner(&self.rows)).next().is_some()
     }
 
-    pub(super) fn of_target(&self, id: &TargetId) -> Option<&Record> {
-        self.records.get(self.by_target.get(id)?)
+    pub(super) fn of_target(&self, id: &TargetId) -> Option<&Row> {
+        self.record(self.by_target.get(id.as_str(), target(&self.rows)).next()?)
     }
 
-    /// Records that remember this externalId.
-    pub(super) fn of_external(&self, external: &str) -> impl Iterator<Item = &Record> {
-        self.by_external.get(external).into_iter().flatten().filter_map(|id| self.records.get(id))
+    /// Records that remember this externalId, by id.
+    pub(super) fn of_external(&self, external_id: &str) -> Vec<Record> {
+        self.whole(self.by_external.get(external_id, external(&self.rows)))
     }
 
     pub(super) fn group(&self, kind: EntitlementKind, name: &Arc<str>) -> Option<&GroupRecord> {
@@ -81,7 +105,7 @@ impl Cache {
     }
 
     pub(super) fn put(&mut self, record: Record) {
-        if self.records.get(&record.id) == Some(&record) {
+        if self.record(record.id).is_some_and(|row| row.record() == record) {
             return;
         }
         self.outgoing.push(LedgerChange::Put(Box::new(record.clone())));
@@ -89,7 +113,7 @@ impl Cache {
     }
 
     pub(super) fn forget(&mut self, id: RecordId) {
-        if self.unindex(id) {
+        if self.unindex(id).is_some() {
             self.outgoing.push(LedgerChange::Forget(id));
         }
     }
@@ -134,38 +158,35 @@ impl Cache {
     }
 
     fn index(&mut self, record: Record) {
-        self.unindex(record.id);
-        self.by_name.entry(record.owner.name.clone()).or_default().insert(record.id);
-        if let Some(target) = &record.target_id {
-            self.by_target.insert(target.clone(), record.id);
+        let old = self.unindex(record.id);
+        let row = Row::new(record, old.as_deref(), &mut self.common);
+        let id = row.id;
+        self.rows.insert(id, Box::new(row));
+        let rows = &self.rows;
+        let Some(row) = rows.get(&id) else { return };
+        self.by_name.insert(row.owner(), id, owner(rows));
+        if let Some(text) = row.target_id() {
+            let others: Vec<RecordId> = self.by_target.get(text, target(rows)).collect();
+            for other in others {
+                self.by_target.remove(text, other);
+            }
+            self.by_target.insert(text, id, target(rows));
         }
-        if let Some(external) = &record.external_id {
-            self.by_external.entry(Arc::clone(external)).or_default().insert(record.id);
+        if let Some(text) = row.external_id() {
+            self.by_external.insert(text, id, external(rows));
         }
-        self.records.insert(record.id, record);
     }
 
-    fn unindex(&mut self, id: RecordId) -> bool {
-        let Some(old) = self.records.remove(&id) else { return false };
-        if let Some(ids) = self.by_name.get_mut(&old.owner.name) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_name.remove(&old.owner.name);
-            }
+    /// Takes a record out; answers it as it was.
+    fn unindex(&mut self, id: RecordId) -> Option<Box<Row>> {
+        let old = self.rows.remove(&id)?;
+        self.by_name.remove(old.owner(), id);
+        if let Some(text) = old.target_id() {
+            self.by_target.remove(text, id);
         }
-        if let Some(target) = &old.target_id
-            && self.by_target.get(target) == Some(&id)
-        {
-            self.by_target.remove(target);
+        if let Some(text) = old.external_id() {
+            self.by_external.remove(text, id);
         }
-        if let Some(external) = &old.external_id
-            && let Some(ids) = self.by_external.get_mut(external)
-        {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_external.remove(external);
-            }
-        }
-        true
+        Some(old)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::lookup::Unresolved;
 use super::rate::backoff;
+use super::row::Row;
 use super::{Cache, Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
@@ -127,7 +128,8 @@ impl Sync {
         if self.meta.deleting {
             return;
         }
-        let released: Vec<_> = self.ledger.records().filter(|r| r.state == RecordState::Released).cloned().collect();
+        let released: Vec<_> =
+            self.ledger.records().filter(|r| r.state == RecordState::Released).map(Row::record).collect();
         for mut record in released {
             record.state = if record.disabled_at.is_some() { RecordState::Retained } else { RecordState::Active };
             self.ledger.put(record);
@@ -139,7 +141,7 @@ impl Sync {
     fn recover(&mut self, intents: Vec<crate::model::Intent>, cx: &Context<'_>) {
         let deadline = cx.now.mono + self.request_timeout() + self.visibility();
         for intent in intents {
-            match (&intent.step, intent.records.first().and_then(|id| self.ledger.record(*id)).cloned()) {
+            match (&intent.step, intent.records.first().and_then(|id| self.ledger.record(*id)).map(Row::record)) {
                 (Step::CreateAccount { attributes, .. }, Some(record)) if record.target_id.is_none() => {
                     let name = record.owner.name.clone();
                     let keys = self.keys_written(attributes);
@@ -154,7 +156,7 @@ impl Sync {
                 _ => {
                     for id in &intent.records {
                         if let Some(record) = self.ledger.record(*id) {
-                            let name = record.owner.name.clone();
+                            let name = Name::from(record.owner());
                             if let Step::RenameAccount { set, .. } = &intent.step {
                                 let keys = self.keys_written(set);
                                 self.claim(&name, keys);
@@ -232,11 +234,11 @@ impl Sync {
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
-                && !self.must_read.contains(&r.owner.name)
-                && r.target_id.as_ref().is_none_or(|id| !self.absent.contains_key(id))
+                && !self.must_read.contains(r.owner())
+                && r.target_id().is_none_or(|id| !self.absent.contains_key(id))
         });
-        let ids: Vec<_> = ours.filter_map(|r| r.target_id.as_ref()).collect();
-        let missing = ids.iter().filter(|id| self.shadow.account(id).is_none()).count();
+        let ids: Vec<_> = ours.filter_map(Row::target_id).collect();
+        let missing = ids.iter().filter(|id| self.shadow.account(**id).is_none()).count();
         if missing > (ids.len() / 10).max(20) {
             let why = format!("{missing} of {} accounts that are ours are missing", ids.len());
             self.await_acknowledgement("missing", &why, cx);
@@ -285,8 +287,8 @@ impl Sync {
         }
         let listed = self.complete.contains_key(&crate::model::Kind::Accounts);
         let ours = self.ledger.records().filter(|record| listed && record.state != RecordState::Released);
-        let missing = ours.filter(|r| r.target_id.as_ref().is_some_and(|id| self.shadow.account(id).is_none()));
-        let names: BTreeSet<Name> = missing.map(|record| record.owner.name.clone()).collect();
+        let missing = ours.filter(|r| r.target_id().is_some_and(|id| self.shadow.account(id).is_none()));
+        let names: BTreeSet<Name> = missing.map(|record| Name::from(record.owner())).collect();
         self.must_read.extend(names);
         self.touch_all(cx);
     }
@@ -337,13 +339,13 @@ impl Sync {
         }
         let left = self.ledger.records().any(|record| {
             matches!(record.state, RecordState::Active | RecordState::Creating | RecordState::Disabled)
-                || (record.state == RecordState::Retained && !record.grants.is_empty())
+                || (record.state == RecordState::Retained && record.grants().len() > 0)
         });
         let may = self.retains() || unreachable || (self.phase == Phase::Ready && !left);
         if !may || !self.flights.is_empty() {
             return;
         }
-        let records: Vec<_> = self.ledger.records().cloned().collect();
+        let records: Vec<_> = self.ledger.records().map(Row::record).collect();
         for mut record in records {
             record.state = RecordState::Released;
             self.ledger.put(record);

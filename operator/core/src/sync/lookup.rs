@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::row::Row;
 use super::{Awaited, Context, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
@@ -146,9 +147,9 @@ impl Sync {
     }
 
     fn remember(&mut self, observed: &Observed, began: Now) {
-        let last_write = self.ledger.of_target(&observed.id).and_then(|record| record.last_write);
-        let old = self.is_old_news(began.wall, last_write);
-        self.shadow.remember_account(observed, old, self.schema);
+        let row = self.ledger.of_target(&observed.id);
+        let old = self.is_old_news(began.wall, row.and_then(|row| row.last_write));
+        self.shadow.remember_account(observed, old, row.map(Row::written), self.schema);
         if let Some(holds) = observed.holds.as_ref().filter(|_| !old) {
             self.shadow.remember_holds(&observed.id, holds);
         }
@@ -204,7 +205,7 @@ impl Sync {
         };
         if let Some(id) = self.made_by(&attributes) {
             let Some(unresolved) = self.unresolved.remove(name) else { return true };
-            let record = unresolved.intent.records.first().and_then(|id| self.ledger.record(*id)).cloned();
+            let record = unresolved.intent.records.first().and_then(|id| self.ledger.record(*id)).map(Row::record);
             if let Some(mut record) = record {
                 record.target_id = Some(id.clone());
                 record.state = if enabled { RecordState::Active } else { RecordState::Disabled };

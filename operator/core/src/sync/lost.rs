@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Sync;
+use super::row::Row;
 use crate::model::{Intent, Outcome, RecordId, Step, TargetId};
 use crate::plan::{Fold, digest};
 
@@ -49,7 +50,7 @@ impl Sync {
 
     /// Whether the target shows what the step was to do to this record's account.
     fn is_seen(&self, step: &Step, record: RecordId) -> bool {
-        let account = self.ledger.record(record).and_then(|record| record.target_id.as_ref());
+        let account = self.ledger.record(record).and_then(Row::target_id);
         let shade = |id: &TargetId| self.shadow.account(id);
         let holds = |group: &TargetId| {
             let members = self.shadow.group(group).and_then(|group| group.members.as_ref());

@@ -20,8 +20,10 @@ mod pushed;
 mod queue;
 mod rate;
 mod restored;
+mod row;
 mod shadow;
 mod subject;
+mod told;
 mod turn;
 mod unread;
 mod view;
@@ -41,6 +43,7 @@ use self::observe::Observation;
 use self::queue::{Priority, Queue};
 use self::rate::Rate;
 use self::shadow::Shadow;
+use self::told::Told;
 pub use self::view::{PlannedStep, Summary};
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
@@ -224,7 +227,7 @@ pub struct Sync {
     record_at: Duration,
     store_trouble: Option<Problem>,
 
-    accounts: BTreeMap<Name, (bool, report::Account)>,
+    accounts: Told,
     planned: BTreeMap<Name, Vec<PlannedStep>>,
     counters: Counters,
     reconcile_now: Option<Arc<str>>,
@@ -318,7 +321,7 @@ impl Sync {
             store_failures: 0,
             record_at: Duration::ZERO,
             store_trouble: None,
-            accounts: BTreeMap::new(),
+            accounts: Told::default(),
             planned: BTreeMap::new(),
             counters: Counters::default(),
             restored: restored::Restored::default(),

@@ -55,7 +55,7 @@ impl Sync {
         let Some(mark) = self.schema.mark.filter(|_| self.disables_orphans()) else { return Vec::new() };
         let text = format!("provost:{}/{name}", cx.namespace);
         let marked = self.shadow.with_key(&AttributeName::new(mark), &text, self.schema);
-        marked.iter().filter(|id| self.is_orphan(name, id, cx)).cloned().collect()
+        marked.filter(|id| self.is_orphan(name, id, cx)).cloned().collect()
     }
 
     /// What is to be taken from orphaned accounts that were made for this name.
@@ -113,10 +113,9 @@ impl Sync {
 
     fn disable_orphan(&mut self, name: &Name, id: &TargetId, step: Step, priority: Priority, cx: &Context<'_>) {
         // Nobody may take the account for theirs meanwhile.
-        let keys = self.shadow.account(id).map(Shade::keys).unwrap_or_default().iter();
-        let keys: Vec<CorrelationKey> = keys
-            .map(|(name, text)| CorrelationKey { attribute: name.clone(), value: std::sync::Arc::clone(text) })
-            .collect();
+        let keys = self.shadow.account(id).into_iter().flat_map(Shade::keys);
+        let keys: Vec<CorrelationKey> =
+            keys.map(|(name, text)| CorrelationKey { attribute: name.clone(), value: text.into() }).collect();
         self.claim(name, keys);
         let intent = Intent {
             id: IntentId(self.ledger.fresh_id()),
@@ -142,7 +141,7 @@ impl Sync {
     /// An orphaned account was disabled.
     pub(super) fn orphan_done(&mut self, (name, id): &(Name, TargetId)) {
         self.orphan_read.remove(name);
-        self.shadow.change_account(id, self.schema, |shade, _| {
+        self.shadow.change_account(id, self.schema, |shade| {
             shade.enabled = false;
             shade.fresh = false;
         });

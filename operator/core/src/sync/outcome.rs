@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::flight::Flight;
 use super::lookup::Unresolved;
 use super::rate::backoff;
+use super::row::Row;
 use super::shadow::kind_of;
 use super::{Context, Failed, Out, Phase, Sync};
-use crate::model::{Applied, EntitlementKind, IntentId, Name, Outcome, Reason, Step, TargetError, Value};
+use crate::model::{Applied, EntitlementKind, IntentId, Name, Outcome, Reason, Step, TargetError, TargetId, Value};
 use crate::plan::{Change, Fold, Planned, Shade, digest};
 use crate::report::Problem;
 
@@ -59,7 +60,7 @@ impl Sync {
             self.ledger.forget_group(id);
         }
         for part in &flight.parts {
-            if let Some(mut record) = self.ledger.record(part.record).cloned() {
+            if let Some(mut record) = self.ledger.record(part.record).map(Row::record) {
                 part.planned.change.done(&mut record, applied, cx.now.wall);
                 self.ledger.put(record);
             }
@@ -88,7 +89,8 @@ impl Sync {
 
     /// The shadow as we believe to have made it.
     fn believe(&mut self, planned: &Planned, record: crate::model::RecordId, applied: &Applied, cx: &Context<'_>) {
-        let Some(id) = self.ledger.record(record).and_then(|record| record.target_id.clone()) else { return };
+        let Some(row) = self.ledger.record(record) else { return };
+        let Some(id) = row.target_id().map(TargetId::from) else { return };
         let schema = self.schema;
         match (&planned.step, &planned.change) {
             (Step::CreateAccount { attributes, enabled, .. }, _) => {
@@ -99,15 +101,15 @@ impl Sync {
                     holds: None,
                 };
                 self.absent.remove(&id);
-                self.shadow.remember_account(&observed, false, schema);
-                self.shadow.change_account(&id, schema, |shade, _| shade.fresh = false);
+                self.shadow.remember_account(&observed, false, Some(row.written()), schema);
+                self.shadow.change_account(&id, schema, |shade| shade.fresh = false);
             }
             (Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. }, _) => {
-                self.shadow.change_account(&id, schema, |shade, keys| shade.written(set, keys, schema));
+                self.shadow.change_account(&id, schema, |shade| shade.written(set, schema));
                 self.note_unstuck(set, applied);
             }
-            (Step::EnableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade, _| set(shade, true)),
-            (Step::DisableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade, _| set(shade, false)),
+            (Step::EnableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, true)),
+            (Step::DisableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, false)),
             (Step::DeleteAccount { .. }, _) => self.shadow.forget_account(&id, schema),
             (_, Change::Grant(group, _)) => self.shadow.change_member(group, &id, true, cx.now.wall),
             (_, Change::Revoke(group)) => self.shadow.change_member(group, &id, false, cx.now.wall),
@@ -194,7 +196,7 @@ impl Sync {
             return false;
         }
         for part in &flight.parts {
-            if let Some(mut record) = self.ledger.record(part.record).cloned() {
+            if let Some(mut record) = self.ledger.record(part.record).map(Row::record) {
                 record.grants.remove(group);
                 self.ledger.put(record);
             }

@@ -41,9 +41,9 @@ impl Sync {
             let other = cx.directory.identity(&owner.name);
             other.is_none_or(|other| other.state == State::Ended || *other.uid != owner.uid)
         };
-        let passes = |record: &&Record| gone(&record.owner) && self.may_pass(record);
-        let record = self.ledger.of_external(external).find(passes)?;
-        Some(Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record.clone() })
+        let passes = |record: &Record| gone(&record.owner) && self.may_pass(record);
+        let record = self.ledger.of_external(external).into_iter().find(passes)?;
+        Some(Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record })
     }
 
     /// Who has the externalId of a record whose owner is gone, and no record yet.

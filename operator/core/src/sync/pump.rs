@@ -10,6 +10,7 @@ use super::observe::{Ended, Observation};
 use super::outcome::told;
 use super::queue::Priority;
 use super::rate::backoff;
+use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
@@ -253,18 +254,20 @@ impl Sync {
         let mut known = Vec::new();
         if kind == Kind::Accounts && page.total.is_none() && page.next.is_none() {
             let ours = self.ledger.records().filter(|r| r.state != RecordState::Released);
-            known.extend(ours.filter_map(|r| r.target_id.clone()));
+            known.extend(ours.filter_map(|r| r.target_id().map(crate::model::TargetId::from)));
         }
         let ended = observation.page(&page, known.into_iter());
         self.failures = 0;
         let (ledger, visibility) = (&self.ledger, self.visibility());
         let began = observation.began;
-        let old = |id: &crate::model::TargetId| {
-            let written = ledger.of_target(id).and_then(|record| record.last_write);
-            written.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible))
+        let known = |id: &crate::model::TargetId| {
+            let row = ledger.of_target(id);
+            let written = row.and_then(|row| row.last_write);
+            let old = written.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
+            (old, row.map(Row::written))
         };
         for item in page.items {
-            self.shadow.remember(item, began, old, self.schema);
+            self.shadow.remember(item, began, known, self.schema);
         }
         if ended != Ended::No {
             if ended == Ended::Complete {

@@ -52,8 +52,8 @@ impl Sync {
         for pushed in self.settings.pushed_groups.iter().filter(|pushed| groups.contains(&pushed.group)) {
             let entry = entry_name(&pushed.name);
             names.extend(cx.directory.members(&pushed.group).filter(|name| self.ledger.has_name(name)).cloned());
-            let holders = self.ledger.records().filter(|r| r.grants.values().any(|grant| grant.entitlement == entry));
-            names.extend(holders.map(|record| record.owner.name.clone()));
+            let holders = self.ledger.records().filter(|r| r.grants().any(|(_, grant)| grant.entitlement == entry));
+            names.extend(holders.map(|record| Name::from(record.owner())));
         }
         names
     }
@@ -77,7 +77,7 @@ impl Sync {
             let Some(id) = self.bound(entry.target.kind, &entry.target.name) else { return false };
             let Some(members) = self.shadow.group(id).and_then(|group| group.members.as_ref()) else { return false };
             let stays = |member: &TargetId| {
-                Some(member) != account && self.ledger.of_target(member).is_some_and(|r| r.grants.contains_key(id))
+                Some(member) != account && self.ledger.of_target(member).is_some_and(|r| r.holds(id))
             };
             !entry.privileged || members.iter().any(stays)
         }
@@ -90,9 +90,8 @@ impl Sync {
             let id = self.bound(entry.target.kind, &entry.target.name)?;
             Some((id, self.shadow.group(id)?.members.as_ref()?))
         });
-        let undeclared = |id: &TargetId, member: &TargetId| {
-            self.ledger.of_target(member).is_none_or(|record| !record.grants.contains_key(id))
-        };
+        let undeclared =
+            |id: &TargetId, member: &TargetId| self.ledger.of_target(member).is_none_or(|record| !record.holds(id));
         groups.map(|(id, members)| members.iter().filter(|member| undeclared(id, member)).count()).sum()
     }
 
@@ -108,7 +107,7 @@ impl Sync {
             && group.created
             && group.prune
             && !self.entries.iter().any(declared)
-            && !self.ledger.records().any(|r| r.grants.contains_key(&group.target_id))
+            && !self.ledger.records().any(|r| r.holds(&group.target_id))
     }
 
     /// Deletes what is to be pruned, once a complete listing shows it without members.

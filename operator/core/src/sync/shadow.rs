@@ -1,13 +1,14 @@
 //! What the target is believed to hold: digests of accounts, members of groups. In memory alone; observed again after a
 //! restart. What began before our last write had become visible is old news and is not remembered.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::model::{AttributeName, EntitlementKind, Item, Kind, Observed, ObservedEntitlement, Schema, TargetId};
-use crate::plan::{Fold, Shade};
+use crate::plan::{Digests, Fold, Lists, Shade};
 
 /// A group, role or licence.
 #[derive(Clone, Debug)]
@@ -29,13 +30,15 @@ struct Entry {
 }
 
 /// The whole target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shadow {
-    accounts: BTreeMap<TargetId, Entry>,
+    accounts: BTreeMap<TargetId, Box<Entry>>,
     groups: BTreeMap<TargetId, GroupShade>,
-    by_key: BTreeMap<u64, Vec<TargetId>>,
+    by_key: BTreeSet<(u64, TargetId)>,
     /// Attributes kept as text.
-    keys: Vec<AttributeName>,
+    keys: Arc<[AttributeName]>,
+    /// Which attributes accounts have.
+    names: Lists<AttributeName>,
     /// Our recent writes of memberships: what they made of them and when.
     recent: BTreeMap<(TargetId, TargetId), (bool, Timestamp)>,
     round: u64,
@@ -43,10 +46,21 @@ pub(super) struct Shadow {
 
 impl Shadow {
     pub(super) fn new(keys: Vec<AttributeName>) -> Self {
-        Self { keys, ..Self::default() }
+        Self {
+            accounts: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            by_key: BTreeSet::new(),
+            keys: keys.into(),
+            names: Lists::default(),
+            recent: BTreeMap::new(),
+            round: 0,
+        }
     }
 
-    pub(super) fn account(&self, id: &TargetId) -> Option<&Shade> {
+    pub(super) fn account<Q: Ord + ?Sized>(&self, id: &Q) -> Option<&Shade>
+    where
+        TargetId: Borrow<Q>,
+    {
         self.accounts.get(id).map(|entry| &entry.shade)
     }
 
@@ -63,8 +77,15 @@ impl Shadow {
     }
 
     /// Accounts whose key attribute has this text, by the attribute's own case rule (a superset: re-checked by `plan`).
-    pub(super) fn with_key(&self, attribute: &AttributeName, text: &str, schema: &Schema) -> &[TargetId] {
-        self.by_key.get(&key_hash(attribute, text, schema)).map_or(&[], Vec::as_slice)
+    pub(super) fn with_key<'a>(
+        &'a self,
+        attribute: &AttributeName,
+        text: &str,
+        schema: &Schema,
+    ) -> impl Iterator<Item = &'a TargetId> + use<'a> {
+        let hash = key_hash(attribute, text, schema);
+        let found = self.by_key.range((hash, TargetId::new(""))..);
+        found.take_while(move |(other, _)| *other == hash).map(|(_, id)| id)
     }
 
     /// A round of observation begins.
@@ -73,19 +94,32 @@ impl Shadow {
         self.recent.retain(|_, (_, at)| *at >= forget_before);
     }
 
-    /// Remembers one listed thing; `old` says of an account whether it is old news.
-    pub(super) fn remember(&mut self, item: Item, began: Timestamp, old: impl Fn(&TargetId) -> bool, schema: &Schema) {
+    /// Remembers one listed thing; `known` says of an account whether it is old news, and what the ledger says was
+    /// written.
+    pub(super) fn remember<'a>(
+        &mut self,
+        item: Item,
+        began: Timestamp,
+        known: impl Fn(&TargetId) -> (bool, Option<&'a Digests>),
+        schema: &Schema,
+    ) {
         match item {
             Item::Account(observed) => {
-                let old = old(&observed.id);
-                self.remember_account(&observed, old, schema);
+                let (old, written) = known(&observed.id);
+                self.remember_account(&observed, old, written, schema);
             }
             Item::Entitlement(observed) => self.remember_group(observed, began),
         }
     }
 
     /// Remembers an account that was seen; one that is old news is only known to be there.
-    pub(super) fn remember_account(&mut self, observed: &Observed, old: bool, schema: &Schema) {
+    pub(super) fn remember_account(
+        &mut self,
+        observed: &Observed,
+        old: bool,
+        written: Option<&Digests>,
+        schema: &Schema,
+    ) {
         let round = self.round;
         if old && let Some(entry) = self.accounts.get_mut(&observed.id) {
             entry.round = round;
@@ -93,18 +127,15 @@ impl Shadow {
         }
         let mut shade = Shade::of(observed, &self.keys, schema);
         shade.fresh = !old;
+        shade.share(written, &mut self.names);
         self.replace(&observed.id, Some(shade), schema);
     }
 
     /// The account as we believe to have made it.
-    pub(super) fn change_account(
-        &mut self,
-        id: &TargetId,
-        schema: &Schema,
-        change: impl FnOnce(&mut Shade, &[AttributeName]),
-    ) {
+    pub(super) fn change_account(&mut self, id: &TargetId, schema: &Schema, change: impl FnOnce(&mut Shade)) {
         let Some(mut shade) = self.account(id).cloned() else { return };
-        change(&mut shade, &self.keys);
+        change(&mut shade);
+        shade.share(None, &mut self.names);
         self.replace(id, Some(shade), schema);
     }
 
@@ -181,22 +212,24 @@ impl Shadow {
     }
 
     fn replace(&mut self, id: &TargetId, shade: Option<Shade>, schema: &Schema) {
+        let round = self.round;
+        // Mostly it is found by the same keys as before.
+        if let (Some(shade), Some(entry)) = (&shade, self.accounts.get_mut(id))
+            && shade.keys().eq(entry.shade.keys())
+        {
+            **entry = Entry { shade: shade.clone(), round };
+            return;
+        }
         if let Some(old) = self.accounts.remove(id) {
             for (attribute, text) in old.shade.keys() {
-                let hash = key_hash(attribute, text, schema);
-                if let Some(ids) = self.by_key.get_mut(&hash) {
-                    ids.retain(|other| other != id);
-                    if ids.is_empty() {
-                        self.by_key.remove(&hash);
-                    }
-                }
+                self.by_key.remove(&(key_hash(attribute, text, schema), id.clone()));
             }
         }
         let Some(shade) = shade else { return };
         for (attribute, text) in shade.keys() {
-            self.by_key.entry(key_hash(attribute, text, schema)).or_default().push(id.clone());
+            self.by_key.insert((key_hash(attribute, text, schema), id.clone()));
         }
-        self.accounts.insert(id.clone(), Entry { shade, round: self.round });
+        self.accounts.insert(id.clone(), Box::new(Entry { shade, round }));
     }
 }
 

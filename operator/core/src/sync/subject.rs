@@ -7,7 +7,7 @@ use super::flight::{Part, group_of};
 use super::gather::Gathered;
 use super::{Context, FRESH, Sync};
 use crate::directory::AttributeValue;
-use crate::model::{AttributeName, Kind, Name, Record, Step, TargetId, Value};
+use crate::model::{AttributeName, Kind, Name, Step, TargetId, Value};
 use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
 use crate::report;
 
@@ -121,7 +121,11 @@ impl Sync {
             Some(Candidate {
                 id: id.clone(),
                 shade,
-                owned: owned.map(|record| (record.owner.name.clone(), self.frees(record, shade, cx))),
+                owned: owned.map(|row| {
+                    let holder = Name::from(row.owner());
+                    let frees = self.frees(&holder, shade, cx);
+                    (holder, frees)
+                }),
                 protected: self.is_protected(id, Some(shade)),
                 privileged: self.is_privileged(id),
             })
@@ -130,11 +134,11 @@ impl Sync {
     }
 
     /// Whether the holder's own decision would free its user name.
-    fn frees(&self, record: &Record, shade: &plan::Shade, cx: &Context<'_>) -> bool {
+    fn frees(&self, owner: &Name, shade: &plan::Shade, cx: &Context<'_>) -> bool {
         let attribute = AttributeName::new(self.schema.user_name);
         let fold = Fold::of(self.schema, &attribute);
         let Some(held) = shade.key(self.schema.user_name) else { return false };
-        let Ok(wanted) = cx.directory.attributes(&record.owner.name, &self.application) else { return false };
+        let Ok(wanted) = cx.directory.attributes(owner, &self.application) else { return false };
         match wanted.get(&attribute).map(|a| &a.value) {
             Some(AttributeValue::Value(Value::Text(text))) => fold.apply(text) != fold.apply(held),
             _ => false,

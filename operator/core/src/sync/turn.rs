@@ -35,7 +35,7 @@ impl Sync {
             self.embargo.remove(name);
         }
         if let Some(problem) = self.waits_unread(name, cx) {
-            let desired = self.accounts.get(name).is_none_or(|(desired, _)| *desired);
+            let desired = self.accounts.get(name).is_none_or(|(desired, _)| desired);
             return self.tell(name, desired, report::Account::Failed(problem), out);
         }
         if self.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
@@ -304,14 +304,14 @@ impl Sync {
     pub(super) fn tell(&mut self, name: &Name, desired: bool, account: report::Account, out: &mut Out) {
         let told = (desired, account);
         let none = told.1 == report::Account::None;
-        if self.accounts.get(name) == Some(&told) || (none && !self.accounts.contains_key(name)) {
+        if self.accounts.get(name).as_ref() == Some(&told) || (none && !self.accounts.contains(name)) {
             return;
         }
-        out.accounts.insert(name.clone(), told.clone());
         if none {
             self.accounts.remove(name);
         } else {
-            self.accounts.insert(name.clone(), told);
+            self.accounts.insert(name, desired, told.1.clone());
         }
+        out.accounts.insert(name.clone(), told);
     }
 }

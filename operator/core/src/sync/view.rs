@@ -1,9 +1,10 @@
 //! What others may know of an application: for status, metrics and the command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gather::Gathered;
+use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::Counters;
 use crate::model::{Applied, HeldPlan, Lane, Name, Profile, Record, RecordId, RecordState, Step, SyncMode, TargetId};
@@ -73,9 +74,9 @@ impl Sync {
         &self.planned
     }
 
-    /// How each account stands, and whether it should exist.
-    pub fn accounts(&self) -> &BTreeMap<Name, (bool, report::Account)> {
-        &self.accounts
+    /// Whether an account should exist, and how it stands; `None`: there is nothing to tell of it.
+    pub fn account(&self, name: &Name) -> Option<(bool, report::Account)> {
+        self.accounts.get(name)
     }
 
     /// The ledger is loaded: whose accounts are ours is known.
@@ -94,7 +95,7 @@ impl Sync {
         use report::Account;
         let desired = match self.accounts.get(name) {
             // What is not done stays told as it is until it is.
-            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained)) => *desired,
+            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained)) => desired,
             Some(_) => return None,
             None => {
                 let mut records = self.ledger.of_name(name).into_iter();
@@ -106,18 +107,18 @@ impl Sync {
                 wanted
             }
         };
-        self.accounts.insert(name.clone(), (desired, Account::Unknown));
+        self.accounts.insert(name, desired, Account::Unknown);
         Some(desired)
     }
 
     /// Whose accounts the ledger knows.
-    pub fn owners(&self) -> impl Iterator<Item = &Name> {
+    pub fn owners(&self) -> BTreeSet<Name> {
         self.ledger.owners()
     }
 
     /// Records of the ledger, by id.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.ledger.records()
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.ledger.records().map(Row::record)
     }
 
     /// Held plans, oldest first.
@@ -190,7 +191,7 @@ impl Sync {
 
     fn entitlement_counts(&self) -> EntitlementCounts {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let grants = self.ledger.records().filter(|r| r.state != RecordState::Released).map(|r| r.grants.len()).sum();
+        let grants = self.ledger.records().filter(|r| r.state != RecordState::Released).map(|r| r.grants().len()).sum();
         let under_way = self.flights.values().flat_map(|flight| &flight.parts);
         let given = under_way.filter(|part| matches!(part.planned.change, Change::Grant(..))).count();
         let failing = self.failed.values().flatten();

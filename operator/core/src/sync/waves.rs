@@ -232,7 +232,7 @@ impl Sync {
         };
         self.forget_old_charges(lane, &budgets, cx.now.wall);
         let provisioned =
-            self.ledger.records().filter(|r| r.target_id.is_some() && r.state == RecordState::Active).count();
+            self.ledger.records().filter(|r| r.target_id().is_some() && r.state == RecordState::Active).count();
         let provisioned = u32::try_from(provisioned).unwrap_or(u32::MAX);
         let mut held: Option<(Admission, u32)> = None;
         for budget in budgets {

@@ -204,7 +204,7 @@ impl World {
 
     /// How somebody's account in the wiki stands, in a word.
     pub(super) fn account(&self, name: &str) -> String {
-        let (_, account) = &self.engine.sync(&Name::from("wiki")).unwrap().accounts()[&Name::from(name)];
+        let (_, account) = self.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from(name)).unwrap();
         format!("{account:?}").split(['(', ' ']).next().unwrap().to_owned()
     }
 

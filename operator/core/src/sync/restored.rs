@@ -78,8 +78,8 @@ impl Sync {
             !matches!(record.state, RecordState::Released | RecordState::Deleted | RecordState::Retained)
         });
         kept.into_iter().any(|record| {
-            let mut policies = record.policies.iter().chain(record.grants.values().flat_map(|grant| &grant.policies));
-            cx.directory.identity(&record.owner.name).is_none() || policies.any(absent)
+            let mut policies = record.policies().iter().chain(record.grants().flat_map(|(_, grant)| &grant.policies));
+            cx.directory.identity(&Name::from(record.owner())).is_none() || policies.any(absent)
         })
     }
 

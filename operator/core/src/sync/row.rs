@@ -108,6 +108,11 @@ impl Row {
         &self.written
     }
 
+    /// What the account rests on, sorted.
+    pub(super) fn policies(&self) -> &[Name] {
+        &self.policies
+    }
+
     /// What is ours of what it holds, sorted by the target's id.
     pub(super) fn grants(&self) -> impl ExactSizeIterator<Item = &(TargetId, Grant)> {
         self.grants.iter().map(|grant| &**grant)

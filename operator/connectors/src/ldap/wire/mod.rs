@@ -274,6 +274,10 @@ impl Wire {
         F: Future<Output = Result<LdapResult, LdapError>> + Send + 'static,
     {
         let mut ldap = self.shared(spent).await?;
+        // Asked last of all: connecting may have taken long.
+        if !self.login.rules.permit.holds() {
+            return Err(TargetError::Transient("this process may not write any more".into()).into());
+        }
         spent.requests += 1;
         ldap.with_timeout(self.login.rules.timeouts.whole);
         if !controls.is_empty() {

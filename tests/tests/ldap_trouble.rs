@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use provost_connectors::http::Permit;
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, connect};
 use provost_core::model::{
     Applied, Attributes, CorrelationKey, Item, Kind, Observed, ObservedEntitlement, PageToken, Step, TargetError,
@@ -124,6 +125,20 @@ async fn a_refused_start_tls_is_final_and_no_password_is_sent() {
 }
 
 #[tokio::test]
+async fn a_process_that_may_not_write_any_more_reads_and_writes_nothing() {
+    let server = Slapd::start();
+    let credentials = Credentials::default().with(Role::Password, PASSWORD.to_owned().into());
+    let credentials = credentials.with(Role::Authority, server.authority().to_owned().into());
+    let rules = NetworkRules { permit: Permit::new(|| false), ..loopback() };
+    let target = connect(&server.connector(&server.url(), &json!({})), credentials, &rules).await.unwrap();
+    target.probe().await.0.unwrap();
+    let step = Step::CreateAccount { attributes: person("ada"), enabled: true, password: true };
+    let error = apply(&target, step).await.unwrap_err();
+    assert!(matches!(&error, TargetError::Transient(text) if text.contains("may not write")), "{error}");
+    assert!(listing(&target, Kind::Accounts).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_client_certificate_logs_in() {
     let server = Slapd::start();
     let secret = json!({"name": "ldap", "key": "tls"});
@@ -202,7 +217,7 @@ async fn a_server_that_stops_in_the_middle_of_a_page_is_asked_again_from_the_beg
     let error = target.observe(Kind::Accounts, first.next.as_ref()).await.0.unwrap_err();
     assert!(matches!(error, TargetError::Transient(_)), "{error}");
     let write = apply(&target, Step::DeleteAccount { id: "none".into() }).await.unwrap_err();
-    assert!(matches!(write, TargetError::Transient(_)), "nothing was sent: {write}");
+    assert!(matches!(write, TargetError::Unreachable(_)), "nothing was sent: {write}");
     server.start_again();
     let error = target.observe(Kind::Accounts, first.next.as_ref()).await.0.unwrap_err();
     assert!(matches!(error, TargetError::Malformed(_)), "its place in the list is gone: {error}");
@@ -469,7 +484,8 @@ async fn an_idle_connection_that_the_server_closed_is_made_again() {
     let begun = std::time::Instant::now();
     // The end of a connection is seen within moments; the first request after may still meet it.
     while let Err(error) = target.find(&CorrelationKey { attribute: "uid".into(), value: "ada".into() }).await.0 {
-        assert!(matches!(error, TargetError::Transient(_)) && begun.elapsed() < Duration::from_secs(10), "{error}");
+        let waits = matches!(error, TargetError::Transient(_) | TargetError::Unreachable(_));
+        assert!(waits && begun.elapsed() < Duration::from_secs(10), "{error}");
     }
     create(&target, "bob").await;
 }

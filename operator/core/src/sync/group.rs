@@ -127,6 +127,18 @@ impl Sync {
         }
     }
 
+    /// Another target: an id there may be any group's. They are bound by their names again.
+    pub(super) fn unbind_groups(&mut self) {
+        let shown = |group: &GroupRecord| {
+            self.shadow.group(&group.target_id).is_some_and(|g| g.kind == group.kind && g.name == group.name)
+        };
+        let others: Vec<TargetId> = self.ledger.groups().filter(|g| !shown(g)).map(|g| g.target_id.clone()).collect();
+        for id in others {
+            self.ledger.forget_group(&id);
+            self.bound.retain(|_, bound| *bound != id);
+        }
+    }
+
     pub(super) fn complete_listing(&self, kind: Kind) -> Option<Duration> {
         self.complete.get(&kind).copied()
     }

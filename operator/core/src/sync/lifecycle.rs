@@ -278,6 +278,9 @@ impl Sync {
         if *self.settings.safety.acknowledge != *token || self.ledger.standing.acknowledged.contains(&token) {
             return;
         }
+        if self.ledger.standing.fingerprint.as_ref() != Some(&self.settings.connector.fingerprint) {
+            self.unbind_groups();
+        }
         self.ledger.standing.acknowledged.insert(token);
         self.ledger.standing.awaiting = None;
         self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));

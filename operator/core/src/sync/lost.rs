@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Sync;
 use super::row::Row;
-use crate::model::{Intent, Outcome, RecordId, Step, TargetId};
+use crate::model::{Intent, IntentId, Outcome, RecordId, Step, TargetId};
 use crate::plan::{Fold, digest};
 
 /// A write whose answer was lost, and the records of which what became of it is not seen yet.
@@ -30,21 +30,55 @@ impl Sync {
 
     /// This record is planned by what was read since (or is gone): what its lost writes did is as good as known.
     pub(super) fn learn_lost(&mut self, record: RecordId) {
-        let concerned = self.lost.iter().filter(|(_, lost)| lost.records.contains(&record));
+        // What nobody shows is given again, as long as it is to be had.
+        let row = self.ledger.record(record);
+        let has = |group: &TargetId| row.is_some_and(|row| row.holds(group));
+        let unsure = |lost: &Lost| given_by(&lost.step).is_some_and(|group| !self.shows_members(group) && has(group));
+        let concerned = self.lost.iter().filter(|(_, lost)| lost.records.contains(&record) && !unsure(lost));
         let seen: Vec<_> = concerned.map(|(id, lost)| (*id, self.is_seen(&lost.step, record))).collect();
         for (id, seen) in seen {
-            let Some(lost) = self.lost.get_mut(&id) else { continue };
-            lost.records.remove(&record);
-            lost.seen &= seen;
-            if lost.records.is_empty() {
-                let outcome = if lost.seen {
-                    Outcome::Done
-                } else {
-                    Outcome::Failed("the answer was lost, and it is not seen to be done".into())
-                };
-                self.lost.remove(&id);
-                self.ledger.close(id, outcome);
-            }
+            self.learn(id, record, seen);
+        }
+    }
+
+    /// What a lost write did for this record is as good as known.
+    fn learn(&mut self, id: IntentId, record: RecordId, seen: bool) {
+        let Some(lost) = self.lost.get_mut(&id) else { return };
+        lost.records.remove(&record);
+        lost.seen &= seen;
+        if lost.records.is_empty() {
+            let outcome = if lost.seen {
+                Outcome::Done
+            } else {
+                Outcome::Failed("the answer was lost, and it is not seen to be done".into())
+            };
+            self.lost.remove(&id);
+            self.ledger.close(id, outcome);
+        }
+    }
+
+    /// Whether a listing tells who is in a group, or has a role or licence.
+    pub(super) fn shows_members(&self, group: &TargetId) -> bool {
+        self.shadow.group(group).is_some_and(|group| group.members.is_some())
+    }
+
+    /// Whether it cannot be known that this record's account was given this: the answer was lost, and members are not
+    /// shown. It is given again.
+    pub(super) fn is_unsure(&self, record: RecordId, group: &TargetId) -> bool {
+        self.unsure_of(record).any(|(_, unsure)| unsure == group)
+    }
+
+    fn unsure_of(&self, record: RecordId) -> impl Iterator<Item = (IntentId, &TargetId)> {
+        let lost = self.lost.iter().filter(move |(_, lost)| lost.records.contains(&record));
+        let given = lost.filter_map(|(id, lost)| Some((*id, given_by(&lost.step)?)));
+        given.filter(|(_, group)| !self.shows_members(group))
+    }
+
+    /// It was given again, for sure.
+    pub(super) fn is_sure(&mut self, record: RecordId, group: &TargetId) {
+        let again: Vec<_> = self.unsure_of(record).filter(|(_, unsure)| *unsure == group).map(|(id, _)| id).collect();
+        for id in again {
+            self.learn(id, record, true);
         }
     }
 
@@ -71,5 +105,13 @@ impl Sync {
             | Step::UpdateGroup { .. }
             | Step::DeleteGroup { .. } => false,
         }
+    }
+}
+
+/// What a step gives.
+pub(super) fn given_by(step: &Step) -> Option<&TargetId> {
+    match step {
+        Step::AddMembers { group, .. } | Step::Assign { entitlement: group, .. } => Some(group),
+        _ => None,
     }
 }

@@ -64,6 +64,9 @@ impl Sync {
                 part.planned.change.done(&mut record, applied, cx.now.wall);
                 self.ledger.put(record);
             }
+            if let Change::Grant(group, _) = &part.planned.change {
+                self.is_sure(part.record, group);
+            }
             self.believe(&part.planned, part.record, applied, cx);
             self.found.remove(&part.name);
             self.alone.remove(&part.name);
@@ -133,6 +136,10 @@ impl Sync {
         let (reason, words) = told(error);
         *self.counters.failed.entry(reason).or_default() += 1;
         self.on_error(error, cx, out);
+        if let Step::DeleteGroup { id } = flight.step() {
+            // Whether it is still there, and empty, only another listing tells.
+            self.shadow.forget_group(id);
+        }
         let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
         match error {
             TargetError::Lost(_) => return self.uncertain(flight, error, cx),
@@ -142,7 +149,10 @@ impl Sync {
             TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
                 self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
-                self.ledger.close(flight.intent.id, Outcome::Failed(words));
+                match super::lost::given_by(flight.step()) {
+                    Some(group) if !self.shows_members(group) => self.keep_lost(&flight.intent),
+                    _ => self.ledger.close(flight.intent.id, Outcome::Failed(words)),
+                }
                 self.fail_parts(flight, error, Duration::from_secs(1), cx);
                 return self.free(flight, cx);
             }

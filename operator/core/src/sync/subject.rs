@@ -7,7 +7,7 @@ use super::flight::{Part, group_of};
 use super::gather::Gathered;
 use super::{Context, FRESH, Sync};
 use crate::directory::AttributeValue;
-use crate::model::{AttributeName, Kind, Name, Step, TargetId, Value};
+use crate::model::{AttributeName, Kind, Name, RecordId, Step, TargetId, Value};
 use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
 use crate::report;
 
@@ -28,7 +28,7 @@ impl Sync {
         let record = gathered.record.as_ref();
         let id = record.and_then(|record| record.target_id.as_ref());
         let last_write = record.and_then(|record| record.last_write);
-        let catalogue = self.catalogue(id, last_write, cx);
+        let catalogue = self.catalogue(record.map(|record| record.id).zip(id), last_write, cx);
         let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
         let subject = Subject {
             owner: &gathered.owner,
@@ -83,7 +83,7 @@ impl Sync {
 
     fn catalogue(
         &self,
-        account: Option<&TargetId>,
+        account: Option<(RecordId, &TargetId)>,
         last_write: Option<jiff::Timestamp>,
         cx: &Context<'_>,
     ) -> Vec<CatalogueView<'_>> {
@@ -93,9 +93,11 @@ impl Sync {
             let id = self.bound(entry.target.kind, &entry.target.name);
             let group = id.and_then(|id| self.shadow.group(id));
             let members = group.and_then(|group| group.members.as_ref());
-            let held = members.zip(account).map(|(members, account)| members.contains(account));
+            let held = members.zip(account).map(|(members, (_, account))| members.contains(account));
+            let unsure = id.zip(account).is_some_and(|(group, (record, _))| self.is_unsure(record, group));
+            let held = if unsure { Some(false) } else { held };
             let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
-            let exact = exactly(entry, account);
+            let exact = exactly(entry, account.map(|(_, account)| account));
             CatalogueView { entry, id, held, fresh, exact }
         };
         self.entries.iter().map(view).collect()

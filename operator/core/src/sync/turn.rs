@@ -170,8 +170,8 @@ impl Sync {
             self.drop_what_is_not_wanted(&gathered.owner.name, &Verdict::default(), cx);
         }
         if let Some(record) = gathered.record {
-            self.learn_lost(record.id);
             self.ledger.forget(record.id);
+            self.learn_lost(record.id);
         }
         Turned { went: false, desired: verdict.desired, account: verdict.account }
     }

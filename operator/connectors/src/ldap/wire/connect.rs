@@ -111,7 +111,7 @@ impl Login {
         let work = self.connect_unbounded(spent);
         match tokio::time::timeout(self.rules.timeouts.whole, work).await {
             Ok(connected) => connected,
-            Err(_) => Err(TargetError::Transient("no connection in time".into())),
+            Err(_) => Err(TargetError::Unreachable("no connection in time".into())),
         }
     }
 
@@ -154,8 +154,8 @@ impl Login {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = tokio::net::lookup_host((bare, port)).await;
         let found =
-            found.map_err(|e| TargetError::Transient(format!("no address of the host ({})", e.kind()).into()))?;
-        let mut last = TargetError::Transient("no address of the host".into());
+            found.map_err(|e| TargetError::Unreachable(format!("no address of the host ({})", e.kind()).into()))?;
+        let mut last = TargetError::Unreachable("no address of the host".into());
         for address in found {
             if let Err(refused) = self.rules.check(host, address.ip()) {
                 last = TargetError::HostNotAllowed(refused.to_string().into());
@@ -171,7 +171,7 @@ impl Login {
             };
             match dialled {
                 Ok(stream) => return Ok(StdStream::Tcp(stream)),
-                Err(error) => last = TargetError::Transient(format!("no connection ({})", error.kind()).into()),
+                Err(error) => last = TargetError::Unreachable(format!("no connection ({})", error.kind()).into()),
             }
         }
         Err(last)
@@ -183,7 +183,7 @@ impl Login {
             return Err(TargetError::HostNotAllowed(text.into()));
         }
         let opened = tokio::net::UnixStream::connect(path).await.and_then(tokio::net::UnixStream::into_std);
-        let unix = opened.map_err(|e| TargetError::Transient(format!("no connection ({})", e.kind()).into()))?;
+        let unix = opened.map_err(|e| TargetError::Unreachable(format!("no connection ({})", e.kind()).into()))?;
         Ok(StdStream::Unix(unix))
     }
 }

@@ -140,3 +140,35 @@ fn our_finalizer_is_asked_for_once_and_again_only_when_it_does_not_come() {
     world.pass(60);
     assert_eq!((world.finalizers, world.accounts.len()), (3, 1));
 }
+
+#[test]
+fn where_members_are_not_shown_a_grant_whose_answer_was_lost_is_given_again_also_after_a_restart() {
+    let editor = json!({"name": "editor", "target": {"group": {"name": "editors"}}});
+    let all = |entitlements: &[&str]| {
+        let mut all = declared(&[identity("ada", 1, &scientist("Analyst"))]);
+        all.last_mut().unwrap()["spec"]["entitlements"] = json!([editor]);
+        if !entitlements.is_empty() {
+            all[1]["spec"]["grants"][0]["entitlements"] = json!(entitlements);
+        }
+        all
+    };
+    for (transient, restart) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut world = World::new();
+        world.mirror("editors", None);
+        world.blind = true;
+        world.list(&all(&[]));
+        world.pass(30);
+        (world.lose, world.done, world.transient, world.reads) = (true, false, transient, false);
+        let change = world.change(&all(&["editor"])[1]);
+        world.tell(EngineEvent::Changed(vec![change]));
+        assert!(world.names_in("editors").is_empty());
+        world.lose = false;
+        if restart {
+            world.restart(&all(&["editor"]));
+        }
+        world.reads = true;
+        world.pass(120);
+        assert_eq!(world.names_in("editors"), ["ada"], "transient {transient}, restart {restart}");
+        assert!(world.intents.is_empty(), "{:?}", world.intents);
+    }
+}

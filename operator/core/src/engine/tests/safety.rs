@@ -239,3 +239,47 @@ fn what_is_held_for_somebody_drops_out_when_the_account_turns_out_to_be_gone() {
     world.pass(200);
     assert_eq!(held(&world), 29);
 }
+
+#[test]
+fn a_group_is_bound_by_its_name_again_at_another_target_whose_ids_may_be_any_groups() {
+    let editor = json!({"name": "editor", "target": {"group": {"name": "editors"}}});
+    let mut all = team(2, &json!({"entitlements": [editor], "sync": {"concurrency": 1, "interval": "1m"}}));
+    all[2]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&all);
+    world.pass(60);
+    assert_eq!(world.names_in("editors"), ["i-0", "i-1"]);
+
+    // The same connector speaks to another target, where the group's id is that of the administrators.
+    let mut there = world.mirrors.remove(&TargetId::new("g-editors")).unwrap();
+    (there.name, there.members) = ("administrators".into(), Some(Vec::new()));
+    world.mirrors.insert(there.id.clone(), there);
+    let id = TargetId::new("e-1");
+    let kind = crate::model::EntitlementKind::Group;
+    let editors = crate::model::ObservedEntitlement {
+        id: id.clone(),
+        kind,
+        name: "editors".into(),
+        mark: None,
+        members: Some(Vec::new()),
+    };
+    world.mirrors.insert(id.clone(), editors);
+    world.accounts.clear();
+    let moved = |token: &str| {
+        let mut wiki = all.last().unwrap().clone();
+        wiki["spec"]["connector"] = json!({"fake": {"directory": "other"}});
+        wiki["spec"]["safety"] = json!({"acknowledge": token});
+        wiki
+    };
+    world.counts = false;
+    tell(&mut world, &[moved("")]);
+    world.pass(5);
+    let (reason, message) = ready(&world);
+    assert_eq!(reason, "TargetChanged", "{message}");
+    let token = message.split_whitespace().last().unwrap().to_owned();
+    tell(&mut world, &[moved(&token)]);
+    world.pass(300);
+    let members = |world: &World, id: &str| world.mirrors[&TargetId::new(id)].members.clone().unwrap().len();
+    assert_eq!((members(&world, "g-editors"), members(&world, "e-1")), (0, 2));
+}

@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) writes: usize,
     /// Steps of this name are refused.
     pub(super) forbidden: Option<&'static str>,
+    /// Listings do not show who is in a group.
+    pub(super) blind: bool,
     /// Listings do not come to the total that they claim.
     pub(super) miscounts: bool,
     /// Reads by id succeed.
@@ -102,6 +104,7 @@ impl World {
             finalizers: 0,
             writes: 0,
             forbidden: None,
+            blind: false,
             miscounts: false,
             reads: true,
             forbids: false,
@@ -250,7 +253,13 @@ impl World {
             Effect::Observe { kind, .. } => {
                 let items: Vec<_> = match kind {
                     Kind::Accounts => self.accounts.values().cloned().map(Item::Account).collect(),
-                    Kind::Groups => self.mirrors.values().cloned().map(Item::Entitlement).collect(),
+                    Kind::Groups => {
+                        let shown = |group: &ObservedEntitlement| ObservedEntitlement {
+                            members: group.members.clone().filter(|_| !self.blind),
+                            ..group.clone()
+                        };
+                        self.mirrors.values().map(shown).map(Item::Entitlement).collect()
+                    }
                     Kind::Roles | Kind::Licenses => Vec::new(),
                 };
                 let total = items.len() as u64 + u64::from(self.miscounts);

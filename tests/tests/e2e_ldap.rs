@@ -1,0 +1,175 @@
+//! A directory under the operator: joiners, movers, drift, leavers on OpenLDAP's server; and what is said of each trouble.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tests::cluster::{Kstatus, kstatus};
+use tests::e2e::{World, condition, identity, policy, until};
+use tests::servers::Authority;
+use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
+
+const APP: &str = "targetapplications.provost.dev/directory";
+
+fn application(server: &Slapd, more: &Value) -> Value {
+    json!({
+        "apiVersion": "provost.dev/v1alpha1", "kind": "TargetApplication", "metadata": {"name": "directory"},
+        "spec": {
+            "connector": {"ldap": server.settings(&server.url(), more)},
+            "sync": {"requestsPerSecond": 10000, "concurrency": 8, "settle": {"removals": "1s", "privilegedGrants": "1s"}},
+            "account": {"attributes": [{"name": "roomNumber", "expression": "identity.location"}]},
+            "entitlements": [{"name": "vpn", "target": {"group": {"name": "vpn, \"users\"", "create": true}}}],
+        },
+    })
+}
+
+fn secret(password: &str, authority: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"password": password, "ca.crt": authority},
+        "metadata": {"name": "ldap", "annotations": {"provost.dev/allowed-hosts": "localhost"}},
+    })
+}
+
+fn people() -> Vec<Value> {
+    let mut zoe = identity("zoe", "Engineering");
+    zoe["spec"]["displayName"] = json!("Ångström, \"Zoë\" 🦀");
+    zoe["spec"]["managerRef"] = json!({"name": "ada"});
+    vec![
+        identity("ada", "Engineering"),
+        identity("bob", "Sales"),
+        zoe,
+        policy("everyone", "identity.type == \"Person\"", "directory", &[]),
+        policy("engineers", "identity.department == \"Engineering\"", "directory", &["vpn"]),
+    ]
+}
+
+fn place(name: &str) -> String {
+    format!("ou={name},{SUFFIX}")
+}
+
+/// The login names of the members of the group.
+fn members(server: &Slapd) -> BTreeSet<String> {
+    let found = server.search(&place("groups"), "(objectClass=groupOfNames)", &["member"]);
+    let of = |line: &str| line.strip_prefix("member: uid=").and_then(|rest| Some(rest.split(',').next()?.to_owned()));
+    found.lines().filter_map(of).collect()
+}
+
+async fn holds(server: &Slapd, filter: &str, wanted: &[&str]) {
+    until(&format!("{filter} has {wanted:?}"), async || {
+        let found = server.search(&place("people"), filter, &["*", "pwdAccountLockedTime"]);
+        wanted.iter().all(|line| found.lines().any(|found| found == *line)).then_some(())
+    })
+    .await;
+}
+
+async fn team(server: &Slapd, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    until(&format!("the group has {wanted:?}"), async || (members(server) == wanted).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joiners_movers_drift_and_leavers_in_a_directory() {
+    let mut server = Slapd::start();
+    let world = World::new("directory");
+    let mut manifests = people();
+    manifests.extend([secret(PASSWORD, server.authority()), application(&server, &json!({}))]);
+    world.apply(&manifests);
+    world.all_ready();
+    // "Ångström, ..." in base64, as LDIF has what is not plain.
+    holds(
+        &server,
+        "(uid=zoe)",
+        &["manager: uid=ada,ou=people,dc=acme,dc=test", "mail: zoe@acme.test", "carLicense: E-zoe"],
+    )
+    .await;
+    assert!(server.search(&place("people"), r#"(cn=Ångström, "Zoë" 🦀)"#, &["uid"]).contains("uid: zoe"));
+    team(&server, &["ada", "zoe"]).await;
+
+    // Movers: another department, another name.
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"department": "Engineering", "location": "Paris"}}));
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"userName": "ada.king"}}));
+    team(&server, &["ada.king", "bob", "zoe"]).await;
+    holds(&server, "(uid=bob)", &["roomNumber: Paris", "ou: Engineering"]).await;
+    holds(&server, "(uid=zoe)", &["manager: uid=ada.king,ou=people,dc=acme,dc=test"]).await;
+
+    // Drift: an attribute, a member, and a new name by somebody else.
+    let bob = format!("uid=bob,{}", place("people"));
+    server.edit(&format!("dn: {bob}\nchangetype: modify\nreplace: title\ntitle: Emperor\n"));
+    server.edit(&format!("dn: {bob}\nchangetype: modrdn\nnewrdn: uid=robert\ndeleteoldrdn: 1\n"));
+    world.reconcile_now("directory", "drift");
+    holds(&server, "(uid=bob)", &["title: Analyst", "ou: Engineering"]).await;
+    team(&server, &["ada.king", "bob", "zoe"]).await;
+
+    // Away and back: what was changed meanwhile follows.
+    server.stop();
+    world.patch("identities.provost.dev/zoe", &json!({"spec": {"title": "Physicist"}}));
+    world.reconcile_now("directory", "away");
+    let away = world.reason(APP, "TargetUnreachable").await;
+    assert_eq!(kstatus(&away), Kstatus::InProgress, "{}", away["status"]);
+    server.start_again();
+    holds(&server, "(uid=zoe)", &["title: Physicist"]).await;
+
+    // Leavers: suspended, and deleted.
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    holds(&server, "(uid=bob)", &["pwdAccountLockedTime: 000001010000Z"]).await;
+    world.kubectl(&["delete", "identities.provost.dev/zoe"]).ok();
+    holds(&server, "(uid=zoe)", &["pwdAccountLockedTime: 000001010000Z"]).await;
+    team(&server, &["ada.king", "bob"]).await;
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"lifecycle": {"suspended": false}}}));
+    until("bob is enabled", async || {
+        let locked = server.search(&place("people"), "(pwdAccountLockedTime=*)", &["uid"]);
+        (!locked.contains("uid: bob")).then_some(())
+    })
+    .await;
+    world.all_ready();
+    world.check();
+    for (place, text) in world.places() {
+        assert!(!text.contains(PASSWORD), "{place} has the password");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trouble_of_a_directory_has_its_own_condition_and_ends_with_it() {
+    let server = Slapd::start();
+    let world = World::new("trouble");
+    let mut manifests = people();
+    manifests.extend([secret("wrong", server.authority()), application(&server, &json!({}))]);
+    world.apply(&manifests);
+    let said = |object: &Value| condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+
+    let found = world.reason(APP, "Unauthorized").await;
+    assert!(said(&found).contains("invalidCredentials"), "{}", found["status"]);
+    assert_eq!(kstatus(&found), Kstatus::Failed, "only an edit helps: {}", found["status"]);
+
+    world.apply(&[secret(PASSWORD, &Authority::new().pem())]);
+    world.reason(APP, "TlsFailed").await;
+
+    let nowhere = json!({"accounts": {"baseDN": "ou=nobody,dc=acme,dc=test"}});
+    world.apply(&[secret(PASSWORD, server.authority()), application(&server, &nowhere)]);
+    let found = world.reason(APP, "Unsupported").await;
+    assert!(said(&found).contains("accounts.baseDN: there is no ou=nobody,dc=acme,dc=test"), "{}", found["status"]);
+
+    // One account that the schema refuses, among others that it takes.
+    world.apply(&[application(&server, &json!({}))]);
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"emails": [{"value": "bøb@acme.test"}]}}));
+    holds(&server, "(uid=zoe)", &["mail: zoe@acme.test"]).await;
+    holds(&server, "(uid=ada)", &["mail: ada@acme.test"]).await;
+    let bob = until("bob is rejected", async || {
+        let bob = world.get("identities.provost.dev/bob");
+        (condition(&bob, "Ready")["reason"] == "Rejected").then_some(bob)
+    })
+    .await;
+    let problem = bob["status"]["problems"][0]["message"].as_str().unwrap_or_default();
+    assert!(problem.contains("mail") && problem.contains("invalidAttributeSyntax"), "{}", bob["status"]);
+    world.wait_ready("identities.provost.dev/ada");
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"emails": [{"value": "bob@acme.test"}]}}));
+    holds(&server, "(uid=bob)", &["mail: bob@acme.test"]).await;
+    world.all_ready();
+    world.check();
+}

@@ -21,7 +21,7 @@ use tests::servers::TOKEN;
 const LEASE: Duration = Duration::from_secs(6);
 
 /// Stopped after so many writes.
-const MOMENTS: [usize; 4] = [1, 17, 33, 50];
+const MOMENTS: [usize; 4] = [1, 6, 12, 18];
 
 const PEOPLE: usize = 60;
 

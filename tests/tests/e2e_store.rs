@@ -177,10 +177,18 @@ async fn a_lost_store_and_an_older_one_are_noticed_and_acknowledged_and_nobody_i
 
     // The first store again: another one than the status names.
     std::fs::write(world.ledger(), &copy).unwrap();
+    let before = target.picture().await;
     target.requests();
     world.start();
     world.reason(WIKI, "LedgerMismatch").await;
-    assert_eq!(target.writes(), 0);
+    let written: Vec<_> = target.requests().into_iter().filter(|(method, _)| method != "GET").collect();
+    // Who is suspended is disabled all the same, also once more; nothing else is done by a ledger that is not trusted.
+    assert!(
+        matches!(&written[..], [] | [(_, _)]) && written.iter().all(|(method, _)| method == "PATCH"),
+        "{written:?}"
+    );
+    let after = target.picture().await;
+    assert_eq!((after.active(), &after.groups), (before.active(), &before.groups));
     acknowledge(&world);
     world.reason(WIKI, "Synced").await;
     // It knows that bob's account is ours.

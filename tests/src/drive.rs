@@ -2,6 +2,7 @@
 //! it takes, with nothing else in between.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use provost_connectors::AnyTarget;
 use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent, StoreFailure};
 use provost_core::input;
-use provost_core::model::{Change, Name, Now, Spent};
+use provost_core::model::{Change, Ledger, Name, Now, Spent};
 use provost_crds::{self as crds, from_manifest};
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
@@ -20,18 +21,28 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// Only a failure takes so long.
 const DEADLINE: Duration = Duration::from_mins(10);
 
+/// What the operator joins to an engine, without Kubernetes: one target and the store, or none.
+#[derive(Debug)]
+pub struct Parts {
+    /// Of all applications.
+    pub target: Arc<AnyTarget>,
+    /// Without one, nothing is kept.
+    pub store: Option<Store>,
+    /// When the engine began.
+    pub start: Instant,
+    /// Where answers go.
+    pub back: UnboundedSender<EngineEvent>,
+}
+
 /// A namespace whose applications all have the one target.
 #[derive(Debug)]
 pub struct Drive {
     engine: Engine,
-    target: Arc<AnyTarget>,
-    store: Store,
+    parts: Parts,
     _folder: TempDir,
-    start: Instant,
     events: VecDeque<EngineEvent>,
     /// Effects that were not answered yet.
     asked: usize,
-    back: UnboundedSender<EngineEvent>,
     answers: UnboundedReceiver<EngineEvent>,
 }
 
@@ -54,22 +65,27 @@ pub fn change(mut manifest: Value) -> Change {
     }
 }
 
+/// A store of its own on disk.
+///
+/// # Panics
+/// If it cannot be made there.
+pub fn store(folder: &Path) -> Store {
+    let fresh = || Fresh { id: "tests".into(), key: SecretBox::new(Box::new([1; 32])) };
+    Store::open(&folder.join("provost.redb"), fresh).expect("a store")
+}
+
 impl Drive {
     /// Nothing is decided before the first [`listed`](Self::listed).
     pub fn new(target: AnyTarget) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let fresh = || Fresh { id: "drive".into(), key: SecretBox::new(Box::new([1; 32])) };
-        let store = Store::open(&folder.path().join("provost.redb"), fresh).expect("a store");
+        let store = store(folder.path());
         let (back, answers) = unbounded_channel();
         Self {
             engine: Engine::new("acme", provost_connectors::schema),
-            target: Arc::new(target),
-            store,
+            parts: Parts { target: Arc::new(target), store: Some(store), start: Instant::now(), back },
             _folder: folder,
-            start: Instant::now(),
             events: VecDeque::new(),
             asked: 0,
-            back,
             answers,
         }
     }
@@ -82,10 +98,6 @@ impl Drive {
     /// What is declared otherwise.
     pub fn changed(&mut self, manifests: Vec<Value>) {
         self.events.push_back(EngineEvent::Changed(manifests.into_iter().map(change).collect()));
-    }
-
-    fn now(&self) -> Now {
-        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
     }
 
     /// Goes on until nothing was asked for a second and every answer is there; how long it took until the last answer.
@@ -120,16 +132,16 @@ impl Drive {
                 self.asked -= 1;
                 busy = true;
             }
-            let now = self.now();
+            let now = self.parts.now();
             for effect in self.engine.handle(event, now) {
                 if let EngineEffect::Do { application, id, effect } = effect {
                     self.asked += 1;
                     busy = true;
-                    self.set_off(&application, id, effect);
+                    self.parts.set_off(&application, id, effect);
                 }
             }
         }
-        let wait = self.engine.next_wake(self.now()).mono.map(|at| at.saturating_sub(self.now().mono));
+        let wait = self.engine.next_wake(self.parts.now()).mono.map(|at| at.saturating_sub(self.parts.now().mono));
         let wait = wait.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(1), Duration::from_millis(50));
         tokio::select! {
             Some(event) = self.answers.recv() => self.events.push_back(event),
@@ -140,22 +152,34 @@ impl Drive {
         }
         busy
     }
+}
 
-    fn set_off(&self, application: &Name, id: EffectId, effect: Effect) {
+impl Parts {
+    /// The time by which the engine decides.
+    pub fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
+    }
+
+    /// Carries an effect out; its answer comes [`back`](Self::back).
+    pub fn set_off(&self, application: &Name, id: EffectId, effect: Effect) {
         let back = self.back.clone();
         let told = application.clone();
-        // The receiver is gone when the test is over.
+        // The receiver is gone when nobody waits for answers any more.
         let answer = move |answer, spent| {
             _ = back.send(EngineEvent::Answered { application: told, effect: id, answer, spent });
         };
         match effect {
             Effect::Load => {
-                let loaded = self.store.load("acme", application).map(Box::new);
+                let loaded = self.store.as_ref().map_or_else(
+                    || Ok(Box::new(Ledger { next_id: 1, ..Ledger::default() })),
+                    |store| store.load("acme", application).map(Box::new),
+                );
                 let loaded = loaded.map_err(|error| StoreFailure(error.to_string().into()));
                 answer(Answer::Loaded(loaded), Spent::default());
             }
             Effect::Record(changes) => {
-                self.store.record("acme", application, Timestamp::now(), changes, move |done| {
+                let Some(store) = &self.store else { return answer(Answer::Recorded(Ok(())), Spent::default()) };
+                store.record("acme", application, Timestamp::now(), changes, move |done| {
                     let done = done.map(|_| ()).map_err(|error| StoreFailure(error.to_string().into()));
                     answer(Answer::Recorded(done), Spent::default());
                 });

@@ -2,19 +2,16 @@
 //! to a fresh server of its own, at the same concurrency, in turns.
 
 use std::collections::VecDeque;
-use std::path::Path;
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use provost_connectors::AnyTarget;
-use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
-use provost_core::model::{Change, Field, GrantWhat, Ledger, Name, Now, Spent, Step};
-use provost_store::{Fresh, Store};
-use secrecy::SecretBox;
+use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent};
+use provost_core::model::{Change, Field, GrantWhat, Step};
 use serde_json::json;
+use tests::drive::{Parts, store};
 use tests::servers::{Program, Running, TOKEN, connected_as};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::table::Table;
 use crate::world;
@@ -179,15 +176,6 @@ fn body(at: usize) -> serde_json::Value {
     })
 }
 
-/// The parts that the operator joins, without Kubernetes.
-struct Parts {
-    start: Instant,
-    /// `None`: whatever is to be recorded is said to be so, and forgotten.
-    store: Option<Store>,
-    target: Arc<AnyTarget>,
-    back: UnboundedSender<EngineEvent>,
-}
-
 /// So many accounts created by the parts together, with the store on disk or without any.
 pub async fn operator(concurrency: u32, bulk: &str, accounts: usize, stored: bool) -> Run {
     let server = Program::scim2_server().start().await;
@@ -196,7 +184,7 @@ pub async fn operator(concurrency: u32, bulk: &str, accounts: usize, stored: boo
     let mut connector = world::scim(&server.url());
     connector.settings["scim"]["profile"] = json!({"bulk": bulk});
     let target = Arc::new(connected_as(&connector).await);
-    let parts = Parts { start: Instant::now(), store: stored.then(|| open(folder.path())), target, back };
+    let parts = Parts { start: Instant::now(), store: stored.then(|| store(folder.path())), target, back };
     let mut engine = Engine::new("acme", provost_connectors::schema);
     let mut all: Vec<_> = (0..accounts).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
     all.push(world::allow("everyone", None, Some("identity.type == 'Person'".to_owned()), "wiki", GrantWhat::Account));
@@ -212,8 +200,9 @@ pub async fn operator(concurrency: u32, bulk: &str, accounts: usize, stored: boo
             }
             for effect in engine.handle(event, parts.now()) {
                 if let EngineEffect::Do { application, id, effect } = effect {
-                    if matches!(effect, Effect::Apply(_)) && meter.is_none() {
-                        meter = Some(Meter::start(&server));
+                    if let Effect::Apply(steps) = &effect {
+                        assert!(steps.iter().all(|step| matches!(step, Step::CreateAccount { .. })), "{steps:?}");
+                        meter.get_or_insert_with(|| Meter::start(&server));
                     }
                     parts.set_off(&application, id, effect);
                 }
@@ -230,75 +219,4 @@ pub async fn operator(concurrency: u32, bulk: &str, accounts: usize, stored: boo
         }
     }
     Run { accounts, ..meter.unwrap().stop() }
-}
-
-fn open(folder: &Path) -> Store {
-    let fresh = || Fresh { id: "bench".into(), key: SecretBox::new(Box::new([1; 32])) };
-    Store::open(&folder.join("provost.redb"), fresh).unwrap()
-}
-
-impl Parts {
-    fn now(&self) -> Now {
-        Now { wall: Timestamp::now(), mono: self.start.elapsed() }
-    }
-
-    fn set_off(&self, application: &Name, id: provost_core::engine::EffectId, effect: Effect) {
-        let back = self.back.clone();
-        let told = application.clone();
-        // The receiver is gone when the last account is there.
-        let answer = move |answer, spent| {
-            _ = back.send(EngineEvent::Answered { application: told, effect: id, answer, spent });
-        };
-        match effect {
-            Effect::Load => {
-                let loaded = self.store.as_ref().map_or_else(
-                    || Ok(Box::new(Ledger { next_id: 1, ..Ledger::default() })),
-                    |store| store.load("acme", application).map(Box::new),
-                );
-                let loaded = loaded.map_err(|error| StoreFailure(error.to_string().into()));
-                answer(Answer::Loaded(loaded), Spent::default());
-            }
-            Effect::Record(changes) => {
-                let Some(store) = &self.store else { return answer(Answer::Recorded(Ok(())), Spent::default()) };
-                store.record("acme", application, Timestamp::now(), changes, move |done| {
-                    let done = done.map(|_| ()).map_err(|error| StoreFailure(error.to_string().into()));
-                    answer(Answer::Recorded(done), Spent::default());
-                });
-            }
-            effect => {
-                let target = Arc::clone(&self.target);
-                tokio::spawn(async move {
-                    let (said, spent) = ask(&target, effect).await;
-                    answer(said, spent);
-                });
-            }
-        }
-    }
-}
-
-async fn ask(target: &AnyTarget, effect: Effect) -> (Answer, Spent) {
-    match effect {
-        Effect::Probe(_) => {
-            let (profile, spent) = target.probe().await;
-            (Answer::Probed(profile.map(Box::new)), spent)
-        }
-        Effect::Observe { kind, page } => {
-            let (page, spent) = target.observe(kind, page.as_ref()).await;
-            (Answer::Page(page), spent)
-        }
-        Effect::Find(key) => {
-            let (found, spent) = target.find(&key).await;
-            (Answer::Found(found), spent)
-        }
-        Effect::Read(id) => {
-            let (read, spent) = target.read(&id).await;
-            (Answer::Read(read), spent)
-        }
-        Effect::Apply(steps) => {
-            assert!(steps.iter().all(|step| matches!(step, Step::CreateAccount { .. })), "{steps:?}");
-            let (applied, spent) = target.apply(&steps).await;
-            (Answer::Applied(applied), spent)
-        }
-        Effect::Load | Effect::Record(_) => unreachable!("of the store"),
-    }
 }

@@ -157,6 +157,8 @@ pub fn target_application<'a>(
         held_plans: summary.held.iter().take(HELD_PLANS).cloned().collect(),
         problems: problems
             .into_iter()
+            // What waits a moment must not hide what went wrong.
+            .filter(|(_, problem)| problem.reason() != Reason::Settling)
             .take(APPLICATION_PROBLEMS)
             .map(|(identity, problem)| ApplicationProblem {
                 identity: identity.as_str().into(),
@@ -188,6 +190,12 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
     match summary.mode {
         SyncMode::Plan => {
             Verdict::Ready(Reason::Synced, "observed and compared; in mode Plan nothing is written".into())
+        }
+        _ if summary.settling > 0 && summary.settling >= accounts.pending && summary.entitlements.pending == 0 => {
+            Verdict::NotReady(
+                Reason::Settling,
+                "removals or privileged grants wait for the rest of the same change (spec.sync.settle)".into(),
+            )
         }
         _ if accounts.pending > 0 || summary.entitlements.pending > 0 => {
             Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())

@@ -72,6 +72,8 @@ pub struct TargetApplicationSummary {
     pub problems: Vec<Problem>,
     /// Held plans, oldest first.
     pub held: Vec<HeldPlanStatus>,
+    /// Accounts of which a removal or a privileged grant waits for the rest of the same change; they are pending, too.
+    pub settling: u32,
     /// Entitlements.
     pub entitlements: EntitlementCounts,
     /// Accounts that carry our mark, or were ours, and have no owner.

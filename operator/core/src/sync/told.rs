@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Name;
+use crate::model::{Name, Reason};
 use crate::report::{Account, Problem, decode, encode};
 
 /// By identity: whether the account should exist, and how it stands.
@@ -16,6 +16,11 @@ impl Told {
     pub(super) fn get(&self, name: &Name) -> Option<(bool, Account)> {
         let (state, desired) = decode(*self.cells.get(name)?);
         Some((desired, Account::of(state, self.problems.get(name).cloned())))
+    }
+
+    /// How many are told with this reason.
+    pub(super) fn count_of(&self, reason: Reason) -> u32 {
+        u32::try_from(self.problems.values().filter(|problem| problem.reason() == reason).count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn contains(&self, name: &Name) -> bool {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::flight::group_of;
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::{Context, Out, PlannedStep, Sync, waves};
-use crate::model::{CorrelationKey, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode};
+use super::waves::{self, settles};
+use super::{Context, Out, PlannedStep, Sync};
+use crate::model::{CorrelationKey, Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
 
@@ -152,7 +153,10 @@ impl Sync {
         let mut account = verdict.account;
         if let Some(id) = &verdict.adoption {
             let hash = self.ask_to_adopt(name, id, cx);
-            account = report::Account::Blocked(asks_for_approval(id, hash.as_deref()));
+            account = match hash {
+                None if self.is_settling(Lane::Adoption, name) => report::Account::Pending(Some(settles())),
+                hash => report::Account::Blocked(asks_for_approval(id, hash.as_deref())),
+            };
         }
         let (went, account) = self.begin(gathered, verdict.steps, account, priority, cx);
         Turned { went, desired: verdict.desired, account }
@@ -207,6 +211,7 @@ impl Sync {
         gathered.record.iter().for_each(|record| self.learn_lost(record.id));
         let mut problem: Option<Problem> = None;
         let mut held = false;
+        let mut settling = false;
         let mut parked_at: Option<bool> = None;
         let mut untrusted = false;
         for planned in steps {
@@ -220,6 +225,7 @@ impl Sync {
             }
             if !self.is_admitted(&name, &planned, cx) {
                 held = true;
+                settling |= planned.lane.is_some_and(|lane| self.is_settling(lane, &name));
                 continue;
             }
             // Membership before deletion: nothing is deleted of which something else is still to be taken.
@@ -243,6 +249,7 @@ impl Sync {
         }
         let account = match (problem, held) {
             (Some(problem), _) => report::Account::Failed(problem),
+            (None, true) if settling => report::Account::Pending(Some(settles())),
             (None, true) if parked_at.is_none() => report::Account::Held,
             (None, false) if untrusted => report::Account::Pending(None),
             _ => account,

@@ -7,7 +7,9 @@ use super::gather::Gathered;
 use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::Counters;
-use crate::model::{Applied, HeldPlan, Lane, Name, Profile, Record, RecordId, RecordState, Step, SyncMode, TargetId};
+use crate::model::{
+    Applied, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
+};
 use crate::plan::{Change, Planned};
 use crate::report::{self, Contact, EntitlementCounts, TargetApplicationSummary};
 
@@ -94,8 +96,8 @@ impl Sync {
     pub fn doubt(&mut self, name: &Name, cx: &Context<'_>) -> Option<bool> {
         use report::Account;
         let desired = match self.accounts.get(name) {
-            // What is not done stays told as it is until it is.
-            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained)) => desired,
+            // What is not done stays told as it is until it is; what is held counts as done for the Identity.
+            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held)) => desired,
             Some(_) => return None,
             None => {
                 let mut records = self.ledger.of_name(name).into_iter();
@@ -185,6 +187,7 @@ impl Sync {
             unmanaged,
             profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
             target: self.identification(),
+            settling: self.accounts.count_of(Reason::Settling),
             last_handled_reconcile: self.reconcile_now.clone(),
         }
     }

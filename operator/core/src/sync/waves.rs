@@ -16,6 +16,7 @@ use crate::model::{
     Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release, TargetId,
 };
 use crate::plan::{Admission, Planned, Verdict, Window, admit, held_hash};
+use crate::report::Problem;
 
 /// Steps of one lane that wait for the rest of a commit.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(super) struct Settling {
     due: Duration,
     /// With whether it is privileged.
     steps: BTreeMap<HeldStep, bool>,
+    /// It was judged and is to be held, but there are as many held plans as may be: it waits behind them.
+    behind: bool,
 }
 
 impl Settling {
@@ -35,6 +38,14 @@ impl Settling {
 const APPROVED_FOR: Duration = Duration::from_hours(24);
 /// Held plans at most; further waves wait without a hash.
 const HELD: usize = 16;
+
+/// What is told of an account of which a step waits for the rest of the same change.
+pub(super) fn settles() -> Problem {
+    Problem::new(
+        Reason::Settling,
+        "a removal or a privileged grant waits for the rest of the same change (spec.sync.settle)",
+    )
+}
 
 /// What a planned step is called in a wave.
 fn key(name: &Name, planned: &Planned) -> HeldStep {
@@ -112,6 +123,14 @@ impl Sync {
         let settling =
             self.settling.entry(lane).or_insert_with(|| Settling { due: cx.now.mono + wait, ..Settling::default() });
         settling.steps.insert(step, privileged);
+    }
+
+    /// Whether something of an identity waits in a lane for the rest of a commit, and not for a person.
+    pub(super) fn is_settling(&self, lane: Lane, name: &Name) -> bool {
+        self.settling.get(&lane).is_some_and(|settling| {
+            let from = HeldStep { identity: name.clone(), step: "".into(), entitlement: None, account: None };
+            !settling.behind && settling.steps.range(from..).next().is_some_and(|(step, _)| step.identity == *name)
+        })
     }
 
     /// Whether a step needs no budget, or was let through.
@@ -300,7 +319,16 @@ impl Sync {
 
     fn hold(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, why: Arc<str>, cx: &Context<'_>, out: &mut Out) {
         if self.ledger.standing.held.len() >= HELD {
-            self.settling.insert(lane, Settling { due: cx.now.mono + Duration::from_mins(1), steps: wave });
+            let told_otherwise = |name: &Name| {
+                let told = self.accounts.get(name).and_then(|(_, account)| account.into_problem());
+                told.is_some_and(|problem| problem.reason() == Reason::Settling)
+            };
+            let names: BTreeSet<Name> = wave.keys().map(|step| step.identity.clone()).filter(told_otherwise).collect();
+            let due = cx.now.mono + Duration::from_mins(1);
+            self.settling.insert(lane, Settling { due, steps: wave, behind: true });
+            for name in names {
+                self.touch_as(&name, Priority::Drift, cx);
+            }
             return;
         }
         let steps: BTreeSet<HeldStep> = wave.into_keys().collect();

@@ -8,6 +8,7 @@ mod mismatch;
 mod orphans;
 mod restored;
 mod safety;
+mod settling;
 mod waits;
 mod world;
 

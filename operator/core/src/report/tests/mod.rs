@@ -108,6 +108,7 @@ fn application_summary() -> impl Strategy<Value = TargetApplicationSummary> {
                 contact,
                 problems,
                 held,
+                settling: some,
                 entitlements: EntitlementCounts {
                     desired: 9,
                     granted: 9 - some,

@@ -246,6 +246,20 @@ fn what_a_person_reads_of_a_target_application() {
         ("one account is refused", fine(), some(0, 1), ("True", "Synced"), ["Reachable=True", "WithinBudget=True"]),
         ("work is under way", fine(), some(1, 0), ("False", "Progressing"), ["Reachable=True", "WithinBudget=True"]),
         (
+            "all that is pending settles",
+            TargetApplicationSummary { settling: 1, ..fine() },
+            some(1, 0),
+            ("False", "Settling"),
+            ["Reachable=True", "WithinBudget=True"],
+        ),
+        (
+            "some of what is pending settles",
+            TargetApplicationSummary { settling: 1, ..fine() },
+            some(2, 0),
+            ("False", "Progressing"),
+            ["Reachable=True", "WithinBudget=True"],
+        ),
+        (
             "mode Plan writes nothing, so nothing is under way",
             TargetApplicationSummary { mode: SyncMode::Plan, ..fine() },
             some(1, 0),

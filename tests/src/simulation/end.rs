@@ -67,7 +67,10 @@ impl Sim {
         let may_hold = matches!(wanted.state, State::Active | State::Suspended);
         let pushed = (app.as_str() == APPS[0]).then_some(PUSHED);
         for entitlement in ENTITLEMENTS.into_iter().chain(pushed) {
-            let (group_id, group) = target.groups().find(|(_, g)| *g.name == *group_name(app.as_str(), entitlement))?;
+            let named = group_name(app.as_str(), entitlement);
+            let Some((group_id, group)) = target.groups().find(|(_, g)| *g.name == *named) else {
+                return Some(format!("{app}: the group {named} of {entitlement} is not there"));
+            };
             let holds = group.members.contains(id);
             let granted = wanted.entitlements.contains(entitlement);
             if active && granted && !holds {

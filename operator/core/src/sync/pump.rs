@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::observe::{Ended, Observation};
 use super::outcome::told;
 use super::queue::Priority;
-use super::rate::backoff;
+use super::rate::{backoff, spread};
 use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
@@ -309,7 +309,9 @@ impl Sync {
     fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.incomplete = 0;
         self.observed = true;
-        self.observe_at = cx.now.mono + self.settings.sync.interval;
+        self.rounds = self.rounds.wrapping_add(1);
+        let wait = spread(&self.meta.uid.to_string(), self.rounds, self.settings.sync.interval);
+        self.observe_at = cx.now.mono + wait;
         if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
             self.trouble = None;
         }

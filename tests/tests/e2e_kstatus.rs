@@ -176,7 +176,7 @@ async fn kstatus_is_right_in_every_state() {
             &json!({"mode": "Audit", "match": "true", "grants": [{"application": "wiki"}]}),
         ),
     ]);
-    world.reason("targetapplications.provost.dev/planned", "Synced").await;
+    world.reason("targetapplications.provost.dev/planned", "PlanOnly").await;
     world.apply(&[twin.manifest()]);
     let ada = world.reason("identities.provost.dev/ada", "Provisioned").await;
     // Two of one name, and the older one stands; the API server counts ages in whole seconds.
@@ -206,7 +206,7 @@ async fn kstatus_is_right_in_every_state() {
         ("accesspolicies.provost.dev/nowhere", "ReferenceNotFound", Kstatus::InProgress),
         ("accesspolicies.provost.dev/audit", "Synced", Kstatus::Current),
         ("targetapplications.provost.dev/wiki", "Synced", Kstatus::Current),
-        ("targetapplications.provost.dev/planned", "Synced", Kstatus::Current),
+        ("targetapplications.provost.dev/planned", "PlanOnly", Kstatus::InProgress),
         ("targetapplications.provost.dev/paused", "Paused", Kstatus::InProgress),
         ("targetapplications.provost.dev/twin", "TargetConflict", Kstatus::Failed),
     ];

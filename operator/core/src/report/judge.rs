@@ -8,7 +8,7 @@ use super::condition::{Finding, Verdict, conditions, order};
 use super::{
     AccessPolicyStatus, AccessPolicySummary, AccountCounts, AccountIn, AccountProblem, AccountState,
     ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, HeldPlanStatus,
-    IdentityAccounts, IdentityStatus, IdentitySummary, Prior, Problem, TargetApplicationStatus,
+    IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem, TargetApplicationStatus,
     TargetApplicationSummary, Truth, worst,
 };
 use crate::model::{Name, Reason, SyncMode};
@@ -137,6 +137,7 @@ pub fn target_application<'a>(
     let verdict = application_verdict(summary, accounts);
     let mut more = Vec::from([reachable(&summary.contact)]);
     more.push(within_budget(summary));
+    let planned = summary.planned.iter().map(|planned| &planned.plan);
     TargetApplicationStatus {
         observed_generation: generation,
         last_handled_reconcile_at: summary.last_handled_reconcile.clone(),
@@ -154,7 +155,7 @@ pub fn target_application<'a>(
         },
         entitlements: summary.entitlements,
         held: count(summary.held.iter()),
-        held_plans: summary.held.iter().take(HELD_PLANS).cloned().collect(),
+        held_plans: planned.chain(&summary.held).take(HELD_PLANS).cloned().collect(),
         problems: problems
             .into_iter()
             // What waits a moment must not hide what went wrong.
@@ -188,9 +189,13 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         return Verdict::NotKnown(Reason::Progressing, "the target is being read".into());
     }
     match summary.mode {
-        SyncMode::Plan => {
-            Verdict::Ready(Reason::Synced, "observed and compared; in mode Plan nothing is written".into())
+        SyncMode::Plan if summary.planning || accounts.unknown > 0 => {
+            Verdict::NotReady(Reason::Progressing, "what would be written is being found out".into())
         }
+        SyncMode::Plan => match &summary.planned {
+            None => Verdict::Ready(Reason::Synced, "as decided; in mode Plan nothing is written".into()),
+            Some(planned) => Verdict::NotReady(Reason::PlanOnly, planned_message(planned)),
+        },
         _ if summary.settling > 0 && summary.settling >= accounts.pending && summary.entitlements.pending == 0 => {
             Verdict::NotReady(
                 Reason::Settling,
@@ -236,6 +241,16 @@ fn held_message(hash: &str) -> String {
     } else {
         format!("plan {hash} is held; to let it through set spec.safety.approvedPlan to it, else take back the change")
     }
+}
+
+/// What mode Plan holds back.
+fn planned_message(planned: &PlannedSummary) -> Arc<str> {
+    let (losing, leaving) = (planned.losing, planned.leaving);
+    format!(
+        "in mode Plan nothing is written; held back are the steps counted in status.heldPlans, among them removals of \
+         {losing} identities, and of {leaving} more who are suspended or have ended; see `provost held --all`"
+    )
+    .into()
 }
 
 fn not_ready(problem: &Problem) -> Verdict {

@@ -203,7 +203,7 @@ pub struct EntitlementCounts {
 pub struct HeldPlanStatus {
     /// What to set as `spec.safety.approvedPlan`; empty for waves beyond the sixteenth, which wait unhashed.
     pub hash: Arc<str>,
-    /// `RemovalBudgetExceeded`, `GrantBudgetExceeded` or `AdoptionNeedsApproval`.
+    /// `RemovalBudgetExceeded`, `GrantBudgetExceeded` or `AdoptionNeedsApproval`; `PlanOnly` for what mode Plan would write.
     pub reason: Reason,
     /// Accounts it disables.
     pub disables: u32,

@@ -74,6 +74,10 @@ pub struct TargetApplicationSummary {
     pub held: Vec<HeldPlanStatus>,
     /// Accounts of which a removal or a privileged grant waits for the rest of the same change; they are pending, too.
     pub settling: u32,
+    /// Mode Plan: what would be written, if anything would.
+    pub planned: Option<PlannedSummary>,
+    /// Mode Plan: what would be written is still being found out.
+    pub planning: bool,
     /// Entitlements.
     pub entitlements: EntitlementCounts,
     /// Accounts that carry our mark, or were ours, and have no owner.
@@ -86,6 +90,17 @@ pub struct TargetApplicationSummary {
     pub target: Option<TargetIdentification>,
     /// The value of `provost.dev/reconcile-now` that was last obeyed.
     pub last_handled_reconcile: Option<Arc<str>>,
+}
+
+/// What mode Plan would write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedSummary {
+    /// Its steps, counted; there is nothing to approve.
+    pub plan: HeldPlanStatus,
+    /// Identities that would lose something, leavers apart.
+    pub losing: u32,
+    /// Identities that are suspended or have ended, and would lose something by it.
+    pub leaving: u32,
 }
 
 /// Whether the target answers and accepts the credentials.
@@ -107,10 +122,16 @@ impl From<&HeldPlan> for HeldPlanStatus {
             Lane::PrivilegedGrant => Reason::GrantBudgetExceeded,
             Lane::Adoption => Reason::AdoptionNeedsApproval,
         };
-        let mut status =
-            Self { hash: Arc::clone(&plan.hash), reason, disables: 0, deletes: 0, revokes: 0, grants: 0, changes: 0 };
-        for step in &plan.steps {
-            let count = match &*step.step {
+        Self::of(Arc::clone(&plan.hash), reason, plan.steps.iter().map(|step| &*step.step))
+    }
+}
+
+impl HeldPlanStatus {
+    /// Counts steps by their names.
+    pub(crate) fn of<'a>(hash: Arc<str>, reason: Reason, steps: impl Iterator<Item = &'a str>) -> Self {
+        let mut status = Self { hash, reason, disables: 0, deletes: 0, revokes: 0, grants: 0, changes: 0 };
+        for step in steps {
+            let count = match step {
                 "DisableAccount" => &mut status.disables,
                 "DeleteAccount" => &mut status.deletes,
                 "RemoveMembers" | "Revoke" => &mut status.revokes,

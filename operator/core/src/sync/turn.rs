@@ -50,6 +50,7 @@ impl Sync {
             self.owners_of(name, cx)
         } else {
             self.planned.remove(name);
+            out.changed = true;
             self.owners_foreseen(name, cx)
         };
         let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Released;

@@ -11,7 +11,7 @@ use crate::model::{
     Applied, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
 };
 use crate::plan::{Change, Planned};
-use crate::report::{self, Contact, EntitlementCounts, TargetApplicationSummary};
+use crate::report::{self, Contact, EntitlementCounts, PlannedSummary, TargetApplicationSummary};
 
 /// A step that mode Plan would write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,9 +187,20 @@ impl Sync {
             unmanaged,
             profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
             target: self.identification(),
+            planned: self.planned_summary(),
+            planning: !self.enforces() && !self.looking.is_empty(),
             settling: self.accounts.count_of(Reason::Settling),
             last_handled_reconcile: self.reconcile_now.clone(),
         }
+    }
+
+    fn planned_summary(&self) -> Option<PlannedSummary> {
+        let steps = self.planned.values().flatten().map(|planned| planned.step);
+        let plan = report::HeldPlanStatus::of("".into(), Reason::PlanOnly, steps);
+        let by = |lane| self.planned.values().filter(|steps| steps.iter().any(|step| step.lane == Some(lane))).count();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let (losing, leaving) = (count(by(Lane::Derived)), count(by(Lane::Explicit)));
+        (!self.planned.is_empty()).then_some(PlannedSummary { plan, losing, leaving })
     }
 
     fn entitlement_counts(&self) -> EntitlementCounts {

@@ -121,3 +121,37 @@ fn an_application_is_not_ready_before_the_groups_of_its_catalogue_are_there() {
     world.pass(60);
     assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
 }
+
+#[test]
+fn mode_plan_tells_what_it_would_write_counted_and_leavers_apart_and_then_writes_no_status() {
+    let person = |title: &str| json!({"department": "Science", "title": title});
+    let mut world = World::new();
+    world.list(&declared(&["ada", "bob", "cy"].map(|name| identity(name, 1, &person("Analyst")))));
+    world.pass(60);
+    tell(&mut world, &[with_settings(&[], &json!({"mode": "Plan"})).pop().unwrap()]);
+    world.pass(60);
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced", "nothing would be written");
+    let suspended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}});
+    tell(
+        &mut world,
+        &[
+            identity("ada", 2, &json!({"department": "Arts", "title": "Analyst"})),
+            identity("bob", 2, &suspended),
+            identity("cy", 2, &person("Reader")),
+            identity("dan", 1, &person("Analyst")),
+        ],
+    );
+    let writes = world.writes;
+    world.pass(60);
+    assert_eq!(world.written("wiki").last().unwrap(), "False PlanOnly");
+    let wiki = world.statuses["wiki"].clone();
+    let plan = &wiki["heldPlans"][0];
+    let counts = ["disables", "deletes", "revokes", "grants", "changes"].map(|field| plan[field].as_u64().unwrap());
+    assert_eq!((&plan["reason"], &plan["hash"], counts), (&json!("PlanOnly"), &json!(""), [2, 0, 0, 0, 2]));
+    assert_eq!(wiki["held"], 0, "nothing can be approved");
+    let message = wiki["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.contains("removals of 1 identities, and of 1 more"), "{message}");
+    world.written.clear();
+    world.pass(1500);
+    assert_eq!((world.written.clone(), world.writes), (Vec::new(), writes), "listing again changes nothing");
+}

@@ -109,6 +109,8 @@ fn application_summary() -> impl Strategy<Value = TargetApplicationSummary> {
                 problems,
                 held,
                 settling: some,
+                planned: None,
+                planning: some == 2,
                 entitlements: EntitlementCounts {
                     desired: 9,
                     granted: 9 - some,

@@ -267,7 +267,7 @@ impl Sync {
             (old, row.map(Row::written))
         };
         for item in page.items {
-            self.shadow.remember(item, began, known, self.schema);
+            self.shadow.remember(item, began, visibility, known, self.schema);
         }
         if ended != Ended::No {
             if ended == Ended::Complete {

@@ -4,6 +4,7 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -94,12 +95,13 @@ impl Shadow {
         self.recent.retain(|_, (_, at)| *at >= forget_before);
     }
 
-    /// Remembers one listed thing; `known` says of an account whether it is old news, and what the ledger says was
+    /// Remembers one listed thing. `visibility`: how long a write may not show; `known` says of an account whether it is old news, and what the ledger says was
     /// written.
     pub(super) fn remember<'a>(
         &mut self,
         item: Item,
         began: Timestamp,
+        visibility: Duration,
         known: impl Fn(&TargetId) -> (bool, Option<&'a Digests>),
         schema: &Schema,
     ) {
@@ -108,7 +110,7 @@ impl Shadow {
                 let (old, written) = known(&observed.id);
                 self.remember_account(&observed, old, written, schema);
             }
-            Item::Entitlement(observed) => self.remember_group(observed, began),
+            Item::Entitlement(observed) => self.remember_group(observed, began, visibility),
         }
     }
 
@@ -195,12 +197,15 @@ impl Shadow {
         }
     }
 
-    fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp) {
+    /// A listing that began before our write had become visible does not show it; one that began later is right.
+    fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp, visibility: Duration) {
         let ObservedEntitlement { id, kind, name, mark, members } = observed;
         let mut members: Option<BTreeSet<TargetId>> = members.map(|m| m.into_iter().collect());
         if let Some(members) = &mut members {
             let from = (id.clone(), TargetId::new(""));
-            for ((_, account), (held, _)) in self.recent.range(from..).take_while(|((group, _), _)| *group == id) {
+            let written = self.recent.range(from..).take_while(|((group, _), _)| *group == id);
+            let hidden = |at: &Timestamp| at.checked_add(visibility).is_ok_and(|visible| began <= visible);
+            for ((_, account), (held, _)) in written.filter(|(_, (_, at))| hidden(at)) {
                 if *held {
                     members.insert(account.clone())
                 } else {

@@ -75,6 +75,29 @@ fn an_authoritative_membership_takes_out_whom_others_put_in_and_counts_who_is_no
 }
 
 #[test]
+fn a_membership_that_is_taken_away_right_after_it_was_given_is_given_again_by_the_next_sync() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut all = people();
+    all.push(wiki("Additive", false, &json!([])));
+    world.list(&all);
+    world.pass(55);
+    tell_department(&mut world, "bob", "Science");
+    world.pass(1);
+    assert_eq!(world.names_in("editors"), ["ada", "bob"]);
+    world.members(&"g-editors".into()).clear();
+    let before = world.listings;
+    world.pass(20);
+    assert_eq!(world.listings, before + 1);
+    assert_eq!(world.names_in("editors").len(), 2);
+}
+
+fn tell_department(world: &mut World, name: &str, department: &str) {
+    let moved = world.change(&identity(name, 2, &json!({"department": department})));
+    world.tell(EngineEvent::Changed(vec![moved]));
+}
+
+#[test]
 fn nobody_is_taken_out_while_a_policy_cannot_be_read_that_might_declare_them() {
     let mut world = World::new();
     world.mirror("editors", None);

@@ -203,7 +203,9 @@ async fn what_is_declared_is_ready_just_after_create_and_after_an_edit_and_then_
         world.heartbeats(1);
         (first == versions(&world.objects("acme"))).then_some(first)
     });
+    let writes = world.operator().status_writes();
     world.heartbeats(5);
+    assert_eq!(world.operator().status_writes(), writes, "a status is written again though nothing changes");
     assert_eq!(versions(&world.objects("acme")), before, "something is written though nothing changes");
     world.check("acme");
 }

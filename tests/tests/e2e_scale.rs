@@ -180,6 +180,7 @@ async fn a_thousand_people_converge_a_second_sync_only_lists_and_idle_means_idle
     // Idle: the API server's objects stay as they are, events included, and the targets are left alone.
     let events = || world.kubectl(&["get", "events.events.k8s.io", "-o", "name"]).ok().lines().count();
     let (before, said) = (world.settled().await, events());
+    let writes = world.operator().status_writes();
     for target in &targets {
         target.requests();
     }
@@ -188,6 +189,7 @@ async fn a_thousand_people_converge_a_second_sync_only_lists_and_idle_means_idle
         assert_eq!(world.operator().get("/metrics").0, 200);
     }
     assert_eq!(tests::e2e::versions(&world.objects()), before, "something was written though nothing changed");
+    assert_eq!(world.operator().status_writes(), writes, "a status was written again though nothing changed");
     assert_eq!(events(), said, "an event was told though nothing happened");
     for (name, target) in APPLICATIONS.iter().zip(&targets) {
         assert_eq!(target.requests(), [], "{name} was asked though nothing changed");

@@ -104,6 +104,16 @@ impl Operator {
         get(&self.address(), path)
     }
 
+    /// Status writes since its start, whatever became of them: `provost_status_writes_total`.
+    pub fn status_writes(&self) -> u64 {
+        let (code, metrics) = self.get("/metrics");
+        assert_eq!(code, 200, "{metrics}");
+        let lines = metrics.lines().filter(|line| line.starts_with("provost_status_writes_total{"));
+        let counts: Vec<u64> = lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert!(!counts.is_empty(), "no status was ever written, or the metric is gone:\n{metrics}");
+        counts.iter().sum()
+    }
+
     /// The command line asks it something, as administrator: the program that runs, with its address.
     pub fn asked(&self, cluster: &Cluster, release_namespace: &str, arguments: &[&str]) -> Output {
         let mut command = std::process::Command::new(binary());

@@ -1,4 +1,4 @@
-//! A directory under the operator: what is said of each trouble, on OpenLDAP's server.
+//! A directory under the operator: joiners, movers, drift, leavers on OpenLDAP's server; and what is said of each trouble.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -6,6 +6,8 @@
     clippy::indexing_slicing,
     reason = "helpers of tests fail the test"
 )]
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::cluster::{Kstatus, kstatus};
@@ -51,12 +53,85 @@ fn place(name: &str) -> String {
     format!("ou={name},{SUFFIX}")
 }
 
+/// The login names of the members of the group.
+fn members(server: &Slapd) -> BTreeSet<String> {
+    let found = server.search(&place("groups"), "(objectClass=groupOfNames)", &["member"]);
+    let of = |line: &str| line.strip_prefix("member: uid=").and_then(|rest| Some(rest.split(',').next()?.to_owned()));
+    found.lines().filter_map(of).collect()
+}
+
 async fn holds(server: &Slapd, filter: &str, wanted: &[&str]) {
     until(&format!("{filter} has {wanted:?}"), async || {
         let found = server.search(&place("people"), filter, &["*", "pwdAccountLockedTime"]);
         wanted.iter().all(|line| found.lines().any(|found| found == *line)).then_some(())
     })
     .await;
+}
+
+async fn team(server: &Slapd, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    until(&format!("the group has {wanted:?}"), async || (members(server) == wanted).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joiners_movers_drift_and_leavers_in_a_directory() {
+    let mut server = Slapd::start();
+    let world = World::new("directory");
+    let mut manifests = people();
+    manifests.extend([secret(PASSWORD, server.authority()), application(&server, &json!({}))]);
+    world.apply(&manifests);
+    world.all_ready();
+    // "Ångström, ..." in base64, as LDIF has what is not plain.
+    holds(
+        &server,
+        "(uid=zoe)",
+        &["manager: uid=ada,ou=people,dc=acme,dc=test", "mail: zoe@acme.test", "carLicense: E-zoe"],
+    )
+    .await;
+    assert!(server.search(&place("people"), r#"(cn=Ångström, "Zoë" 🦀)"#, &["uid"]).contains("uid: zoe"));
+    team(&server, &["ada", "zoe"]).await;
+
+    // Movers: another department, another name.
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"department": "Engineering", "location": "Paris"}}));
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"userName": "ada.king"}}));
+    team(&server, &["ada.king", "bob", "zoe"]).await;
+    holds(&server, "(uid=bob)", &["roomNumber: Paris", "ou: Engineering"]).await;
+    holds(&server, "(uid=zoe)", &["manager: uid=ada.king,ou=people,dc=acme,dc=test"]).await;
+
+    // Drift: an attribute, a member, and a new name by somebody else.
+    let bob = format!("uid=bob,{}", place("people"));
+    server.edit(&format!("dn: {bob}\nchangetype: modify\nreplace: title\ntitle: Emperor\n"));
+    server.edit(&format!("dn: {bob}\nchangetype: modrdn\nnewrdn: uid=robert\ndeleteoldrdn: 1\n"));
+    world.reconcile_now("directory", "drift");
+    holds(&server, "(uid=bob)", &["title: Analyst", "ou: Engineering"]).await;
+    team(&server, &["ada.king", "bob", "zoe"]).await;
+
+    // Away and back: what was changed meanwhile follows.
+    server.stop();
+    world.patch("identities.provost.dev/zoe", &json!({"spec": {"title": "Physicist"}}));
+    world.reconcile_now("directory", "away");
+    let away = world.reason(APP, "TargetUnreachable").await;
+    assert_eq!(kstatus(&away), Kstatus::InProgress, "{}", away["status"]);
+    server.start_again();
+    holds(&server, "(uid=zoe)", &["title: Physicist"]).await;
+
+    // Leavers: suspended, and deleted.
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    holds(&server, "(uid=bob)", &["pwdAccountLockedTime: 000001010000Z"]).await;
+    world.kubectl(&["delete", "identities.provost.dev/zoe"]).ok();
+    holds(&server, "(uid=zoe)", &["pwdAccountLockedTime: 000001010000Z"]).await;
+    team(&server, &["ada.king", "bob"]).await;
+    world.patch("identities.provost.dev/bob", &json!({"spec": {"lifecycle": {"suspended": false}}}));
+    until("bob is enabled", async || {
+        let locked = server.search(&place("people"), "(pwdAccountLockedTime=*)", &["uid"]);
+        (!locked.contains("uid: bob")).then_some(())
+    })
+    .await;
+    world.all_ready();
+    world.check();
+    for (place, text) in world.places() {
+        assert!(!text.contains(PASSWORD), "{place} has the password");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

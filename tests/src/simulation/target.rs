@@ -184,7 +184,7 @@ impl Target {
                     return Err(TargetError::Conflict);
                 }
                 let id = self.add_account(*enabled, attributes.clone(), now);
-                Ok(Applied { id: Some(id), observed: None })
+                Ok(Applied { id: Some(id), observed: None, moved: false })
             }
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
                 let mut account = self.account(id).cloned().ok_or(TargetError::NotFound)?;
@@ -217,7 +217,7 @@ impl Target {
                     return Err(TargetError::Conflict);
                 }
                 let id = self.add_group(name, Some(Arc::clone(mark)), now);
-                Ok(Applied { id: Some(id), observed: None })
+                Ok(Applied { id: Some(id), observed: None, moved: false })
             }
             Step::AddMembers { group, members } => {
                 self.group(group).ok_or(TargetError::NotFound)?;

@@ -152,7 +152,7 @@ impl Ldap {
         };
         let login = attributes.get(schema::LOGIN).and_then(Value::as_text).filter(|_| self.settings.by_login());
         self.names(Sort::Account).learn(&id, &dn, login);
-        Ok(Applied { id: Some(id), observed: None })
+        Ok(Applied { id: Some(id), observed: None, moved: false })
     }
 
     /// The attributes of a new entry.
@@ -256,9 +256,9 @@ impl Ldap {
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
         self.is_free(set, Some(id), spent).await?;
-        if set.contains_key(&self.settings.naming) {
-            self.rename_account(id, self.name_of(set)?, spent).await?;
-        }
+        let renames = set.contains_key(&self.settings.naming);
+        let moved = renames && self.rename_account(id, self.name_of(set)?, spent).await?;
+        let applied = Applied { moved, ..Applied::default() };
         let mut changes = Vec::new();
         for (name, value) in set.iter().filter(|(name, _)| **name != self.settings.naming) {
             if let Some(at) = map::attribute(&self.settings, name.as_str()) {
@@ -266,7 +266,7 @@ impl Ldap {
             }
         }
         if changes.is_empty() {
-            return Ok(Applied::default());
+            return Ok(applied);
         }
         let relogged = set.contains_key(schema::LOGIN) && self.settings.by_login();
         let write = Write::Modify(changes);
@@ -280,7 +280,7 @@ impl Ldap {
             self.entry(Sort::Account, id, spent).await?;
             self.follow(&known, Some(id), spent).await?;
         }
-        Ok(Applied::default())
+        Ok(applied)
     }
 
     /// An entry that was there before may lack the object classes for what is mapped: they come with the change.
@@ -314,12 +314,13 @@ impl Ldap {
         Ok(self.write(Sort::Account, id, &Write::Modify(changes), spent).await?)
     }
 
-    async fn rename_account(&self, id: &TargetId, name: &str, spent: &mut Spent) -> Result<(), TargetError> {
+    /// Answers whether it had another name before.
+    async fn rename_account(&self, id: &TargetId, name: &str, spent: &mut Spent) -> Result<bool, TargetError> {
         let naming = self.settings.naming.as_str();
         let before = self.entry(Sort::Account, id, spent).await?.ok_or(TargetError::NotFound)?;
         let own = dn::parse(&before.dn).unwrap_or_default().into_iter().next().unwrap_or_default();
         if own.iter().any(|(attribute, value)| attribute.eq_ignore_ascii_case(naming) && value == name) {
-            return Ok(());
+            return Ok(false);
         }
         let rdn = dn::rdn(naming, name);
         let (_, parent) = dn::split(&before.dn).ok_or(TargetError::NotFound)?;
@@ -329,7 +330,8 @@ impl Ldap {
         let login = Some(name).filter(|_| naming.eq_ignore_ascii_case(schema::LOGIN) && self.settings.by_login());
         let login = login.or(before.login.as_deref());
         self.names(Sort::Account).learn(id, &dn::below(&rdn, &parent), login);
-        self.follow(&before, Some(id), spent).await
+        self.follow(&before, Some(id), spent).await?;
+        Ok(true)
     }
 
     pub(super) async fn set_enabled(
@@ -361,7 +363,7 @@ impl Ldap {
         let before = self.write(Sort::Account, id, &Write::Move(parent.clone()), spent).await?;
         self.names(Sort::Account).learn(id, &dn, before.login.as_deref());
         self.follow(&before, Some(id), spent).await?;
-        Ok(Applied::default())
+        Ok(Applied { moved: true, ..Applied::default() })
     }
 
     pub(super) async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {

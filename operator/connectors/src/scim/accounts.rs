@@ -42,7 +42,7 @@ impl Scim {
             // It is there all the same: an error that says "refused" would leave it without an owner.
             observed = disabled.map_err(|error| created_and_not_disabled(&error))?.observed;
         }
-        Ok(Applied { id: Some(id), observed })
+        Ok(Applied { id: Some(id), observed, moved: false })
     }
 
     async fn create(&self, kind: &str, body: &Resource, spent: &mut Spent) -> Result<Answer, Refusal> {
@@ -61,7 +61,7 @@ impl Scim {
             Ok(answered) => self.verified(id, set, None, answered, false, spent).await,
             Err(error) => Some(self.stored_all_the_same(id, set, None, error, spent).await?),
         };
-        Ok(Applied { id: None, observed })
+        Ok(Applied { id: None, observed, moved: false })
     }
 
     pub(super) async fn set_enabled(
@@ -80,7 +80,7 @@ impl Scim {
             Some(account) if account.enabled != enabled => {
                 Err(TargetError::Lost("the target accepted active, and a read shows the old value".into()))
             }
-            _ => Ok(Applied { id: None, observed }),
+            _ => Ok(Applied { id: None, observed, moved: false }),
         }
     }
 
@@ -103,7 +103,7 @@ impl Scim {
             Ok(None) => self.learned().delete = Some(DeleteMeans::Hard),
             Ok(Some(left)) if left.active() == Some(false) => {
                 self.learned().delete = Some(DeleteMeans::Deactivate);
-                return Ok(Applied { id: None, observed: self.account(&left) });
+                return Ok(Applied { id: None, observed: self.account(&left), moved: false });
             }
             Ok(Some(_)) | Err(_) => {}
         }

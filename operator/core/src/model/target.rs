@@ -295,6 +295,9 @@ pub struct Applied {
     pub id: Option<TargetId>,
     /// The account as the target answered it, where it did.
     pub observed: Option<Observed>,
+    /// The account has another name now, and the target's references to it hold names: those to the old one lead nowhere,
+    /// unless the target carried them on by itself.
+    pub moved: bool,
 }
 
 /// What a reply cost and until when the target asked to wait.

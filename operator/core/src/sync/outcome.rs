@@ -73,6 +73,9 @@ impl Sync {
             if matches!(part.planned.change, Change::Create { .. }) {
                 self.account_appeared(&part.name, cx);
             }
+            if applied.moved {
+                self.account_moved(&part.name, cx);
+            }
             if matches!(part.planned.change, Change::Disable { .. })
                 && let Some(since) = self.leaving.remove(&part.name)
             {

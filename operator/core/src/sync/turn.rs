@@ -309,6 +309,14 @@ impl Sync {
         }
     }
 
+    /// References to this owner's account may lead nowhere now: what refers to it is read before it is believed to be right.
+    pub(super) fn account_moved(&mut self, name: &Name, cx: &Context<'_>) {
+        for report in cx.directory.reports_of(name) {
+            self.must_read.insert(report.clone());
+            self.touch(&report, cx);
+        }
+    }
+
     pub(super) fn tell(&mut self, name: &Name, desired: bool, account: report::Account, out: &mut Out) {
         let told = (desired, account);
         let none = told.1 == report::Account::None;

@@ -93,6 +93,24 @@ fn a_reference_is_to_the_account_that_its_owner_has_now() {
 }
 
 #[test]
+fn who_is_renamed_where_references_hold_names_is_named_anew_by_those_who_refer_to_them() {
+    let grace = |generation: i64, user_name: &str| {
+        identity("grace", generation, &json!({"department": "Science", "userName": user_name}))
+    };
+    let ada = identity("ada", 1, &json!({"department": "Science", "managerRef": {"name": "grace"}}));
+    let mut world = World::new();
+    world.by_name = true;
+    world.list(&declared(&[ada, grace(1, "hopper")]));
+    world.pass(30);
+    let before = world.listings;
+    tell(&mut world, &[grace(2, "murray")]);
+    world.pass(5);
+    let manager = world.accounts[&world.id_of("ada")].text("manager").map(str::to_owned);
+    assert_eq!(manager, Some(world.id_of("murray").to_string()));
+    assert_eq!(world.listings, before, "it does not wait for the next sync");
+}
+
+#[test]
 fn mode_plan_records_nothing_also_when_a_record_would_pass_to_somebody_else() {
     let person = json!({"department": "Science", "externalId": "E-1", "userName": "ada"});
     let mut world = World::new();

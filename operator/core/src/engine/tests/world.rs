@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) forbids: bool,
     /// How often an account was read by its id.
     pub(super) read: usize,
+    /// References hold names: one who is renamed leaves those that refer to them with a name that is nobody's.
+    pub(super) by_name: bool,
     /// Groups that must be there when an application is Ready.
     pub(super) asserts_groups: usize,
     pub(super) schemas: Schemas,
@@ -109,6 +111,7 @@ impl World {
             reads: true,
             forbids: false,
             read: 0,
+            by_name: false,
             asserts_groups: 0,
             schemas,
             accounts: BTreeMap::new(),
@@ -351,6 +354,7 @@ impl World {
 
     pub(super) fn apply(&mut self, step: Step) -> Applied {
         self.applied.push(step.name());
+        let moved = self.by_name && matches!(step, Step::RenameAccount { .. });
         let id = match step {
             Step::CreateAccount { attributes, enabled, .. } => {
                 let id = TargetId::new(format!("t-{}", self.accounts.len()));
@@ -391,7 +395,13 @@ impl World {
             }
             other => panic!("{} was not expected", other.name()),
         };
-        Applied { observed: self.accounts.get(&id).cloned(), id: Some(id) }
+        if moved {
+            let managers = self.accounts.values_mut().filter_map(|account| account.attributes.get_mut("manager"));
+            for manager in managers.filter(|manager| manager.as_text() == Some(id.as_str())) {
+                *manager = "nobody".into();
+            }
+        }
+        Applied { observed: self.accounts.get(&id).cloned(), id: Some(id), moved }
     }
 }
 

@@ -9,7 +9,9 @@ use super::rate::backoff;
 use super::row::Row;
 use super::shadow::kind_of;
 use super::{Context, Failed, Out, Phase, Sync};
-use crate::model::{Applied, EntitlementKind, IntentId, Name, Outcome, Reason, Step, TargetError, TargetId, Value};
+use crate::model::{
+    Applied, EntitlementKind, IntentId, Name, Observability, Outcome, Reason, Step, TargetError, TargetId, Value,
+};
 use crate::plan::{Change, Fold, Planned, Shade, digest};
 use crate::report::Problem;
 
@@ -51,7 +53,8 @@ impl Sync {
         self.failures = 0;
         *self.counters.done.entry(flight.step().name()).or_default() += 1;
         if let (Step::CreateGroup { name, mark }, Some(id)) = (flight.step(), &applied.id) {
-            self.shadow.add_group(id.clone(), Arc::clone(name), Arc::clone(mark), cx.now.wall);
+            let shown = self.capabilities().is_none_or(|c| c.members == Observability::Full);
+            self.shadow.add_group(id.clone(), Arc::clone(name), Arc::clone(mark), shown, cx.now.wall);
             self.group_writes.insert(id.clone(), cx.now.mono);
             self.group_backoff.remove(name);
         }

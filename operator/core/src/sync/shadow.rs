@@ -172,9 +172,10 @@ impl Shadow {
     }
 
     /// A group that we created.
-    pub(super) fn add_group(&mut self, id: TargetId, name: Arc<str>, mark: Arc<str>, at: Timestamp) {
+    /// Its members are known (there are none) only where listings show them.
+    pub(super) fn add_group(&mut self, id: TargetId, name: Arc<str>, mark: Arc<str>, shown: bool, at: Timestamp) {
         let (kind, round) = (EntitlementKind::Group, self.round);
-        let members = Some(BTreeSet::new());
+        let members = shown.then(BTreeSet::new);
         self.groups.insert(id, GroupShade { kind, name, mark: Some(mark), members, began: at, round });
     }
 

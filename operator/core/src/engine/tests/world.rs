@@ -231,7 +231,7 @@ impl World {
                 store: self.store.clone(),
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.blind)))),
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {
@@ -405,13 +405,13 @@ impl World {
     }
 }
 
-fn profile() -> Profile {
+fn profile(blind: bool) -> Profile {
     Profile {
         measured: BTreeMap::new(),
         capabilities: Capabilities {
             member_batch: 100,
             step_batch: 1,
-            members: Observability::Full,
+            members: if blind { Observability::None } else { Observability::Full },
             visibility: Duration::ZERO,
             delete: DeleteMeans::Hard,
             disable: true,

@@ -1,6 +1,13 @@
-//! Seeds of the simulation: `PROVOST_SEED=n` replays one with its story, `PROVOST_SEEDS=n` says how many to run.
+//! Seeds of the simulation: `PROVOST_SEED=n` replays one with its story (`PROVOST_YEAR=n` a long one), `PROVOST_SEEDS=n`
+//! says how many to run, `PROVOST_FROM=n` from which.
+
+use std::io::Write as _;
+use std::time::Instant;
 
 use tests::simulation::{Plan, simulate};
+
+/// Lines of a failing seed's story that are shown without replaying it.
+const SHOWN: usize = 200;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -13,26 +20,48 @@ fn kept() -> impl Iterator<Item = u64> {
     lines.filter(|line| !line.is_empty()).map(|line| line.parse().expect("a line of seeds.txt begins with a number"))
 }
 
-#[test]
-fn whatever_goes_wrong_the_target_ends_as_declared_and_no_guard_is_broken() {
-    if let Some(seed) = number("PROVOST_SEED") {
-        let outcome = simulate(&Plan::from_seed(seed));
+/// Runs these plans; a broken one ends the test with its story.
+#[allow(clippy::panic, clippy::print_stdout, reason = "the body of two tests")]
+fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) {
+    if let Some(seed) = number(variable) {
+        let outcome = simulate(&plan(seed));
         println!("{}", outcome.story.join("\n"));
         assert_eq!(outcome.broken, None, "seed {seed}");
         return;
     }
     let (mut writes, mut crashes) = (0, 0);
-    for seed in kept().chain(0..number("PROVOST_SEEDS").unwrap_or(100)) {
-        println!("PROVOST_SEED={seed}");
-        let outcome = simulate(&Plan::from_seed(seed));
+    let (began, count) = (Instant::now(), seeds.end - seeds.start);
+    for seed in kept().chain(seeds) {
+        println!("{variable}={seed}");
+        let outcome = simulate(&plan(seed));
         if let Some(broken) = outcome.broken {
-            panic!("seed {seed}: {broken}\n{}\nreplay: PROVOST_SEED={seed}", outcome.story.join("\n"));
+            let last = outcome.story.len().saturating_sub(SHOWN);
+            let story = outcome.story.get(last..).unwrap_or_default().join("\n");
+            panic!(
+                "{what} {seed}: {broken}\n{story}\nits whole story: {variable}={seed} cargo test -p tests --test simulation -- --nocapture"
+            );
         }
         writes += outcome.writes;
         crashes += outcome.crashes;
     }
-    println!("{writes} writes, {crashes} crashes");
+    let seconds = began.elapsed().as_secs();
+    // Past the capture of a test's output: how much was tried is of interest when all is well.
+    let _ =
+        writeln!(std::io::stderr(), "simulation: {count} {what}s, {writes} writes, {crashes} crashes in {seconds} s");
     assert!(writes > 0 && crashes > 0);
+}
+
+#[test]
+fn whatever_goes_wrong_the_target_ends_as_declared_and_no_guard_is_broken() {
+    let from = number("PROVOST_FROM").unwrap_or(0);
+    run("seed", "PROVOST_SEED", from..from + number("PROVOST_SEEDS").unwrap_or(500), Plan::from_seed);
+}
+
+#[test]
+fn after_a_year_of_joins_moves_renames_suspensions_ends_and_rehires_too() {
+    let years = number("PROVOST_SEEDS").map_or(10, |seeds| seeds.div_ceil(50));
+    let from = number("PROVOST_FROM").unwrap_or(0);
+    run("year", "PROVOST_YEAR", from..from + years, Plan::year);
 }
 
 #[test]

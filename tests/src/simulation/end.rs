@@ -1,12 +1,13 @@
 //! The end: once faults stop, the target is as declared, by a naive reading of it.
 
-use provost_core::model::{AttributeName, Name, Record, RecordState, State, Value};
+use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, Value};
 
 use super::expected::{Sure, wanted};
+use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
 use super::target::Target;
-use super::world::{APPS, ENTITLEMENTS, PUSHED, group_name, is_authoritative};
+use super::world::{APPS, ENTITLEMENTS, PUSHED, group_name};
 
 impl Sim {
     /// With faults off and time to settle: the target is as declared.
@@ -17,21 +18,32 @@ impl Sim {
         }
         for app in APPS {
             let app = Name::new(app);
-            let (Some(target), Some(store)) = (self.targets.get(&app), self.stores.get(&app)) else { continue };
+            let (Some(target), Some(store)) = (self.target(app.as_str()), self.stores.get(&app)) else { continue };
             for name in self.world.people.keys() {
                 wrong.extend(self.check_person(&app, name, target, store));
             }
             for record in store.records.values().filter(|r| !self.world.people.contains_key(&r.owner.name)) {
-                wrong.extend(check_gone(&app, record, target));
+                wrong.extend(self.check_gone(&app, record, target));
             }
-            if !store.intents.is_empty() {
-                wrong.push(format!("{app}: open intents {:?}", store.intents.keys()));
-            }
+            let open = store.intents.values().filter(|intent| !self.stays_unsure(&app, intent, store));
+            wrong.extend(open.map(|intent| format!("{app}: an intent is open: {}", words(&intent.step))));
             for (id, account) in target.accounts() {
                 let mark = account.attributes.get(&AttributeName::new("externalId")).and_then(Value::as_text);
-                if store.of_target(id).is_none() && mark.is_some_and(|m| m.starts_with("provost:")) {
+                let forgotten = mark == Some("provost:acme/forgotten");
+                let may_be = self.world.apps.get(app.as_str()).is_some_and(|app| !app.disables_orphans);
+                if forgotten && account.enabled && !may_be {
+                    wrong.push(format!("{app}: {id} is an orphan and enabled"));
+                }
+                if store.of_target(id).is_none() && !forgotten && mark.is_some_and(|m| m.starts_with("provost:")) {
                     wrong.push(format!("{app}: {id} carries our mark and nobody owns it"));
                 }
+            }
+            let pushes = self.world.apps.get(app.as_str()).is_some_and(|app| app.pushes);
+            if let Some(group) = store.groups.values().find(|g| {
+                let empty = target.group(&g.target_id).is_some_and(|group| group.members.is_empty());
+                g.prune && g.created && !pushes && empty
+            }) {
+                wrong.push(format!("{app}: {} is not declared and not pruned", group.name));
             }
         }
         for what in wrong {
@@ -64,40 +76,75 @@ impl Sim {
         if active && person.title.is_some() && text("title") != person.title.as_deref() {
             return Some(format!("{app}: {name}: title {:?}, should be {:?}", text("title"), person.title));
         }
+        if active && !self.refers_rightly(name, text("manager"), store) {
+            return Some(format!("{app}: {name}: manager {:?}", text("manager")));
+        }
         let may_hold = matches!(wanted.state, State::Active | State::Suspended);
-        let pushed = (app.as_str() == APPS[0]).then_some(PUSHED);
-        for entitlement in ENTITLEMENTS.into_iter().chain(pushed) {
+        let declared = self.world.apps.get(app.as_str()).filter(|declared| !declared.absent && !declared.deleting);
+        for entitlement in ENTITLEMENTS.into_iter().chain([PUSHED]) {
             let named = group_name(app.as_str(), entitlement);
             let Some((group_id, group)) = target.groups().find(|(_, g)| *g.name == *named) else {
-                return Some(format!("{app}: the group {named} of {entitlement} is not there"));
+                if declared.is_some_and(|declared| entitlement != PUSHED || declared.pushes) {
+                    return Some(format!("{app}: the group {named} of {entitlement} is not there"));
+                }
+                continue;
             };
             let holds = group.members.contains(id);
             let granted = wanted.entitlements.contains(entitlement);
-            if active && granted && !holds {
+            let membership = (app.clone(), group_id.clone(), id.clone());
+            let blind = self.is_blind(app);
+            if active && granted && !holds && !(blind && self.unseen.contains(&membership)) {
                 return Some(format!("{app}: {name} should have {entitlement} on {id}"));
             }
-            let foreign = self.foreign.contains(&(app.clone(), group_id.clone(), id.clone()));
-            let spared =
-                foreign && !is_authoritative(app.as_str(), entitlement) && !record.grants.contains_key(group_id);
+            let foreign = self.foreign.contains(&membership);
+            let exact = !blind && self.world.is_authoritative(app.as_str(), entitlement);
+            let spared = foreign && !exact && !record.grants.contains_key(group_id);
             if holds && !(granted && may_hold) && !spared {
                 return Some(format!("{app}: {name} should not have {entitlement} on {id}"));
             }
         }
         None
     }
-}
 
-fn check_gone(app: &Name, record: &Record, target: &Target) -> Option<String> {
-    let id = record.target_id.as_ref()?;
-    let account = target.account(id)?;
-    if account.enabled {
-        return Some(format!("{app}: {id} of {} who is gone is enabled ({:?})", record.owner.name, record.state));
+    /// Whether nobody can tell whether somebody was given this: members are not shown, and the account of one who is
+    /// suspended is given nothing, so neither is it given again before that is over.
+    fn stays_unsure(&self, app: &Name, intent: &Intent, store: &Store) -> bool {
+        let Step::AddMembers { group, .. } = &intent.step else { return false };
+        let records = intent.records.iter().filter_map(|id| store.records.get(id));
+        let holds = records.filter(|record| record.grants.contains_key(group));
+        let mut people = holds.filter_map(|record| self.world.people.get(&record.owner.name));
+        self.is_blind(app) && people.any(|person| person.lifecycle.state(self.wall()) == State::Suspended)
     }
-    if record.state != RecordState::Retained {
-        return Some(format!("{app}: {id} of {} who is gone is {:?}", record.owner.name, record.state));
+
+    fn is_blind(&self, app: &Name) -> bool {
+        self.plan.blind && app.as_str() == APPS[1]
     }
-    let held = ENTITLEMENTS
-        .iter()
-        .find(|e| target.groups().any(|(_, g)| *g.name == *group_name(app.as_str(), e) && g.members.contains(id)));
-    held.map(|e| format!("{app}: {id} of {} who is gone has {e}", record.owner.name))
+
+    /// Whether the reference to a manager is to the account that this one has here; where there is none it is not known.
+    fn refers_rightly(&self, name: &Name, reference: Option<&str>, store: &Store) -> bool {
+        let manager = self.world.people.get(name).and_then(|person| person.manager.as_ref());
+        let Some((manager, person)) = manager.and_then(|m| Some((m, self.world.people.get(m)?))) else {
+            return reference.is_none();
+        };
+        let uid = format!("{manager}-{}", person.uid);
+        let theirs = store.records.values().find(|r| r.owner.name == *manager && r.owner.uid.to_string() == uid);
+        theirs.and_then(|record| record.target_id.as_ref()).is_none_or(|id| reference == Some(id.as_str()))
+    }
+
+    fn check_gone(&self, app: &Name, record: &Record, target: &Target) -> Option<String> {
+        let id = record.target_id.as_ref()?;
+        let account = target.account(id)?;
+        if account.enabled {
+            return Some(format!("{app}: {id} of {} who is gone is enabled ({:?})", record.owner.name, record.state));
+        }
+        if record.state != RecordState::Retained {
+            return Some(format!("{app}: {id} of {} who is gone is {:?}", record.owner.name, record.state));
+        }
+        let held = target.groups().find(|(group, g)| {
+            let unseen = self.is_blind(app) && self.foreign.contains(&(app.clone(), (*group).clone(), id.clone()));
+            let listed = ENTITLEMENTS.iter().any(|e| *g.name == *group_name(app.as_str(), e));
+            listed && g.members.contains(id) && !unseen
+        });
+        held.map(|(_, group)| format!("{app}: {id} of {} who is gone is in {}", record.owner.name, group.name))
+    }
 }

@@ -1,11 +1,11 @@
 //! What should be there, read off the declared state as simply as can be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_core::model::{Name, State};
 
-use super::world::{APPS, ENTITLEMENTS, PUSHED, Person, Rule, World};
+use super::world::{ENTITLEMENTS, PUSHED, Person, Rule, World};
 
 /// How sure something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,10 @@ pub struct Wanted {
     pub state: State,
     pub account: Sure,
     pub entitlements: BTreeSet<&'static str>,
+    /// What rules name and the catalogue does not list: kept if it rests on one of them, and given to nobody.
+    pub frozen: BTreeMap<&'static str, BTreeSet<Name>>,
+    /// Not started, and the account is to be there, disabled.
+    pub prepared: bool,
 }
 
 fn in_team(world: &World, name: &Name, person: &Person, team: &str) -> bool {
@@ -36,10 +40,12 @@ fn matches(world: &World, name: &Name, person: &Person, rule: &Rule) -> bool {
 pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<Wanted> {
     let person = world.people.get(name)?;
     let state = person.lifecycle.state(now);
-    let mut wanted = Wanted { state, account: Sure::No, entitlements: BTreeSet::new() };
+    let declared = world.apps.get(app)?;
+    let mut wanted =
+        Wanted { state, account: Sure::No, entitlements: BTreeSet::new(), frozen: BTreeMap::new(), prepared: false };
     let mut denied_all = false;
     let mut denied = BTreeSet::new();
-    for rule in world.rules.values() {
+    for (rule_name, rule) in &world.rules {
         let Some(named) = rule.grants.get(app) else { continue };
         if rule.broken {
             wanted.account = wanted.account.max(Sure::Maybe);
@@ -49,7 +55,13 @@ pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<W
                 (true, false) => denied.extend(named.iter().copied()),
                 (false, _) => {
                     wanted.account = Sure::Yes;
+                    let since = person.lifecycle.start.zip(rule.lead);
+                    let since = since.and_then(|(start, lead)| start.checked_sub(lead).ok());
+                    wanted.prepared |= state == State::Pending && since.is_some_and(|since| since <= now);
                     wanted.entitlements.extend(named.iter().copied());
+                    for entitlement in named.iter().filter(|e| !declared.listed.contains(**e)) {
+                        wanted.frozen.entry(entitlement).or_default().insert(rule_name.clone());
+                    }
                 }
             }
         }
@@ -57,9 +69,21 @@ pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<W
     wanted.entitlements.retain(|e| !denied.contains(e) && ENTITLEMENTS.contains(e));
     if denied_all {
         wanted.account = Sure::No;
+        wanted.prepared = false;
         wanted.entitlements.clear();
     }
-    if app == APPS[0] && state != State::Ended && in_team(world, name, person, PUSHED) {
+    wanted.frozen.retain(|e, _| !denied.contains(e) && !denied_all);
+    if declared.deleting {
+        return Some(Wanted {
+            account: Sure::No,
+            entitlements: BTreeSet::new(),
+            frozen: BTreeMap::new(),
+            prepared: false,
+            state,
+        });
+    }
+    wanted.entitlements.retain(|e| declared.listed.contains(e));
+    if declared.pushes && state != State::Ended && in_team(world, name, person, PUSHED) {
         wanted.entitlements.insert(PUSHED);
     }
     Some(wanted)

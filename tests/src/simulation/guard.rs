@@ -3,20 +3,24 @@
 use std::collections::BTreeSet;
 
 use provost_core::engine::EffectId;
-use provost_core::model::{Intent, Name, Record, RecordState, State, Step, TargetId};
+use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, TargetId, Value};
 
 use super::expected::{Sure, broken, wanted};
-use super::run::{Sim, words};
+use super::outside::words;
+use super::run::Sim;
 use super::store::Store;
-use super::world::{PUSHED, is_authoritative};
+use super::world::PUSHED;
 
 impl Sim {
     /// The guards, at the moment a write is sent.
     pub(super) fn guard(&mut self, app: &Name, effect: EffectId, steps: &[Step]) {
         let Some(store) = self.stores.get(app) else { return };
         let mut under = Vec::new();
-        let mut wrong = Vec::new();
+        let mut wrong: Vec<String> = self.may_write(app, store).into_iter().collect();
         for step in steps {
+            if ids_of(step).iter().any(|id| self.protected.contains(&(app.clone(), id.clone()))) {
+                wrong.push(format!("{app}: {}: it is protected", words(step)));
+            }
             let Some(intent) = store.intents.values().find(|intent| intent.step == *step) else {
                 wrong.push(format!("{app}: {} is sent and its intent is not stored", words(step)));
                 continue;
@@ -25,13 +29,13 @@ impl Sim {
                 intent.records.iter().filter_map(|id| store.records.get(id)).map(|r| r.owner.name.clone()).collect();
             let ids: BTreeSet<TargetId> = ids_of(step);
             wrong.extend(members_in_order(store, intent, step).map(|what| format!("{app}: {}: {what}", words(step))));
-            under.push((app.clone(), owners, ids));
-            wrong.extend(self.judge(app, store, step));
+            under.push((self.at(app.as_str()), owners, ids));
+            wrong.extend(self.judge(app, store, intent, step));
         }
-        for (n, (_, owners, ids)) in under.iter().enumerate() {
+        for (n, (at, owners, ids)) in under.iter().enumerate() {
             let others = self.under_way.values().flatten().chain(under.iter().take(n));
-            for (other_app, other_owners, other_ids) in others {
-                if other_app == app && (!owners.is_disjoint(other_owners) || !ids.is_disjoint(other_ids)) {
+            for (other, other_owners, other_ids) in others {
+                if other == at && (!owners.is_disjoint(other_owners) || !ids.is_disjoint(other_ids)) {
                     wrong.push(format!("{app}: two writes in flight for {owners:?} {ids:?}"));
                 }
             }
@@ -42,15 +46,41 @@ impl Sim {
         }
     }
 
+    /// Whether anything may be written now: by the mode, and to this target.
+    fn may_write(&self, app: &Name, store: &Store) -> Option<String> {
+        let declared = self.told.apps.get(app.as_str())?;
+        if !declared.writes() {
+            return Some(format!("{app}: a write while it is {declared:?}"));
+        }
+        let known = store.standing.fingerprint.as_deref();
+        if known != Some(&*format!("{app}-{}", declared.target)) {
+            return Some(format!("{app}: a write to target {}, and {known:?} is known", declared.target));
+        }
+        let awaiting = store.standing.awaiting.as_ref().filter(|token| **token != declared.acknowledged);
+        awaiting.map(|_| format!("{app}: a write to another target that nobody acknowledged"))
+    }
+
+    /// Whether an account that is nobody's may be disabled: it carries our mark, and whom it was made for is not there.
+    fn is_orphan(&self, app: &Name, id: &TargetId) -> bool {
+        // One that others deleted is as it was last seen.
+        let account = self.target(app.as_str()).and_then(|target| target.last_known(id));
+        let mark = account.and_then(|a| a.attributes.get(&AttributeName::new("externalId"))).and_then(Value::as_text);
+        let name = mark.and_then(|mark| mark.strip_prefix("provost:acme/"));
+        self.told.apps.get(app.as_str()).is_some_and(|app| app.disables_orphans)
+            && name.is_some_and(|name| !self.told.people.contains_key(name))
+    }
+
     /// The entitlement, or the pushed team, of a group at a target.
-    fn entry_of(&self, app: &Name, group: &TargetId) -> String {
-        let group = self.targets.get(app).and_then(|target| target.group(group));
-        let name = group.and_then(|group| group.name.strip_prefix(&format!("{app}-")).map(str::to_owned));
-        name.unwrap_or_default()
+    fn entry_of(&self, app: &Name, id: &TargetId) -> String {
+        let there = self.target(app.as_str()).and_then(|target| target.group(id)).map(|group| &group.name);
+        // One that is gone, and that the engine has not seen go, is as the ledger knows it.
+        let known = self.stores.get(app).and_then(|store| store.groups.get(id)).map(|group| &group.name);
+        let name = there.or(known).and_then(|name| name.strip_prefix(&format!("{app}-")));
+        name.unwrap_or_default().to_owned()
     }
 
     /// Whether a step may be sent, by the store and by what the engine was told.
-    fn judge(&self, app: &Name, store: &Store, step: &Step) -> Option<String> {
+    fn judge(&self, app: &Name, store: &Store, intent: &Intent, step: &Step) -> Option<String> {
         let now = self.wall();
         let live = |record: &Record| {
             let person = self.told.people.get(&record.owner.name)?;
@@ -61,6 +91,24 @@ impl Sim {
             |record: &Record| record.policies.iter().any(|policy| broken(&self.told).contains(policy));
         let say = |what: &str| Some(format!("{app}: {}: {what}", words(step)));
         match step {
+            Step::CreateAccount { enabled, .. } => {
+                let record = intent.records.first().and_then(|id| store.records.get(id));
+                let sure = record.and_then(live).is_some_and(|w| {
+                    let state = if *enabled { State::Active } else { State::Pending };
+                    w.state == state && w.account == Sure::Yes && (*enabled || w.prepared)
+                });
+                (!sure).then(|| say("nobody is to have it")).flatten()
+            }
+            Step::UpdateAccount { id, .. } | Step::RenameAccount { id, .. } => {
+                store.of_target(id).is_none().then(|| say("not ours")).flatten()
+            }
+            Step::DeleteGroup { id } => {
+                let declared = self.told.apps.get(app.as_str()).is_some_and(|app| app.pushes);
+                let group = store.groups.get(id);
+                let ours = group.is_some_and(|group| group.created && group.prune);
+                (declared || !ours || self.entry_of(app, id) != PUSHED).then(|| say("it is not to go")).flatten()
+            }
+            Step::DisableAccount { id } if store.of_target(id).is_none() && self.is_orphan(app, id) => None,
             Step::DisableAccount { id } | Step::DeleteAccount { id } => {
                 let Some(record) = store.of_target(id) else { return say("not ours") };
                 if let Some(wanted) = live(record)
@@ -95,13 +143,18 @@ impl Sim {
                 let ours = record.grants.contains_key(group);
                 // Somebody who comes back loses what others gave meanwhile before the account is enabled.
                 let returns = record.state == RecordState::Retained && record.disabled_at.is_some();
-                if !ours && !returns && !is_authoritative(app.as_str(), &name) {
+                if !ours && !returns && !self.told.is_authoritative(app.as_str(), &name) {
                     return say("the membership is not ours");
                 }
                 // What a rule that cannot be read may grant is not taken for being undeclared.
                 let account_stays = wanted.state == State::Active && wanted.account != Sure::No;
                 if !ours && !returns && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
                     return say("a rule that is broken may grant it");
+                }
+                let rests =
+                    |rules: &BTreeSet<Name>| record.grants.get(group).is_some_and(|g| !g.policies.is_disjoint(rules));
+                if wanted.state == State::Active && wanted.frozen.get(&*name).is_some_and(rests) {
+                    return say("it rests on an entitlement that is not listed");
                 }
                 let kept = wanted.account == Sure::Yes && wanted.entitlements.contains(&*name);
                 (wanted.state == State::Active && kept).then(|| say("it is granted")).flatten()

@@ -7,6 +7,8 @@
 mod end;
 mod expected;
 mod guard;
+mod manifests;
+mod outside;
 mod random;
 mod run;
 mod store;

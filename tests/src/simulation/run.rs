@@ -1,16 +1,16 @@
-//! The driver: an agenda under a virtual clock, faults by the seed, and the guards checked at every write.
+//! The driver: an agenda under a virtual clock; what the engine wants is carried out, what it is told is what was declared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent, StoreFailure};
-use provost_core::model::{AttributeName, Attributes, Name, Now, Spent, Step, TargetError, TargetId, Value};
+use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent};
+use provost_core::model::{Name, Now, Spent, TargetId};
 
 use super::random::Random;
 use super::store::Store;
-use super::target::{Account, SCHEMA, TIMEOUT, Target, VISIBILITY};
-use super::world::{APPS, World, group_name};
+use super::target::{SCHEMA, Target};
+use super::world::{APPS, World};
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -27,25 +27,52 @@ pub struct Plan {
     pub crashes: u64,
     /// Crash once, after this write.
     pub crash_after: Option<u64>,
+    /// How long edits go on.
+    pub span: Duration,
+    /// Dates lie within this.
+    pub pace: Duration,
+    /// How often targets are observed.
+    pub interval: Duration,
+    /// The second application's target does not show who is in a group.
+    pub blind: bool,
 }
 
 impl Plan {
     /// Everything from the seed.
     pub fn from_seed(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0xabcd);
+        let edits = 5 + random.below(40);
         Self {
             seed,
             people: 4 + random.below(36),
-            edits: 5 + random.below(40),
+            edits,
             faults: !seed.is_multiple_of(5),
             crashes: random.below(6),
             crash_after: None,
+            span: Duration::from_secs(15 * edits),
+            pace: Duration::from_mins(1),
+            interval: Duration::from_mins(1),
+            blind: seed.is_multiple_of(7),
+        }
+    }
+
+    /// A year of joins, moves, renames, suspensions, ends and re-hires.
+    pub fn year(seed: u64) -> Self {
+        Self {
+            people: 30,
+            edits: 300,
+            faults: true,
+            span: Duration::from_hours(365 * 24),
+            pace: Duration::from_hours(20 * 24),
+            interval: Duration::from_hours(48),
+            ..Self::from_seed(seed)
         }
     }
 
     /// Edits, but nothing that goes wrong.
     pub fn calm(seed: u64) -> Self {
-        Self { seed, people: 12, edits: 12, faults: false, crashes: 0, crash_after: None }
+        let span = Duration::from_mins(3);
+        Self { people: 12, edits: 12, faults: false, crashes: 0, span, blind: false, ..Self::from_seed(seed) }
     }
 }
 
@@ -63,16 +90,21 @@ pub struct Outcome {
 }
 
 pub(super) enum Event {
-    Execute(u64, Name, EffectId, Effect),
+    Execute(u64, At, EffectId, Effect),
     Deliver(u64, Name, EffectId, Answer, Spent),
     Edit,
     Tamper,
     Watch,
+    /// A deleted application is made anew.
+    Return(&'static str),
     Tick,
 }
 
+/// An application, and which target its connector speaks to.
+pub(super) type At = (Name, u64);
+
 /// A write that was sent and not answered: whose, which accounts, which group.
-pub(super) type Under = (Name, BTreeSet<Name>, BTreeSet<TargetId>);
+pub(super) type Under = (At, BTreeSet<Name>, BTreeSet<TargetId>);
 
 pub(super) struct Sim {
     pub(super) plan: Plan,
@@ -83,7 +115,7 @@ pub(super) struct Sim {
     pub(super) world: World,
     /// What the engine was told.
     pub(super) told: World,
-    pub(super) targets: BTreeMap<Name, Target>,
+    pub(super) targets: BTreeMap<At, Target>,
     pub(super) stores: BTreeMap<Name, Store>,
     pub(super) agenda: BTreeMap<(Duration, u64), Event>,
     pub(super) serial: u64,
@@ -91,6 +123,10 @@ pub(super) struct Sim {
     pub(super) under_way: BTreeMap<(u64, EffectId), Vec<Under>>,
     /// Memberships that others made.
     pub(super) foreign: BTreeSet<(Name, TargetId, TargetId)>,
+    /// Memberships that others took, where nobody sees it.
+    pub(super) unseen: BTreeSet<(Name, TargetId, TargetId)>,
+    /// Accounts that nobody may write to.
+    pub(super) protected: BTreeSet<(Name, TargetId)>,
     /// Accounts that others disabled.
     pub(super) disabled: BTreeSet<(Name, TargetId)>,
     pub(super) faults: bool,
@@ -100,13 +136,12 @@ pub(super) struct Sim {
 /// Runs one plan to its end.
 pub fn simulate(plan: &Plan) -> Outcome {
     let mut random = Random::new(plan.seed);
-    let world = World::generate(&mut random, plan.people);
-    let name = |app: &&str| Name::new(*app);
+    let world = World::generate(&mut random, plan.people, plan.pace, plan.interval);
     let mut sim = Sim {
         engine: Engine::new("acme", |_| &SCHEMA),
         told: world.clone(),
-        targets: APPS.iter().map(|app| (name(app), Target::default())).collect(),
-        stores: APPS.iter().map(|app| (name(app), Store::default())).collect(),
+        targets: BTreeMap::new(),
+        stores: APPS.iter().map(|app| (Name::new(*app), Store::default())).collect(),
         plan: plan.clone(),
         random,
         now: Duration::from_secs(10),
@@ -117,13 +152,17 @@ pub fn simulate(plan: &Plan) -> Outcome {
         tick: None,
         under_way: BTreeMap::new(),
         foreign: BTreeSet::new(),
+        unseen: BTreeSet::new(),
+        protected: BTreeSet::new(),
         disabled: BTreeSet::new(),
         faults: plan.faults,
         out: Outcome::default(),
     };
-    sim.furnish();
+    for app in APPS {
+        sim.furnish(app, 0);
+    }
     sim.run();
-    sim.out.writes = sim.targets.values().map(|t| t.writes).sum();
+    sim.out.writes = sim.writes();
     sim.out
 }
 
@@ -137,9 +176,24 @@ impl Sim {
         Now { wall: self.wall(), mono: self.now }
     }
 
+    /// The target that an application's connector speaks to, as the engine was told.
+    pub(super) fn at(&self, app: &str) -> At {
+        (Name::new(app), self.told.apps.get(app).map_or(0, |app| app.target))
+    }
+
+    pub(super) fn target(&self, app: &str) -> Option<&Target> {
+        self.targets.get(&self.at(app))
+    }
+
+    pub(super) fn writes(&self) -> u64 {
+        self.targets.values().map(|target| target.writes).sum()
+    }
+
     pub(super) fn say(&mut self, what: &str) {
-        let at = self.now.as_secs_f64();
-        self.out.story.push(format!("{at:>9.3} {what}"));
+        let (seconds, millis) = (self.now.as_secs(), self.now.subsec_millis());
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        let line = format!("{days:>3}d {hours:02}:{minutes:02}:{:02}.{millis:03} {what}", seconds % 60);
+        self.out.story.push(line);
         if self.out.story.len() > 4000 {
             self.out.story.drain(..2000);
         }
@@ -150,58 +204,34 @@ impl Sim {
         self.out.broken.get_or_insert(what);
     }
 
-    fn at(&mut self, wait: Duration, event: Event) {
+    pub(super) fn later(&mut self, wait: Duration, event: Event) {
         self.serial += 1;
         self.agenda.insert((self.now + wait, self.serial), event);
     }
 
-    fn soon(&mut self, longest_ms: u64) -> Duration {
+    pub(super) fn soon(&mut self, longest_ms: u64) -> Duration {
         self.random.within(Duration::from_millis(longest_ms)) + Duration::from_millis(1)
-    }
-
-    /// What was at the targets before we came.
-    fn furnish(&mut self) {
-        let people: Vec<_> = self.world.people.values().cloned().collect();
-        for app in APPS {
-            let now = Duration::ZERO;
-            let mut rolled = self.random.clone();
-            let Some(target) = self.targets.get_mut(app) else { continue };
-            target.add_group(&group_name(app, "reader"), None, now);
-            for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {
-                let mut attributes = Attributes::new();
-                attributes
-                    .insert(AttributeName::new("userName"), Value::from(person.user_name.to_lowercase().as_str()));
-                if let Some(external) = person.external.as_ref().filter(|_| rolled.chance(50)) {
-                    attributes.insert(AttributeName::new("externalId"), Value::from(external.as_str()));
-                }
-                attributes.insert(AttributeName::new("title"), Value::from(format!("Old {n}").as_str()));
-                target.add_account(true, attributes, now);
-            }
-            let mut other = Attributes::new();
-            other.insert(AttributeName::new("userName"), Value::from("stranger"));
-            target.add_account(true, other, now);
-            self.random = rolled;
-        }
     }
 
     fn run(&mut self) {
         self.start();
-        let span = Duration::from_secs(15 * self.plan.edits);
+        let span = self.plan.span;
         for _ in 0..self.plan.edits {
             let wait = self.random.within(span);
-            self.at(wait, Event::Edit);
+            self.later(wait, Event::Edit);
         }
         for _ in 0..if self.plan.faults { self.plan.edits / 3 } else { 0 } {
             let wait = self.random.within(span);
-            self.at(wait, Event::Tamper);
+            self.later(wait, Event::Tamper);
         }
         self.until(self.now + span);
         // Faults stop; a little later all must be as declared.
         self.faults = false;
         self.plan.crashes = 0;
         self.world.mend();
-        self.at(Duration::from_millis(1), Event::Watch);
-        self.until(self.now + Duration::from_hours(1));
+        self.later(Duration::from_millis(1), Event::Watch);
+        // What is deleted after a while is so; what was put off is tried again, and seen.
+        self.until(self.now + self.plan.pace * 4 + self.plan.interval * 3 + Duration::from_mins(5));
         for _ in 0..100 {
             if !self.engine.is_idle() {
                 self.until(self.now + Duration::from_secs(1));
@@ -210,16 +240,16 @@ impl Sim {
         if self.out.broken.is_none() {
             self.check_the_end();
         }
-        let writes: u64 = self.targets.values().map(|t| t.writes).sum();
-        self.until(self.now + Duration::from_secs(200));
-        let after: u64 = self.targets.values().map(|t| t.writes).sum();
+        let writes = self.writes();
+        self.until(self.now + self.plan.interval * 3);
+        let after = self.writes();
         if after != writes {
             self.fail(format!("{} writes after convergence", after - writes));
         }
     }
 
     fn start(&mut self) {
-        self.told = self.world.clone();
+        self.tell_world();
         let all = self.world.manifests();
         self.handle(EngineEvent::Listed(all));
     }
@@ -258,20 +288,33 @@ impl Sim {
             Event::Edit => {
                 let wall = self.wall();
                 let what = self.world.edit(&mut self.random, wall);
-                self.say(&format!("edit: {what}"));
+                if !what.is_empty() {
+                    self.say(&what);
+                }
+                self.collect();
                 let wait = self.soon(1500);
-                self.at(wait, Event::Watch);
+                self.later(wait, Event::Watch);
             }
             Event::Watch => {
                 let changes = self.told.difference(&self.world);
-                self.told = self.world.clone();
-                self.say(&format!("watch: {} changes", changes.len()));
+                self.tell_world();
+                if !changes.is_empty() {
+                    self.say(&format!("the engine is told {} changes", changes.len()));
+                }
                 let event = if self.faults && self.random.chance(10) {
                     EngineEvent::Listed(self.world.manifests())
                 } else {
                     EngineEvent::Changed(changes)
                 };
                 self.handle(event);
+            }
+            Event::Return(app) => {
+                if let Some(app) = self.world.apps.get_mut(app) {
+                    (app.absent, app.deleting, app.finalizer) = (false, false, false);
+                    app.uid += 1;
+                }
+                self.say(&format!("{app} is made anew"));
+                self.later(Duration::from_millis(1), Event::Watch);
             }
             Event::Tamper => self.tamper(),
             Event::Tick => {
@@ -291,23 +334,10 @@ impl Sim {
                         self.guard(&application, id, steps);
                     }
                     let wait = self.soon(120);
-                    self.at(wait, Event::Execute(self.life, application, id, effect));
+                    let at = self.at(application.as_str());
+                    self.later(wait, Event::Execute(self.life, at, id, effect));
                 }
-                EngineEffect::Finalizer { application, on, .. } => {
-                    let app = APPS.iter().find(|app| **app == application.as_str());
-                    if let Some(app) = app {
-                        let known = self.world.finalizers.contains(app);
-                        if on {
-                            self.world.finalizers.insert(app)
-                        } else {
-                            self.world.finalizers.remove(app)
-                        };
-                        if known != on {
-                            let wait = self.soon(50);
-                            self.at(wait, Event::Watch);
-                        }
-                    }
-                }
+                EngineEffect::Finalizer { application, on, .. } => self.finalizer(application.as_str(), on),
                 EngineEffect::Note(note) => self.say(&format!("note: {} {}", note.reason, note.message)),
                 EngineEffect::Disconnect { application } => self.say(&format!("disconnect {application}")),
             }
@@ -316,16 +346,62 @@ impl Sim {
         self.wake();
     }
 
-    /// A person approves what is held.
+    /// The world as it is declared, as the engine knows it from now.
+    fn tell_world(&mut self) {
+        for app in APPS {
+            let target = self.world.apps.get(app).map_or(0, |app| app.target);
+            if !self.targets.contains_key(&(Name::new(app), target)) {
+                self.furnish(app, target);
+            }
+        }
+        self.told = self.world.clone();
+    }
+
+    fn finalizer(&mut self, name: &str, on: bool) {
+        let Some(&name) = APPS.iter().find(|app| **app == name) else { return };
+        let Some(app) = self.world.apps.get_mut(name) else { return };
+        if app.finalizer == on || app.absent {
+            return;
+        }
+        app.finalizer = on;
+        self.collect();
+        let wait = self.soon(50);
+        self.later(wait, Event::Watch);
+    }
+
+    /// What was deleted and has no finalizer is gone, and comes back some time.
+    fn collect(&mut self) {
+        for name in APPS {
+            let Some(app) = self.world.apps.get_mut(name) else { continue };
+            if app.deleting && !app.finalizer && !app.absent {
+                app.absent = true;
+                self.say(&format!("{name} is gone"));
+                let wait = self.random.within(self.plan.pace);
+                self.later(wait, Event::Return(name));
+            }
+        }
+    }
+
+    /// A person approves what is held, and acknowledges another target.
     fn approve(&mut self) {
         for app in APPS {
             let held = self.engine.sync(&Name::new(app)).and_then(|sync| sync.held().first());
-            let Some(hash) = held.map(|plan| plan.hash.clone()).filter(|hash| !hash.is_empty()) else { continue };
-            if self.world.approved.get(app) != Some(&hash) {
-                self.say(&format!("approve {hash} in {app}"));
-                self.world.approved.insert(app, hash);
+            let hash = held.map(|plan| plan.hash.clone()).filter(|hash| !hash.is_empty());
+            let token = self.stores.get(app).and_then(|store| store.standing.awaiting.clone());
+            let Some(declared) = self.world.apps.get_mut(app) else { continue };
+            let mut what = Vec::new();
+            if let Some(hash) = hash.filter(|hash| *hash != declared.approved) {
+                what.push(format!("{app}: {hash} is approved"));
+                declared.approved = hash;
+            }
+            if let Some(token) = token.filter(|token| *token != declared.acknowledged) {
+                what.push(format!("{app}: the other target is acknowledged by {token}"));
+                declared.acknowledged = token;
+            }
+            for what in what {
+                self.say(&what);
                 let wait = self.soon(5000);
-                self.at(wait, Event::Watch);
+                self.later(wait, Event::Watch);
             }
         }
     }
@@ -341,11 +417,11 @@ impl Sim {
         let at = at.max(now.mono);
         if self.tick.is_none_or(|tick| at < tick) {
             self.tick = Some(at);
-            self.at(at.saturating_sub(now.mono), Event::Tick);
+            self.later(at.saturating_sub(now.mono), Event::Tick);
         }
     }
 
-    fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
         self.out.crashes += 1;
         self.say("crash");
         self.life += 1;
@@ -355,7 +431,7 @@ impl Sim {
         let agenda = std::mem::take(&mut self.agenda);
         for (key, event) in agenda {
             match event {
-                Event::Execute(_, app, _, Effect::Record(changes)) => {
+                Event::Execute(_, (app, _), _, Effect::Record(changes)) => {
                     if self.random.chance(50)
                         && let Some(store) = self.stores.get_mut(&app)
                         && let Err(error) = store.record(&changes)
@@ -372,177 +448,5 @@ impl Sim {
         }
         self.engine = Engine::new("acme", |_| &SCHEMA);
         self.start();
-    }
-
-    fn execute(&mut self, life: u64, app: &Name, id: EffectId, effect: Effect) {
-        let spent = Spent { requests: 1, wait: None };
-        let lag = self.random.within(VISIBILITY);
-        let seen = if self.faults { self.now.saturating_sub(lag) } else { self.now };
-        let fault = if self.faults { self.random.below(100) } else { 99 };
-        let now = self.now;
-        let answer = match effect {
-            Effect::Load => match self.stores.get(app) {
-                Some(store) => Answer::Loaded(Ok(Box::new(store.ledger()))),
-                None => Answer::Loaded(Err(StoreFailure("no store".into()))),
-            },
-            Effect::Record(changes) => {
-                if fault == 0 {
-                    Answer::Recorded(Err(StoreFailure("disk full".into())))
-                } else {
-                    let Some(store) = self.stores.get_mut(app) else { return };
-                    if let Err(error) = store.record(&changes) {
-                        self.fail(error);
-                    }
-                    Answer::Recorded(Ok(()))
-                }
-            }
-            Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(Target::profile()))),
-            Effect::Observe { kind, page } => {
-                let Some(target) = self.targets.get(app) else { return };
-                let mut page = target.observe(kind, page.as_ref(), 7, seen);
-                Answer::Page(match fault {
-                    0 => Err(TargetError::Transient("502".into())),
-                    1 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(1)) }),
-                    2 => {
-                        // The page shifts under the reader: an item is lost.
-                        page.items.pop();
-                        Ok(page)
-                    }
-                    _ => Ok(page),
-                })
-            }
-            Effect::Find(key) => {
-                let Some(target) = self.targets.get(app) else { return };
-                let found = target.find(&key, seen);
-                Answer::Found(if fault < 2 { Err(TargetError::Transient("504".into())) } else { Ok(found) })
-            }
-            Effect::Read(id) => {
-                let Some(target) = self.targets.get(app) else { return };
-                let read = target.read(&id, seen);
-                Answer::Read(if fault < 2 { Err(TargetError::Lost("timeout".into())) } else { Ok(read) })
-            }
-            Effect::Apply(steps) => Answer::Applied(self.apply(app, &steps)),
-        };
-        if life != self.life {
-            return;
-        }
-        let slow = matches!(&answer, Answer::Applied(outcomes) if outcomes.iter().any(|o| matches!(o, Err(TargetError::Lost(_)))));
-        let wait = if slow { TIMEOUT.saturating_sub(Duration::from_millis(200)) } else { self.soon(120) };
-        let wrote = matches!(answer, Answer::Applied(_));
-        self.at(wait, Event::Deliver(life, app.clone(), id, answer, spent));
-        let writes: u64 = self.targets.values().map(|t| t.writes).sum();
-        let planned = self.plan.crash_after.is_some_and(|after| writes >= after && self.out.crashes == 0);
-        if wrote && (planned || self.random.chance(self.plan.crashes)) && now == self.now {
-            self.crash();
-        }
-    }
-
-    fn apply(&mut self, app: &Name, steps: &[Step]) -> Vec<Result<provost_core::model::Applied, TargetError>> {
-        let mut out = Vec::new();
-        for step in steps {
-            let fault = if self.faults { self.random.below(100) } else { 99 };
-            let now = self.now;
-            let Some(target) = self.targets.get_mut(app) else { continue };
-            let outcome = match fault {
-                0..2 => Err(TargetError::Transient("503".into())),
-                2 => Err(TargetError::Unreachable("connection refused".into())),
-                3..5 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(2)) }),
-                5 => Err(TargetError::Lost("never sent".into())),
-                6..11 => {
-                    // Done, and the answer is lost.
-                    let done = target.apply(step, now);
-                    done.and(Err(TargetError::Lost("timeout".into())))
-                }
-                11 => {
-                    let done = target.apply(step, now);
-                    done.and(Err(TargetError::Transient("502".into())))
-                }
-                12 => Err(TargetError::Rejected { field: None, reason: "400".into(), detail: "no".into() }),
-                _ => target.apply(step, now),
-            };
-            self.forget_foreign(app, step, outcome.is_ok());
-            let told = outcome.as_ref().map(|applied| applied.id.clone());
-            self.say(&format!("{app}: {} -> {told:?}", words(step)));
-            out.push(outcome);
-        }
-        out
-    }
-
-    /// What we took or switched is not others' any more.
-    fn forget_foreign(&mut self, app: &Name, step: &Step, done: bool) {
-        match step {
-            Step::RemoveMembers { group, members } => {
-                for member in members {
-                    self.foreign.remove(&(app.clone(), group.clone(), member.clone()));
-                }
-            }
-            Step::EnableAccount { id } | Step::DisableAccount { id } if done => {
-                self.disabled.remove(&(app.clone(), id.clone()));
-            }
-            _ => {}
-        }
-    }
-
-    /// Somebody edits a target behind our back.
-    fn tamper(&mut self) {
-        let Some(app) = self.random.pick(&APPS).map(|app| Name::new(*app)) else { return };
-        let now = self.now;
-        let Some(target) = self.targets.get_mut(&app) else { return };
-        let ids: Vec<TargetId> = target.accounts().map(|(id, _)| id.clone()).collect();
-        let groups: Vec<TargetId> = target.groups().map(|(id, _)| id.clone()).collect();
-        let (Some(id), Some(group)) = (self.random.pick(&ids).cloned(), self.random.pick(&groups).cloned()) else {
-            return;
-        };
-        let Some(account) = target.account(&id).cloned() else { return };
-        let what = match self.random.below(6) {
-            0 => {
-                let mut account = account;
-                account.attributes.insert(AttributeName::new("title"), Value::from("tampered"));
-                target.set_account(&id, Some(account), now);
-                format!("title of {id}")
-            }
-            1 => {
-                target.set_account(&id, Some(Account { enabled: false, ..account }), now);
-                self.disabled.insert((app.clone(), id.clone()));
-                format!("disable {id}")
-            }
-            2 => {
-                target.set_account(&id, Some(Account { enabled: true, ..account }), now);
-                format!("enable {id}")
-            }
-            3 => {
-                target.change_group(&group, now, |members| _ = members.insert(id.clone()));
-                self.foreign.insert((app.clone(), group.clone(), id.clone()));
-                format!("add {id} to {group}")
-            }
-            4 => {
-                target.change_group(&group, now, |members| _ = members.remove(&id));
-                format!("remove {id} from {group}")
-            }
-            _ => {
-                target.set_account(&id, None, now);
-                format!("delete {id}")
-            }
-        };
-        self.say(&format!("{app}: tampered: {what}"));
-    }
-}
-
-pub(super) fn words(step: &Step) -> String {
-    let text = |attributes: &Attributes| {
-        attributes.iter().map(|(n, v)| format!("{n}={}", v.as_text().unwrap_or("-"))).collect::<Vec<_>>().join(" ")
-    };
-    match step {
-        Step::CreateAccount { attributes, enabled, .. } => format!("create {} enabled={enabled}", text(attributes)),
-        Step::UpdateAccount { id, set } => format!("update {id} {}", text(set)),
-        Step::RenameAccount { id, set } => format!("rename {id} {}", text(set)),
-        Step::EnableAccount { id } => format!("enable {id}"),
-        Step::DisableAccount { id } => format!("disable {id}"),
-        Step::DeleteAccount { id } => format!("delete {id}"),
-        Step::CreateGroup { name, .. } => format!("create group {name}"),
-        Step::AddMembers { group, members } => format!("add {members:?} to {group}"),
-        Step::RemoveMembers { group, members } => format!("remove {members:?} from {group}"),
-        other => format!("{other:?}"),
     }
 }

@@ -16,8 +16,9 @@ pub static SCHEMA: Schema = Schema {
         ("userName", "identity.userName"),
         ("displayName", "identity.displayName"),
         ("title", "identity.title"),
+        ("manager", "identity.manager.userName"),
     ],
-    references: &[],
+    references: &["manager"],
     control: &["active", "password", "groups"],
     case_insensitive: &["userName"],
     mark: Some("externalId"),
@@ -54,6 +55,8 @@ pub struct Target {
     accounts: BTreeMap<TargetId, History<Account>>,
     groups: BTreeMap<TargetId, History<Group>>,
     created: u64,
+    /// Who is in a group is not shown.
+    blind: bool,
     pub writes: u64,
 }
 
@@ -62,6 +65,11 @@ fn at<T>(history: &History<T>, time: Duration) -> Option<&T> {
 }
 
 impl Target {
+    /// An empty one, whose ids are none of another number's.
+    pub fn new(number: u64, blind: bool) -> Self {
+        Self { created: number * 1000, blind, ..Self::default() }
+    }
+
     pub fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Account)> {
         self.accounts.iter().filter_map(|(id, history)| Some((id, history.last()?.1.as_ref()?)))
     }
@@ -72,6 +80,11 @@ impl Target {
 
     pub fn account(&self, id: &TargetId) -> Option<&Account> {
         self.accounts.get(id)?.last()?.1.as_ref()
+    }
+
+    /// As it is, or was before it was deleted.
+    pub fn last_known(&self, id: &TargetId) -> Option<&Account> {
+        self.accounts.get(id)?.iter().rev().find_map(|(_, state)| state.as_ref())
     }
 
     pub fn group(&self, id: &TargetId) -> Option<&Group> {
@@ -114,11 +127,11 @@ impl Target {
         id
     }
 
-    pub fn profile() -> Profile {
+    pub fn profile(&self) -> Profile {
         let capabilities = Capabilities {
             member_batch: 3,
             step_batch: 4,
-            members: Observability::Full,
+            members: if self.blind { Observability::None } else { Observability::Full },
             visibility: VISIBILITY,
             delete: DeleteMeans::Hard,
             disable: true,
@@ -137,9 +150,11 @@ impl Target {
                 .iter()
                 .filter_map(|(id, history)| Some(Item::Account(shown(id, at(history, seen)?))))
                 .collect(),
-            Kind::Groups => {
-                self.groups.iter().filter_map(|(id, history)| Some(listed(id, at(history, seen)?))).collect()
-            }
+            Kind::Groups => self
+                .groups
+                .iter()
+                .filter_map(|(id, history)| Some(listed(id, at(history, seen)?, self.blind)))
+                .collect(),
             Kind::Roles | Kind::Licenses => Vec::new(),
         };
         let total = items.len();
@@ -232,7 +247,12 @@ impl Target {
                 self.change_group(group, now, |all| all.retain(|id| !members.contains(id)));
                 Ok(Applied::default())
             }
-            Step::UpdateGroup { .. } | Step::DeleteGroup { .. } | Step::Assign { .. } | Step::Revoke { .. } => {
+            Step::DeleteGroup { id } => {
+                self.group(id).ok_or(TargetError::NotFound)?;
+                self.groups.entry(id.clone()).or_default().push((now, None));
+                Ok(Applied::default())
+            }
+            Step::UpdateGroup { .. } | Step::Assign { .. } | Step::Revoke { .. } => {
                 Err(TargetError::Unsupported("not in this model".into()))
             }
         }
@@ -253,12 +273,12 @@ fn shown(id: &TargetId, account: &Account) -> Observed {
     Observed { id: id.clone(), enabled: account.enabled, attributes: account.attributes.clone(), holds: None }
 }
 
-fn listed(id: &TargetId, group: &Group) -> Item {
+fn listed(id: &TargetId, group: &Group, blind: bool) -> Item {
     Item::Entitlement(ObservedEntitlement {
         id: id.clone(),
         kind: EntitlementKind::Group,
         name: Arc::clone(&group.name),
         mark: group.mark.clone(),
-        members: Some(group.members.iter().cloned().collect()),
+        members: (!blind).then(|| group.members.iter().cloned().collect()),
     })
 }

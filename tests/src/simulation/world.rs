@@ -5,13 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use provost_core::model::{
-    AccessPolicy, AccountSettings, Budget, Change, Connector, ConnectorKind, DeletionPolicy, Deprovision,
-    DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError, GrantSpec, GrantWhat,
-    Group, Identity, IdentityType, Invalid, Lifecycle, Manifest, Member, Membership, Meta, Name, ObjectRef, Orphaned,
-    PolicyMode, PushedGroup, Safety, Source, Subject, SyncMode, SyncSettings, TargetApplication, Uid, UserName,
-    Withholds,
-};
+use provost_core::model::{Lifecycle, Name, SyncMode};
 
 use super::random::Random;
 
@@ -19,6 +13,8 @@ pub const APPS: [&str; 2] = ["chat", "wiki"];
 pub const ENTITLEMENTS: [&str; 3] = ["admin", "editor", "reader"];
 /// The team whose members the first application mirrors.
 pub const PUSHED: &str = "team0";
+/// The user name of an account, at each target, that nobody may write to.
+pub const PROTECTED: &str = "root";
 const DEPARTMENTS: [&str; 3] = ["eng", "ops", "law"];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +24,7 @@ pub struct Person {
     pub external: Option<String>,
     pub title: Option<String>,
     pub department: &'static str,
+    pub manager: Option<Name>,
     pub lifecycle: Lifecycle,
 }
 
@@ -44,8 +41,61 @@ pub struct Rule {
     pub department: Option<&'static str>,
     /// By application; no entitlements: the account alone (in a Deny: everything).
     pub grants: BTreeMap<&'static str, Vec<&'static str>>,
+    /// Accounts exist this long before the start.
+    pub lead: Option<Duration>,
     /// The manifest is invalid.
     pub broken: bool,
+}
+
+/// One application as it is declared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct App {
+    /// How often it was made.
+    pub uid: u64,
+    pub mode: SyncMode,
+    pub finalizer: bool,
+    /// It was deleted and waits for our finalizer to go.
+    pub deleting: bool,
+    /// It is not there.
+    pub absent: bool,
+    /// Deleting it takes every account.
+    pub deprovisions: bool,
+    /// Which target its connector speaks to: another number is another one.
+    pub target: u64,
+    pub approved: Arc<str>,
+    pub acknowledged: Arc<str>,
+    /// The catalogue.
+    pub listed: BTreeSet<&'static str>,
+    /// The pushed team is mirrored, and its group goes with its declaration.
+    pub pushes: bool,
+    pub prunes: bool,
+    /// Accounts of ours that nobody owns are disabled.
+    pub disables_orphans: bool,
+}
+
+impl App {
+    fn new(app: &str) -> Self {
+        Self {
+            uid: 1,
+            mode: SyncMode::Enforce,
+            finalizer: false,
+            deleting: false,
+            absent: false,
+            deprovisions: false,
+            target: 0,
+            approved: "".into(),
+            acknowledged: "".into(),
+            listed: ENTITLEMENTS.into(),
+            pushes: app == APPS[0],
+            prunes: app == APPS[0],
+            disables_orphans: app == APPS[1],
+        }
+    }
+
+    /// Whether anything may be written by what is declared.
+    pub fn writes(&self) -> bool {
+        !self.absent && self.mode == SyncMode::Enforce && (!self.deleting || self.deprovisions)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,20 +103,24 @@ pub struct World {
     pub people: BTreeMap<Name, Person>,
     pub teams: BTreeMap<Name, Team>,
     pub rules: BTreeMap<Name, Rule>,
-    pub finalizers: BTreeSet<&'static str>,
-    pub approved: BTreeMap<&'static str, Arc<str>>,
+    pub apps: BTreeMap<&'static str, App>,
     pub serial: u64,
+    /// How fast things happen: dates lie within this.
+    pub pace: Duration,
+    /// How often targets are observed.
+    pub interval: Duration,
 }
 
 impl World {
-    pub fn generate(random: &mut Random, people: u64) -> Self {
+    pub fn generate(random: &mut Random, people: u64, pace: Duration, interval: Duration) -> Self {
         let mut world = Self {
             people: BTreeMap::new(),
             teams: BTreeMap::new(),
             rules: BTreeMap::new(),
-            finalizers: BTreeSet::new(),
-            approved: BTreeMap::new(),
+            apps: APPS.into_iter().map(|app| (app, App::new(app))).collect(),
             serial: 0,
+            pace,
+            interval,
         };
         for _ in 0..people {
             world.join(random);
@@ -97,6 +151,7 @@ impl World {
             external: random.chance(70).then(|| format!("E-{n}")),
             title: random.chance(60).then(|| format!("Title {n}")),
             department: random.pick(&DEPARTMENTS).copied().unwrap_or("eng"),
+            manager: None,
             lifecycle: Lifecycle::default(),
         };
         let name = Name::new(format!("p{n}"));
@@ -110,25 +165,30 @@ impl World {
         self.people.get_mut(&name).map(|person| (name, person))
     }
 
-    fn edit_team(&mut self, random: &mut Random) {
-        let Some((person, _)) = self.person(random) else { return };
+    fn edit_team(&mut self, random: &mut Random) -> String {
+        let Some((person, _)) = self.person(random) else { return String::new() };
         let teams: Vec<Name> = self.teams.keys().cloned().collect();
-        let Some(team) = random.pick(&teams).and_then(|name| self.teams.get_mut(name)) else { return };
-        if !team.members.remove(&person) {
-            team.members.insert(person);
+        let Some(name) = random.pick(&teams).cloned() else { return String::new() };
+        let Some(team) = self.teams.get_mut(&name) else { return String::new() };
+        let leaves = team.members.remove(&person);
+        if !leaves {
+            team.members.insert(person.clone());
         }
+        format!("{person} {} {name}", if leaves { "leaves" } else { "joins" })
     }
 
-    fn add_rule(&mut self, random: &mut Random) {
+    fn add_rule(&mut self, random: &mut Random) -> String {
         let n = self.next();
         let deny = random.chance(20);
         let by_team = random.chance(50);
+        let lead = random.chance(50).then(|| self.pace / 2);
         let teams: Vec<Name> = self.teams.keys().cloned().collect();
         let mut rule = Rule {
             deny,
             team: if by_team { random.pick(&teams).cloned() } else { None },
             department: if by_team { None } else { random.pick(&DEPARTMENTS).copied() },
             grants: BTreeMap::new(),
+            lead: lead.filter(|_| !deny),
             broken: false,
         };
         for app in APPS {
@@ -137,54 +197,122 @@ impl World {
                 rule.grants.insert(app, named);
             }
         }
+        let verb = if deny { "denies" } else { "allows" };
+        let what = format!("rule{n} {verb} {:?} to {:?} {:?}", rule.grants, rule.team, rule.department);
         self.rules.insert(Name::new(format!("rule{n}")), rule);
+        what
     }
 
     /// One edit of somebody; says what it was.
     pub fn edit(&mut self, random: &mut Random, now: Timestamp) -> String {
-        let rules: Vec<Name> = self.rules.keys().cloned().collect();
-        let rule = random.pick(&rules).cloned();
-        match random.below(16) {
-            0 | 1 => format!("join {}", self.join(random)),
+        match random.below(24) {
+            0 | 1 => format!("{} joins", self.join(random)),
             2 => self.rename(random),
             3 => self.retitle(random),
             4 | 5 => self.suspend(random),
             6 => self.end(random, now),
             7 => self.leave(random),
             8 => self.rehire(random),
-            9..=11 => {
-                self.edit_team(random);
-                "team".into()
-            }
-            12 => {
-                self.add_rule(random);
-                "add a rule".into()
-            }
-            13 if self.rules.len() > 2 => {
-                let Some(name) = rule else { return String::new() };
+            9..=11 => self.edit_team(random),
+            12..=15 => self.edit_rule(random),
+            16 => self.move_to(random),
+            17 | 18 => self.report_to(random),
+            19 | 20 => self.hire(random, now),
+            _ => self.edit_app(random),
+        }
+    }
+
+    fn edit_rule(&mut self, random: &mut Random) -> String {
+        let rules: Vec<Name> = self.rules.keys().cloned().collect();
+        let Some(name) = random.pick(&rules).cloned() else { return String::new() };
+        match random.below(4) {
+            0 => self.add_rule(random),
+            1 if self.rules.len() > 2 => {
                 self.rules.remove(&name);
-                format!("drop {name}")
-            }
-            14 => {
-                let Some((name, person)) = self.person(random) else { return String::new() };
-                person.department = random.pick(&DEPARTMENTS).copied().unwrap_or("eng");
-                format!("move {name} to {}", person.department)
+                format!("{name} is dropped")
             }
             _ => {
-                let Some((name, rule)) = rule.and_then(|n| Some((n.clone(), self.rules.get_mut(&n)?))) else {
-                    return String::new();
-                };
+                let Some(rule) = self.rules.get_mut(&name) else { return String::new() };
                 rule.broken = !rule.broken && !rule.deny;
-                format!("{name} broken: {}", rule.broken)
+                format!("{name} is {}", if rule.broken { "broken" } else { "mended" })
             }
         }
     }
 
+    fn move_to(&mut self, random: &mut Random) -> String {
+        let Some((name, person)) = self.person(random) else { return String::new() };
+        person.department = random.pick(&DEPARTMENTS).copied().unwrap_or("eng");
+        format!("{name} moves to {}", person.department)
+    }
+
+    fn report_to(&mut self, random: &mut Random) -> String {
+        let manager = self.person(random).map(|(name, _)| name).filter(|_| random.chance(80));
+        let Some((name, person)) = self.person(random) else { return String::new() };
+        person.manager = manager.filter(|manager| *manager != name);
+        format!("{name} reports to {:?}", person.manager)
+    }
+
+    /// Somebody who starts later.
+    fn hire(&mut self, random: &mut Random, now: Timestamp) -> String {
+        let start = now.checked_add(random.within(self.pace * 2)).ok();
+        let name = self.join(random);
+        if let Some(person) = self.people.get_mut(&name) {
+            person.lifecycle.start = start;
+        }
+        format!("{name} joins on {start:?}")
+    }
+
+    /// The application's owner edits its manifest while all goes on.
+    fn edit_app(&mut self, random: &mut Random) -> String {
+        let name = random.pick(&APPS).copied().unwrap_or(APPS[0]);
+        let entitlement = random.pick(&ENTITLEMENTS).copied().unwrap_or("editor");
+        let mode = *random.pick(&[SyncMode::Enforce, SyncMode::Plan, SyncMode::Paused]).unwrap_or(&SyncMode::Enforce);
+        let Some(app) = self.apps.get_mut(name) else { return String::new() };
+        if app.absent || app.deleting {
+            return String::new();
+        }
+        let what = match random.below(12) {
+            0 => {
+                app.deleting = true;
+                app.deprovisions = random.chance(50);
+                format!("is deleted, {}", if app.deprovisions { "everybody loses it" } else { "all is retained" })
+            }
+            1 => {
+                app.target += 1;
+                format!("moves to target {}", app.target)
+            }
+            2..=5 => {
+                app.mode = if app.mode == SyncMode::Enforce { mode } else { SyncMode::Enforce };
+                format!("is in mode {:?}", app.mode)
+            }
+            6 | 7 => {
+                if !app.listed.remove(entitlement) {
+                    app.listed.insert(entitlement);
+                }
+                format!("lists {:?}", app.listed)
+            }
+            8 | 9 if name == APPS[0] => {
+                app.pushes = !app.pushes;
+                format!("mirrors the team: {}", app.pushes)
+            }
+            10 if name == APPS[0] => {
+                app.prunes = !app.prunes;
+                format!("prunes: {}", app.prunes)
+            }
+            _ => {
+                app.disables_orphans = !app.disables_orphans;
+                format!("disables orphans: {}", app.disables_orphans)
+            }
+        };
+        format!("{name} {what}")
+    }
+
     fn rename(&mut self, random: &mut Random) -> String {
         let n = self.next();
+        let forbidden = random.chance(15);
         let Some((name, person)) = self.person(random) else { return String::new() };
-        person.user_name = format!("Renamed{n}");
-        format!("rename {name} to {}", person.user_name)
+        person.user_name = if forbidden { PROTECTED.to_owned() } else { format!("Renamed{n}") };
+        format!("{name} is renamed {}", person.user_name)
     }
 
     fn retitle(&mut self, random: &mut Random) -> String {
@@ -192,29 +320,29 @@ impl World {
         let clear = random.chance(40);
         let Some((name, person)) = self.person(random) else { return String::new() };
         person.title = (!clear).then(|| format!("Title {n}"));
-        format!("title of {name}: {:?}", person.title)
+        format!("{name} has the title {:?}", person.title)
     }
 
     fn suspend(&mut self, random: &mut Random) -> String {
         let Some((name, person)) = self.person(random) else { return String::new() };
         person.lifecycle.suspended = !person.lifecycle.suspended;
-        format!("{name} suspended: {}", person.lifecycle.suspended)
+        format!("{name} {}", if person.lifecycle.suspended { "is suspended" } else { "is back" })
     }
 
     fn end(&mut self, random: &mut Random, now: Timestamp) -> String {
-        let wait = random.within(Duration::from_mins(1));
+        let wait = random.within(self.pace);
         let Some((name, person)) = self.person(random) else { return String::new() };
         person.lifecycle.end = match person.lifecycle.end {
             Some(_) => None,
             None => now.checked_add(wait).ok(),
         };
-        format!("end of {name}: {:?}", person.lifecycle.end)
+        format!("{name} ends on {:?}", person.lifecycle.end)
     }
 
     fn leave(&mut self, random: &mut Random) -> String {
         let Some((name, _)) = self.person(random) else { return String::new() };
         self.people.remove(&name);
-        format!("delete {name}")
+        format!("{name} is deleted")
     }
 
     /// The same person under a new object.
@@ -232,114 +360,20 @@ impl World {
         format!("{old} is handed over to {name}")
     }
 
+    /// What cannot be as declared for ever is declared otherwise.
     pub fn mend(&mut self) {
         for rule in self.rules.values_mut() {
             rule.broken = false;
         }
-    }
-
-    /// Everything as manifests.
-    pub fn manifests(&self) -> Vec<Change> {
-        let mut out = Vec::new();
-        for (name, person) in &self.people {
-            out.push(Change::Identity(Manifest { meta: meta(name, person.uid), spec: Ok(identity(name, person)) }));
+        for (name, app) in &mut self.apps {
+            app.mode = SyncMode::Enforce;
+            app.listed = ENTITLEMENTS.into();
+            app.disables_orphans = *name == APPS[1];
         }
-        for (name, team) in &self.teams {
-            let members = team.members.iter();
-            let members = members.map(|m| Member { subject: Subject::Identity(m.clone()), not_after: None }).collect();
-            let rule = team.department.map(|d| source(&format!("identity.department == \"{d}\"")));
-            let group = Group { members, rule, ..Group::default() };
-            out.push(Change::Group(Manifest { meta: meta(name, 1), spec: Ok(group) }));
+        for (name, person) in self.people.iter_mut().filter(|(_, person)| person.user_name == PROTECTED) {
+            person.user_name = format!("once-{PROTECTED}-{name}");
         }
-        for (name, rule) in &self.rules {
-            let spec = if rule.broken { Err(invalid()) } else { Ok(policy(rule)) };
-            out.push(Change::AccessPolicy(Manifest { meta: meta(name, 1), spec }));
-        }
-        for app in APPS {
-            let mut meta = meta(&Name::new(app), 1);
-            meta.finalizer = self.finalizers.contains(app);
-            let spec = Ok(application(app, self.approved.get(app).cloned().unwrap_or_else(|| "".into())));
-            out.push(Change::TargetApplication(Box::new(Manifest { meta, spec })));
-        }
-        out
     }
-
-    /// What a watch tells of the way from `self` to `other`.
-    pub fn difference(&self, other: &Self) -> Vec<Change> {
-        let before = self.manifests();
-        let after = other.manifests();
-        let named: BTreeSet<ObjectRef> = after.iter().map(Change::object).collect();
-        let gone = before.iter().map(Change::object).filter(|o| !named.contains(o)).map(Change::Gone);
-        let changed = after.iter().filter(|change| !before.contains(change)).cloned();
-        gone.chain(changed).collect()
-    }
-}
-
-fn meta(name: &Name, uid: u64) -> Meta {
-    Meta {
-        name: name.clone(),
-        uid: Uid::new(&format!("{name}-{uid}")),
-        generation: 1,
-        created: Timestamp::UNIX_EPOCH,
-        deleting: false,
-        finalizer: false,
-        reconcile_now: None,
-        status: None,
-    }
-}
-
-fn source(text: &str) -> Source {
-    Source { text: text.into(), path: "spec.match".into() }
-}
-
-fn identity(name: &Name, person: &Person) -> Identity {
-    let mut texts: Vec<(Field, Arc<str>)> =
-        vec![(Field::DisplayName, format!("Display {name}").into()), (Field::Department, person.department.into())];
-    texts.extend(person.title.as_ref().map(|title| (Field::Title, Arc::from(title.as_str()))));
-    texts.sort();
-    Identity {
-        kind: IdentityType::Person,
-        user_name: UserName::new(person.user_name.as_str(), &person.user_name.to_lowercase()),
-        external_id: person.external.as_deref().map(Arc::from),
-        texts: texts.into(),
-        emails: Box::default(),
-        phone_numbers: Box::default(),
-        addresses: Box::default(),
-        manager: None,
-        custom: Box::default(),
-        lifecycle: person.lifecycle,
-    }
-}
-
-fn policy(rule: &Rule) -> AccessPolicy {
-    let what = |named: &Vec<&'static str>| {
-        if named.is_empty() {
-            GrantWhat::Account
-        } else {
-            GrantWhat::Named(named.iter().map(|n| Name::new(*n)).collect())
-        }
-    };
-    let grants = rule.grants.iter().map(|(app, named)| GrantSpec { application: Name::new(*app), what: what(named) });
-    AccessPolicy {
-        effect: if rule.deny { Effect::Deny } else { Effect::Allow },
-        mode: PolicyMode::Enforce,
-        subjects: rule.team.as_ref().map(|team| vec![Subject::Group(team.clone())]),
-        rule: rule.department.map(|d| source(&format!("identity.department == \"{d}\""))),
-        grants: grants.collect(),
-        not_before: None,
-        not_after: None,
-        lead_time: None,
-    }
-}
-
-fn invalid() -> Invalid {
-    let error = FieldError { path: "spec".into(), value: None, message: "is broken".into(), remedy: "mend it".into() };
-    Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors: vec![error] }
-}
-
-/// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.
-pub fn is_authoritative(app: &str, entitlement: &str) -> bool {
-    entitlement == PUSHED || (app == APPS[1] && entitlement == "editor")
 }
 
 /// The name of an entitlement's group at the target.
@@ -347,59 +381,10 @@ pub fn group_name(app: &str, entitlement: &str) -> String {
     format!("{app}-{entitlement}")
 }
 
-fn application(app: &str, approved: Arc<str>) -> TargetApplication {
-    let entitlement = |name: &&str| Entitlement {
-        name: Name::new(*name),
-        target: EntitlementTarget {
-            kind: EntitlementKind::Group,
-            name: group_name(app, name).into(),
-            create: *name != "reader",
-        },
-        membership: if is_authoritative(app, name) { Membership::Authoritative } else { Membership::Additive },
-        privileged: *name == "admin",
-        requires: None,
-    };
-    let pushed = (app == APPS[0]).then(|| PushedGroup {
-        group: Name::new(PUSHED),
-        name: group_name(app, PUSHED).into(),
-        membership: Membership::Authoritative,
-        prune: false,
-    });
-    let delete_after = (app == APPS[0]).then(|| Duration::from_mins(5));
-    let window = Duration::from_hours(1);
-    TargetApplication {
-        mode: SyncMode::Enforce,
-        connector: Connector { kind: ConnectorKind::Fake, fingerprint: app.into(), settings: serde_json::Value::Null },
-        sync: SyncSettings {
-            interval: Duration::from_mins(1),
-            requests_per_second: 50,
-            concurrency: if app == APPS[0] { 1 } else { 4 },
-            settle_removals: Duration::from_secs(2),
-            settle_privileged: Duration::from_secs(2),
-        },
-        account: AccountSettings {
-            correlate: Vec::new(),
-            adopt: true,
-            attributes: Vec::new(),
-            initial_password: false,
-            correct_disabled: false,
-            recreate_deleted: true,
-        },
-        deprovision: Deprovision {
-            lost: DeprovisionStep::Disable { delete_after: None },
-            ended: DeprovisionStep::Disable { delete_after },
-        },
-        entitlements: ENTITLEMENTS.iter().map(entitlement).collect(),
-        pushed_groups: pushed.into_iter().collect(),
-        orphaned: Orphaned::Report,
-        safety: Safety {
-            removals: vec![Budget { count: 6, percent: 20, window }],
-            privileged_grants: vec![Budget { count: 5, percent: 20, window }],
-            protected: Vec::new(),
-            approved_plan: approved,
-            acknowledge: "".into(),
-        },
-        deletion_policy: DeletionPolicy::Retain,
-        release_after: Duration::from_mins(10),
+impl World {
+    /// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.
+    pub fn is_authoritative(&self, app: &str, entitlement: &str) -> bool {
+        let pushes = self.apps.get(app).is_some_and(|app| app.pushes);
+        (entitlement == PUSHED && pushes) || (app == APPS[1] && entitlement == "editor")
     }
 }

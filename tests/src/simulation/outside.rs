@@ -1,0 +1,229 @@
+//! Everything outside: targets, store and network as they answer, and people who edit targets behind our back.
+
+use std::time::Duration;
+
+use provost_core::engine::{Answer, Effect, EffectId, StoreFailure};
+use provost_core::model::{Applied, AttributeName, Attributes, Spent, Step, TargetError, TargetId, Value};
+
+use super::run::{At, Event, Sim};
+use super::target::{Account, TIMEOUT, Target, VISIBILITY};
+use super::world::{APPS, PROTECTED, group_name};
+
+impl Sim {
+    /// What is at a target before we come.
+    pub(super) fn furnish(&mut self, app: &str, number: u64) {
+        // The protected user name is the one account's that has it.
+        let people = self.world.people.values().filter(|person| person.user_name != PROTECTED);
+        let people: Vec<_> = people.cloned().collect();
+        let now = self.now;
+        let mut target = Target::new(number, self.plan.blind && app == APPS[1]);
+        target.add_group(&group_name(app, "reader"), None, now);
+        let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
+        for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {
+            let mut attributes: Attributes = [text("userName", &person.user_name.to_lowercase())].into();
+            if let Some(external) = person.external.as_ref().filter(|_| self.random.chance(50)) {
+                attributes.extend([text("externalId", external)]);
+            }
+            attributes.extend([text("title", &format!("Old {n}"))]);
+            target.add_account(true, attributes, now);
+        }
+        target.add_account(true, [text("userName", "stranger")].into(), now);
+        let gone = [text("userName", "forgotten"), text("externalId", "provost:acme/forgotten")];
+        target.add_account(true, gone.into(), now);
+        let root = target.add_account(true, [text("userName", PROTECTED)].into(), now);
+        self.protected.insert((app.into(), root));
+        self.targets.insert((app.into(), number), target);
+    }
+
+    pub(super) fn execute(&mut self, life: u64, at: &At, id: EffectId, effect: Effect) {
+        let app = &at.0;
+        let spent = Spent { requests: 1, wait: None };
+        let lag = self.random.within(VISIBILITY);
+        let seen = if self.faults { self.now.saturating_sub(lag) } else { self.now };
+        let fault = if self.faults { self.random.below(100) } else { 99 };
+        let now = self.now;
+        let answer = match effect {
+            Effect::Load => match self.stores.get(app) {
+                Some(store) => Answer::Loaded(Ok(Box::new(store.ledger()))),
+                None => Answer::Loaded(Err(StoreFailure("no store".into()))),
+            },
+            Effect::Record(changes) => {
+                if fault == 0 {
+                    Answer::Recorded(Err(StoreFailure("disk full".into())))
+                } else {
+                    let Some(store) = self.stores.get_mut(app) else { return };
+                    if let Err(error) = store.record(&changes) {
+                        self.fail(error);
+                    }
+                    Answer::Recorded(Ok(()))
+                }
+            }
+            Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
+            Effect::Probe(_) => {
+                let Some(target) = self.targets.get(at) else { return };
+                Answer::Probed(Ok(Box::new(target.profile())))
+            }
+            Effect::Observe { kind, page } => {
+                let Some(target) = self.targets.get(at) else { return };
+                let mut page = target.observe(kind, page.as_ref(), 7, seen);
+                Answer::Page(match fault {
+                    0 => Err(TargetError::Transient("502".into())),
+                    1 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(1)) }),
+                    2 => {
+                        // The page shifts under the reader: an item is lost.
+                        page.items.pop();
+                        Ok(page)
+                    }
+                    _ => Ok(page),
+                })
+            }
+            Effect::Find(key) => {
+                let Some(target) = self.targets.get(at) else { return };
+                let found = target.find(&key, seen);
+                Answer::Found(if fault < 2 { Err(TargetError::Transient("504".into())) } else { Ok(found) })
+            }
+            Effect::Read(id) => {
+                let Some(target) = self.targets.get(at) else { return };
+                let read = target.read(&id, seen);
+                Answer::Read(if fault < 2 { Err(TargetError::Lost("timeout".into())) } else { Ok(read) })
+            }
+            Effect::Apply(steps) => Answer::Applied(self.apply(at, &steps)),
+        };
+        if life != self.life {
+            return;
+        }
+        let slow = matches!(&answer, Answer::Applied(outcomes) if outcomes.iter().any(|o| matches!(o, Err(TargetError::Lost(_)))));
+        let wait = if slow { TIMEOUT.saturating_sub(Duration::from_millis(200)) } else { self.soon(120) };
+        let wrote = matches!(answer, Answer::Applied(_));
+        self.later(wait, Event::Deliver(life, app.clone(), id, answer, spent));
+        let writes = self.writes();
+        let planned = self.plan.crash_after.is_some_and(|after| writes >= after && self.out.crashes == 0);
+        if wrote && (planned || self.random.chance(self.plan.crashes)) && now == self.now {
+            self.crash();
+        }
+    }
+
+    fn apply(&mut self, at: &At, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {
+        let mut out = Vec::new();
+        for step in steps {
+            let fault = if self.faults { self.random.below(100) } else { 99 };
+            let now = self.now;
+            let Some(target) = self.targets.get_mut(at) else { continue };
+            let outcome = match fault {
+                0..2 => Err(TargetError::Transient("503".into())),
+                2 => Err(TargetError::Unreachable("connection refused".into())),
+                3..5 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(2)) }),
+                5 => Err(TargetError::Lost("never sent".into())),
+                6..11 => {
+                    // Done, and the answer is lost.
+                    let done = target.apply(step, now);
+                    done.and(Err(TargetError::Lost("timeout".into())))
+                }
+                11 => {
+                    let done = target.apply(step, now);
+                    done.and(Err(TargetError::Transient("502".into())))
+                }
+                12 => Err(TargetError::Rejected { field: None, reason: "400".into(), detail: "no".into() }),
+                _ => target.apply(step, now),
+            };
+            self.forget_foreign(at, step, outcome.is_ok());
+            let told = match &outcome {
+                Ok(Applied { id: Some(id), .. }) => format!("{id}"),
+                Ok(_) => "done".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            self.say(&format!("{}: {} -> {told}", at.0, words(step)));
+            out.push(outcome);
+        }
+        out
+    }
+
+    /// What we took or switched is not others' any more.
+    fn forget_foreign(&mut self, (app, _): &At, step: &Step, done: bool) {
+        match step {
+            Step::RemoveMembers { group, members } => {
+                for member in members {
+                    self.foreign.remove(&(app.clone(), group.clone(), member.clone()));
+                }
+            }
+            Step::EnableAccount { id } | Step::DisableAccount { id } if done => {
+                self.disabled.remove(&(app.clone(), id.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Somebody edits a target behind our back.
+    fn tamper_with(&mut self, app: &str, id: &TargetId, group: &TargetId) -> Option<String> {
+        let (now, at) = (self.now, self.at(app));
+        let target = self.targets.get_mut(&at)?;
+        let account = target.account(id).cloned()?;
+        if self.protected.contains(&(app.into(), id.clone())) {
+            return None;
+        }
+        let membership = (app.into(), group.clone(), id.clone());
+        Some(match self.random.below(6) {
+            0 => {
+                let mut account = account;
+                account.attributes.insert(AttributeName::new("title"), Value::from("tampered"));
+                target.set_account(id, Some(account), now);
+                format!("title of {id}")
+            }
+            1 => {
+                target.set_account(id, Some(Account { enabled: false, ..account }), now);
+                self.disabled.insert((app.into(), id.clone()));
+                format!("disable {id}")
+            }
+            2 => {
+                target.set_account(id, Some(Account { enabled: true, ..account }), now);
+                format!("enable {id}")
+            }
+            3 => {
+                target.change_group(group, now, |members| _ = members.insert(id.clone()));
+                self.foreign.insert(membership);
+                format!("add {id} to {group}")
+            }
+            4 => {
+                target.change_group(group, now, |members| _ = members.remove(id));
+                self.unseen.insert(membership);
+                format!("remove {id} from {group}")
+            }
+            _ => {
+                target.set_account(id, None, now);
+                format!("delete {id}")
+            }
+        })
+    }
+
+    pub(super) fn tamper(&mut self) {
+        let app = self.random.pick(&APPS).copied().unwrap_or(APPS[0]);
+        let Some(target) = self.target(app) else { return };
+        let ids: Vec<TargetId> = target.accounts().map(|(id, _)| id.clone()).collect();
+        let groups: Vec<TargetId> = target.groups().map(|(id, _)| id.clone()).collect();
+        let (id, group) = (self.random.pick(&ids).cloned(), self.random.pick(&groups).cloned());
+        if let (Some(id), Some(group)) = (id, group)
+            && let Some(what) = self.tamper_with(app, &id, &group)
+        {
+            self.say(&format!("{app}: tampered: {what}"));
+        }
+    }
+}
+
+/// A step in words.
+pub(super) fn words(step: &Step) -> String {
+    let text = |attributes: &Attributes| {
+        attributes.iter().map(|(n, v)| format!("{n}={}", v.as_text().unwrap_or("-"))).collect::<Vec<_>>().join(" ")
+    };
+    match step {
+        Step::CreateAccount { attributes, enabled, .. } => format!("create {} enabled={enabled}", text(attributes)),
+        Step::UpdateAccount { id, set } => format!("update {id} {}", text(set)),
+        Step::RenameAccount { id, set } => format!("rename {id} {}", text(set)),
+        Step::EnableAccount { id } => format!("enable {id}"),
+        Step::DisableAccount { id } => format!("disable {id}"),
+        Step::DeleteAccount { id } => format!("delete {id}"),
+        Step::CreateGroup { name, .. } => format!("create group {name}"),
+        Step::AddMembers { group, members } => format!("add {members:?} to {group}"),
+        Step::RemoveMembers { group, members } => format!("remove {members:?} from {group}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -64,75 +64,6 @@ keeps_the_contract! {
 }
 
 #[tokio::test]
-async fn groups_listed_without_members_are_never_empty_groups() {
-    // Everywhere hidden: unknown. Hidden in lists: read one by one. Not hidden: as listed, and empty is empty.
-    let cases = [
-        (Switches { members_hidden: true, ..Switches::default() }, [None, None]),
-        (Switches { members_not_listed: true, ..Switches::default() }, [Some(0), Some(2)]),
-        (Switches::default(), [Some(0), Some(2)]),
-    ];
-    for (switches, [empty, full]) in cases {
-        let shown = format!("{switches:?}");
-        let (server, target) = start(switches).await;
-        server.with(|service| {
-            let ids = [service.add_user("ada", true), service.add_user("bob", true)];
-            service.add_group("full", &ids);
-            service.add_group("empty", &[]);
-        });
-        probe(&target).await;
-        let expected = BTreeMap::from([("empty".to_owned(), empty), ("full".to_owned(), full)]);
-        assert_eq!(members(&target).await, expected, "{shown}");
-    }
-}
-
-#[tokio::test]
-async fn where_members_are_listed_a_list_that_is_left_out_is_of_nobody() {
-    let switches = Switches { empty_left_out: true, no_members_filter: true, ..Switches::default() };
-    let (server, target) = start(switches).await;
-    server.with(|service| {
-        let ids = [service.add_user("ada", true), service.add_user("bob", true)];
-        service.add_group("full", &ids[..1]);
-        service.add_group("empty", &[]);
-    });
-    probe(&target).await;
-    let expected = BTreeMap::from([("empty".to_owned(), Some(0)), ("full".to_owned(), Some(1))]);
-    assert_eq!(members(&target).await, expected);
-}
-
-#[tokio::test]
-async fn a_put_never_empties_a_group_whose_long_list_is_left_out() {
-    let (server, target) = start(Switches { no_patch: true, members_left_out: Some(3), ..Switches::default() }).await;
-    let (ids, large, small) = server.with(|service| {
-        let ids: Vec<String> = (0..4).map(|number| service.add_user(&format!("user-{number}"), true)).collect();
-        let groups = (service.add_group("large", &ids[..3]), service.add_group("small", &ids[..1]));
-        (ids, TargetId::new(groups.0), TargetId::new(groups.1))
-    });
-    let ids: Vec<TargetId> = ids.into_iter().map(TargetId::new).collect();
-    probe(&target).await;
-    assert_eq!(members(&target).await.get("small"), Some(&Some(1)));
-    let ours = Step::CreateGroup { name: "ours".into(), mark: "provost:ours".into() };
-    let ours = apply(&target, ours).await.unwrap().id.unwrap();
-    let stored = |group: &TargetId| server.with(|service| service.stored(group.as_str())["members"].clone());
-    let count = |group: &TargetId| stored(group).as_array().map_or(0, Vec::len);
-    // What is shown, and what was made here and is empty, may be replaced.
-    for (group, chosen) in [(&small, &ids[1..2]), (&ours, &ids[..3])] {
-        apply(&target, Step::AddMembers { group: group.clone(), members: chosen.to_vec() }).await.unwrap();
-    }
-    assert_eq!((count(&small), count(&ours)), (2, 3));
-    for group in [&large, &ours] {
-        for step in [
-            Step::UpdateGroup { id: group.clone(), name: "renamed".into() },
-            Step::AddMembers { group: group.clone(), members: vec![ids[3].clone()] },
-            Step::RemoveMembers { group: group.clone(), members: vec![ids[0].clone()] },
-        ] {
-            let outcome = apply(&target, step).await;
-            assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
-        }
-        assert_eq!(count(group), 3);
-    }
-}
-
-#[tokio::test]
 async fn what_may_not_be_read_by_id_is_an_error_of_that_item_alone() {
     let protected = Switches { protected: Some("root"), members_not_listed: true, ..Switches::default() };
     let (server, target) = start(protected).await;
@@ -385,26 +316,6 @@ async fn a_create_answered_as_asked_and_stored_otherwise_is_read_back_once() {
     let observed = apply(&target, asked("bob")).await.unwrap().observed.unwrap();
     assert_eq!(of(&observed, "externalId"), None);
     assert_eq!(server.take(), ["POST /scim/Users"], "it is known, and not read back again");
-}
-
-#[tokio::test]
-async fn a_put_never_empties_a_group_whose_members_are_hidden() {
-    let switches = Switches { no_patch: true, members_hidden: true, ..Switches::default() };
-    let (server, target) = start(switches).await;
-    let (group, ada) = server.with(|service| {
-        let ids = [service.add_user("ada", true), service.add_user("bob", true)];
-        (service.add_group("team", &ids), ids[0].clone())
-    });
-    let (group, ada) = (TargetId::new(group), TargetId::new(ada));
-    for step in [
-        Step::UpdateGroup { id: group.clone(), name: "renamed".into() },
-        Step::AddMembers { group: group.clone(), members: vec![ada.clone()] },
-        Step::RemoveMembers { group: group.clone(), members: vec![ada.clone()] },
-    ] {
-        let outcome = apply(&target, step).await;
-        assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
-    }
-    server.with(|service| assert_eq!(service.stored(group.as_str())["members"].as_array().unwrap().len(), 2));
 }
 
 #[tokio::test]

@@ -363,7 +363,8 @@ impl Service {
     pub(super) fn shown(&self, kind: &str, resource: &Resource, listed: bool) -> Json {
         let (on, mut shown) = (&self.switches, resource.clone());
         let members = resource.get("members").and_then(Json::as_array).map_or(0, Vec::len);
-        let left_out = on.members_left_out.is_some_and(|limit| members >= limit);
+        let too_long = |limit: Option<usize>| limit.is_some_and(|limit| members >= limit);
+        let left_out = too_long(on.members_left_out) || (listed && too_long(on.members_left_out_of_lists));
         if on.members_hidden || left_out || (on.members_not_listed && listed) {
             shown.remove("members");
         }

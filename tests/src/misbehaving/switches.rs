@@ -9,6 +9,8 @@ pub struct Switches {
     pub members_hidden: bool,
     /// Groups with at least this many members come without them.
     pub members_left_out: Option<usize>,
+    /// The same in lists of groups alone: a read by id shows them.
+    pub members_left_out_of_lists: Option<usize>,
     /// An empty list is left out.
     pub empty_left_out: bool,
     /// A user or group of this name cannot be read by its id: 403.

@@ -228,8 +228,14 @@ impl Scim {
             Step::RemoveMembers { group, members } if trial && self.member_shown(group, members, true, spent).await => {
                 self.instead(operation, spent).await
             }
-            _ => {
-                self.learned().bulk.shapes.insert(operation.shape, true);
+            step => {
+                let mut learned = self.learned();
+                match step {
+                    Step::AddMembers { group, members } => learned.got_members(group, members),
+                    Step::RemoveMembers { group, members } => learned.lost_members(group, members),
+                    _ => {}
+                }
+                learned.bulk.shapes.insert(operation.shape, true);
                 Ok(Applied::default())
             }
         }

@@ -59,7 +59,10 @@ impl Scim {
 
     pub(super) async fn delete_group(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
         match self.write(Method::DELETE, &["Groups", id.as_str()], None, None, spent).await {
-            Ok(_) | Err(Refusal { error: TargetError::NotFound, .. }) => Ok(Applied::default()),
+            Ok(_) | Err(Refusal { error: TargetError::NotFound, .. }) => {
+                self.learned().group_deleted(id);
+                Ok(Applied::default())
+            }
             Err(refusal) => Err(self.refused(refusal, &[])),
         }
     }
@@ -76,7 +79,7 @@ impl Scim {
         let absent = self.absent(group, members, spent).await?;
         for chunk in absent.chunks(MEMBER_BATCH) {
             match self.patch_group(group, &adding(chunk), spent).await {
-                Ok(()) => {}
+                Ok(()) => self.learned().got_members(group, chunk),
                 Err(refusal) if self.learned().patch.is_none() && cannot(&refusal) => {
                     return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
                 }
@@ -120,7 +123,7 @@ impl Scim {
         }
         for chunk in members.chunks(MEMBER_BATCH) {
             match self.patch_group(group, &removing(chunk), spent).await {
-                Ok(()) => {}
+                Ok(()) => self.learned().lost_members(group, chunk),
                 // Who is not there need not be removed; each by itself, so that the others are.
                 Err(refusal) if kind(&refusal) == Some("noTarget") => self.remove_each(group, chunk, spent).await?,
                 Err(refusal) if self.refuses_member_paths(&refusal) => {
@@ -145,6 +148,7 @@ impl Scim {
                 Err(refusal) => return Err(self.refused(refusal, &["members"])),
             }
         }
+        self.learned().lost_members(group, members);
         Ok(())
     }
 
@@ -214,6 +218,7 @@ impl Scim {
             self.learned().left_empty.insert(group.clone());
         }
         put?;
+        self.learned().has_members(group, &after);
         if self.learned().members.is_none()
             && let Some(member) = after.first()
         {

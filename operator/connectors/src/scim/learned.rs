@@ -114,6 +114,12 @@ pub(super) struct Learned {
     pub(super) etag: Option<bool>,
     /// Groups that our last write to them left empty, a create among them.
     pub(super) left_empty: BTreeSet<TargetId>,
+    /// Some group came with a list that is empty: where the list is left out, it is not for that.
+    pub(super) empty_shown: bool,
+    /// The members of each group as last shown or written; groups without any are not in it.
+    pub(super) had: BTreeMap<TargetId, BTreeSet<TargetId>>,
+    /// Groups that are listed without members and were found empty, and the state that they had.
+    pub(super) known_empty: BTreeMap<TargetId, String>,
     pub(super) delete: Option<DeleteMeans>,
     /// A created account was not there when read right after.
     pub(super) lags: bool,

@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use provost_core::model::{
-    CorrelationKey, Item, Kind, Observed, ObservedEntitlement, Page, PageToken, Spent, TargetError, TargetId,
-};
+use provost_core::model::{CorrelationKey, Item, Kind, Observed, Page, PageToken, Spent, TargetError, TargetId};
 
 use super::filter::Filter;
 use super::learned::Members;
@@ -17,7 +15,7 @@ const PAGE: usize = 200;
 /// Items handed over in one page at most.
 const LARGEST_PAGE: usize = 500;
 /// Groups in one page where each has to be read by itself.
-const PAGE_OF_READS: usize = 25;
+pub(super) const PAGE_OF_READS: usize = 25;
 /// Pages that one search may walk where the target ignores the filter.
 const LONGEST_SEARCH: usize = 1000;
 /// What one search may find: an account with a key, the groups of one account.
@@ -100,7 +98,9 @@ impl Scim {
             }
             other => other?,
         };
-        let raw = self.bounded(raw, count.max(LARGEST_PAGE.min(count * 4)));
+        let most = count.max(LARGEST_PAGE.min(count * 4));
+        let most = if kind == Kind::Groups { most.min(self.readable(&raw.items)) } else { most };
+        let raw = self.bounded(raw, most);
         let items = match kind {
             Kind::Groups => self.groups(&raw.items, spent).await?.into_iter().map(Item::Entitlement).collect(),
             _ => raw.items.iter().filter_map(|item| self.account(item)).map(Item::Account).collect(),
@@ -336,60 +336,12 @@ impl Scim {
     pub(super) fn account(&self, resource: &Resource) -> Option<Observed> {
         let mut account = map::account(resource)?;
         let mut learned = self.learned();
-        learned.groups_on_account |= account.holds.as_ref().is_some_and(|holds| !holds.is_empty());
+        for group in account.holds.iter().flatten() {
+            learned.groups_on_account = true;
+            learned.got_members(group, [&account.id]);
+        }
         account.holds = learned.groups_on_account.then(|| account.holds.unwrap_or_default());
         Some(account)
-    }
-
-    /// Groups with their members, as far as they are shown.
-    pub(super) async fn groups(
-        &self,
-        listed: &[Resource],
-        spent: &mut Spent,
-    ) -> Result<Vec<ObservedEntitlement>, TargetError> {
-        if listed.iter().any(|group| group.members().is_some_and(|members| !members.is_empty())) {
-            self.learned().members = Some(Members::Listed);
-        }
-        let mut groups = Vec::with_capacity(listed.len());
-        let mut asked = false;
-        for group in listed {
-            let known = self.learned().members;
-            let members = match known {
-                // Services that list members leave the key out of a group that has none.
-                Some(Members::Listed) => Some(group.members().unwrap_or_default()),
-                Some(Members::Hidden) => None,
-                None if asked => None,
-                Some(Members::ByRead) | None => {
-                    asked = true;
-                    self.members_by_read(group, known, spent).await?
-                }
-            };
-            groups.extend(map::group(group, members));
-        }
-        Ok(groups)
-    }
-
-    async fn members_by_read(
-        &self,
-        group: &Resource,
-        known: Option<Members>,
-        spent: &mut Spent,
-    ) -> Result<Option<Vec<TargetId>>, TargetError> {
-        let Some(id) = group.id() else { return Ok(None) };
-        let read = match self.resource("Groups", &id, spent).await {
-            Ok(Some(read)) => read,
-            // Deleted meanwhile, or protected: nothing is said about it.
-            Ok(None) | Err(TargetError::Rejected { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let Some(members) = read.members() else { return Ok(None) };
-        if known.is_none() {
-            if members.is_empty() {
-                return Ok(None);
-            }
-            self.learned().members = Some(Members::ByRead);
-        }
-        Ok(Some(members))
     }
 }
 

@@ -8,6 +8,7 @@ mod groups;
 mod learned;
 mod list;
 mod map;
+mod members;
 mod names;
 mod password;
 mod probe;

@@ -52,6 +52,14 @@ impl Resource {
         }
     }
 
+    /// `meta.lastModified` (RFC 7643, 3.1), as it is written.
+    pub(super) fn modified(&self) -> Option<String> {
+        match self.get("meta")? {
+            Json::Object(meta) => text(get(meta, "lastModified")?),
+            _ => None,
+        }
+    }
+
     /// The groups an account is directly in; `None`: the attribute is not there.
     pub(super) fn groups(&self) -> Option<Vec<TargetId>> {
         let direct = |item: &Json| !said(item, "type", "indirect");

@@ -167,7 +167,16 @@ impl Service {
         ))
     }
 
-    fn list(&self, kind: &str, query: &str) -> Result<Answer, Refused> {
+    fn list(&mut self, kind: &str, query: &str) -> Result<Answer, Refused> {
+        let (answer, next) = self.page(kind, query)?;
+        if let (Some(next), Some(count)) = (next, self.switches.deleted_meanwhile) {
+            self.all_mut(kind).drain(..count.min(next));
+        }
+        Ok(answer)
+    }
+
+    /// A page, and where the next one begins.
+    fn page(&self, kind: &str, query: &str) -> Result<(Answer, Option<usize>), Refused> {
         let on = &self.switches;
         let filter = match parameter(query, "filter") {
             Some(text) if !on.filter_ignored => Some(self.filter(&text)?),
@@ -209,17 +218,22 @@ impl Service {
         };
         let page: Vec<Json> =
             found.iter().skip(start).take(count).map(|resource| self.shown(kind, resource, true)).collect();
+        let next = Some(start + page.len()).filter(|next| *next < found.len());
         if on.sloppy {
             let page = if page.len() == 1 { page[0].clone() } else { page.into() };
-            return Ok(Answer::json(200, &json!({"TotalResults": found.len().to_string(), "resources": page})));
+            return Ok((Answer::json(200, &json!({"TotalResults": found.len().to_string(), "resources": page})), next));
         }
         answer["Resources"] = page.into();
-        Ok(Answer::json(200, &answer))
+        Ok((Answer::json(200, &answer), next))
     }
 
     fn filter(&self, text: &str) -> Result<Filter, Refused> {
         let on = &self.switches;
-        let filter = filter(text).filter(|_| !on.filter_refused).ok_or((400, "invalidFilter", text.to_owned()))?;
+        let mut filter = filter(text).filter(|_| !on.filter_refused).ok_or((400, "invalidFilter", text.to_owned()))?;
+        for (_, value) in filter.iter_mut().filter(|(_, value)| on.escapes_kept && value.is_string()) {
+            let text = value.to_string();
+            *value = text[1..text.len() - 1].into();
+        }
         let spaces = filter.iter().any(|(_, value)| value.as_str().is_some_and(|value| value.contains(' ')));
         let members = filter.iter().any(|(path, _)| path == "members.value");
         if (on.no_spaces_in_filters && spaces) || (on.no_members_filter && members) {

@@ -27,6 +27,8 @@ pub struct Switches {
     pub no_paging: bool,
     /// `startIndex` is ignored: the first page comes again and again.
     pub start_ignored: bool,
+    /// After each page that is not the last, somebody else deletes this many of its rows: the rest moves up.
+    pub deleted_meanwhile: Option<usize>,
     /// Pages by cursor (RFC 9865), and not by index.
     pub cursor: bool,
     /// A PATCH operation without a path may hold one attribute.
@@ -35,6 +37,8 @@ pub struct Switches {
     pub no_spaces_in_filters: bool,
     /// The filter is ignored: everything comes.
     pub filter_ignored: bool,
+    /// The escapes of a filter's texts are not undone: a text with quotes finds nothing.
+    pub escapes_kept: bool,
     /// 400 for every filter.
     pub filter_refused: bool,
     /// A PATCH is refused once a group has this many members.

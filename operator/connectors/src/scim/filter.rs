@@ -40,6 +40,11 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Whether a text is not sent as it is.
+pub(super) fn needs_escapes(text: &str) -> bool {
+    quoted(text).len() > text.len() + 2
+}
+
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -26,7 +26,9 @@ impl Scim {
             named.then(|| (group.text("externalId").is_some_and(|held| held == mark), group.id()))
         };
         let filter = Filter::attribute("displayName", name);
+        let doubtful = filter::needs_escapes(name) || self.learned().filter == Some(false);
         let found = match self.search("Groups", &filter, named, spent).await {
+            Ok(found) if found.is_empty() && doubtful => self.walk("Groups", named, spent).await?,
             Err(refusal) if refuses_filter(&refusal) => self.walk("Groups", named, spent).await?,
             other => other?,
         };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use provost_core::model::{CorrelationKey, Item, Kind, Observed, Page, PageToken, Spent, TargetError, TargetId};
 
-use super::filter::Filter;
+use super::filter::{self, Filter};
 use super::learned::Members;
 use super::wire::{self, ListResponse, Resource};
 use super::{Paging, Scim, map};
@@ -129,7 +129,7 @@ impl Scim {
             self.learned().inactive_hidden.get_or_insert(false);
         }
         // Not every target undoes the escapes of a filter's text; such values are rare enough to look at all.
-        if found.is_empty() && !refuses && key.value.contains(['\\', '"']) {
+        if found.is_empty() && !refuses && filter::needs_escapes(&key.value) {
             found = self.walk("Users", matching, spent).await?;
         }
         let (hidden, understood) = {
@@ -210,9 +210,14 @@ impl Scim {
         keep: impl Fn(Resource) -> Option<T>,
         spent: &mut Spent,
     ) -> Result<Vec<T>, Refusal> {
-        let (mut found, mut at) = (Vec::new(), None);
+        let (mut found, mut at, mut total) = (Vec::new(), None, None);
         for _ in 0..LONGEST_SEARCH {
             let page = self.page(kind, filter, at, PAGE, spent).await?;
+            // Rows have moved between the pages: what was not found may be on one that was read.
+            if page.total.is_some() && page.total != *total.get_or_insert(page.total) {
+                let text = "a search was overtaken by a change at the target; it begins again";
+                return Err(TargetError::Transient(text.into()).into());
+            }
             found.extend(page.items.into_iter().filter_map(&keep));
             if found.len() > MOST_FOUND {
                 let text = format!("a search finds more than {MOST_FOUND} items; the target seems to ignore filters");

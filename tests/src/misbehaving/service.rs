@@ -141,7 +141,8 @@ impl Service {
 
     fn token(&mut self, authorization: &str, body: &str) -> Answer {
         // provost:canary-token-7f3a in base64.
-        let known = authorization == "Basic cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ==";
+        let client = self.switches.client.unwrap_or("cHJvdm9zdDpjYW5hcnktdG9rZW4tN2YzYQ==");
+        let known = authorization == format!("Basic {client}");
         let asked = parameter(body, "grant_type").as_deref() == Some("client_credentials");
         if !known || !asked {
             return Answer::json(401, &json!({"error": "invalid_client"}));
@@ -244,6 +245,9 @@ impl Service {
 
     pub(super) fn create(&mut self, kind: &str, body: &[u8]) -> Result<Answer, Refused> {
         let mut resource = object(body)?;
+        if let Some(words) = self.switches.create_refused {
+            return Err((400, "invalidValue", words.replace("{}", &self.authorization)));
+        }
         if kind == "Users" && self.switches.needs_password && resource.get("password").is_none() {
             return Err((400, "invalidValue", "Password is required".to_owned()));
         }

@@ -65,6 +65,8 @@ pub struct Switches {
     pub refused_is_stored: bool,
     /// Attributes that a create answers as asked and does not store.
     pub lost_on_create: BTreeSet<&'static str>,
+    /// What is said of every create, which is refused with 400; `{}` in it becomes the header `Authorization` that came.
+    pub create_refused: Option<&'static str>,
     /// Every account is created active.
     pub created_active: bool,
     /// PATCH is 501.
@@ -93,6 +95,8 @@ pub struct Switches {
     pub also_token: Option<&'static str>,
     /// `provost:PASSWORD` in base64, which is then what is asked for.
     pub basic: Option<&'static str>,
+    /// `CLIENT:SECRET` in base64, which tokens are then given out for, instead of the usual one.
+    pub client: Option<&'static str>,
     /// Bulk requests are offered, with at most this many operations.
     pub bulk: Option<usize>,
     /// Answered to every bulk request.

@@ -136,7 +136,7 @@ impl Shell {
             }
             Effect::Apply(steps) => {
                 self.steps += steps.len();
-                let apply = |step| Ok(Applied { id: Some(self.target.create(step)), observed: None, moved: false });
+                let apply = |step| Ok(Applied { id: Some(self.target.create(step)), ..Applied::default() });
                 Answer::Applied(steps.iter().map(apply).collect())
             }
             Effect::Find(_) | Effect::Read(_) => panic!("nobody is looked for after an observation: {effect:?}"),

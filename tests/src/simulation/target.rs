@@ -199,7 +199,7 @@ impl Target {
                     return Err(TargetError::Conflict);
                 }
                 let id = self.add_account(*enabled, attributes.clone(), now);
-                Ok(Applied { id: Some(id), observed: None, moved: false })
+                Ok(Applied { id: Some(id), ..Applied::default() })
             }
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
                 let mut account = self.account(id).cloned().ok_or(TargetError::NotFound)?;
@@ -232,7 +232,7 @@ impl Target {
                     return Err(TargetError::Conflict);
                 }
                 let id = self.add_group(name, Some(Arc::clone(mark)), now);
-                Ok(Applied { id: Some(id), observed: None, moved: false })
+                Ok(Applied { id: Some(id), ..Applied::default() })
             }
             Step::AddMembers { group, members } => {
                 self.group(group).ok_or(TargetError::NotFound)?;

@@ -302,7 +302,7 @@ impl FakeDirectory {
         if let Some(seen) = self.accounts.get_mut(id) {
             seen.set(Some(account), self.now, self.switches.lag);
         }
-        Applied { id: None, observed: Some(observed), moved: false }
+        Applied { observed: Some(observed), ..Applied::default() }
     }
 
     fn delete_account(&mut self, id: &TargetId) {
@@ -326,7 +326,7 @@ impl FakeDirectory {
             Some((_, false)) => return Err(TargetError::Conflict),
             None => self.new_entitlement(EntitlementKind::Group, name, Some(mark)),
         };
-        Ok(Applied { id: Some(id), observed: None, moved: false })
+        Ok(Applied { id: Some(id), ..Applied::default() })
     }
 
     fn new_entitlement(&mut self, kind: EntitlementKind, name: &str, mark: Option<&str>) -> TargetId {

@@ -24,7 +24,7 @@ impl Keycloak {
             Err(refusal) => return Err(self.not_created(refusal, attributes, spent).await),
         };
         let id = created(&answer)?;
-        Ok(Applied { id: Some(id), observed: None, moved: false })
+        Ok(Applied { id: Some(id), ..Applied::default() })
     }
 
     /// Duplicates come as 409 and as 400, with various words: who is there tells.
@@ -71,7 +71,7 @@ impl Keycloak {
             self.known().profile = None;
             return Err(self.not_kept(name.as_str()));
         }
-        Ok(Applied { id: None, observed: Some(observed), moved: false })
+        Ok(Applied { observed: Some(observed), ..Applied::default() })
     }
 
     fn not_kept(&self, wire: &str) -> TargetError {

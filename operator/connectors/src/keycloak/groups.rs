@@ -227,7 +227,7 @@ impl Keycloak {
             Err(refusal) => return Err(self.refused(refusal)),
         };
         self.known().groups.insert(id.clone());
-        Ok(Applied { id: Some(id), observed: None, moved: false })
+        Ok(Applied { id: Some(id), ..Applied::default() })
     }
 
     /// A new name in the same place: moving a group would change what its members inherit.

@@ -152,7 +152,7 @@ impl Ldap {
         };
         let login = attributes.get(schema::LOGIN).and_then(Value::as_text).filter(|_| self.settings.by_login());
         self.names(Sort::Account).learn(&id, &dn, login);
-        Ok(Applied { id: Some(id), observed: None, moved: false })
+        Ok(Applied { id: Some(id), ..Applied::default() })
     }
 
     /// The attributes of a new entry.

@@ -33,7 +33,7 @@ impl Ldap {
         if map::mark(entry, &groups.mark) != Some(mark) {
             return Err(TargetError::Conflict);
         }
-        Ok(Applied { id: Some(self.learn(Sort::Group, entry)?), observed: None, moved: false })
+        Ok(Applied { id: Some(self.learn(Sort::Group, entry)?), ..Applied::default() })
     }
 
     pub(super) async fn rename_group(

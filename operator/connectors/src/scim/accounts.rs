@@ -42,7 +42,7 @@ impl Scim {
             // It is there all the same: an error that says "refused" would leave it without an owner.
             observed = disabled.map_err(|error| created_and_not_disabled(&error))?.observed;
         }
-        Ok(Applied { id: Some(id), observed, moved: false })
+        Ok(Applied { id: Some(id), observed, ..Applied::default() })
     }
 
     async fn create(&self, kind: &str, body: &Resource, spent: &mut Spent) -> Result<Answer, Refusal> {
@@ -61,7 +61,7 @@ impl Scim {
             Ok(answered) => self.verified(id, set, None, answered, false, spent).await,
             Err(error) => Some(self.stored_all_the_same(id, set, None, error, spent).await?),
         };
-        Ok(Applied { id: None, observed, moved: false })
+        Ok(Applied { observed, ..Applied::default() })
     }
 
     pub(super) async fn set_enabled(
@@ -80,7 +80,7 @@ impl Scim {
             Some(account) if account.enabled != enabled => {
                 Err(TargetError::Lost("the target accepted active, and a read shows the old value".into()))
             }
-            _ => Ok(Applied { id: None, observed, moved: false }),
+            _ => Ok(Applied { observed, ..Applied::default() }),
         }
     }
 
@@ -103,7 +103,7 @@ impl Scim {
             Ok(None) => self.learned().delete = Some(DeleteMeans::Hard),
             Ok(Some(left)) if left.active() == Some(false) => {
                 self.learned().delete = Some(DeleteMeans::Deactivate);
-                return Ok(Applied { id: None, observed: self.account(&left), moved: false });
+                return Ok(Applied { observed: self.account(&left), ..Applied::default() });
             }
             Ok(Some(_)) | Err(_) => {}
         }

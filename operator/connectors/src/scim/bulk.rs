@@ -211,7 +211,7 @@ impl Scim {
                 let unknown = !self.learned().verified("active");
                 let observed = self.verified(&id, attributes, unknown.then_some(true), answered, true, spent).await;
                 self.seen_in_bulk(operation.shape, (&id, observed.is_some()));
-                Ok(Applied { id: Some(id), observed, moved: false })
+                Ok(Applied { id: Some(id), observed, ..Applied::default() })
             }
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
                 if trial && !self.holds(id, set, spent).await {
@@ -220,7 +220,7 @@ impl Scim {
                 let answered = answer.response.clone().filter(|read| read.id().as_ref() == Some(id));
                 let observed = self.verified(id, set, None, answered, false, spent).await;
                 self.seen_in_bulk(operation.shape, (id, observed.is_some()));
-                Ok(Applied { id: None, observed, moved: false })
+                Ok(Applied { observed, ..Applied::default() })
             }
             Step::AddMembers { group, members } if trial && self.member_shown(group, members, false, spent).await => {
                 self.instead(operation, spent).await

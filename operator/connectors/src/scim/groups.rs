@@ -33,7 +33,7 @@ impl Scim {
             other => other?,
         };
         if let Some((_, id)) = found.iter().find(|(ours, _)| *ours) {
-            return Ok(Applied { id: id.clone(), observed: None, moved: false });
+            return Ok(Applied { id: id.clone(), ..Applied::default() });
         }
         if !found.is_empty() {
             return Err(TargetError::Conflict);
@@ -45,7 +45,7 @@ impl Scim {
             .map_err(|refusal| self.refused(refusal, &["displayName"]))?;
         let id = created(&answer)?.0;
         self.learned().left_empty.insert(id.clone());
-        Ok(Applied { id: Some(id), observed: None, moved: false })
+        Ok(Applied { id: Some(id), ..Applied::default() })
     }
 
     pub(super) async fn rename_group(

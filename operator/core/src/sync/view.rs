@@ -244,7 +244,7 @@ impl Sync {
         let id = TargetId::new(format!("new:{}", gathered.owner.name));
         record.id = RecordId(u64::MAX);
         create.change.intended(&mut record, cx.now.wall);
-        let applied = Applied { id: Some(id), observed: None, moved: false };
+        let applied = Applied { id: Some(id), ..Applied::default() };
         create.change.done(&mut record, &applied, cx.now.wall);
         let after = gathered.with(record);
         let steps = self.plan_unseen(&after, cx).steps;

@@ -72,12 +72,7 @@ impl Scim {
         if self.learned().is_known_empty(&id, group) {
             return Ok(Some(Vec::new()));
         }
-        let read = match self.resource("Groups", &id, spent).await {
-            Ok(Some(read)) => read,
-            // Deleted meanwhile, or protected: nothing is said about it.
-            Ok(None) | Err(TargetError::Rejected { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(read) = self.read_group(&id, spent).await? else { return Ok(None) };
         let members = match self.shown(&read) {
             Some(members) => members,
             None if self.may_be_empty(&id, spent).await? => Vec::new(),
@@ -88,6 +83,14 @@ impl Scim {
             self.learned().empty_as_listed(&id, group);
         }
         Ok(Some(members))
+    }
+
+    /// A group by itself; `None`: it was deleted meanwhile, or is protected, and nothing is said about it.
+    async fn read_group(&self, id: &TargetId, spent: &mut Spent) -> Result<Option<Resource>, TargetError> {
+        match self.resource("Groups", id, spent).await {
+            Err(TargetError::Rejected { .. }) => Ok(None),
+            other => other,
+        }
     }
 
     /// Whether a group that shows no list may count as empty: not where it had members that may still be there, nor
@@ -125,12 +128,7 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Option<Vec<TargetId>>, TargetError> {
         let Some(id) = group.id() else { return Ok(None) };
-        let read = match self.resource("Groups", &id, spent).await {
-            Ok(Some(read)) => read,
-            // Deleted meanwhile, or protected: nothing is said about it.
-            Ok(None) | Err(TargetError::Rejected { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(read) = self.read_group(&id, spent).await? else { return Ok(None) };
         let Some(members) = read.members() else { return Ok(None) };
         if known.is_none() {
             if members.is_empty() {

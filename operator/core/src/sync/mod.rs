@@ -168,8 +168,6 @@ pub struct Sync {
     shadow: Shadow,
     observation: Option<Observation>,
     observe_at: Duration,
-    /// Complete observations since start.
-    rounds: u32,
     /// Observations that were not complete, in a row.
     incomplete: u32,
     /// The first observation ended, complete or not.
@@ -282,7 +280,6 @@ impl Sync {
             shadow: Shadow::new(keys),
             observation: None,
             observe_at: Duration::ZERO,
-            rounds: 0,
             incomplete: 0,
             observed: false,
             complete: BTreeMap::new(),

@@ -309,8 +309,7 @@ impl Sync {
     fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.incomplete = 0;
         self.observed = true;
-        self.rounds = self.rounds.wrapping_add(1);
-        let wait = spread(&self.meta.uid.to_string(), self.rounds, self.settings.sync.interval);
+        let wait = spread(&self.meta.uid.to_string(), self.shadow.round(), self.settings.sync.interval);
         self.observe_at = cx.now.mono + wait;
         if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
             self.trouble = None;

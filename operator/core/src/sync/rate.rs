@@ -87,20 +87,20 @@ impl Rate {
 pub(super) fn backoff(id: &str, attempt: u32, first: Duration, most: Duration) -> Duration {
     let doubled =
         first.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1).min(20)).unwrap_or(u32::MAX)).min(most);
-    doubled + doubled.mul_f64(share(id, attempt) / 4.0)
+    doubled + doubled.mul_f64(share(id, &attempt.to_be_bytes()) / 4.0)
 }
 
 /// The wait before the next full listing: the interval less up to a tenth that is a hash of (id, round), so that many
 /// applications do not list at once, and runs replay.
-pub(super) fn spread(id: &str, round: u32, interval: Duration) -> Duration {
-    interval.mul_f64(1.0 - share(id, round) / 10.0)
+pub(super) fn spread(id: &str, round: u64, interval: Duration) -> Duration {
+    interval.mul_f64(1.0 - share(id, &round.to_be_bytes()) / 10.0)
 }
 
 /// At least 0 and less than 1: a hash of (id, n).
-fn share(id: &str, n: u32) -> f64 {
+fn share(id: &str, n: &[u8]) -> f64 {
     let hash = id
         .bytes()
-        .chain(n.to_be_bytes())
+        .chain(n.iter().copied())
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     f64::from(u32::try_from(hash >> 40).unwrap_or(0) % 1024) / 1024.0
 }

@@ -95,8 +95,8 @@ impl Shadow {
         self.recent.retain(|_, (_, at)| *at >= forget_before);
     }
 
-    /// Remembers one listed thing. `visibility`: how long a write may not show; `known` says of an account whether it is old news, and what the ledger says was
-    /// written.
+    /// Remembers one listed thing. `visibility`: how long a write may not show; `known` says of an account whether it is
+    /// old news, and what the ledger says was written.
     pub(super) fn remember<'a>(
         &mut self,
         item: Item,
@@ -171,8 +171,7 @@ impl Shadow {
         }
     }
 
-    /// A group that we created.
-    /// Its members are known (there are none) only where listings show them.
+    /// A group that we created. Its members are known (there are none) only where listings show them.
     pub(super) fn add_group(&mut self, id: TargetId, name: Arc<str>, mark: Arc<str>, shown: bool, at: Timestamp) {
         let (kind, round) = (EntitlementKind::Group, self.round);
         let members = shown.then(BTreeSet::new);
@@ -182,6 +181,11 @@ impl Shadow {
     /// A group that we deleted.
     pub(super) fn forget_group(&mut self, id: &TargetId) {
         self.groups.remove(id);
+    }
+
+    /// How many rounds have begun.
+    pub(super) const fn round(&self) -> u64 {
+        self.round
     }
 
     /// A complete round of this kind ended: what it did not show is gone, except what `spared` says was written since.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{World, identity};
+use super::{World, identity, tell};
 use crate::engine::EngineEvent;
 use crate::model::{ObjectKind, ObjectRef, Observed, TargetId};
 
@@ -82,7 +82,7 @@ fn a_membership_that_is_taken_away_right_after_it_was_given_is_given_again_by_th
     all.push(wiki("Additive", false, &json!([])));
     world.list(&all);
     world.pass(55);
-    tell_department(&mut world, "bob", "Science");
+    tell(&mut world, &[identity("bob", 2, &json!({"department": "Science"}))]);
     world.pass(1);
     assert_eq!(world.names_in("editors"), ["ada", "bob"]);
     world.members(&"g-editors".into()).clear();
@@ -90,11 +90,6 @@ fn a_membership_that_is_taken_away_right_after_it_was_given_is_given_again_by_th
     world.pass(20);
     assert_eq!(world.listings, before + 1);
     assert_eq!(world.names_in("editors").len(), 2);
-}
-
-fn tell_department(world: &mut World, name: &str, department: &str) {
-    let moved = world.change(&identity(name, 2, &json!({"department": department})));
-    world.tell(EngineEvent::Changed(vec![moved]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::World;
-use super::{declared, identity};
+use super::{declared, identity, tell};
 use crate::engine::EngineEvent;
 use crate::model::{Change, Name, ObjectKind, ObjectRef, Standing, StoreStamp};
 
@@ -61,11 +61,6 @@ fn copy(world: &World) -> impl Fn(&mut World) + use<> {
         (world.standing, world.store) = (standing.clone(), store.clone());
         world.applied.clear();
     }
-}
-
-fn tell(world: &mut World, objects: &[Value]) {
-    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
-    world.tell(EngineEvent::Changed(changes));
 }
 
 fn ready(world: &World) -> (String, String) {

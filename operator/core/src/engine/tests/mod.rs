@@ -42,6 +42,12 @@ fn scientist(title: &str) -> Value {
     json!({"department": "Science", "title": title})
 }
 
+/// Tells the engine of manifests as they are now.
+fn tell(world: &mut World, objects: &[Value]) {
+    let changes: Vec<_> = objects.iter().map(|object| world.change(object)).collect();
+    world.tell(EngineEvent::Changed(changes));
+}
+
 #[test]
 fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
     let all = declared(&[identity("ada", 1, &scientist("Analyst")), identity("bob", 1, &json!({}))]);

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{World, declared, identity, scientist};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
 use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, TargetId};
 
@@ -14,11 +14,6 @@ fn team(size: usize, settings: &Value) -> Vec<Value> {
     let spec = all.last_mut().unwrap()["spec"].as_object_mut().unwrap();
     spec.extend(settings.as_object().unwrap().clone());
     all
-}
-
-fn tell(world: &mut World, objects: &[Value]) {
-    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
-    world.tell(EngineEvent::Changed(changes));
 }
 
 fn suspended(name: &str) -> Value {

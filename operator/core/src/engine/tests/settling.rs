@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{World, declared, identity, scientist};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
 use crate::model::{Change, ObjectKind, ObjectRef};
 
@@ -20,9 +20,10 @@ fn mover(name: &str) -> Value {
     identity(name, 2, &json!({"department": "Arts", "title": "Analyst"}))
 }
 
-fn tell(world: &mut World, objects: &[Value]) {
-    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
-    world.tell(EngineEvent::Changed(changes));
+/// Nobody is to have an account any more.
+fn drop_the_policy(world: &mut World) {
+    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
+    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
 }
 
 #[test]
@@ -45,8 +46,7 @@ fn a_removal_in_its_settle_time_is_told_as_settling_and_then_as_done_in_two_writ
 #[test]
 fn a_wave_that_is_held_is_told_as_held_once_it_has_settled_and_then_nothing_is_written() {
     let mut world = team(30);
-    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
-    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
+    drop_the_policy(&mut world);
     world.pass(5);
     assert_eq!((world.account("i-7").as_str(), world.written("i-7").len()), ("Pending", 1));
     world.pass(60);
@@ -61,8 +61,7 @@ fn a_wave_that_is_held_is_told_as_held_once_it_has_settled_and_then_nothing_is_w
 #[test]
 fn an_edit_of_somebody_whose_removal_is_held_is_not_told_as_done_while_the_target_cannot_be_asked() {
     let mut world = team(30);
-    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
-    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
+    drop_the_policy(&mut world);
     world.pass(60);
     assert_eq!(world.account("i-7"), "Held");
     // A joiner finds that the target is down.

@@ -3,14 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{World, declared, identity, scientist};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
 use crate::model::{Change, Name, ObjectKind, ObjectRef};
-
-fn tell(world: &mut World, objects: &[Value]) {
-    let changes: Vec<Change> = objects.iter().map(|object| world.change(object)).collect();
-    world.tell(EngineEvent::Changed(changes));
-}
 
 fn gone(name: &str) -> Change {
     Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: name.into() })

@@ -43,6 +43,9 @@ pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<W
     let declared = world.apps.get(app)?;
     let mut wanted =
         Wanted { state, account: Sure::No, entitlements: BTreeSet::new(), frozen: BTreeMap::new(), prepared: false };
+    if declared.deleting {
+        return Some(wanted);
+    }
     let mut denied_all = false;
     let mut denied = BTreeSet::new();
     for (rule_name, rule) in &world.rules {
@@ -73,15 +76,6 @@ pub fn wanted(world: &World, name: &Name, app: &str, now: Timestamp) -> Option<W
         wanted.entitlements.clear();
     }
     wanted.frozen.retain(|e, _| !denied.contains(e) && !denied_all);
-    if declared.deleting {
-        return Some(Wanted {
-            account: Sure::No,
-            entitlements: BTreeSet::new(),
-            frozen: BTreeMap::new(),
-            prepared: false,
-            state,
-        });
-    }
     wanted.entitlements.retain(|e| declared.listed.contains(e));
     if declared.pushes && state != State::Ended && in_team(world, name, person, PUSHED) {
         wanted.entitlements.insert(PUSHED);

@@ -360,6 +360,12 @@ impl World {
         format!("{old} is handed over to {name}")
     }
 
+    /// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.
+    pub fn is_authoritative(&self, app: &str, entitlement: &str) -> bool {
+        let pushes = self.apps.get(app).is_some_and(|app| app.pushes);
+        (entitlement == PUSHED && pushes) || (app == APPS[1] && entitlement == "editor")
+    }
+
     /// What cannot be as declared for ever is declared otherwise.
     pub fn mend(&mut self) {
         for rule in self.rules.values_mut() {
@@ -379,12 +385,4 @@ impl World {
 /// The name of an entitlement's group at the target.
 pub fn group_name(app: &str, entitlement: &str) -> String {
     format!("{app}-{entitlement}")
-}
-
-impl World {
-    /// Whether the members of an entitlement's (or the pushed team's) group are exactly those declared.
-    pub fn is_authoritative(&self, app: &str, entitlement: &str) -> bool {
-        let pushes = self.apps.get(app).is_some_and(|app| app.pushes);
-        (entitlement == PUSHED && pushes) || (app == APPS[1] && entitlement == "editor")
-    }
 }

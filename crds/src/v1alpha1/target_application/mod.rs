@@ -188,7 +188,8 @@ words! {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncSpec {
-    /// How often the whole target is read, more than zero. Default, by the connector: 10m, for cloud services 1h.
+    /// How often the whole target is read, more than zero; each time up to a tenth sooner, so that many do not
+    /// read at once. Default, by the connector: 10m, for cloud services 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = more_than_zero())]
     pub interval: Option<Duration>,

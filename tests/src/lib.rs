@@ -14,3 +14,10 @@ pub mod e2e;
 pub mod misbehaving;
 pub mod servers;
 pub mod simulation;
+
+/// Says what a test has seen, past the capture of its output: a green run shows it too.
+pub fn tell(seen: impl std::fmt::Display) {
+    use std::io::Write as _;
+    // One write, so that what another test says does not come between.
+    let _ = std::io::stderr().write_all(format!("{seen}\n").as_bytes());
+}

@@ -103,6 +103,30 @@ async fn a_status_is_written_once_by_one_manager_and_leaves_what_others_own() {
     assert_eq!(last["status"]["conditions"][0]["type"], "Audited");
 }
 
+/// An Identity with an account in twenty applications: the API server holds, and each watch carries, that much of us.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_with_twenty_applications_is_below_one_and_a_half_kilobytes_with_its_fields_managed() {
+    let (cluster, client) = operators_client().await;
+    cluster.namespace("size");
+    let before = identity(cluster, "size", "ada");
+    let uid = before["metadata"]["uid"].as_str().unwrap().to_owned();
+    let applications: Vec<String> = (0..20).map(|at| format!("application-{at:02}")).collect();
+    let condition = json!({"type": "Ready", "status": "True", "reason": "Provisioned", "observedGeneration": 1,
+        "message": "20 of 20 accounts are as declared", "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let status = json!({"observedGeneration": 1, "lifecycleState": "Active", "groups": 5, "applications": applications,
+        "accounts": {"desired": 20, "provisioned": 20, "summary": "20/20"}, "conditions": [condition]});
+    let update = StatusUpdate { status, ..update("ada", &uid, "Active") };
+    let written = StatusWriter::new(client, Leadership::always()).slot().await.write("size", &update).await;
+    assert!(matches!(written, Written::Done), "{written:?}");
+    let get = ["get", "identities.provost.dev", "ada", "-n", "size", "-o", "json", "--show-managed-fields"];
+    let stored = cluster.kubectl(&get).json();
+    let managed = stored["metadata"]["managedFields"].as_array().unwrap();
+    let ours = managed.iter().find(|fields| fields["manager"] == "provost").unwrap();
+    let bytes = stored["status"].to_string().len() + ours.to_string().len();
+    tests::tell(format!("status of an Identity in 20 applications, managed fields included: {bytes} B"));
+    assert!(bytes < 1500, "{bytes} B: {stored}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn our_finalizer_goes_on_and_off_and_the_others_stay() {
     let (cluster, client) = operators_client().await;

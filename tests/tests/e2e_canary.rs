@@ -178,7 +178,11 @@ async fn a_credential_is_nowhere_but_in_its_secret() {
             assert!(!contains(&ledger, form.as_bytes()), "the ledger has {form}");
         }
     }
-    println!("{lines} lines of log, {} places and a ledger of {} bytes hold none", places.len(), ledger.len());
+    tests::tell(format!(
+        "canary: {lines} lines of log, {} places and a ledger of {} bytes hold none",
+        places.len(),
+        ledger.len()
+    ));
 }
 
 fn contains(hay: &[u8], needle: &[u8]) -> bool {

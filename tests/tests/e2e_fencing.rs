@@ -101,13 +101,13 @@ async fn stopped_past_its_lease_it_writes_nothing_more_and_the_next_one_resolves
         .await;
         world.all_ready();
         let took = began.elapsed();
-        println!(
-            "stopped after {before} writes for {:.1} s: ended {:.0} ms after SIGCONT with {found} intents open and 0 more \
+        tests::tell(format!(
+            "fencing: stopped after {before} writes for {:.1} s: ended {:.0} ms after SIGCONT with {found} intents open and 0 more \
              writes; the next holder had all {all} accounts {:.1} s later",
             stopped.elapsed().saturating_sub(took).as_secs_f64(),
             ended.as_secs_f64() * 1000.0,
             took.as_secs_f64(),
-        );
+        ));
         left.push(found);
     }
     assert!(open > 0, "it was stopped with steps in flight: {left:?}");

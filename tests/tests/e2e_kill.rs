@@ -140,7 +140,7 @@ fn seed() -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_it_ends_where_it_should() {
     let seed = seed();
-    println!("PROVOST_SEED={seed}");
+    tests::tell(format!("killed: PROVOST_SEED={seed}"));
     let kills = std::env::var("PROVOST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let mut random = Random::new(seed);
     let target = Target::start().await;
@@ -170,7 +170,7 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
         }
         let writes = target.writes();
         world.kill();
-        println!("round {round}: killed after {writes} writes ({after} were asked for)");
+        tests::tell(format!("killed: round {round}: killed after {writes} writes ({after} were asked for)"));
         let requests = target.requests();
         assert!(requests.iter().all(|(method, _)| method != "DELETE"), "nothing is deleted: {requests:?}");
         sent += requests.len();
@@ -194,7 +194,11 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
         last = now;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    println!("as declared after {:.1} s; last wrong was {:?}", began.elapsed().as_secs_f64(), last.last());
+    tests::tell(format!(
+        "killed: as declared after {:.1} s; last wrong was {:?}",
+        began.elapsed().as_secs_f64(),
+        last.last()
+    ));
     world.all_ready();
 
     // A full sync finds nothing to do.
@@ -216,7 +220,11 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
     sent += requests.len();
     assert!(requests.iter().all(|(method, _)| method != "DELETE"), "nothing is deleted: {requests:?}");
     check_journal(&world, &story);
-    println!("{} people, {sent} requests, {} lines of journal", story.people.len(), world.journal().len());
+    tests::tell(format!(
+        "killed: {} people, {sent} requests, {} lines of journal",
+        story.people.len(),
+        world.journal().len()
+    ));
     world.check();
 }
 

@@ -130,14 +130,14 @@ async fn a_thousand_people_converge_a_second_sync_only_lists_and_idle_means_idle
     assert_eq!([of("Identity"), of("Group"), of("AccessPolicy"), of("TargetApplication")], [1000, 50, 40, 3]);
     let began = Instant::now();
     world.apply(&manifests);
-    println!("applied after {:.1} s", began.elapsed().as_secs_f64());
+    tests::tell(format!("scale: applied after {:.1} s", began.elapsed().as_secs_f64()));
     world.all_ready();
-    println!("all Ready after {:.1} s", began.elapsed().as_secs_f64());
+    tests::tell(format!("scale: all Ready after {:.1} s", began.elapsed().as_secs_f64()));
     check_targets(&targets).await;
     for (name, target) in APPLICATIONS.iter().zip(&targets) {
         let requests = target.requests();
         let status = world.get(&format!("targetapplications.provost.dev/{name}"))["status"].clone();
-        println!("{name}: {:?}, accounts {}", by_method(&requests), status["accounts"]["summary"]);
+        tests::tell(format!("scale: {name}: {:?}, accounts {}", by_method(&requests), status["accounts"]["summary"]));
         assert_eq!(status["accounts"]["summary"], "1000/1000", "{status}");
         let creates = requests.iter().filter(|(method, path)| method == "POST" && path.ends_with("/Users")).count();
         let together = requests.iter().filter(|(method, path)| method == "POST" && path.ends_with("/Bulk")).count();
@@ -165,10 +165,10 @@ async fn a_thousand_people_converge_a_second_sync_only_lists_and_idle_means_idle
         .await;
     }
     let after = world.settled().await;
-    println!("a second full sync of all three took {:.1} s at most", began.elapsed().as_secs_f64());
+    tests::tell(format!("scale: a second full sync of all three took {:.1} s at most", began.elapsed().as_secs_f64()));
     for (name, target) in APPLICATIONS.iter().zip(&targets) {
         let requests = target.requests();
-        println!("{name}: {:?} in the second sync", by_method(&requests));
+        tests::tell(format!("scale: {name}: {:?} in the second sync", by_method(&requests)));
         let other: Vec<_> = requests.iter().filter(|request| !is_list(request)).collect();
         assert!(other.is_empty(), "{name} was asked for more than lists: {other:?}");
         assert!(requests.iter().any(|(_, path)| path.contains("/Users")), "{name} was not read: {requests:?}");

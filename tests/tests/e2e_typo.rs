@@ -63,7 +63,7 @@ async fn a_typo_freezes_what_the_rule_governs_and_nothing_else() {
     for part in ["spec.match", "2:", "departmnt", "did you mean", "department"] {
         assert!(message.contains(part), "the condition does not say {part:?}: {message}");
     }
-    println!("{message}");
+    tests::tell(format!("typo: {message}"));
 
     // A Group's rule too; and a policy for those who are in it.
     world.patch("groups.provost.dev/engineers", &json!({"spec": {"match": "identity.departmen == \"Engineering\""}}));

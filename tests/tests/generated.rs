@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, JSONSchemaPropsOrArray};
+use provost_core::engine::Counters;
 use provost_crds::{Polarity, Reason};
+use provost_kubernetes::metrics::Metrics;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -140,18 +142,43 @@ fn the_reference_of_commands_is_what_they_say_of_themselves() {
 
 #[test]
 fn the_table_of_metrics_is_what_is_served() {
-    let served = provost_kubernetes::metrics::Metrics::new().text().unwrap();
+    let served = one_of_each().text().unwrap();
     let mut text = String::from(
         "# Metrics\n\nServed as OpenMetrics text at `/metrics` on port 8080 of the Service. Labels are namespaces, TargetApplications, step names, states and \
-         reasons: never a person.\n\n| metric | type | what it is |\n|---|---|---|\n",
+         reasons: never a person.\n\n| metric | type | labels | what it is |\n|---|---|---|---|\n",
     );
+    let mut count = 0;
     for line in served.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
         let (name, help) = line.split_once(' ').unwrap();
         let kind = served.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+        let sample = served.lines().find(|line| line.starts_with(name)).unwrap();
+        let labels = sample.split_once('{').map_or("", |(_, rest)| rest.split_once('}').unwrap().0);
+        let labels: Vec<&str> = labels.split(',').filter_map(|label| label.split('=').next()).collect();
+        let labels = labels.into_iter().filter(|label| !["", "le"].contains(label)).collect::<Vec<_>>().join(", ");
         let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
-        writeln!(text, "| `{name}` | {kind} | {} |", help.trim_end_matches('.')).unwrap();
+        writeln!(text, "| `{name}` | {kind} | {labels} | {} |", help.trim_end_matches('.')).unwrap();
+        count += 1;
     }
+    let source = std::fs::read_to_string(root().join("operator/kubernetes/src/metrics.rs")).unwrap();
+    assert_eq!(count, source.matches("registry.register(").count(), "a metric without a sample is not served");
     compare("docs/metrics.md", &text);
+}
+
+/// Metrics with a sample each: what has none is not served.
+fn one_of_each() -> Metrics {
+    let metrics = Metrics::new();
+    let counters = Counters {
+        done: [("CreateAccount", 1)].into(),
+        failed: [(Reason::Rejected, 1)].into(),
+        drift: 1,
+        revocation_seconds: vec![0.3],
+    };
+    metrics.count("acme", "wiki", &counters);
+    metrics.accounts("acme", "wiki", [1; 7]);
+    metrics.application("acme", "wiki", 1, true);
+    metrics.objects("acme", "Identity", 1);
+    metrics.status_written("done");
+    metrics
 }
 
 #[test]

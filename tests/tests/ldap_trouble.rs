@@ -445,7 +445,7 @@ impl Random {
 async fn any_name_comes_back_as_it_was_and_finds_its_own_account_alone() {
     let seed = std::env::var("PROVOST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-    println!("PROVOST_SEED={seed}");
+    tests::tell(format!("hostile names: PROVOST_SEED={seed}"));
     let mut random = Random(seed);
     let server = Slapd::start();
     let target = server.connected(&json!({})).await;

@@ -1,7 +1,6 @@
 //! Seeds of the simulation: `PROVOST_SEED=n` replays one with its story (`PROVOST_YEAR=n` a long one), `PROVOST_SEEDS=n`
 //! says how many to run, `PROVOST_FROM=n` from which.
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use tests::simulation::{Plan, simulate};
@@ -45,9 +44,7 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         crashes += outcome.crashes;
     }
     let seconds = began.elapsed().as_secs();
-    // Past the capture of a test's output: how much was tried is of interest when all is well.
-    let _ =
-        writeln!(std::io::stderr(), "simulation: {count} {what}s, {writes} writes, {crashes} crashes in {seconds} s");
+    tests::tell(format!("simulation: {count} {what}s, {writes} writes, {crashes} crashes in {seconds} s"));
     assert!(writes > 0 && crashes > 0);
 }
 

@@ -38,6 +38,7 @@ lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scri
 	$(BIN)/cargo-deny check --hide-inclusion-graph licenses bans sources
 	for chart in charts/*/; do $(BIN)/helm lint --quiet "$$chart"; done
 	for script in .ci/run tests/tools/setup.sh tests/kind.sh; do bash -n "$$script"; done
+	grep -qx "FROM rust:$$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)-alpine AS build" Dockerfile
 	cargo test --quiet -p tests --test fence --test generated --test charts
 
 .PHONY: audit

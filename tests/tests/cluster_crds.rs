@@ -7,8 +7,9 @@
     reason = "helpers of tests fail the test"
 )]
 
+use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::cluster::{Cluster, Kstatus, kstatus};
+use tests::cluster::Cluster;
 
 fn cluster(namespace: &str) -> &'static Cluster {
     let cluster = Cluster::with_crds();
@@ -227,7 +228,7 @@ fn an_object_that_nobody_has_looked_at_is_in_progress() {
     cluster.kubectl_with(&["apply", "-n", "unseen", "-f", "-"], &manifest("Identity", "ada", "{}")).ok();
     let object = cluster.kubectl(&["get", "identities.provost.dev", "ada", "-n", "unseen", "-o", "json"]).json();
     assert_eq!(object["status"]["observedGeneration"], -1);
-    assert_eq!(kstatus(&object), Kstatus::InProgress);
+    assert_eq!(kstatus(&object), KStatus::InProgress);
     let wait = ["wait", "--for=condition=Ready", "--timeout=1s", "identities.provost.dev/ada", "-n", "unseen"];
     cluster.kubectl(&wait).refused();
 }

@@ -11,8 +11,9 @@
 
 use std::collections::BTreeMap;
 
+use provost_core::report::kstatus::{KStatus, broken, kstatus};
 use serde_json::{Value, json};
-use tests::cluster::{Cluster, Kstatus, NAMESPACE, Operator, Options, broken_rules, eventually, kstatus};
+use tests::cluster::{Cluster, NAMESPACE, Operator, Options, eventually};
 use tests::servers::{Program, Running, TOKEN};
 
 /// A control plane with an operator and a target.
@@ -136,7 +137,7 @@ impl World {
     fn check(&self, namespace: &str) {
         for object in self.objects(namespace) {
             let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
-            assert_eq!(broken_rules(&object), Vec::<String>::new(), "{name}: {}", object["status"]);
+            assert_eq!(broken(&object), Vec::<String>::new(), "{name}: {}", object["status"]);
             assert!(!object.to_string().contains(TOKEN), "{name} has the token");
         }
         let events = self.cluster.kubectl(&["get", "events", "-A", "-o", "json"]).ok();
@@ -182,7 +183,7 @@ async fn what_is_declared_is_ready_just_after_create_and_after_an_edit_and_then_
     }
     assert_eq!(world.accounts().await, BTreeMap::from([("ada".to_owned(), true), ("bob".to_owned(), true)]));
     for object in world.objects("acme") {
-        assert_eq!(kstatus(&object), Kstatus::Current, "{object}");
+        assert_eq!(kstatus(&object), KStatus::Current, "{object}");
     }
 
     world.apply(&[identity("acme", "ada", "Research")]);
@@ -292,10 +293,10 @@ async fn what_is_wrong_is_said_where_it_is_wrong_and_blocks_nobody_else() {
     world.wait_ready("acme", "identities.provost.dev/ada");
     world.wait_ready("acme", "groups.provost.dev/team");
     let table = [
-        ("accesspolicies.provost.dev/broken", Kstatus::Failed, "InvalidExpression"),
-        ("targetapplications.provost.dev/lacking", Kstatus::InProgress, "SecretNotFound"),
-        ("identities.provost.dev/ada", Kstatus::Current, "Provisioned"),
-        ("groups.provost.dev/team", Kstatus::Current, "Synced"),
+        ("accesspolicies.provost.dev/broken", KStatus::Failed, "InvalidExpression"),
+        ("targetapplications.provost.dev/lacking", KStatus::InProgress, "SecretNotFound"),
+        ("identities.provost.dev/ada", KStatus::Current, "Provisioned"),
+        ("groups.provost.dev/team", KStatus::Current, "Synced"),
     ];
     for (what, expected, reason) in table {
         eventually(&format!("{what} is {expected:?} with reason {reason}"), || {
@@ -337,13 +338,13 @@ async fn a_target_that_is_down_is_waited_for_and_its_identities_say_so() {
     world.apply(&[identity("acme", "bob", "Engineering")]);
     eventually("wiki is not reachable", || {
         let wiki = world.get("acme", "targetapplications.provost.dev/wiki");
-        (wiki["status"].to_string().contains("TargetUnreachable") && kstatus(&wiki) == Kstatus::InProgress)
+        (wiki["status"].to_string().contains("TargetUnreachable") && kstatus(&wiki) == KStatus::InProgress)
             .then_some(())
     });
     let bob = world.get("acme", "identities.provost.dev/bob");
-    assert_eq!(kstatus(&bob), Kstatus::InProgress, "{}", bob["status"]);
+    assert_eq!(kstatus(&bob), KStatus::InProgress, "{}", bob["status"]);
     let ada = world.get("acme", "identities.provost.dev/ada");
-    assert_eq!(kstatus(&ada), Kstatus::Current, "what did not change is still as it was: {}", ada["status"]);
+    assert_eq!(kstatus(&ada), KStatus::Current, "what did not change is still as it was: {}", ada["status"]);
     signal("-CONT");
     // The answer to bob's create was lost: it is looked for over two visibility windows before anything is repeated.
     world.wait_ready("acme", "identities.provost.dev/bob");

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeSet;
 
+use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::cluster::{Kstatus, kstatus};
 use tests::e2e::{Application, Picture, Target, World, condition, identity, policy, until, versions};
 use tests::misbehaving::{Misbehaving, Switches};
 use tests::servers::TOKEN;
@@ -70,11 +70,11 @@ async fn a_target_that_is_away_is_told_once_and_what_was_changed_meanwhile_follo
     })
     .await;
     assert_eq!(condition(&wiki, "Ready")["reason"], "TargetUnreachable", "{}", wiki["status"]);
-    assert_eq!(kstatus(&wiki), Kstatus::InProgress, "an outage is waited for: {}", wiki["status"]);
+    assert_eq!(kstatus(&wiki), KStatus::InProgress, "an outage is waited for: {}", wiki["status"]);
     // The other application goes on: dan is there; what was edited is not done, what was not edited is not rewritten.
     in_the_end(&other, "dan has an account in the chat", |picture| picture.accounts.contains_key("dan")).await;
     let ada = world.get("identities.provost.dev/ada");
-    assert_eq!(kstatus(&ada), Kstatus::InProgress, "{}", ada["status"]);
+    assert_eq!(kstatus(&ada), KStatus::InProgress, "{}", ada["status"]);
     assert_eq!(condition(&ada, "Ready")["reason"], "Progressing", "{}", ada["status"]);
     let find =
         |objects: &[Value], name: &str| objects.iter().find(|object| object["metadata"]["name"] == name).cloned();
@@ -105,17 +105,17 @@ async fn a_credential_that_is_missing_not_allowed_or_wrong_is_used_when_it_is_ri
     manifests.push(wiki.manifest());
     world.apply(&manifests);
     let missing = world.reason(WIKI, "SecretNotFound").await;
-    assert_eq!(kstatus(&missing), Kstatus::InProgress, "{}", missing["status"]);
+    assert_eq!(kstatus(&missing), KStatus::InProgress, "{}", missing["status"]);
     assert_eq!(condition(&missing, "Reachable")["status"], "False");
 
     world.apply(&[wiki.secret(TOKEN, "chat.acme.test")]);
     let refused = world.reason(WIKI, "HostNotAllowed").await;
-    assert_eq!(kstatus(&refused), Kstatus::Failed, "{}", refused["status"]);
+    assert_eq!(kstatus(&refused), KStatus::Failed, "{}", refused["status"]);
     assert_eq!(target.requests(), [], "nothing was sent to a host that its Secret does not name");
 
     world.apply(&[wiki.secret("of-yesterday", "127.0.0.1")]);
     let wrong = world.reason(WIKI, "Unauthorized").await;
-    assert_eq!(kstatus(&wrong), Kstatus::Failed, "{}", wrong["status"]);
+    assert_eq!(kstatus(&wrong), KStatus::Failed, "{}", wrong["status"]);
     assert!(target.requests().iter().all(|(method, _)| method == "GET"), "nothing is written with a wrong token");
 
     // Nobody touches the TargetApplication: the Secret alone is corrected.

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
+use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::cluster::{Kstatus, kstatus};
 use tests::e2e::{World, condition, identity, policy, until};
 use tests::servers::Authority;
 use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
@@ -111,7 +111,7 @@ async fn joiners_movers_drift_and_leavers_in_a_directory() {
     world.patch("identities.provost.dev/zoe", &json!({"spec": {"title": "Physicist"}}));
     world.reconcile_now("directory", "away");
     let away = world.reason(APP, "TargetUnreachable").await;
-    assert_eq!(kstatus(&away), Kstatus::InProgress, "{}", away["status"]);
+    assert_eq!(kstatus(&away), KStatus::InProgress, "{}", away["status"]);
     server.start_again();
     holds(&server, "(uid=zoe)", &["title: Physicist"]).await;
 
@@ -145,7 +145,7 @@ async fn each_trouble_of_a_directory_has_its_own_condition_and_ends_with_it() {
 
     let found = world.reason(APP, "Unauthorized").await;
     assert!(said(&found).contains("invalidCredentials"), "{}", found["status"]);
-    assert_eq!(kstatus(&found), Kstatus::Failed, "only an edit helps: {}", found["status"]);
+    assert_eq!(kstatus(&found), KStatus::Failed, "only an edit helps: {}", found["status"]);
 
     world.apply(&[secret(PASSWORD, &Authority::new().pem())]);
     world.reason(APP, "TlsFailed").await;

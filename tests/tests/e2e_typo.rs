@@ -11,8 +11,8 @@
 
 use std::collections::BTreeSet;
 
+use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::cluster::{Kstatus, kstatus};
 use tests::e2e::{Application, Target, World, condition, group, identity, object, policy, until};
 use tests::servers::TOKEN;
 
@@ -57,7 +57,7 @@ async fn a_typo_freezes_what_the_rule_governs_and_nothing_else() {
     let wrong = "identity.type == \"Person\" &&\n  identity.departmnt == \"Engineering\"";
     world.patch("accesspolicies.provost.dev/editors", &json!({"spec": {"match": wrong}}));
     let editors = world.reason("accesspolicies.provost.dev/editors", "InvalidExpression").await;
-    assert_eq!(kstatus(&editors), Kstatus::Failed, "{editors}");
+    assert_eq!(kstatus(&editors), KStatus::Failed, "{editors}");
     assert_eq!(condition(&editors, "Stalled")["status"], "True");
     let message = condition(&editors, "Ready")["message"].to_string();
     for part in ["spec.match", "2:", "departmnt", "did you mean", "department"] {
@@ -68,7 +68,7 @@ async fn a_typo_freezes_what_the_rule_governs_and_nothing_else() {
     // A Group's rule too; and a policy for those who are in it.
     world.patch("groups.provost.dev/engineers", &json!({"spec": {"match": "identity.departmen == \"Engineering\""}}));
     let engineers = world.reason("groups.provost.dev/engineers", "InvalidExpression").await;
-    assert_eq!(kstatus(&engineers), Kstatus::Failed, "{engineers}");
+    assert_eq!(kstatus(&engineers), KStatus::Failed, "{engineers}");
 
     // Meanwhile the others go on: dan joins Engineering and gets an account, and nothing from the broken rules; eve joins
     // Sales; cyn leaves Sales, and loses what a sound policy gave her; ada's title changes.

@@ -10,12 +10,10 @@ mod identity;
 mod operator;
 mod plane;
 mod process;
-mod status;
 mod tools;
 
 pub use operator::{NAMESPACE, Operator, binary};
 pub use plane::{Cluster, Options};
 pub use process::Process;
 pub(crate) use process::Sweeper;
-pub use status::{Kstatus, broken_rules, kstatus};
 pub use tools::{Output, cache, eventually, helm, repository};

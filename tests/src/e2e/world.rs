@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use provost_core::report::kstatus::broken;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, Operator, Options, Output, broken_rules};
+use crate::cluster::{Cluster, Operator, Options, Output};
 use crate::servers::TOKEN;
 
 /// How long anything is waited for. Only a failure takes so long.
@@ -203,7 +204,7 @@ impl World {
     pub fn check(&self) {
         for object in self.objects() {
             let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
-            assert_eq!(broken_rules(&object), Vec::<String>::new(), "{name}: {}", object["status"]);
+            assert_eq!(broken(&object), Vec::<String>::new(), "{name}: {}", object["status"]);
         }
         for line in self.journal() {
             let mut names: Vec<String> =

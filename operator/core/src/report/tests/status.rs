@@ -364,14 +364,28 @@ fn kstatus_finds_what_is_broken() {
     ] {
         assert!(!broken(&object).is_empty(), "{case}");
     }
-    assert_eq!(
-        broken(&json!({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}})),
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        kstatus(&json!({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}})),
-        KStatus::InProgress
-    );
-    let deleted = json!({"metadata": {"generation": 1, "deletionTimestamp": "2026-01-01T00:00:00Z"}});
-    assert_eq!(kstatus(&deleted), KStatus::Terminating);
+    let unvisited = json!({"metadata": {"generation": 1}, "status": {"observedGeneration": -1}});
+    assert_eq!(broken(&unvisited), ["there is no condition Ready"]);
+}
+
+#[test]
+fn kstatus_is_that_of_cli_utils() {
+    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status});
+    let of = |observed: i64, conditions: Vec<Value>| json!({"metadata": {"generation": 2}, "status": {"observedGeneration": observed, "conditions": conditions}});
+    let ready = || condition("Ready", "True");
+    let stalled = || vec![condition("Ready", "False"), condition("Stalled", "True")];
+    for (case, object, expected) in [
+        ("not seen yet", of(-1, vec![]), KStatus::InProgress),
+        ("edited", of(1, vec![ready()]), KStatus::InProgress),
+        ("ready", of(2, vec![ready()]), KStatus::Current),
+        ("working", of(2, vec![condition("Ready", "False"), condition("Reconciling", "True")]), KStatus::InProgress),
+        ("not ready, and nothing else", of(2, vec![condition("Ready", "False")]), KStatus::InProgress),
+        ("not known", of(2, vec![condition("Ready", "Unknown")]), KStatus::InProgress),
+        ("stalled", of(2, stalled()), KStatus::Failed),
+        ("stalled, not bumped", of(1, stalled()), KStatus::InProgress),
+        ("no status", json!({"metadata": {"generation": 2}}), KStatus::Current),
+        ("deleted", json!({"metadata": {"generation": 2, "deletionTimestamp": "now"}}), KStatus::Terminating),
+    ] {
+        assert_eq!(kstatus(&object), expected, "{case}");
+    }
 }

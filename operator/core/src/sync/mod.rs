@@ -44,7 +44,7 @@ use self::queue::{Priority, Queue};
 use self::rate::Rate;
 use self::shadow::Shadow;
 use self::told::Told;
-pub use self::view::{PlannedStep, Summary};
+pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{

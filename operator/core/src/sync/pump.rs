@@ -1,7 +1,6 @@
 //! What goes on with every event: answers in, then observation, look-ups, turns and writes as far as the target may be
 //! asked.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -371,14 +370,5 @@ impl Sync {
                 out.changed = true;
             }
         }
-    }
-
-    /// How many accounts wait for their turn, by what is known now.
-    pub(super) fn states(&self) -> BTreeMap<RecordState, u32> {
-        let mut states = BTreeMap::new();
-        for record in self.ledger.records() {
-            *states.entry(record.state).or_default() += 1;
-        }
-        states
     }
 }

@@ -56,15 +56,6 @@ impl PlannedStep {
     }
 }
 
-/// The ledger in numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Records by state.
-    pub records: BTreeMap<RecordState, u32>,
-    /// Accounts that wait for their turn, or have a write under way.
-    pub under_way: usize,
-}
-
 impl Sync {
     /// The uid of its TargetApplication.
     pub fn uid(&self) -> &crate::model::Uid {
@@ -126,11 +117,6 @@ impl Sync {
     /// Held plans, oldest first.
     pub fn held(&self) -> &[HeldPlan] {
         &self.ledger.standing.held
-    }
-
-    /// The ledger in numbers.
-    pub fn summary(&self) -> Summary {
-        Summary { records: self.states(), under_way: self.flights.len() + self.looking.len() }
     }
 
     /// What went on since this was last asked.

@@ -196,13 +196,11 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
             None => Verdict::Ready(Reason::Synced, "as decided; in mode Plan nothing is written".into()),
             Some(planned) => Verdict::NotReady(Reason::PlanOnly, planned_message(planned)),
         },
-        _ if summary.settling > 0 && summary.settling >= accounts.pending && summary.entitlements.pending == 0 => {
-            Verdict::NotReady(
-                Reason::Settling,
-                "removals or privileged grants wait for the rest of the same change (spec.sync.settle)".into(),
-            )
-        }
-        _ if accounts.pending > 0 || summary.entitlements.pending > 0 => {
+        _ if only_settles(summary, accounts) => Verdict::NotReady(
+            Reason::Settling,
+            "removals or privileged grants wait for the rest of the same change (spec.sync.settle)".into(),
+        ),
+        _ if accounts.pending > 0 || summary.entitlements.pending > 0 || summary.orphans.is_some() => {
             Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())
         }
         _ if accounts.failed > 0 || accounts.blocked > 0 => {
@@ -210,6 +208,13 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         }
         _ => Verdict::Ready(Reason::Synced, "every account is as decided".into()),
     }
+}
+
+/// Nothing goes on but a wait for the rest of the same change.
+fn only_settles(summary: &TargetApplicationSummary, accounts: &AccountCounts) -> bool {
+    let settles = summary.settling > 0 || summary.orphans == Some(Reason::Settling);
+    let goes_on = accounts.pending > summary.settling || summary.entitlements.pending > 0;
+    settles && !goes_on && summary.orphans != Some(Reason::Progressing)
 }
 
 fn reachable(contact: &Contact) -> Finding {

@@ -82,6 +82,8 @@ pub struct TargetApplicationSummary {
     pub entitlements: EntitlementCounts,
     /// Accounts that carry our mark, or were ours, and have no owner.
     pub orphaned: u32,
+    /// What orphaned accounts that are to be disabled wait for: `Settling` or `Progressing`; `None`: none is waited for.
+    pub orphans: Option<Reason>,
     /// Accounts that were never ours.
     pub unmanaged: u32,
     /// What the target was measured to support; the first 64 are told.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::{Context, FRESH, PlannedStep, Sync, waves};
+use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
 use crate::model::{
-    AttributeName, CorrelationKey, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Step, TargetId,
+    AttributeName, CorrelationKey, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId,
 };
 use crate::plan::Shade;
 
@@ -78,8 +78,9 @@ impl Sync {
     }
 
     /// Orphaned accounts that were made for this name: let through by the budget, then read, then disabled.
-    pub(super) fn turn_to_orphans(&mut self, name: &Name, priority: Priority, cx: &Context<'_>) {
+    pub(super) fn turn_to_orphans(&mut self, name: &Name, priority: Priority, cx: &Context<'_>, out: &mut Out) {
         let orphans = self.orphans_of(name, cx);
+        out.changed |= !orphans.is_empty();
         if !self.enforces() {
             if !orphans.is_empty() {
                 let planned = self.planned.entry(name.clone()).or_default();
@@ -90,6 +91,7 @@ impl Sync {
         if !self.ledger.has_name(name) && cx.directory.identity(name).is_none() {
             let wanted = self.orphans_in_lanes(name, cx);
             self.drop_unwanted(name, &wanted);
+            out.changed = true;
         }
         for id in orphans {
             let held = waves::orphan(name, &id);
@@ -131,6 +133,17 @@ impl Sync {
         let orphan = Some((name.clone(), id.clone()));
         let flight = Flight { intent, parts: Vec::new(), group: None, orphan, priority, sent: false };
         self.flights.insert(flight.intent.id, flight);
+    }
+
+    /// What orphaned accounts that are to be disabled wait for: the rest of the same change, or their turn. One that the
+    /// target refused to disable or to show is not waited for, and one that is held is told with its plan.
+    pub(super) fn orphans_wait(&self) -> Option<Reason> {
+        let gets_on = |name: &Name| !self.failed.contains_key(name) && !self.unread.contains_key(name);
+        let mut released = self.ledger.standing.releases.iter().filter(|r| r.lane == Lane::Derived).map(|r| &r.step);
+        if released.any(|step| step.account.is_some() && gets_on(&step.identity)) {
+            return Some(Reason::Progressing);
+        }
+        self.orphans_settle().then_some(Reason::Settling)
     }
 
     /// Whether an account is still to be disabled as an orphan.

@@ -71,7 +71,7 @@ impl Sync {
             }
         }
         if !went {
-            self.turn_to_orphans(name, priority, cx);
+            self.turn_to_orphans(name, priority, cx, out);
         }
         self.tell(name, told.0, told.1, out);
     }

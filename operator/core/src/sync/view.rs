@@ -170,6 +170,7 @@ impl Sync {
             held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).collect(),
             entitlements: self.entitlement_counts(),
             orphaned,
+            orphans: self.orphans_wait(),
             unmanaged,
             profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
             target: self.identification(),

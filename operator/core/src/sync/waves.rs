@@ -133,6 +133,12 @@ impl Sync {
         })
     }
 
+    /// Whether orphaned accounts wait for the rest of a commit: of what is derived, they alone are named by their account.
+    pub(super) fn orphans_settle(&self) -> bool {
+        let settling = self.settling.get(&Lane::Derived).filter(|settling| !settling.behind);
+        settling.is_some_and(|settling| settling.steps.keys().any(|step| step.account.is_some()))
+    }
+
     /// Whether a step needs no budget, or was let through.
     pub(super) fn is_released(&self, name: &Name, planned: &Planned) -> bool {
         planned.lane.is_none_or(|lane| self.release(lane, &key(name, planned)).is_some())
@@ -204,6 +210,7 @@ impl Sync {
         let leaving = self.queue.best() == Some(Priority::Leaver);
         for lane in due.into_iter().filter(|lane| *lane != Lane::Explicit || !leaving) {
             let Some(settling) = self.settling.remove(&lane) else { continue };
+            out.changed |= settling.steps.keys().any(|step| step.account.is_some());
             let wave = self.still_wanted_of(lane, settling.steps, cx);
             if !wave.is_empty() {
                 self.judge_wave(lane, wave, cx, out);

@@ -93,6 +93,31 @@ fn an_orphan_is_not_touched_without_a_complete_observation_and_a_read_by_its_id(
 }
 
 #[test]
+fn an_orphan_that_waits_for_the_rest_of_the_same_change_is_told_on_the_application_until_it_is_disabled() {
+    let sync = json!({"concurrency": 1, "interval": "1m", "settle": {"removals": "2m"}});
+    let mut world = orphaned(&json!({"orphanedAccounts": "Report", "sync": sync}), 2);
+    world.pass(60);
+    world.written.clear();
+    let change = world.change(all(&json!({"orphanedAccounts": "Disable", "sync": sync})).last().unwrap());
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(90);
+    assert_eq!(disabled(&world), Vec::<String>::new());
+    assert_eq!(world.written("wiki").last().unwrap(), "False Settling");
+    world.pass(200);
+    assert_eq!(disabled(&world), ["o-0", "o-1"]);
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
+}
+
+#[test]
+fn an_orphan_that_cannot_be_read_does_not_keep_the_application_from_being_ready() {
+    let mut world = orphaned(&json!({"orphanedAccounts": "Disable"}), 2);
+    world.reads = false;
+    world.pass(300);
+    assert_eq!(disabled(&world), Vec::<String>::new());
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
+}
+
+#[test]
 fn who_returns_before_the_account_was_disabled_has_it_again() {
     let mut world = orphaned(&json!({"orphanedAccounts": "Disable"}), 1);
     world.reads = false;

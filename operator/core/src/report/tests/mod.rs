@@ -119,6 +119,7 @@ fn application_summary() -> impl Strategy<Value = TargetApplicationSummary> {
                     excess: some,
                 },
                 orphaned: some,
+                orphans: [None, Some(Reason::Settling), Some(Reason::Progressing)][some as usize],
                 unmanaged: 12,
                 profile: profile.into_iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
                 target,

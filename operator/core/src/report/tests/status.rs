@@ -253,6 +253,20 @@ fn what_a_person_reads_of_a_target_application() {
             ["Reachable=True", "WithinBudget=True"],
         ),
         (
+            "orphaned accounts settle",
+            TargetApplicationSummary { orphans: Some(Reason::Settling), ..fine() },
+            some(0, 0),
+            ("False", "Settling"),
+            ["Reachable=True", "WithinBudget=True"],
+        ),
+        (
+            "orphaned accounts are being disabled",
+            TargetApplicationSummary { orphans: Some(Reason::Progressing), settling: 1, ..fine() },
+            some(1, 0),
+            ("False", "Progressing"),
+            ["Reachable=True", "WithinBudget=True"],
+        ),
+        (
             "some of what is pending settles",
             TargetApplicationSummary { settling: 1, ..fine() },
             some(2, 0),

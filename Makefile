@@ -14,13 +14,13 @@ help: ## List what there is
 
 .PHONY: setup
 setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
-	@tests/tools/setup.sh etcd kubernetes helm scim scimmy slapd keycloak
+	@tests/tools/setup.sh etcd kubernetes helm argocd scim scimmy slapd keycloak
 
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
 	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API server"
 	@echo "and the operator from source. Later runs take about 90 seconds."
-	@tests/tools/setup.sh etcd kubernetes helm scim
+	@tests/tools/setup.sh etcd kubernetes helm argocd scim
 	@cargo build --quiet -p provost -p tests --bins
 	@target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
 	  PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(if $(KEEP),--keep)

@@ -8,12 +8,14 @@
     reason = "a harness that cannot go on fails the test"
 )]
 
+pub mod argocd;
 pub mod cluster;
 pub mod drive;
 pub mod e2e;
 pub mod misbehaving;
 pub mod servers;
 pub mod simulation;
+pub mod states;
 
 /// Says what a test has seen, past the capture of its output: a green run shows it too.
 pub fn tell(seen: impl std::fmt::Display) {

@@ -14,6 +14,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSch
 use provost_core::engine::Counters;
 use provost_crds::{Polarity, Reason};
 use provost_kubernetes::metrics::Metrics;
+use tests::argocd::HEALTH;
+use tests::states::shown;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -198,4 +200,29 @@ fn a_wrong_manifest_gets_path_value_and_remedy() {
     ] {
         assert!(said.contains(wanted), "{wanted}\nis not in\n{said}");
     }
+}
+
+#[test]
+fn the_health_checks_of_argo_cd_are_one_text_and_their_cases_are_what_the_operator_says() {
+    let mut patch = String::from(
+        "# kubectl patch configmap argocd-cm --namespace argocd --patch-file docs/argocd/argocd-cm.yaml\ndata:\n",
+    );
+    for kind in ["AccessPolicy", "Group", "Identity", "TargetApplication"] {
+        let folder = format!("docs/argocd/resource_customizations/provost.dev/{kind}");
+        compare(&format!("{folder}/health.lua"), HEALTH);
+        let mut cases = Vec::new();
+        for (file, object, status, message) in shown(kind) {
+            let input = format!("testdata/{file}.yaml");
+            compare(&format!("{folder}/{input}"), &serde_saphyr::to_string(&object).unwrap());
+            cases.push(serde_json::json!({"healthStatus": {"status": status, "message": message}, "inputPath": input}));
+        }
+        let cases = serde_json::json!({"tests": cases});
+        compare(&format!("{folder}/health_test.yaml"), &serde_saphyr::to_string(&cases).unwrap());
+        writeln!(patch, "  resource.customizations.health.provost.dev_{kind}: |").unwrap();
+        for line in HEALTH.lines() {
+            let indent = if line.is_empty() { "" } else { "    " };
+            writeln!(patch, "{indent}{line}").unwrap();
+        }
+    }
+    compare("docs/argocd/argocd-cm.yaml", &patch);
 }

@@ -2,7 +2,7 @@
 # Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
 #
 #   setup.sh            all pieces
-#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd keycloak cargo-deny cargo-fuzz
+#   setup.sh PIECE...   only these: etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
 # again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
-all=(etcd kubernetes helm scim scimmy slapd keycloak cargo-deny cargo-fuzz)
+all=(etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -99,6 +99,17 @@ build_helm() {
     version=$(pin helm.sh/helm/v4)
     go_build "-X helm.sh/helm/v4/internal/version.version=$version -X helm.sh/helm/v4/internal/version.gitTreeState=clean" \
         helm.sh/helm/v4/cmd/helm
+    install_bin
+}
+
+about_argocd() { echo 'the Lua interpreter of Argo CD, for its health checks, from source; about 10 s'; }
+files_argocd() { echo argocd/go.mod argocd/go.sum argocd/main.go; }
+makes_argocd() { echo bin/argocd-health; }
+need_argocd() { need_go; }
+build_argocd() {
+    cd "$here/argocd"
+    go_build '' .
+    mv "$tmp/bin/argocd" "$tmp/bin/argocd-health"
     install_bin
 }
 

@@ -19,14 +19,8 @@ pub(crate) fn splitmix64(state: &mut u64) -> u64 {
 pub(crate) fn seeds(others: impl IntoIterator<Item = u64>) -> impl Iterator<Item = u64> {
     let one = std::env::var("PROVOST_SEED").ok().map(|seed| seed.parse().expect("PROVOST_SEED is a number"));
     let seeds: Vec<u64> = one.map_or_else(|| kept().into_iter().chain(others).collect(), |seed| vec![seed]);
-    let told = match *seeds {
-        [] => "no seed".to_owned(),
-        [ref first @ .., last] if first.len() < 8 => {
-            first.iter().map(|seed| format!("{seed}, ")).chain([last.to_string()]).collect::<String>()
-        }
-        [first, .., last] => format!("{first} to {last}, {} in all", seeds.len()),
-    };
-    tell(&format!("seeds {told}"));
+    let shown: Vec<String> = seeds.iter().take(3).chain(seeds.iter().skip(3).last()).map(u64::to_string).collect();
+    tell(&format!("{} seeds: {}", seeds.len(), shown.join(", ")));
     seeds.into_iter().inspect(|seed| println!("PROVOST_SEED={seed}"))
 }
 

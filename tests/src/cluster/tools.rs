@@ -67,7 +67,7 @@ pub struct Output {
 }
 
 impl Output {
-    pub(super) fn of(mut command: std::process::Command, input: Option<&str>) -> Self {
+    pub(crate) fn of(mut command: std::process::Command, input: Option<&str>) -> Self {
         use std::io::Write as _;
         use std::process::Stdio;
         let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };

@@ -9,12 +9,16 @@
     reason = "helpers of tests fail the test, and say what they counted"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use provost_core::model::Reason;
+use provost_core::report::kstatus::{KStatus, kstatus, kubectl_wait};
 use serde_json::{Value, json};
-use tests::cluster::{Kstatus, kstatus};
+use tests::argocd::{HEALTH, health};
 use tests::e2e::{Application, Target, World, condition, group, identity, object, policy, until};
+use tests::misbehaving::{Misbehaving, Switches};
 use tests::servers::TOKEN;
+use tests::states::expected;
 
 fn names(list: &[&str]) -> BTreeSet<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
@@ -99,18 +103,33 @@ async fn an_edit_that_nobody_looked_at_is_in_progress() {
         ("targetapplications.provost.dev/wiki", json!({"spec": {"displayName": "Wiki"}})),
     ];
     for (name, edit) in &edits {
-        assert_eq!(kstatus(&world.get(name)), Kstatus::Current, "{name}");
+        assert_eq!(kstatus(&world.get(name)), KStatus::Current, "{name}");
         world.patch(name, edit);
-        assert_eq!(kstatus(&world.get(name)), Kstatus::InProgress, "{name}");
+        assert_eq!(kstatus(&world.get(name)), KStatus::InProgress, "{name}");
         let wait = world.kubectl(&["wait", "--for=condition=Ready", "--timeout=1s", name]);
         assert!(!wait.success, "kubectl takes the old verdict on {name} for the new one");
     }
     world.start();
     for (name, _) in &edits {
         world.wait_ready(name);
-        assert_eq!(kstatus(&world.get(name)), Kstatus::Current, "{name}");
+        assert_eq!(kstatus(&world.get(name)), KStatus::Current, "{name}");
     }
     world.check();
+}
+
+/// Waits until Ready has a reason, and compares what everybody thinks of the object then: kstatus, kubectl, Argo CD.
+async fn judged(world: &World, name: &str, reason: Reason) -> Value {
+    let object = world.reason(name, reason.as_str()).await;
+    let (verdict, argocd) = expected(reason);
+    assert_eq!(kstatus(&object), verdict, "{name}: {}", object["status"]);
+    let waits = world.kubectl(&["wait", "--for=condition=Ready", "--timeout=0", name]).success;
+    assert_eq!(waits, verdict == KStatus::Current, "kubectl wait on {name}");
+    assert_eq!(kubectl_wait(&object, "Ready"), waits, "what is taken for kubectl's rule is not, on {name}");
+    let (status, message) = health(HEALTH, std::slice::from_ref(&object)).remove(0);
+    assert_eq!(status, argocd, "Argo CD on {name}");
+    assert_eq!(condition(&object, "Ready")["message"], json!(message), "{name}");
+    assert!(!message.is_empty(), "{name}");
+    object
 }
 
 /// What `kubectl get` shows of each kind, with the reasons of every state, fits into 100 columns.
@@ -186,36 +205,32 @@ async fn kstatus_is_right_in_every_state() {
     second["spec"]["userName"] = ada["metadata"]["name"].clone();
     world.apply(&[second]);
     let table = [
-        ("identities.provost.dev/ada", "Provisioned", Kstatus::Current),
-        ("identities.provost.dev/root", "ProtectedAccount", Kstatus::Failed),
-        ("identities.provost.dev/soon", "NothingMatched", Kstatus::Current),
-        ("identities.provost.dev/away", "NothingMatched", Kstatus::Current),
-        ("identities.provost.dev/gone", "NothingMatched", Kstatus::Current),
-        ("identities.provost.dev/stranger", "NothingMatched", Kstatus::Current),
-        ("identities.provost.dev/second", "DuplicateUserName", Kstatus::Failed),
-        ("groups.provost.dev/team", "Synced", Kstatus::Current),
-        ("groups.provost.dev/empty", "NothingMatched", Kstatus::Current),
-        ("groups.provost.dev/typo", "InvalidExpression", Kstatus::Failed),
-        ("groups.provost.dev/lacking", "ReferenceNotFound", Kstatus::InProgress),
-        ("groups.provost.dev/left", "MembershipCycle", Kstatus::Failed),
-        ("groups.provost.dev/right", "MembershipCycle", Kstatus::Failed),
-        ("accesspolicies.provost.dev/everyone", "Synced", Kstatus::Current),
-        ("accesspolicies.provost.dev/nobody", "NothingMatched", Kstatus::Current),
-        ("accesspolicies.provost.dev/typo", "InvalidExpression", Kstatus::Failed),
-        ("accesspolicies.provost.dev/unheard", "ReferenceNotFound", Kstatus::InProgress),
-        ("accesspolicies.provost.dev/nowhere", "ReferenceNotFound", Kstatus::InProgress),
-        ("accesspolicies.provost.dev/audit", "Synced", Kstatus::Current),
-        ("targetapplications.provost.dev/wiki", "Synced", Kstatus::Current),
-        ("targetapplications.provost.dev/planned", "PlanOnly", Kstatus::InProgress),
-        ("targetapplications.provost.dev/paused", "Paused", Kstatus::InProgress),
-        ("targetapplications.provost.dev/twin", "TargetConflict", Kstatus::Failed),
+        ("identities.provost.dev/ada", Reason::Provisioned),
+        ("identities.provost.dev/root", Reason::ProtectedAccount),
+        ("identities.provost.dev/soon", Reason::NothingMatched),
+        ("identities.provost.dev/away", Reason::NothingMatched),
+        ("identities.provost.dev/gone", Reason::NothingMatched),
+        ("identities.provost.dev/stranger", Reason::NothingMatched),
+        ("identities.provost.dev/second", Reason::DuplicateUserName),
+        ("groups.provost.dev/team", Reason::Synced),
+        ("groups.provost.dev/empty", Reason::NothingMatched),
+        ("groups.provost.dev/typo", Reason::InvalidExpression),
+        ("groups.provost.dev/lacking", Reason::ReferenceNotFound),
+        ("groups.provost.dev/left", Reason::MembershipCycle),
+        ("groups.provost.dev/right", Reason::MembershipCycle),
+        ("accesspolicies.provost.dev/everyone", Reason::Synced),
+        ("accesspolicies.provost.dev/nobody", Reason::NothingMatched),
+        ("accesspolicies.provost.dev/typo", Reason::InvalidExpression),
+        ("accesspolicies.provost.dev/unheard", Reason::ReferenceNotFound),
+        ("accesspolicies.provost.dev/nowhere", Reason::ReferenceNotFound),
+        ("accesspolicies.provost.dev/audit", Reason::Synced),
+        ("targetapplications.provost.dev/wiki", Reason::Synced),
+        ("targetapplications.provost.dev/planned", Reason::PlanOnly),
+        ("targetapplications.provost.dev/paused", Reason::Paused),
+        ("targetapplications.provost.dev/twin", Reason::TargetConflict),
     ];
-    for (name, reason, expected) in table {
-        let object = world.reason(name, reason).await;
-        assert_eq!(kstatus(&object), expected, "{name}: {}", object["status"]);
-        let waits = world.kubectl(&["wait", "--for=condition=Ready", "--timeout=0", name]).success;
-        assert_eq!(waits, expected == Kstatus::Current, "kubectl wait on {name}");
-        assert!(condition(&object, "Ready")["message"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+    for (name, reason) in table {
+        judged(&world, name, reason).await;
     }
     columns_fit(&world);
     // Nobody's account was written to who may not have one, and Plan and Paused write nothing.
@@ -226,5 +241,169 @@ async fn kstatus_is_right_in_every_state() {
     assert_eq!(third.requests(), [], "Paused asks nothing");
     world.kubectl(&["delete", "targetapplications.provost.dev/wiki", "--wait=true", "--timeout=60s"]).ok();
     assert_eq!(target.picture().await, picture, "deleting it lets go, and removes nothing");
+    world.check();
+}
+
+/// The applications of the second table, each with a server of its own, in what they are declared to be.
+struct Withheld {
+    servers: BTreeMap<&'static str, Misbehaving>,
+}
+
+impl Withheld {
+    async fn start() -> Self {
+        let mut servers = BTreeMap::new();
+        for name in ["removals", "grants", "settling", "adopting", "full", "idle", "changed", "limited"] {
+            servers.insert(name, Misbehaving::start(Switches::default()).await);
+        }
+        for name in ["another", "secretless", "elsewhere", "expired"] {
+            servers.insert(name, Misbehaving::start(Switches::default()).await);
+        }
+        let withheld = Self { servers };
+        withheld.at("full").with(|service| service.switches.create_refused = Some("no room"));
+        withheld.at("limited").with(|service| service.switches.answer = Some((429, Some("600"), "")));
+        withheld.at("adopting").with(|service| _ = service.add_user("taken", true));
+        withheld
+    }
+
+    fn at(&self, name: &str) -> &Misbehaving {
+        &self.servers[name]
+    }
+
+    fn application(&self, name: &'static str) -> Application {
+        let application = Application::new(name, &self.at(name).url(), &[]);
+        let nothing = json!([{"count": 0, "percent": 0, "window": "24h"}]);
+        match name {
+            "removals" => application.with("safety", json!({"removals": nothing})),
+            "settling" => application.with("sync.settle.removals", json!("1h")),
+            "adopting" => application.with("account", json!({"adopt": "Never"})),
+            "grants" => {
+                let admin = json!({"name": "admin", "risk": "Privileged", "target": {"group": {"name": "admins", "create": true}}});
+                application.with("safety", json!({"privilegedGrants": nothing})).with("entitlements", json!([admin]))
+            }
+            _ => application,
+        }
+    }
+
+    /// Everything; a policy of an application is for the department of its name.
+    fn manifests(&self) -> Vec<Value> {
+        let mut all = Vec::new();
+        for name in ["removals", "grants", "settling", "adopting", "full", "idle", "changed", "limited"] {
+            let application = self.application(name);
+            let entitlements: &[&str] = if name == "grants" { &["admin"] } else { &[] };
+            let rule = format!("identity.department == \"{name}\"");
+            all.extend([application.secret(TOKEN, "127.0.0.1"), application.manifest()]);
+            all.push(policy(name, &rule, name, entitlements));
+        }
+        let (elsewhere, expired) = (self.application("elsewhere"), self.application("expired"));
+        let away = Application::new("away", "http://127.0.0.1:1/scim", &[]);
+        all.extend([elsewhere.secret(TOKEN, "chat.acme.test"), expired.secret("of-yesterday", "127.0.0.1")]);
+        all.extend([away.secret(TOKEN, "127.0.0.1"), away.manifest(), self.application("secretless").manifest()]);
+        all.extend([elsewhere.manifest(), expired.manifest()]);
+        all.push(group("admins", &json!({"match": "identity.department == \"grants\""})));
+        all.push(group("failing", &json!({"match": "1 / (size(identity.displayName) - 3) > 0"})));
+        for (name, department) in [("lea", "removals"), ("eve", "settling"), ("adm", "grants"), ("taken", "adopting")] {
+            all.push(identity(name, department));
+        }
+        all.extend([identity("refused", "full"), identity("idle", "idle"), identity("away", "away")]);
+        all
+    }
+}
+
+/// Objects that somebody else keeps from going.
+fn kept() -> Vec<Value> {
+    let application = Application::new("kept", "http://127.0.0.1:1/kept", &[]).with("mode", json!("Paused"));
+    let mut all = vec![
+        identity("kept", "Nowhere"),
+        group("kept", &json!({"match": "false"})),
+        policy("kept", "false", "removals", &[]),
+        application.manifest(),
+    ];
+    all.iter_mut().for_each(|object| object["metadata"]["finalizers"] = json!(["tests.provost.dev/kept"]));
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kstatus_is_right_where_something_is_withheld_refused_or_goes() {
+    let withheld = Withheld::start().await;
+    let mut world = World::new("withheld");
+    world.apply(&kept());
+    world.apply(&withheld.manifests());
+    let app = |name: &str| format!("targetapplications.provost.dev/{name}");
+    for (name, reason) in [
+        ("identities.provost.dev/lea", Reason::Provisioned),
+        ("identities.provost.dev/eve", Reason::Provisioned),
+        ("identities.provost.dev/idle", Reason::Provisioned),
+        ("identities.provost.dev/taken", Reason::AdoptionNeedsApproval),
+        ("identities.provost.dev/refused", Reason::Rejected),
+        ("groups.provost.dev/failing", Reason::EvaluationFailed),
+        ("targetapplications.provost.dev/adopting", Reason::Synced),
+        ("targetapplications.provost.dev/full", Reason::Synced),
+        ("targetapplications.provost.dev/changed", Reason::Synced),
+        ("targetapplications.provost.dev/away", Reason::TargetUnreachable),
+        ("targetapplications.provost.dev/secretless", Reason::SecretNotFound),
+        ("targetapplications.provost.dev/elsewhere", Reason::HostNotAllowed),
+        ("targetapplications.provost.dev/expired", Reason::Unauthorized),
+        ("targetapplications.provost.dev/limited", Reason::RateLimited),
+        // A privileged grant is held: told on the application alone. The group is known, and the policy is in force.
+        ("targetapplications.provost.dev/grants", Reason::GrantBudgetExceeded),
+        ("identities.provost.dev/adm", Reason::Provisioned),
+        ("groups.provost.dev/admins", Reason::Synced),
+        ("accesspolicies.provost.dev/grants", Reason::Synced),
+    ] {
+        judged(&world, name, reason).await;
+    }
+
+    // What is there already is to go, or is changed by others.
+    withheld.at("idle").with(|service| {
+        service.users.iter_mut().for_each(|user| _ = user.insert("active".into(), json!(false)));
+    });
+    world.reconcile_now("idle", "disabled");
+    let url = withheld.at("another").url();
+    world.patch(&app("changed"), &json!({"spec": {"connector": {"scim": {"url": url}}}}));
+    for name in ["removals", "settling"] {
+        world.patch(
+            &format!("accesspolicies.provost.dev/{name}"),
+            &json!({"spec": {"match": "identity.department == \"Poetry\""}}),
+        );
+    }
+    for (name, reason) in [
+        ("identities.provost.dev/idle", Reason::DisabledAtTarget),
+        ("targetapplications.provost.dev/changed", Reason::TargetChanged),
+        ("identities.provost.dev/eve", Reason::Settling),
+        ("targetapplications.provost.dev/settling", Reason::Settling),
+        ("targetapplications.provost.dev/removals", Reason::RemovalBudgetExceeded),
+        ("identities.provost.dev/lea", Reason::Provisioned),
+        ("accesspolicies.provost.dev/removals", Reason::NothingMatched),
+    ] {
+        judged(&world, name, reason).await;
+    }
+    let hash = world.get(&app("removals"))["status"]["heldPlans"][0]["hash"].clone();
+    world.patch(&app("removals"), &json!({"spec": {"safety": {"approvedPlan": hash}}}));
+    judged(&world, &app("removals"), Reason::Synced).await;
+
+    // Being deleted is being deleted, whatever the conditions say.
+    for object in kept() {
+        let plural = match object["kind"].as_str().unwrap() {
+            "Identity" => "identities",
+            "Group" => "groups",
+            "AccessPolicy" => "accesspolicies",
+            _ => "targetapplications",
+        };
+        let name = format!("{plural}.provost.dev/kept");
+        judged(&world, &name, if plural == "targetapplications" { Reason::Paused } else { Reason::NothingMatched })
+            .await;
+        world.kubectl(&["delete", &name, "--wait=false"]).ok();
+        let found = world.get(&name);
+        assert_eq!(kstatus(&found), KStatus::Terminating, "{name}");
+        assert_eq!(health(HEALTH, &[found])[0].0, "Progressing", "{name}");
+        world.patch(&name, &json!({"metadata": {"finalizers": null}}));
+    }
+
+    // The ledger is lost.
+    world.stop();
+    std::fs::remove_file(world.ledger()).unwrap();
+    world.start();
+    judged(&world, &app("full"), Reason::LedgerMismatch).await;
+    world.operator().ready();
     world.check();
 }

@@ -41,6 +41,8 @@ pub struct Drive {
     parts: Parts,
     _folder: TempDir,
     events: VecDeque<EngineEvent>,
+    /// How much time was passed over.
+    ahead: Duration,
     /// Effects that were not answered yet.
     asked: usize,
     answers: UnboundedReceiver<EngineEvent>,
@@ -85,6 +87,7 @@ impl Drive {
             parts: Parts { target: Arc::new(target), store: Some(store), start: Instant::now(), back },
             _folder: folder,
             events: VecDeque::new(),
+            ahead: Duration::ZERO,
             asked: 0,
             answers,
         }
@@ -98,6 +101,17 @@ impl Drive {
     /// What is declared otherwise.
     pub fn changed(&mut self, manifests: Vec<Value>) {
         self.events.push_back(EngineEvent::Changed(manifests.into_iter().map(change).collect()));
+    }
+
+    /// So much time passes at once.
+    pub fn skip(&mut self, so_long: Duration) {
+        self.ahead += so_long;
+        self.events.push_back(EngineEvent::Tick);
+    }
+
+    fn now(&self) -> Now {
+        let Now { wall, mono } = self.parts.now();
+        Now { wall: wall + self.ahead, mono: mono + self.ahead }
     }
 
     /// Goes on until nothing was asked for a second and every answer is there; how long it took until the last answer.
@@ -132,7 +146,7 @@ impl Drive {
                 self.asked -= 1;
                 busy = true;
             }
-            let now = self.parts.now();
+            let now = self.now();
             for effect in self.engine.handle(event, now) {
                 if let EngineEffect::Do { application, id, effect } = effect {
                     self.asked += 1;
@@ -141,7 +155,7 @@ impl Drive {
                 }
             }
         }
-        let wait = self.engine.next_wake(self.parts.now()).mono.map(|at| at.saturating_sub(self.parts.now().mono));
+        let wait = self.engine.next_wake(self.now()).mono.map(|at| at.saturating_sub(self.now().mono));
         let wait = wait.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(1), Duration::from_millis(50));
         tokio::select! {
             Some(event) = self.answers.recv() => self.events.push_back(event),

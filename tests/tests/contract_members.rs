@@ -1,9 +1,11 @@
 //! Groups whose members are not shown, or not always: unknown never becomes empty.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use provost_core::model::{Kind, Step, TargetError, TargetId};
+use provost_core::model::{Kind, Observability, Step, TargetError, TargetId};
 use serde_json::json;
+use tests::drive::Drive;
 use tests::misbehaving::Switches;
 use tests::misbehaving::client::{apply, list, members, probe, start};
 
@@ -172,4 +174,97 @@ async fn a_put_never_empties_a_group_whose_members_are_hidden() {
         assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
     }
     server.with(|service| assert_eq!(service.stored(group.as_str())["members"].as_array().unwrap().len(), 2));
+}
+
+#[tokio::test]
+async fn where_members_are_hidden_a_read_of_an_account_tells_which_groups_it_is_in() {
+    let hidden = Switches { members_hidden: true, no_groups_on_accounts: true, ..Switches::default() };
+    let cases = [
+        (hidden.clone(), true),
+        (Switches { no_members_filter: true, ..hidden.clone() }, false),
+        (Switches { filter_ignored: true, ..hidden }, false),
+    ];
+    for (switches, answers) in cases {
+        let shown = format!("{switches:?}");
+        let (server, target) = start(switches).await;
+        let (ada, bob, team) = server.with(|service| {
+            let ids = [service.add_user("ada", true), service.add_user("bob", true)];
+            (TargetId::new(ids[0].clone()), TargetId::new(ids[1].clone()), service.add_group("team", &ids[..1]))
+        });
+        let members_are = async || probe(&target).await.capabilities.members;
+        let holds = async |id: &TargetId| target.read(id).await.0.unwrap().unwrap().holds;
+        // A process that has just started knows nobody's membership.
+        assert_eq!(members_are().await, Observability::Probe, "{shown}");
+        // Somebody who is in no group measures nothing, and says nothing.
+        let groups = answers.then(|| vec![TargetId::new(team.clone())]);
+        assert_eq!(holds(&bob).await, None, "{shown}");
+        assert_eq!(holds(&ada).await, groups, "{shown}");
+        let expected = if answers { Observability::Probe } else { Observability::None };
+        assert_eq!(members_are().await, expected, "{shown}");
+        if answers {
+            assert_eq!(holds(&bob).await, Some(Vec::new()));
+            server.take();
+            assert_eq!(holds(&ada).await, groups);
+            assert_eq!(server.take().len(), 2, "the account, and the groups it is in");
+            server.with(|service| drop(service.groups[0].insert("members".into(), json!([]))));
+            assert_eq!(holds(&ada).await, Some(Vec::new()));
+            // What fails says nothing.
+            server.with(|service| service.switches.filter_refused = true);
+            assert!(target.read(&ada).await.0.is_err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_membership_that_others_took_where_members_are_hidden_is_given_again_at_two_requests_for_each_account() {
+    let switches = Switches { members_hidden: true, no_groups_on_accounts: true, ..Switches::default() };
+    let (server, target) = start(switches).await;
+    let team = server.with(|service| service.add_group("team", &[]));
+    let names = ["ada", "bob", "cy"];
+    let of = |kind: &str, name: &str, spec: serde_json::Value| {
+        let metadata = json!({"name": name, "uid": name, "generation": 1});
+        json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let mut all: Vec<_> = names.iter().map(|name| of("Identity", name, json!({"department": "Science"}))).collect();
+    let grants = json!([{"application": "wiki", "entitlements": ["editor"]}]);
+    all.push(of("AccessPolicy", "science", json!({"match": "identity.department == 'Science'", "grants": grants})));
+    let entitlements = json!([{"name": "editor", "target": {"group": {"name": "team"}}}]);
+    let sync = json!({"interval": "24h"});
+    let fake = json!({"connector": {"scim": {
+        "url": server.url(), "allowInsecure": true, "auth": {"bearer": {"secretRef": {"name": "wiki", "key": "token"}}},
+    }}, "sync": sync, "entitlements": entitlements});
+    all.push(of("TargetApplication", "wiki", fake));
+    let mut drive = Drive::new(target);
+    drive.listed(all);
+    drive.idle().await;
+    let members = || server.with(|service| service.stored(&team)["members"].as_array().map_or(0, Vec::len));
+    assert_eq!(members(), 3);
+    // Once what was given must be visible, each is asked about once.
+    let questions = || {
+        let asked = server.take();
+        let of = |what: &str| asked.iter().filter(|line| line.contains(what)).count();
+        (asked.len(), of("/Groups?filter=members.value"), of("PATCH"))
+    };
+    questions();
+    for _ in 0..4 {
+        drive.skip(Duration::from_secs(6));
+        drive.idle().await;
+    }
+    assert_eq!(questions(), (6, 3, 0));
+    // Then once an hour somebody is.
+    server.with(|service| {
+        let group = service.groups.iter_mut().find(|group| group["id"] == team.as_str()).unwrap();
+        group["members"].as_array_mut().unwrap().pop();
+    });
+    let (mut asked, mut gave) = (Vec::new(), 0);
+    for _ in 0..6 {
+        drive.skip(Duration::from_hours(1));
+        drive.idle().await;
+        let (all, one, patches) = questions();
+        assert!(one <= 1 && all <= 2 * one + 2 * patches, "{all} requests, {one} questions, {patches} gifts");
+        asked.push(one);
+        gave += patches;
+    }
+    assert!(asked.iter().sum::<usize>() >= 5, "{asked:?}");
+    assert_eq!((members(), gave), (3, 1));
 }

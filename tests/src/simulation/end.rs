@@ -93,7 +93,7 @@ impl Sim {
             let granted = wanted.entitlements.contains(entitlement);
             let membership = (app.clone(), group_id.clone(), id.clone());
             let blind = self.is_blind(app);
-            if active && granted && !holds && !(blind && self.unseen.contains(&membership)) {
+            if active && granted && !holds && !(blind && !self.plan.answers && self.unseen.contains(&membership)) {
                 return Some(format!("{app}: {name} should have {entitlement} on {id}"));
             }
             let foreign = self.foreign.contains(&membership);

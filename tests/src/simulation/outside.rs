@@ -16,7 +16,7 @@ impl Sim {
         let people = self.world.people.values().filter(|person| person.user_name != PROTECTED);
         let people: Vec<_> = people.cloned().collect();
         let now = self.now;
-        let mut target = Target::new(number, self.plan.blind && app == APPS[1]);
+        let mut target = Target::new(number, self.plan.blind && app == APPS[1], self.plan.answers);
         target.add_group(&group_name(app, "reader"), None, now);
         let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
         for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {

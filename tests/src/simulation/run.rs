@@ -35,6 +35,8 @@ pub struct Plan {
     pub interval: Duration,
     /// The second application's target does not show who is in a group.
     pub blind: bool,
+    /// It answers whether somebody is in one: what others took is given again in a day.
+    pub answers: bool,
 }
 
 impl Plan {
@@ -53,6 +55,7 @@ impl Plan {
             pace: Duration::from_mins(1),
             interval: Duration::from_mins(1),
             blind: seed.is_multiple_of(7),
+            answers: false,
         }
     }
 
@@ -65,6 +68,8 @@ impl Plan {
             span: Duration::from_hours(365 * 24),
             pace: Duration::from_hours(20 * 24),
             interval: Duration::from_hours(48),
+            blind: !seed.is_multiple_of(3),
+            answers: true,
             ..Self::from_seed(seed)
         }
     }

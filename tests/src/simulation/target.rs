@@ -57,6 +57,8 @@ pub struct Target {
     created: u64,
     /// Who is in a group is not shown.
     blind: bool,
+    /// Which groups an account is in is answered by a read of it, where members are not shown.
+    answers: bool,
     pub writes: u64,
 }
 
@@ -66,8 +68,8 @@ fn at<T>(history: &History<T>, time: Duration) -> Option<&T> {
 
 impl Target {
     /// An empty one, whose ids are none of another number's.
-    pub fn new(number: u64, blind: bool) -> Self {
-        Self { created: number * 1000, blind, ..Self::default() }
+    pub fn new(number: u64, blind: bool, answers: bool) -> Self {
+        Self { created: number * 1000, blind, answers, ..Self::default() }
     }
 
     pub fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Account)> {
@@ -131,7 +133,11 @@ impl Target {
         let capabilities = Capabilities {
             member_batch: 3,
             step_batch: 4,
-            members: if self.blind { Observability::None } else { Observability::Full },
+            members: match (self.blind, self.answers) {
+                (false, _) => Observability::Full,
+                (true, true) => Observability::Probe,
+                (true, false) => Observability::None,
+            },
             visibility: VISIBILITY,
             delete: DeleteMeans::Hard,
             disable: true,
@@ -171,7 +177,11 @@ impl Target {
     }
 
     pub fn read(&self, id: &TargetId, seen: Duration) -> Option<Observed> {
-        Some(shown(id, at(self.accounts.get(id)?, seen)?))
+        let holds = |(group, history): (&TargetId, &History<Group>)| {
+            at(history, seen)?.members.contains(id).then(|| group.clone())
+        };
+        let holds = (self.blind && self.answers).then(|| self.groups.iter().filter_map(holds).collect());
+        Some(Observed { holds, ..shown(id, at(self.accounts.get(id)?, seen)?) })
     }
 
     fn is_taken(&self, user_name: &str, but: Option<&TargetId>) -> bool {

@@ -99,6 +99,8 @@ pub(super) struct Learned {
     pub(super) active_filter: Option<bool>,
     pub(super) groups: Option<bool>,
     pub(super) members: Option<Members>,
+    /// Groups were listed without members, before anybody's were seen.
+    pub(super) without_members: bool,
     /// `members.value eq` finds groups.
     pub(super) members_filter: Option<bool>,
     /// Accounts show the groups they are in.
@@ -157,13 +159,19 @@ impl Learned {
     }
 
     /// How completely memberships can be seen. What was not measured counts as full, and each group says by itself
-    /// whether its members are shown.
+    /// whether its members are shown; where none does, an account is asked about, which measures it.
     fn observability(&self) -> Observability {
         match (self.members, self.members_filter) {
             (Some(Members::Hidden), Some(true)) => Observability::Probe,
             (Some(Members::Hidden), _) => Observability::None,
+            (None, None) if self.without_members => Observability::Probe,
             _ => Observability::Full,
         }
+    }
+
+    /// Whether it is not known where members are shown, and whether groups are found by them.
+    pub(super) fn may_hide_members(&self) -> bool {
+        self.members.is_none() && self.members_filter.is_none() && self.without_members
     }
 
     /// For status. `patch`: changes go by PATCH; `bulk`: operations in one bulk request.

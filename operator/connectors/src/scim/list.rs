@@ -154,11 +154,8 @@ impl Scim {
     pub(crate) async fn read(&self, id: &TargetId, spent: &mut Spent) -> Result<Option<Observed>, TargetError> {
         let Some(resource) = self.resource("Users", id, spent).await? else { return Ok(None) };
         let mut account = self.account(&resource);
-        if let Some(account) = account.as_mut().filter(|account| account.holds.is_none())
-            && self.learned().members_filter == Some(true)
-        {
-            let filter = Filter::equal("members.value", id.as_str());
-            account.holds = Some(self.search("Groups", &filter, |group| group.id(), spent).await?);
+        if let Some(account) = account.as_mut().filter(|account| account.holds.is_none()) {
+            account.holds = self.groups_of(id, spent).await?;
         }
         Ok(account)
     }

@@ -121,6 +121,34 @@ impl Scim {
         Ok(true)
     }
 
+    /// The groups that an account is in, where a filter finds them. Where nobody's members were seen yet, the first
+    /// account that is found in one measures whether they are hidden.
+    pub(super) async fn groups_of(
+        &self,
+        account: &TargetId,
+        spent: &mut Spent,
+    ) -> Result<Option<Vec<TargetId>>, TargetError> {
+        let (works, measures) = {
+            let learned = self.learned();
+            (learned.members_filter == Some(true), learned.may_hide_members())
+        };
+        if !works && !measures {
+            return Ok(None);
+        }
+        let filter = Filter::equal("members.value", account.as_str());
+        let found = match self.search("Groups", &filter, |group| group.id(), spent).await {
+            Err(refusal) if measures && refuses_filter(&refusal) => {
+                self.learned().members_filter = Some(false);
+                return Ok(None);
+            }
+            other => other?,
+        };
+        if let Some(group) = found.first().filter(|_| measures) {
+            self.measure_members(group, account, spent).await?;
+        }
+        Ok((self.learned().members_filter == Some(true)).then_some(found))
+    }
+
     async fn members_by_read(
         &self,
         group: &Resource,
@@ -145,6 +173,7 @@ impl Learned {
         if listed.iter().any(|group| group.members().is_some_and(|members| !members.is_empty())) {
             self.members = Some(Members::Listed);
         }
+        self.without_members |= self.members.is_none() && listed.iter().any(|group| group.members().is_none());
     }
 
     /// All members of a group, as they are shown or were written.

@@ -78,6 +78,7 @@ impl Sync {
             self.shadow = super::shadow::Shadow::new(keys);
             self.complete.clear();
             self.absent.clear();
+            self.checks = super::Checks::default();
             self.vanished.clear();
             self.found.clear();
             self.observed = false;

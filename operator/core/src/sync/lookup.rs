@@ -109,34 +109,45 @@ impl Sync {
         cx: &Context<'_>,
         out: &mut Out,
     ) {
-        match answer {
-            Ok(Some(observed)) if observed.id == *id => {
-                self.failures = 0;
+        match self.believe_read(id, began, answer) {
+            Ok(()) => {
                 self.has_read(name, cx);
-                self.absent.remove(id);
-                self.remember(&observed, began);
                 self.looked(name, Ok(()), cx);
-            }
-            Ok(None) | Err(TargetError::NotFound) => {
-                self.failures = 0;
-                self.has_read(name, cx);
-                let last_write = self.ledger.of_target(id).and_then(|record| record.last_write);
-                if !self.is_old_news(began.wall, last_write) {
-                    self.shadow.forget_account(id, self.schema);
-                    self.absent.insert(id.clone(), began.wall);
-                }
-                self.looked(name, Ok(()), cx);
-            }
-            Ok(Some(_)) => {
-                let error = TargetError::Malformed("a read by id answered another id".into());
-                self.on_error(&error, cx, out);
-                self.looked(name, Err(error), cx);
             }
             Err(error) => {
                 self.on_error(&error, cx, out);
                 self.looked(name, Err(error), cx);
             }
         }
+    }
+
+    /// Remembers what a read by id showed, or that it is not there.
+    pub(super) fn believe_read(
+        &mut self,
+        id: &TargetId,
+        began: Now,
+        answer: Result<Option<Observed>, TargetError>,
+    ) -> Result<(), TargetError> {
+        let last_write = self.ledger.of_target(id).and_then(|record| record.last_write);
+        let old = self.is_old_news(began.wall, last_write);
+        match answer {
+            Ok(Some(observed)) if observed.id == *id => {
+                self.absent.remove(id);
+                self.remember(&observed, began);
+                if let Some(holds) = observed.holds.filter(|_| !old) {
+                    self.check_holds(id, &holds);
+                }
+            }
+            Ok(Some(_)) => return Err(TargetError::Malformed("a read by id answered another id".into())),
+            Ok(None) | Err(TargetError::NotFound) if old => {}
+            Ok(None) | Err(TargetError::NotFound) => {
+                self.shadow.forget_account(id, self.schema);
+                self.absent.insert(id.clone(), began.wall);
+            }
+            Err(error) => return Err(error),
+        }
+        self.failures = 0;
+        Ok(())
     }
 
     /// What was to be read after a lost answer was read, or is not there to be: its keys are free again.

@@ -2,6 +2,7 @@
 //! target, the cache of the ledger, the queue of accounts, the rate budget, retries and removal budgets. What is decided
 //! is asked of the directory when an account's turn comes; nothing is decided here.
 
+mod checks;
 mod flight;
 mod gather;
 mod group;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::checks::Checks;
 use self::flight::Flight;
 use self::ledger::Cache;
 use self::lookup::{Looking, Unresolved};
@@ -49,7 +51,7 @@ use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
     AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane, LedgerChange,
-    Meta, Name, Now, Profile, Reason, Schema, Step, StoreStamp, TargetApplication, TargetId,
+    Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetId,
 };
 use crate::report::{self, Problem};
 
@@ -100,6 +102,7 @@ enum Awaited {
     Page,
     Find(Name, Now),
     Read(Name, TargetId, Now),
+    Check(RecordId, TargetId, Now),
     Record(Vec<LedgerChange>),
     Apply(Vec<IntentId>),
 }
@@ -209,6 +212,7 @@ pub struct Sync {
     /// The orphaned account that was last read, by whom it was made for.
     orphan_read: BTreeMap<Name, TargetId>,
     lookups: VecDeque<(Name, lookup::Request)>,
+    checks: Checks,
     /// When the last search by key began whose answers are in the shadow.
     found: BTreeMap<Name, Duration>,
     must_find: BTreeSet<Name>,
@@ -307,6 +311,7 @@ impl Sync {
             unread: BTreeMap::new(),
             orphan_read: BTreeMap::new(),
             lookups: VecDeque::new(),
+            checks: Checks::default(),
             found: BTreeMap::new(),
             must_find: BTreeSet::new(),
             must_read: BTreeSet::new(),

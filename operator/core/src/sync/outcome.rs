@@ -120,8 +120,14 @@ impl Sync {
             (Step::EnableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, true)),
             (Step::DisableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, false)),
             (Step::DeleteAccount { .. }, _) => self.shadow.forget_account(&id, schema),
-            (_, Change::Grant(group, _)) => self.shadow.change_member(group, &id, true, cx.now.wall),
-            (_, Change::Revoke(group)) => self.shadow.change_member(group, &id, false, cx.now.wall),
+            (_, Change::Grant(group, _)) => {
+                self.shadow.change_member(group, &id, true, cx.now.wall);
+                self.was_given(record, group, &id, cx);
+            }
+            (_, Change::Revoke(group)) => {
+                self.shadow.change_member(group, &id, false, cx.now.wall);
+                self.checks.forget(group, &id);
+            }
             _ => {}
         }
     }

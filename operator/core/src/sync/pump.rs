@@ -29,6 +29,9 @@ impl Sync {
             (Awaited::Page, Answer::Page(page)) => self.on_page(page, cx, out),
             (Awaited::Find(name, began), Answer::Found(found)) => self.on_found(&name, began, found, cx, out),
             (Awaited::Read(name, id, began), Answer::Read(read)) => self.on_read(&name, &id, began, read, cx, out),
+            (Awaited::Check(record, id, began), Answer::Read(read)) => {
+                self.on_checked(record, &id, began, read, cx, out);
+            }
             (Awaited::Record(changes), Answer::Recorded(recorded)) => self.on_recorded(changes, recorded, cx, out),
             (Awaited::Apply(intents), Answer::Applied(outcomes)) => self.on_applied(intents, outcomes, cx, out),
             // An answer of another kind than what was asked: as if the asked one had been lost.
@@ -46,6 +49,7 @@ impl Sync {
             Awaited::Page => self.on_page(Err(lost()), cx, out),
             Awaited::Find(name, began) => self.on_found(&name, began, Err(lost()), cx, out),
             Awaited::Read(name, id, began) => self.on_read(&name, &id, began, Err(lost()), cx, out),
+            Awaited::Check(record, id, began) => self.on_checked(record, &id, began, Err(lost()), cx, out),
             Awaited::Record(changes) => self.on_recorded(changes, Err(StoreFailure("no answer".into())), cx, out),
             Awaited::Apply(intents) => self.on_applied(intents, Vec::new(), cx, out),
         }
@@ -94,6 +98,7 @@ impl Sync {
         }
         self.send_lookups(cx, out);
         self.send(Priority::Drift, cx, out);
+        self.send_check(cx, out);
     }
 
     fn turns(&mut self, cx: &Context<'_>, out: &mut Out) {
@@ -110,7 +115,7 @@ impl Sync {
     }
 
     /// Whether accounts get their turns: in mode Plan to be planned, else to be kept.
-    fn may_turn(&self) -> bool {
+    pub(super) fn may_turn(&self) -> bool {
         let lets_go = self.meta.deleting && self.retains();
         self.settings.mode == SyncMode::Plan || (self.may_write() && self.meta.finalizer && !lets_go)
     }
@@ -129,11 +134,10 @@ impl Sync {
                     times.push(self.observe_at);
                 }
                 let slots = self.requests_under_way() < self.concurrency();
-                if slots
-                    && (!self.lookups.is_empty() || self.wants_page() || (!self.stored.is_empty() && self.may_write()))
-                {
+                if slots && self.wants_requests() {
                     times.push(self.rate.next());
                 }
+                times.extend(self.next_check().filter(|_| slots).map(|at| at.max(self.rate.next())));
                 let due = self
                     .queue
                     .best()
@@ -187,7 +191,7 @@ impl Sync {
         self.awaited.values().filter(|awaited| awaited.is_request()).count()
     }
 
-    fn awaits(&self, which: impl Fn(&Awaited) -> bool) -> bool {
+    pub(super) fn awaits(&self, which: impl Fn(&Awaited) -> bool) -> bool {
         self.awaited.values().any(which)
     }
 
@@ -201,6 +205,11 @@ impl Sync {
         self.last_was_page = matches!(awaited, Awaited::Page);
         let id = out.effect(effect);
         self.awaited.insert(id, awaited);
+    }
+
+    /// Whether something that is not put off waits to be asked or written.
+    pub(super) fn wants_requests(&self) -> bool {
+        !self.lookups.is_empty() || self.wants_page() || (!self.stored.is_empty() && self.may_write())
     }
 
     fn wants_page(&self) -> bool {

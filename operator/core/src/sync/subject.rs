@@ -94,8 +94,10 @@ impl Sync {
             let group = id.and_then(|id| self.shadow.group(id));
             let members = group.and_then(|group| group.members.as_ref());
             let held = members.zip(account).map(|(members, (_, account))| members.contains(account));
-            let unsure = id.zip(account).is_some_and(|(group, (record, _))| self.is_unsure(record, group));
-            let held = if unsure { Some(false) } else { held };
+            let missing = |(group, (record, account)): (&TargetId, (RecordId, &TargetId))| {
+                self.is_unsure(record, group) || (held.is_none() && self.checks.denies(group, account))
+            };
+            let held = if id.zip(account).is_some_and(missing) { Some(false) } else { held };
             let fresh = group.is_some_and(|group| !self.is_old_news(group.began, last_write));
             let exact = exactly(entry, account.map(|(_, account)| account));
             CatalogueView { entry, id, held, fresh, exact }

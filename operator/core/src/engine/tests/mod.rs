@@ -2,6 +2,7 @@
 
 mod adoption;
 mod approval;
+mod checks;
 mod lost;
 mod membership;
 mod mismatch;

@@ -51,6 +51,10 @@ pub(super) struct World {
     pub(super) forbidden: Option<&'static str>,
     /// Listings do not show who is in a group.
     pub(super) blind: bool,
+    /// Where they do not, whether an account is in a group is answered by a read.
+    pub(super) answers: bool,
+    /// When which account was read by its id.
+    pub(super) asked: Vec<(i64, TargetId)>,
     /// Listings do not come to the total that they claim.
     pub(super) miscounts: bool,
     /// Reads by id succeed.
@@ -107,6 +111,8 @@ impl World {
             writes: 0,
             forbidden: None,
             blind: false,
+            answers: false,
+            asked: Vec::new(),
             miscounts: false,
             reads: true,
             forbids: false,
@@ -183,6 +189,19 @@ impl World {
         }
     }
 
+    /// Lets time pass, from one moment at which the engine wants to be woken to the next, to whole seconds.
+    pub(super) fn sleep(&mut self, seconds: i64) {
+        let end = self.second + seconds;
+        while self.second < end {
+            let wake = self.engine.next_wake(self.now());
+            let wall = wake.wall.map(|at| at.as_second() + 1 - 1_800_000_000);
+            let mono = wake.mono.map(|at| i64::try_from(at.as_millis().div_ceil(1000)).unwrap());
+            let next = wall.into_iter().chain(mono).min().unwrap_or(end);
+            self.second = next.clamp(self.second + 1, end);
+            self.tell(EngineEvent::Tick);
+        }
+    }
+
     pub(super) fn write(&mut self) {
         for update in self.engine.take_status(self.now(), 100).updates {
             let ready = &update.status["conditions"][0];
@@ -231,7 +250,7 @@ impl World {
                 store: self.store.clone(),
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.blind)))),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.members_are())))),
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {
@@ -239,7 +258,10 @@ impl World {
                 let (reason, detail) = ("403".into(), "".into());
                 Answer::Read(Err(TargetError::Rejected { field: None, reason, detail }))
             }
-            Effect::Read(_) if !self.reachable || !self.reads => Answer::Read(Err(down())),
+            Effect::Read(id) if !self.reachable || !self.reads => {
+                self.asked.push((self.second, id));
+                Answer::Read(Err(down()))
+            }
             Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
             Effect::Apply(steps) if self.lose => {
                 self.reachable = !self.goes;
@@ -273,7 +295,12 @@ impl World {
                 let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
                 Answer::Found(Ok(found.cloned().collect()))
             }
-            Effect::Read(id) => Answer::Read(Ok(self.accounts.get(&id).cloned())),
+            Effect::Read(id) => {
+                self.asked.push((self.second, id.clone()));
+                let held = self.mirrors.values().filter(|group| group.members.iter().flatten().any(|m| *m == id));
+                let holds = self.answers.then(|| held.map(|group| group.id.clone()).collect());
+                Answer::Read(Ok(self.accounts.get(&id).map(|account| Observed { holds, ..account.clone() })))
+            }
             Effect::Record(changes) => {
                 let minute = self.now().wall.as_second() / 60;
                 self.store.iter_mut().for_each(|store| store.epoch = store.epoch.max(minute));
@@ -305,6 +332,15 @@ impl World {
             LedgerChange::PutGroup(group) => _ = self.groups.insert(group.target_id.clone(), group),
             LedgerChange::ForgetGroup(id) => _ = self.groups.remove(&id),
             LedgerChange::Standing(standing) => self.standing = *standing,
+        }
+    }
+
+    /// How completely the target shows who is in a group.
+    fn members_are(&self) -> Observability {
+        match (self.blind, self.answers) {
+            (false, _) => Observability::Full,
+            (true, true) => Observability::Probe,
+            (true, false) => Observability::None,
         }
     }
 
@@ -405,13 +441,13 @@ impl World {
     }
 }
 
-fn profile(blind: bool) -> Profile {
+fn profile(members: Observability) -> Profile {
     Profile {
         measured: BTreeMap::new(),
         capabilities: Capabilities {
             member_batch: 100,
             step_batch: 1,
-            members: if blind { Observability::None } else { Observability::Full },
+            members,
             visibility: Duration::ZERO,
             delete: DeleteMeans::Hard,
             disable: true,

@@ -162,6 +162,7 @@ async fn a_credential_is_nowhere_but_in_its_secret() {
     for (place, text) in &places {
         assert!(!text.is_empty(), "{place} is empty: there is nothing that could be found");
     }
+    world.check();
     world.stop();
     let ledger = std::fs::read(world.ledger()).unwrap();
     assert!(contains(&ledger, b"ada"), "the ledger is what is looked at");

@@ -112,6 +112,7 @@ async fn stopped_past_its_lease_it_writes_nothing_more_and_the_next_one_resolves
     }
     assert!(open > 0, "it was stopped with steps in flight: {left:?}");
     world.settled().await;
+    world.check();
     world.stop();
     let ledger = ledger(&world);
     assert_eq!(ledger.intents, [], "every intent is resolved");

@@ -12,7 +12,6 @@ use super::{result, with_facts};
 use crate::policy::rule::{Scope, Site, compile};
 use crate::policy::{Cost, matches, trace};
 use crate::random::tell;
-use crate::random::tell;
 
 const ROUNDS: usize = 3000;
 

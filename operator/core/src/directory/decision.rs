@@ -67,4 +67,9 @@ impl Wanted {
     pub fn is_refused(&self) -> bool {
         matches!(self.withheld, Withheld::Yes(_)) || (self.allow.is_empty() && self.unknown.is_empty())
     }
+
+    /// A Deny that matches withholds it.
+    pub fn is_denied(&self) -> bool {
+        matches!(&self.withheld, Withheld::Yes(by) if !by.is_empty())
+    }
 }

@@ -142,6 +142,7 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
                 entitlement: None,
                 lane: None,
                 privileged: false,
+                denied: false,
                 change: Change::Create { written, state },
             };
             pending(Verdict { steps: vec![create], ..Verdict::default() })
@@ -429,7 +430,9 @@ impl Work<'_> {
     }
 
     fn step(&mut self, step: Step, cause: Arc<str>, lane: Option<Lane>, change: Change) {
-        self.verdict.steps.push(Planned { step, cause, entitlement: None, lane, privileged: false, change });
+        let denied = lane.is_some() && self.subject.decision.account.is_denied();
+        let (entitlement, privileged) = (None, false);
+        self.verdict.steps.push(Planned { step, cause, entitlement, lane, privileged, denied, change });
     }
 }
 

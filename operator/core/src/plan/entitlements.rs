@@ -100,13 +100,14 @@ pub(super) fn entitlements(
             Fate::Take => {
                 let also_others = view.held == Some(true) && takes_others(view, &wanted, holding);
                 if ours.is_some() || also_others {
-                    let denied = matches!(&wanted.withheld, Withheld::Yes(by) if !by.is_empty());
+                    let denied = wanted.is_denied();
                     let privileged = view.entry.privileged || ours.is_some_and(|g| g.privileged);
                     let cause = cause_of_take(&wanted, why);
                     let step = take_step(view.entry.target.kind, group, id);
                     let name = view.entry.name.clone();
                     let change = Change::Revoke(group.clone());
-                    let planned = Planned { step, cause, entitlement: Some(name), lane, privileged, change };
+                    let entitlement = Some(name);
+                    let planned = Planned { step, cause, entitlement, lane, privileged, denied, change };
                     if privileged || denied { out.first.push(planned) } else { out.revokes.push(planned) }
                 }
             }
@@ -160,7 +161,8 @@ fn give(
     // What was ours already is only restored: it was counted when it was given.
     let lane = (privileged && before.is_none()).then_some(Lane::PrivilegedGrant);
     let change = Change::Grant(group.clone(), grant);
-    out.grants.push(Planned { step, cause, entitlement: Some(name), lane, privileged, change });
+    let (entitlement, denied) = (Some(name), false);
+    out.grants.push(Planned { step, cause, entitlement, lane, privileged, denied, change });
 }
 
 /// Grants that are ours and that the catalogue does not name any more: taken, unless a policy that still names them
@@ -185,6 +187,7 @@ fn no_longer_listed(
             entitlement: Some(grant.entitlement.clone()),
             lane,
             privileged: grant.privileged,
+            denied: false,
             change: Change::Revoke(group.clone()),
         })
         .collect()

@@ -226,8 +226,17 @@ pub struct Planned {
     pub lane: Option<Lane>,
     /// It concerns a privileged entitlement.
     pub privileged: bool,
+    /// A Deny takes it.
+    pub denied: bool,
     /// What it does to the record.
     pub change: Change,
+}
+
+impl Planned {
+    /// It takes something within a removal budget.
+    pub fn is_removal(&self) -> bool {
+        matches!(self.lane, Some(Lane::Explicit | Lane::Derived))
+    }
 }
 
 /// What must be looked at before anything is decided.

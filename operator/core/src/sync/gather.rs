@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Context, Sync};
 use crate::directory::{AttributeValue, Decision, IdentityView, PolicyState};
 use crate::model::{
-    Apply, AttributeName, CorrelationKey, MappingSource, Name, Owner, Reason, Record, RecordId, RecordState, Value,
+    Apply, AttributeName, CorrelationKey, MappingSource, Name, Owner, Reason, Record, RecordId, RecordState, State,
+    Value,
 };
 use crate::plan::WantedAttribute;
 use crate::report::Problem;
@@ -54,6 +55,11 @@ impl Gathered {
             unreadable: None,
             record: Some(record),
         }
+    }
+
+    /// Ended, suspended or gone.
+    pub(super) fn leaves(&self) -> bool {
+        self.decision.owner.is_none_or(|owner| matches!(owner.state, State::Ended | State::Suspended))
     }
 
     /// A record that has no id yet.

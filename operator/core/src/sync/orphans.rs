@@ -131,6 +131,7 @@ impl Sync {
         self.busy.insert(name.clone(), intent.id);
         self.queue.take(name);
         let orphan = Some((name.clone(), id.clone()));
+        let priority = priority.max(Priority::Revoke);
         let flight = Flight { intent, parts: Vec::new(), group: None, orphan, priority, sent: false };
         self.flights.insert(flight.intent.id, flight);
     }

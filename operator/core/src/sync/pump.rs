@@ -172,10 +172,10 @@ impl Sync {
         let priority = if leaves && active {
             self.leaving.entry(name.clone()).or_insert(cx.now.mono);
             Priority::Leaver
-        } else if had {
+        } else if had || live.is_none() {
             otherwise
         } else {
-            otherwise.max(Priority::Joiner).min(Priority::Mover)
+            Priority::Joiner
         };
         if !leaves {
             self.leaving.remove(name);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Name, Now};
+use crate::model::{Name, Now, Step};
+use crate::plan::Planned;
 
 /// In which order accounts get their turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,8 +19,26 @@ pub(super) enum Priority {
     Joiner,
     /// Something about it was edited.
     Mover,
+    /// Loses something that is neither privileged nor denied.
+    Revoke,
     /// Looked at again after an observation.
     Drift,
+}
+
+impl Priority {
+    /// Of a step that is begun in a turn of this priority, of one who leaves or who stays: whose turn it is because of one
+    /// removal does nothing else before its time.
+    pub(super) fn of(self, planned: &Planned, leaves: bool) -> Self {
+        let disables = matches!(planned.step, Step::DisableAccount { .. });
+        match self {
+            Self::Leaver => self,
+            _ if leaves && (disables || planned.is_removal()) => self.min(Self::Urgent),
+            _ if planned.is_removal() && (planned.privileged || planned.denied) => Self::Urgent,
+            _ if planned.is_removal() => self.max(Self::Revoke),
+            Self::Urgent => Self::Mover,
+            _ => self,
+        }
+    }
 }
 
 /// Accounts that are due, by priority and then in the order of their coming, and accounts that are due later.

@@ -244,8 +244,8 @@ impl Sync {
             if parked_at.is_some_and(|parked| parked && !gives) {
                 break;
             }
-            let urgent = if planned.privileged && planned.lane.is_some() { Priority::Urgent } else { priority };
-            self.start(gathered, planned, urgent.min(priority), cx);
+            let priority = priority.of(&planned, gathered.leaves());
+            self.start(gathered, planned, priority, cx);
             return (true, account);
         }
         let account = match (problem, held) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::gather::Gathered;
 use super::queue::Priority;
 use super::{Context, Out, Sync};
 use crate::engine::Note;
@@ -320,7 +321,25 @@ impl Sync {
         }
         self.ledger.put_standing();
         for name in names {
-            self.touch_as(&name, Priority::Urgent, cx);
+            let priority = self.priority_of_released(lane, &name, cx);
+            self.touch_as(&name, priority, cx);
+        }
+    }
+
+    /// Whose turn it is now that something was released, and when: what a Deny takes or what is privileged goes before
+    /// those who join, other removals after them.
+    fn priority_of_released(&self, lane: Lane, name: &Name, cx: &Context<'_>) -> Priority {
+        match lane {
+            Lane::Explicit => Priority::Urgent,
+            Lane::Derived => {
+                let owners = self.owners_of(name, cx);
+                let of = |gathered: &Gathered| {
+                    let steps = self.plan(gathered, cx).steps.into_iter();
+                    steps.map(|planned| Priority::Revoke.of(&planned, gathered.leaves())).min()
+                };
+                owners.iter().filter_map(of).min().unwrap_or(Priority::Revoke)
+            }
+            Lane::PrivilegedGrant | Lane::Adoption => Priority::Mover,
         }
     }
 

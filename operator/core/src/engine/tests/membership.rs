@@ -6,7 +6,7 @@ use super::{World, identity, tell};
 use crate::engine::EngineEvent;
 use crate::model::{ObjectKind, ObjectRef, Observed, TargetId};
 
-fn object(kind: &str, name: &str, spec: &Value) -> Value {
+pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     let finalizers = [provost_crds::FINALIZER];
     let metadata = json!({"name": name, "namespace": "acme", "uid": name, "generation": 1, "finalizers": finalizers});
     json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
@@ -24,7 +24,7 @@ fn wiki(membership: &str, privileged: bool, pushed: &Value) -> Value {
     )
 }
 
-fn policy(name: &str, department: &str, entitlements: &[&str]) -> Value {
+pub(super) fn policy(name: &str, department: &str, entitlements: &[&str]) -> Value {
     let rule = format!("identity.department == '{department}'");
     let mut grant = json!({"application": "wiki"});
     if !entitlements.is_empty() {

@@ -47,6 +47,10 @@ pub(super) struct World {
     pub(super) finalizers: usize,
     /// Writes that reached the target, done or not.
     pub(super) writes: usize,
+    /// Requests that carried them.
+    pub(super) requests: usize,
+    /// Steps that the target takes at once.
+    pub(super) batch: usize,
     /// Steps of this name are refused.
     pub(super) forbidden: Option<&'static str>,
     /// Listings do not show who is in a group.
@@ -109,6 +113,8 @@ impl World {
             broken: None,
             finalizers: 0,
             writes: 0,
+            requests: 0,
+            batch: 1,
             forbidden: None,
             blind: false,
             answers: false,
@@ -250,7 +256,7 @@ impl World {
                 store: self.store.clone(),
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.members_are())))),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.members_are(), self.batch)))),
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {
@@ -311,6 +317,7 @@ impl World {
             }
             Effect::Apply(steps) => {
                 self.writes += steps.len();
+                self.requests += 1;
                 Answer::Applied(steps.into_iter().map(|step| self.try_to(step)).collect())
             }
         }
@@ -441,12 +448,12 @@ impl World {
     }
 }
 
-fn profile(members: Observability) -> Profile {
+fn profile(members: Observability, step_batch: usize) -> Profile {
     Profile {
         measured: BTreeMap::new(),
         capabilities: Capabilities {
             member_batch: 100,
-            step_batch: 1,
+            step_batch,
             members,
             visibility: Duration::ZERO,
             delete: DeleteMeans::Hard,

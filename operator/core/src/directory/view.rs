@@ -10,8 +10,8 @@ use super::table::{IdentityId, second};
 use super::time::Timer;
 use super::truth::Truth;
 use crate::model::{
-    AccessPolicy, GrantWhat, Group, Invalid, Member, Meta, Name, PackedIdentity, Reason, State, Subject,
-    TargetApplication, Uid,
+    AccessPolicy, Effect, GrantWhat, Group, Invalid, Member, Meta, Name, PackedIdentity, PolicyMode, Reason, State,
+    Subject, TargetApplication, Uid,
 };
 
 /// An Identity as it stands.
@@ -195,6 +195,20 @@ impl Directory {
         })
     }
 
+    /// Whom a policy matches for sure, in no particular order; ended identities are not among them.
+    pub fn matched(&self, policy: &Name) -> impl Iterator<Item = IdentityView<'_>> {
+        let entry = self.policies.id(policy.as_str()).and_then(|id| self.policies.get(id));
+        entry.into_iter().flat_map(|entry| entry.matched.iter()).filter_map(|id| self.view(id))
+    }
+
+    /// The Denies in mode Audit that speak of an application.
+    pub fn audited_denies(&self, application: &Name) -> impl Iterator<Item = &Name> {
+        let policies = self.policies_of.get(application).into_iter().flatten();
+        let entries = policies.filter_map(|id| self.policies.get(*id));
+        let denies = |policy: &AccessPolicy| policy.mode == PolicyMode::Audit && policy.effect == Effect::Deny;
+        entries.filter(move |e| e.spec.as_ref().is_ok_and(|spec| denies(&spec.policy))).map(|entry| &entry.meta.name)
+    }
+
     /// What can be known of a policy that the ledger names.
     pub fn policy_state(&self, name: &Name) -> PolicyState {
         match self.policy(name).map(|policy| policy.spec.is_ok()) {
@@ -226,9 +240,9 @@ impl Directory {
     /// can be wanted there.
     pub fn owners(&self, application: &Name) -> Vec<Name> {
         let policies = self.policies_of.get(application).into_iter().flatten();
-        let entries = policies.filter_map(|id| self.policies.get(*id)).filter(|entry| {
-            entry.spec.as_ref().is_ok_and(|spec| spec.policy.mode == crate::model::PolicyMode::Enforce)
-        });
+        let entries = policies
+            .filter_map(|id| self.policies.get(*id))
+            .filter(|entry| entry.spec.as_ref().is_ok_and(|spec| spec.policy.mode == PolicyMode::Enforce));
         let ids: IdSet = entries.flat_map(|entry| entry.matched.iter().chain(entry.unknown.iter())).collect();
         let mut names: Vec<Name> = ids.iter().filter_map(|id| self.identities.name(id).cloned()).collect();
         names.sort_unstable();

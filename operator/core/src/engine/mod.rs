@@ -369,6 +369,10 @@ impl Engine {
         }
         if wanted.changed {
             self.board.mark(&ObjectRef { kind: ObjectKind::TargetApplication, name: name.clone() });
+            // What they hold back is what is held there.
+            for policy in self.directory.audited_denies(name) {
+                self.board.mark(&ObjectRef { kind: ObjectKind::AccessPolicy, name: policy.clone() });
+            }
         }
         if wanted.disconnect {
             out.push(EngineEffect::Disconnect { application: name.clone() });

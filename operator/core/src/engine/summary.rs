@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::directory::{self, Directory};
-use crate::model::{Name, ObjectKind, ObjectRef, PolicyMode, Reason};
-use crate::report::{AccessPolicySummary, GroupSummary, IdentitySummary, Problem, Summary, TargetApplicationSummary};
+use crate::model::{AccessPolicy, Effect, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State};
+use crate::report::{
+    AccessPolicySummary, GroupSummary, HeldBack, IdentitySummary, Problem, Summary, TargetApplicationSummary,
+};
 use crate::sync::Sync;
 
 /// The summary of an object; `None`: there is no such object, or nothing is known of it yet.
@@ -42,6 +44,7 @@ pub(super) fn of(
                 grants: known.then(|| count(view.grants)),
                 next_transition: view.next_transition,
                 audit: view.spec.is_ok_and(|policy| policy.mode == PolicyMode::Audit),
+                held_back: view.spec.ok().and_then(|policy| held_back(&object.name, policy, directory, syncs)),
                 problems,
                 warning: warning(object, directory),
             })
@@ -60,6 +63,30 @@ pub(super) fn of(
             Summary::TargetApplication(Box::new(summary))
         }
     })
+}
+
+/// Of how many identities a Deny in mode Audit holds removals back; `None` for other policies, and while that is not known.
+fn held_back(
+    name: &Name,
+    policy: &AccessPolicy,
+    directory: &Directory,
+    syncs: &BTreeMap<Name, Sync>,
+) -> Option<HeldBack> {
+    if policy.mode != PolicyMode::Audit || policy.effect != Effect::Deny {
+        return None;
+    }
+    let grants = policy.grants.iter().filter_map(|grant| Some((syncs.get(&grant.application)?, &grant.what)));
+    let grants: Vec<_> = grants.collect();
+    if grants.iter().any(|(sync, _)| !sync.is_loaded()) {
+        return None;
+    }
+    let mut held = HeldBack::default();
+    for view in directory.matched(name) {
+        if grants.iter().any(|(sync, what)| sync.has(view.name, what)) {
+            *if view.state == State::Suspended { &mut held.leaving } else { &mut held.losing } += 1;
+        }
+    }
+    Some(held)
 }
 
 /// The first of what a person should look at, with its place, in one line.

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::condition::{Finding, Verdict, conditions, order};
 use super::{
     AccessPolicyStatus, AccessPolicySummary, AccountCounts, AccountIn, AccountProblem, AccountState,
-    ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, HeldPlanStatus,
-    IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem, TargetApplicationStatus,
-    TargetApplicationSummary, Truth, worst,
+    ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, HeldBack,
+    HeldPlanStatus, IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem,
+    TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
 };
 use crate::model::{Name, Reason, SyncMode};
 
@@ -105,7 +105,7 @@ pub fn access_policy(
         (None, None) => Verdict::NotKnown(Reason::Progressing, "whom it matches is not known yet".into()),
         (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, warned("it matches nobody", warning)),
         (None, Some(_)) if summary.audit => {
-            Verdict::Ready(Reason::Synced, warned("evaluated and counted; in mode Audit nothing rests on it", warning))
+            Verdict::Ready(Reason::Synced, warned(&audited(summary.held_back), warning))
         }
         (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("evaluated and in force", warning)),
     };
@@ -116,6 +116,15 @@ pub fn access_policy(
         next_transition_time: summary.next_transition,
         conditions: conditions(verdict, Vec::new(), generation, prior, now),
     }
+}
+
+/// What a policy in mode Audit does, and what it does not do.
+fn audited(held_back: Option<HeldBack>) -> String {
+    let mut message = "evaluated and counted; in mode Audit nothing rests on it".to_owned();
+    if let Some(HeldBack { losing, leaving }) = held_back {
+        message += &format!("; held back are removals of {losing} identities, and of {leaving} more who are suspended");
+    }
+    message
 }
 
 /// What is well, and what a person should look at all the same.

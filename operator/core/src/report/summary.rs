@@ -52,10 +52,21 @@ pub struct AccessPolicySummary {
     pub next_transition: Option<Timestamp>,
     /// Mode Audit: nothing rests on it.
     pub audit: bool,
+    /// Of how many identities a Deny in mode Audit holds removals back.
+    pub held_back: Option<HeldBack>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
     /// What a person should look at, though it works; the first.
     pub warning: Option<Arc<str>>,
+}
+
+/// Identities that have what a Deny would take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldBack {
+    /// Those who stay.
+    pub losing: u32,
+    /// Those who are suspended.
+    pub leaving: u32,
 }
 
 /// What a sync knows of its application, besides the accounts on the board.

@@ -66,6 +66,11 @@ impl Cache {
         self.whole(self.by_name.get(name.as_str(), owner(&self.rows)))
     }
 
+    /// The same, as they are held, in no particular order.
+    pub(super) fn rows_of(&self, name: &Name) -> impl Iterator<Item = &Row> {
+        self.by_name.get(name.as_str(), owner(&self.rows)).filter_map(|id| self.record(id))
+    }
+
     fn whole(&self, ids: impl Iterator<Item = RecordId>) -> Vec<Record> {
         let ids: BTreeSet<RecordId> = ids.collect();
         ids.iter().filter_map(|id| self.record(*id)).map(Row::record).collect()

@@ -8,7 +8,7 @@ use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::Counters;
 use crate::model::{
-    Applied, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
+    Applied, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
 };
 use crate::plan::{Change, Planned};
 use crate::report::{self, Contact, EntitlementCounts, PlannedSummary, TargetApplicationSummary};
@@ -102,6 +102,16 @@ impl Sync {
         };
         self.accounts.insert(name, desired, Account::Unknown);
         Some(desired)
+    }
+
+    /// Whether an identity has of ours what a Deny names.
+    pub fn has(&self, name: &Name, what: &GrantWhat) -> bool {
+        let catalogue = |entitlement: &Name| self.settings.entitlements.iter().any(|entry| entry.name == *entitlement);
+        self.ledger.rows_of(name).any(|row| match what {
+            GrantWhat::Account => matches!(row.state, RecordState::Active | RecordState::Disabled),
+            GrantWhat::EveryEntitlement => row.grants().any(|(_, grant)| catalogue(&grant.entitlement)),
+            GrantWhat::Named(names) => row.grants().any(|(_, grant)| names.contains(&grant.entitlement)),
+        })
     }
 
     /// Whose accounts the ledger knows.

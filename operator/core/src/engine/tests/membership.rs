@@ -12,7 +12,7 @@ pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "provost.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-fn wiki(membership: &str, privileged: bool, pushed: &Value) -> Value {
+pub(super) fn wiki(membership: &str, privileged: bool, pushed: &Value) -> Value {
     let risk = if privileged { "Privileged" } else { "Normal" };
     let target = json!({"group": {"name": "editors"}});
     let editor = json!({"name": "editor", "target": target, "membership": membership, "risk": risk});

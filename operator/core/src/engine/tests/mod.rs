@@ -7,6 +7,7 @@ mod lost;
 mod membership;
 mod mismatch;
 mod orphans;
+mod policies;
 mod priority;
 mod restored;
 mod safety;

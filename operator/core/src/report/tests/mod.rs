@@ -74,6 +74,7 @@ fn policy_summary() -> impl Strategy<Value = AccessPolicySummary> {
             grants,
             next_transition: next.map(|second| Timestamp::from_second(second).unwrap()),
             audit,
+            held_back: None,
             problems,
             warning: None,
         },

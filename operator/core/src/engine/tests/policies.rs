@@ -1,0 +1,56 @@
+//! What policies say of themselves that takes more to know than their manifests.
+
+use serde_json::{Value, json};
+
+use super::membership::{object, policy, wiki};
+use super::{World, identity, tell};
+
+fn scientist(name: &str, suspended: bool) -> Value {
+    let lifecycle = json!({"suspended": suspended});
+    identity(name, 1 + i64::from(suspended), &json!({"department": "Science", "lifecycle": lifecycle}))
+}
+
+/// Three scientists, two of them editors.
+fn editors(privileged: bool) -> World {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut some = policy("some", "Science", &["editor"]);
+    some["spec"]["subjects"] = json!([{"kind": "Identity", "name": "ada"}, {"kind": "Identity", "name": "bob"}]);
+    let all = ["ada", "bob", "cy"].map(|name| scientist(name, false));
+    let rest = [some, policy("science", "Science", &[]), wiki("Additive", privileged, &json!([]))];
+    world.list(&all.into_iter().chain(rest).collect::<Vec<_>>());
+    world.pass(60);
+    assert_eq!(world.names_in("editors"), ["ada", "bob"]);
+    world
+}
+
+fn ready(world: &World, policy: &str) -> String {
+    world.statuses[policy]["conditions"][0]["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_deny_in_mode_audit_says_of_how_many_it_holds_removals_back_those_suspended_apart() {
+    let mut world = editors(false);
+    tell(&mut world, &[scientist("bob", true)]);
+    world.pass(60);
+    let deny = |mode: &str, grant: &Value| {
+        let rule = "identity.department == 'Science'";
+        object("AccessPolicy", "deny", &json!({"effect": "Deny", "mode": mode, "match": rule, "grants": [grant]}))
+    };
+    for (grant, said) in [
+        (json!({"application": "wiki", "entitlements": ["editor"]}), "1 identities, and of 1 more who are suspended"),
+        (json!({"application": "wiki", "entitlements": ["*"]}), "1 identities, and of 1 more who are suspended"),
+        (json!({"application": "wiki"}), "2 identities, and of 1 more who are suspended"),
+    ] {
+        tell(&mut world, &[deny("Audit", &grant)]);
+        world.pass(30);
+        let message = ready(&world, "deny");
+        assert!(message.contains(&format!("held back are removals of {said}")), "{grant}: {message}");
+    }
+    // What is held changes what it says, though nothing of it was edited.
+    tell(&mut world, &[policy("science", "Nowhere", &[])]);
+    tell(&mut world, &[policy("some", "Nowhere", &[])]);
+    world.pass(120);
+    let message = ready(&world, "deny");
+    assert!(message.contains("removals of 0 identities, and of 1 more"), "{message}");
+}

@@ -7,9 +7,9 @@ use super::entry::{GroupEntry, PolicyEntry};
 use super::problem::Problem;
 use super::rules::{GroupId, Ruled};
 use super::table::IdentityId;
-use crate::model::{GrantWhat, Invalid, Name, ObjectKind, ObjectRef, Reason};
+use crate::model::{AccessPolicy, Effect, GrantWhat, Invalid, Name, ObjectKind, ObjectRef, PolicyMode, Reason};
 
-/// How many failing identities a problem names.
+/// How many failing identities, or privileged grants, a problem names.
 const NAMED: usize = 3;
 
 impl Directory {
@@ -112,9 +112,6 @@ impl Directory {
         problems.extend(subjects.filter_map(|group| self.missing_group(*group, "spec.subjects")));
         let named = spec.rule.iter().flat_map(|rule| rule.groups().iter().map(|group| (group, &*rule.source.path)));
         problems.extend(named.filter_map(|(group, path)| self.missing_group(*group, path)));
-        for grant in &spec.policy.grants {
-            problems.extend(self.grant_problems(grant));
-        }
         if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
             let ask = |identity: IdentityId| {
                 let entry = self.identities.get(identity)?;
@@ -125,7 +122,35 @@ impl Directory {
             };
             problems.extend(self.failures(rule, entry.unknown.iter(), ask));
         }
+        if let Some(stays) = self.frozen_privileged(&spec.policy) {
+            for problem in &mut problems {
+                problem.message = format!("{}; {stays}", problem.message).into();
+            }
+        }
+        for grant in &spec.policy.grants {
+            problems.extend(self.grant_problems(grant));
+        }
         problems
+    }
+
+    /// What is privileged of what a policy gives or withholds, for while it cannot be evaluated.
+    fn frozen_privileged(&self, policy: &AccessPolicy) -> Option<String> {
+        if policy.mode == PolicyMode::Audit {
+            return None;
+        }
+        let privileged = policy.grants.iter().flat_map(|grant| {
+            let catalogue = self.application_spec(&grant.application).map(|spec| &spec.application.entitlements);
+            let concerns = move |name: &Name| match &grant.what {
+                GrantWhat::Named(names) => names.contains(name),
+                GrantWhat::Account | GrantWhat::EveryEntitlement => policy.effect == Effect::Deny,
+            };
+            let listed = catalogue.into_iter().flatten().filter(move |entry| entry.privileged && concerns(&entry.name));
+            listed.map(|entry| format!("{}/{}", grant.application, entry.name))
+        });
+        let all: BTreeSet<String> = privileged.collect();
+        let named: Vec<&str> = all.iter().take(NAMED).map(String::as_str).collect();
+        let more = if all.len() > NAMED { " and others" } else { "" };
+        (!all.is_empty()).then(|| format!("privileged grants stay as they are meanwhile: {}{more}", named.join(", ")))
     }
 
     fn grant_problems(&self, grant: &crate::model::GrantSpec) -> Vec<Problem> {

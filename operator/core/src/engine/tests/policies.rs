@@ -54,3 +54,18 @@ fn a_deny_in_mode_audit_says_of_how_many_it_holds_removals_back_those_suspended_
     let message = ready(&world, "deny");
     assert!(message.contains("removals of 0 identities, and of 1 more"), "{message}");
 }
+
+#[test]
+fn a_policy_that_cannot_be_evaluated_names_the_privileged_grants_that_stay_as_they_are() {
+    for (privileged, named) in [(true, true), (false, false)] {
+        let mut world = editors(privileged);
+        let mut broken = policy("some", "Science", &["editor"]);
+        broken["spec"]["match"] = json!("identity.departmnt == 'Science'");
+        tell(&mut world, &[broken]);
+        world.pass(60);
+        let message = ready(&world, "some");
+        let stays = message.ends_with("; privileged grants stay as they are meanwhile: wiki/editor");
+        assert_eq!(stays, named, "{message}");
+        assert_eq!(world.names_in("editors"), ["ada", "bob"]);
+    }
+}

@@ -1,5 +1,5 @@
-//! Metrics in OpenMetrics text. Labels are bounded by the manifests: namespaces, TargetApplications, step names and
-//! the closed set of reasons; never a person.
+//! Metrics in OpenMetrics text. Labels are bounded by the manifests: namespaces, TargetApplications, mapped attributes,
+//! step names and the closed set of reasons; never a person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -36,6 +36,13 @@ struct Failure {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Drift {
+    namespace: String,
+    application: String,
+    attribute: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Accounts {
     namespace: String,
     application: String,
@@ -69,7 +76,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     steps: Family<Done, Counter>,
     failures: Family<Failure, Counter>,
-    drift: Family<Application, Counter>,
+    drift: Family<Drift, Counter>,
     revocation: Family<Application, Histogram, Seconds>,
     accounts: Family<Accounts, Gauge>,
     held: Family<Application, Gauge>,
@@ -118,7 +125,11 @@ impl Metrics {
         };
         registry.register("steps", "Steps done at targets", metrics.steps.clone());
         registry.register("step_failures", "Steps that targets refused or lost", metrics.failures.clone());
-        registry.register("drift", "Attributes corrected that differed from what was written", metrics.drift.clone());
+        registry.register(
+            "drift",
+            "Attributes and memberships corrected that differed from what was written, by attribute",
+            metrics.drift.clone(),
+        );
         registry.register(
             "revocation_seconds",
             "From the moment an explicit removal was known to the moment it was done",
@@ -150,8 +161,15 @@ impl Metrics {
             };
             self.failures.get_or_create(&labels).inc_by(*n);
         }
+        for (attribute, n) in &counters.drift {
+            let labels = Drift {
+                namespace: namespace.clone(),
+                application: application.clone(),
+                attribute: attribute.as_str().to_owned(),
+            };
+            self.drift.get_or_create(&labels).inc_by(*n);
+        }
         let labels = Application { namespace, application };
-        self.drift.get_or_create(&labels).inc_by(counters.drift);
         let histogram = self.revocation.get_or_create(&labels);
         counters.revocation_seconds.iter().for_each(|seconds| histogram.observe(*seconds));
     }
@@ -230,7 +248,7 @@ mod tests {
         let counters = Counters {
             done: [("CreateAccount", 3)].into(),
             failed: [(Reason::Rejected, 2)].into(),
-            drift: 1,
+            drift: [("title".into(), 1)].into(),
             revocation_seconds: vec![0.3],
         };
         metrics.count("acme", "wiki", &counters);
@@ -240,7 +258,7 @@ mod tests {
         for line in [
             r#"provost_steps_total{namespace="acme",application="wiki",step="CreateAccount"} 6"#,
             r#"provost_step_failures_total{namespace="acme",application="wiki",reason="Rejected"} 4"#,
-            r#"provost_drift_total{namespace="acme",application="wiki"} 2"#,
+            r#"provost_drift_total{namespace="acme",application="wiki",attribute="title"} 2"#,
             r#"provost_revocation_seconds_count{namespace="acme",application="wiki"} 2"#,
             r#"provost_status_writes_total{result="done"} 1"#,
         ] {

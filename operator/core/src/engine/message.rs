@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, Change, Connector, CorrelationKey, Kind, Ledger, LedgerChange, Name, ObjectRef, Observed, Page, PageToken,
-    Profile, Reason, Spent, Step, TargetError, TargetId, Uid,
+    Applied, AttributeName, Change, Connector, CorrelationKey, Kind, Ledger, LedgerChange, Name, ObjectRef, Observed,
+    Page, PageToken, Profile, Reason, Spent, Step, TargetError, TargetId, Uid,
 };
 
 /// What the shell tells an engine.
@@ -175,8 +175,9 @@ pub struct Counters {
     pub done: std::collections::BTreeMap<&'static str, u64>,
     /// Steps that failed, by reason.
     pub failed: std::collections::BTreeMap<Reason, u64>,
-    /// Attributes corrected because the target differed from what was written.
-    pub drift: u64,
+    /// What was corrected because the target differed from what was written, by attribute; `membership` for memberships,
+    /// roles and licences.
+    pub drift: std::collections::BTreeMap<AttributeName, u64>,
     /// Seconds from the moment an explicit removal was known to the moment it was done.
     pub revocation_seconds: Vec<f64>,
 }

@@ -143,6 +143,7 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
                 lane: None,
                 privileged: false,
                 denied: false,
+                drift: Vec::new(),
                 change: Change::Create { written, state },
             };
             pending(Verdict { steps: vec![create], ..Verdict::default() })
@@ -371,13 +372,16 @@ impl Work<'_> {
 
     fn attributes(&mut self) {
         let Seen::Present(shade) = self.subject.seen else { return };
-        let difference = attributes::difference(self.subject, &self.record, self.id, shade, self.rules.schema);
+        let mut difference = attributes::difference(self.subject, &self.record, self.id, shade, self.rules.schema);
         self.record.written.extend(difference.learned.iter().map(|(name, digest)| (name.clone(), *digest)));
-        let drift = difference.drift;
+        let drift = std::mem::take(&mut difference.drift);
         if let Some((step, change)) = difference.step(self.id) {
-            let cause = if drift > 0 { Arc::from("drift") } else { join(&self.subject.decision.account.allow) };
-            self.verdict.drift += drift;
+            let drifted = !drift.is_empty();
+            let cause = if drifted { Arc::from("drift") } else { join(&self.subject.decision.account.allow) };
             self.step(step, cause, None, change);
+            if let Some(planned) = self.verdict.steps.last_mut() {
+                planned.drift = drift;
+            }
         }
     }
 
@@ -431,8 +435,8 @@ impl Work<'_> {
 
     fn step(&mut self, step: Step, cause: Arc<str>, lane: Option<Lane>, change: Change) {
         let denied = lane.is_some() && self.subject.decision.account.is_denied();
-        let (entitlement, privileged) = (None, false);
-        self.verdict.steps.push(Planned { step, cause, entitlement, lane, privileged, denied, change });
+        let (entitlement, privileged, drift) = (None, false, Vec::new());
+        self.verdict.steps.push(Planned { step, cause, entitlement, lane, privileged, denied, drift, change });
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Difference {
     written: BTreeMap<AttributeName, Option<Digest>>,
     rename: bool,
     /// Attributes that differ from what we wrote last, while what we want has not changed.
-    pub(super) drift: u64,
+    pub(super) drift: Vec<AttributeName>,
     /// Digests to remember without a write: the target already has what is wanted.
     pub(super) learned: BTreeMap<AttributeName, Digest>,
 }
@@ -70,7 +70,9 @@ pub(super) fn difference(
             None => continue,
         };
         out.written.insert(name.clone(), want);
-        out.drift += u64::from(want.is_some() && want == wrote);
+        if want.is_some() && want == wrote {
+            out.drift.push(name.clone());
+        }
         out.rename |= name.as_str() == schema.user_name;
     }
     out

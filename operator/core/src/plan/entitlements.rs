@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use super::{CatalogueView, Change, Planned};
 use crate::directory::{Wanted, Withheld};
-use crate::model::{EntitlementKind, Grant, Lane, Membership, Name, Reason, Record, Step, TargetId};
+use crate::model::{AttributeName, EntitlementKind, Grant, Lane, Membership, Name, Reason, Record, Step, TargetId};
+
+/// What a membership, role or licence that others took is counted under.
+const MEMBERSHIP: &str = "membership";
 
 /// What becomes of an account or an entitlement that may rest on policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +109,8 @@ pub(super) fn entitlements(
                     let step = take_step(view.entry.target.kind, group, id);
                     let name = view.entry.name.clone();
                     let change = Change::Revoke(group.clone());
-                    let entitlement = Some(name);
-                    let planned = Planned { step, cause, entitlement, lane, privileged, denied, change };
+                    let (entitlement, drift) = (Some(name), Vec::new());
+                    let planned = Planned { step, cause, entitlement, lane, privileged, denied, drift, change };
                     if privileged || denied { out.first.push(planned) } else { out.revokes.push(planned) }
                 }
             }
@@ -160,9 +163,10 @@ fn give(
     };
     // What was ours already is only restored: it was counted when it was given.
     let lane = (privileged && before.is_none()).then_some(Lane::PrivilegedGrant);
-    let change = Change::Grant(group.clone(), grant);
+    let drift = before.iter().map(|_| AttributeName::new(MEMBERSHIP)).collect();
     let (entitlement, denied) = (Some(name), false);
-    out.grants.push(Planned { step, cause, entitlement, lane, privileged, denied, change });
+    let change = Change::Grant(group.clone(), grant);
+    out.grants.push(Planned { step, cause, entitlement, lane, privileged, denied, drift, change });
 }
 
 /// Grants that are ours and that the catalogue does not name any more: taken, unless a policy that still names them
@@ -188,6 +192,7 @@ fn no_longer_listed(
             lane,
             privileged: grant.privileged,
             denied: false,
+            drift: Vec::new(),
             change: Change::Revoke(group.clone()),
         })
         .collect()

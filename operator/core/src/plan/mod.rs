@@ -209,8 +209,6 @@ pub struct Verdict {
     pub account: report::Account,
     /// An account should exist (disabled where that is decided).
     pub desired: bool,
-    /// Attributes that were changed by others and are corrected here.
-    pub drift: u64,
 }
 
 /// One write with what it means.
@@ -228,6 +226,8 @@ pub struct Planned {
     pub privileged: bool,
     /// A Deny takes it.
     pub denied: bool,
+    /// Attributes that others changed and that it corrects; `membership` for a membership, role or licence.
+    pub drift: Vec<AttributeName>,
     /// What it does to the record.
     pub change: Change,
 }

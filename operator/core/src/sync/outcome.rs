@@ -71,6 +71,9 @@ impl Sync {
                 self.is_sure(part.record, group);
             }
             self.believe(&part.planned, part.record, applied, cx);
+            for attribute in &part.planned.drift {
+                *self.counters.drift.entry(attribute.clone()).or_default() += 1;
+            }
             self.found.remove(&part.name);
             self.alone.remove(&part.name);
             if matches!(part.planned.change, Change::Create { .. }) {

@@ -147,7 +147,6 @@ impl Sync {
             self.foresee(gathered, foreseen, &verdict.steps, cx);
             return Turned { went: false, desired: verdict.desired, account: verdict.account };
         }
-        self.counters.drift += verdict.drift;
         if sole {
             self.drop_what_is_not_wanted(name, &verdict, cx);
         }

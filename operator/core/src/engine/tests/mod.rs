@@ -3,6 +3,7 @@
 mod adoption;
 mod approval;
 mod checks;
+mod drift;
 mod lost;
 mod membership;
 mod mismatch;

@@ -249,6 +249,10 @@ impl Sync {
         if let Step::CreateGroup { name, .. } = flight.step() {
             return self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name);
         }
+        if let Step::UpdateGroup { id, name } = flight.step() {
+            let differs = self.shadow.group(id).is_some_and(|group| group.name != *name);
+            return differs && self.entries.iter().any(|entry| entry.target.name == *name);
+        }
         if let Step::DeleteGroup { id } = flight.step() {
             return self.ledger.groups().any(|group| group.target_id == *id && self.is_to_be_pruned(group));
         }

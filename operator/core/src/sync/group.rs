@@ -33,11 +33,12 @@ impl Sync {
             self.drop_vanished(kind, name, cx);
             if let Some(record) = self.ledger.group(kind, name).cloned() {
                 let (id, prune) = (record.target_id.clone(), self.prunes(name));
+                self.bound.insert((kind, Arc::clone(name)), id);
+                self.group_is_there(kind, name);
+                self.keep_name(&record, cx);
                 if record.prune != prune && self.enforces() {
                     self.ledger.put_group(GroupRecord { prune, ..record });
                 }
-                self.bound.insert((kind, Arc::clone(name)), id);
-                self.group_is_there(kind, name);
                 continue;
             }
             let mark = self.group_mark(cx, name);
@@ -189,6 +190,47 @@ impl Sync {
             id,
             Flight { intent, parts: Vec::new(), group: None, orphan: None, priority: Priority::Joiner, sent: false },
         );
+    }
+
+    /// A group that we made and that others renamed is named again as it is declared; once, where the target does not
+    /// take the name as it is.
+    fn keep_name(&mut self, group: &GroupRecord, cx: &Context<'_>) {
+        let (id, name) = (&group.target_id, &group.name);
+        let Some(seen) = self.shadow.group(id).map(|group| Arc::clone(&group.name)) else { return };
+        if seen == *name {
+            self.renamed.remove(id);
+            return;
+        }
+        let written = self.group_writes.get(id).copied().unwrap_or(self.started.mono) + self.visibility();
+        let news = self.complete_listing(kind_of(group.kind)).is_some_and(|began| began > written);
+        let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && !self.meta.deleting;
+        let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
+        let ours = group.created && group.kind == EntitlementKind::Group;
+        if !ours || !news || !may || waits || self.busy_groups.contains_key(id) || self.renamed.get(id) == Some(&seen) {
+            return;
+        }
+        let intent = Intent {
+            id: IntentId(self.ledger.fresh_id()),
+            records: Vec::new(),
+            step: Step::UpdateGroup { id: id.clone(), name: Arc::clone(name) },
+            at: cx.now.wall,
+            cause: "drift".into(),
+            plan: None,
+        };
+        self.ledger.open(intent.clone());
+        self.group_writes.insert(id.clone(), cx.now.mono);
+        self.busy_groups.insert(id.clone(), intent.id);
+        let (parts, group, priority) = (Vec::new(), Some(id.clone()), Priority::Drift);
+        self.flights.insert(intent.id, Flight { intent, parts, group, orphan: None, priority, sent: false });
+    }
+
+    /// A group was named again: whoever names it the same once more, before it was seen to be right, is the target.
+    pub(super) fn named_again(&mut self, id: &TargetId, name: &Arc<str>, cx: &Context<'_>) {
+        if let Some(seen) = self.shadow.group(id).map(|group| Arc::clone(&group.name)) {
+            self.renamed.insert(id.clone(), seen);
+        }
+        self.group_writes.insert(id.clone(), cx.now.mono);
+        self.group_backoff.remove(name);
     }
 
     /// Every account that may be concerned gets its turn.

@@ -190,6 +190,8 @@ pub struct Sync {
     /// When we last wrote to a group itself.
     group_writes: BTreeMap<TargetId, Duration>,
     group_backoff: BTreeMap<Arc<str>, (u32, Duration)>,
+    /// Groups that we named again, and what they were called, until they are seen to be called as declared.
+    renamed: BTreeMap<TargetId, Arc<str>>,
 
     queue: Queue,
     rate: Rate,
@@ -294,6 +296,7 @@ impl Sync {
             bound: BTreeMap::new(),
             group_writes: BTreeMap::new(),
             group_backoff: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             queue: Queue::default(),
             rate,
             awaited: BTreeMap::new(),

@@ -58,6 +58,9 @@ impl Sync {
             self.group_writes.insert(id.clone(), cx.now.mono);
             self.group_backoff.remove(name);
         }
+        if let Step::UpdateGroup { id, name } = flight.step() {
+            self.named_again(id, name, cx);
+        }
         if let Step::DeleteGroup { id } = flight.step() {
             self.shadow.forget_group(id);
             self.ledger.forget_group(id);
@@ -179,7 +182,7 @@ impl Sync {
             _ => Outcome::Failed(words),
         };
         self.ledger.close(flight.intent.id, outcome);
-        if let Step::CreateGroup { name, .. } = flight.step() {
+        if let Step::CreateGroup { name, .. } | Step::UpdateGroup { name, .. } = flight.step() {
             let attempts = self.group_backoff.get(name).map_or(1, |(attempts, _)| attempts + 1);
             let wait = backoff(name, attempts, Duration::from_secs(10), LONGEST);
             self.group_backoff.insert(Arc::clone(name), (attempts, cx.now.mono + wait));

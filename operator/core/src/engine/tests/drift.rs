@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::membership::{object, policy};
 use super::{identity, tell};
-use crate::model::Name;
+use crate::model::{Name, TargetId};
 
 fn wiki() -> Value {
     let editor = json!({"name": "editor", "target": {"group": {"name": "Editors", "create": true}}});
@@ -45,4 +45,46 @@ fn what_was_put_right_is_counted_by_attribute_once_it_is_done_and_an_edit_is_not
     world.pass(120);
     assert_eq!(counted(&mut world), []);
     assert_eq!(world.accounts[&ada].text("title"), Some("Reader"));
+}
+
+fn rename(world: &mut World, group: &str, name: &str) {
+    world.mirrors.get_mut(&TargetId::new(group)).unwrap().name = name.into();
+}
+
+#[test]
+fn a_group_that_we_made_is_named_again_as_declared_and_one_that_was_there_is_not() {
+    let mut world = edited("Analyst");
+    rename(&mut world, "g-Editors", "Redaktion");
+    world.applied.clear();
+    world.pass(120);
+    assert_eq!(world.mirrors[&TargetId::new("g-Editors")].name, "Editors".into());
+    rename(&mut world, "g-Editors", "Redaktion");
+    world.pass(120);
+    assert_eq!(world.applied, ["UpdateGroup", "UpdateGroup"], "again, after it was seen to be right");
+
+    let mut world = World::new();
+    world.mirror("Editors", None);
+    world.list(&[
+        identity("ada", 1, &json!({"department": "Science"})),
+        policy("science", "Science", &["editor"]),
+        wiki(),
+    ]);
+    world.pass(60);
+    rename(&mut world, "g-Editors", "Redaktion");
+    world.applied.clear();
+    world.pass(120);
+    assert_eq!(world.applied, Vec::<&str>::new());
+    assert_eq!(world.names_in("Editors"), ["ada"], "it is bound by its id");
+}
+
+#[test]
+fn a_target_that_makes_another_name_of_it_is_not_told_again_and_again() {
+    let mut world = edited("Analyst");
+    rename(&mut world, "g-Editors", "EDITORS");
+    world.applied.clear();
+    for _ in 0..10 {
+        world.pass(60);
+        rename(&mut world, "g-Editors", "EDITORS");
+    }
+    assert!(world.applied.len() <= 2, "{:?}", world.applied);
 }

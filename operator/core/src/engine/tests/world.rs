@@ -424,6 +424,10 @@ impl World {
                 self.mirror(&name, Some(mark));
                 id
             }
+            Step::UpdateGroup { id, name } => {
+                self.mirrors.get_mut(&id).unwrap().name = name;
+                id
+            }
             Step::DeleteGroup { id } => {
                 self.mirrors.remove(&id).unwrap();
                 id

@@ -3,6 +3,7 @@
 use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, Value};
 
 use super::expected::{Sure, wanted};
+use super::guard::somebodys;
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
@@ -38,6 +39,7 @@ impl Sim {
                     wrong.push(format!("{app}: {id} carries our mark and nobody owns it"));
                 }
             }
+            wrong.extend(self.check_members(&app, target, store));
             let pushes = self.world.apps.get(app.as_str()).is_some_and(|app| app.pushes);
             if let Some(group) = store.groups.values().find(|g| {
                 let empty = target.group(&g.target_id).is_some_and(|group| group.members.is_empty());
@@ -49,6 +51,25 @@ impl Sim {
         for what in wrong {
             self.fail(what);
         }
+    }
+
+    /// Nobody's accounts are in no group whose members are exactly those declared.
+    fn check_members(&self, app: &Name, target: &Target, store: &Store) -> Option<String> {
+        let declared = self.world.apps.get(app.as_str()).is_some_and(|declared| !declared.absent && !declared.deleting);
+        if self.is_blind(app) || !declared {
+            return None;
+        }
+        let exact = |entry: &&str| self.world.is_authoritative(app.as_str(), entry);
+        let names: Vec<String> =
+            ENTITLEMENTS.into_iter().chain([PUSHED]).filter(exact).map(|e| group_name(app.as_str(), e)).collect();
+        let members = target.groups().filter(|(_, group)| names.contains(&group.name.to_string()));
+        members.flat_map(|(_, group)| group.members.iter().map(move |id| (group, id))).find_map(|(group, id)| {
+            let account = target.account(id)?;
+            let spared = store.of_target(id).is_some()
+                || self.protected.contains(&(app.clone(), id.clone()))
+                || somebodys(&self.world, account, self.wall());
+            (!spared).then(|| format!("{app}: {id} is nobody's and is in {}", group.name))
+        })
     }
 
     fn check_person(&self, app: &Name, name: &Name, target: &Target, store: &Store) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use provost_core::engine::EffectId;
 use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, TargetId, Value};
 
@@ -9,7 +10,8 @@ use super::expected::{Sure, broken, wanted};
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
-use super::world::PUSHED;
+use super::target::Account;
+use super::world::{PUSHED, World};
 
 impl Sim {
     /// The guards, at the moment a write is sent.
@@ -137,7 +139,12 @@ impl Sim {
                 (!sure).then(|| say("not granted")).flatten()
             }),
             Step::RemoveMembers { group, members } => members.iter().find_map(|member| {
-                let Some(record) = store.of_target(member) else { return say("not ours") };
+                let Some(record) = store.of_target(member) else {
+                    let authoritative = self.told.is_authoritative(app.as_str(), &self.entry_of(app, group));
+                    let account = self.target(app.as_str()).and_then(|target| target.last_known(member));
+                    let nobodys = account.is_some_and(|account| !somebodys(&self.told, account, now));
+                    return if authoritative && nobodys { None } else { say("not ours") };
+                };
                 let wanted = live(record).filter(|w| w.state != State::Ended)?;
                 let name = self.entry_of(app, group);
                 let ours = record.grants.contains_key(group);
@@ -164,12 +171,26 @@ impl Sim {
     }
 }
 
+/// Whether an account carries a key of anybody who is declared and has not ended.
+pub(super) fn somebodys(world: &World, account: &Account, now: Timestamp) -> bool {
+    let text = |name: &str| account.attributes.get(&AttributeName::new(name)).and_then(Value::as_text);
+    let (user_name, external) = (text("userName"), text("externalId"));
+    world.people.iter().filter(|(_, person)| person.lifecycle.state(now) != State::Ended).any(|(name, person)| {
+        let mark = format!("provost:acme/{name}");
+        user_name.is_some_and(|text| text.eq_ignore_ascii_case(&person.user_name))
+            || external.is_some_and(|text| text == mark || Some(text) == person.external.as_deref())
+    })
+}
+
 /// The members of a step are distinct, and the records of its intent are theirs, in the same order.
 fn members_in_order(store: &Store, intent: &Intent, step: &Step) -> Option<String> {
     let (Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. }) = step else { return None };
     let distinct: BTreeSet<&TargetId> = members.iter().collect();
     let theirs = intent.records.iter().map(|id| store.records.get(id).and_then(|record| record.target_id.as_ref()));
     let same = theirs.eq(members.iter().map(Some));
+    // An account that is nobody's is taken out of a group by itself.
+    let nobodys = intent.records.is_empty() && members.len() == 1 && matches!(step, Step::RemoveMembers { .. });
+    let same = same || (nobodys && members.iter().all(|member| store.of_target(member).is_none()));
     (!same || distinct.len() != members.len()).then(|| format!("its records are {:?}", intent.records))
 }
 

@@ -64,6 +64,8 @@ pub type Schemas = fn(ConnectorKind) -> &'static Schema;
 pub struct Directory {
     schemas: Schemas,
     now: Timestamp,
+    /// How often manifests came in.
+    revision: u64,
     identities: Table<IdentityId, IdentityEntry>,
     groups: Table<GroupId, GroupEntry>,
     policies: Table<PolicyId, PolicyEntry>,
@@ -108,6 +110,7 @@ impl Directory {
         Self {
             schemas,
             now: Timestamp::MIN,
+            revision: 0,
             identities: Table::default(),
             groups: Table::default(),
             policies: Table::default(),
@@ -160,6 +163,7 @@ impl Directory {
     /// Takes changes; of several for one object the last one counts. `Meta::status` is not kept.
     pub fn apply(&mut self, batch: Vec<Change>, now: Timestamp) -> Touched {
         let mut pass = settle::Pass::default();
+        self.revision += u64::from(!batch.is_empty());
         self.turn(now, &mut pass);
         self.change(batch, &mut pass);
         self.settle(pass)
@@ -175,6 +179,11 @@ impl Directory {
     /// When something changes by itself next: a start or an end, a lead time, a window, a membership that runs out.
     pub fn next_transition(&self) -> Option<Timestamp> {
         self.timers.keys().next().copied()
+    }
+
+    /// Another number than before: manifests came in meanwhile.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The time of everything that is answered.

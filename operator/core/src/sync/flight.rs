@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::{AHEAD, Awaited, Context, Out, Sync};
+use super::{AHEAD, Awaited, Context, Out, Sync, excess};
 use crate::engine::Effect;
 use crate::model::{CorrelationKey, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId};
 use crate::plan::{Fold, Planned};
@@ -17,7 +17,7 @@ pub(super) struct Flight {
     pub(super) parts: Vec<Part>,
     /// The group, role or licence that is written.
     pub(super) group: Option<TargetId>,
-    /// The orphaned account that is disabled, and whom it was made for.
+    /// The account of nobody's that is disabled or taken out of a group, and whom it was made for or what it is called.
     pub(super) orphan: Option<(Name, TargetId)>,
     pub(super) priority: Priority,
     pub(super) sent: bool,
@@ -117,6 +117,7 @@ impl Sync {
             _ => return,
         };
         let Some(mut waiting) = self.parked.remove(group).filter(|_| !solo && batch > 1) else { return };
+        let mut others = BTreeSet::new();
         while parts.len() < batch {
             let Some(name) = waiting.pop_first() else { break };
             let part_already = parts.iter().any(|part| part.name == name);
@@ -125,6 +126,10 @@ impl Sync {
                 || self.looking.contains_key(&name)
                 || self.alone.contains(&name)
             {
+                continue;
+            }
+            if excess::account_of(&name).is_some() {
+                others.insert(name);
                 continue;
             }
             let Some((gathered, planned)) = self.next_step_at(&name, group, cx) else { continue };
@@ -142,6 +147,7 @@ impl Sync {
             let part = self.part(&name, gathered.record.clone(), &gathered, planned, cx);
             parts.push(part);
         }
+        waiting.append(&mut others);
         if !waiting.is_empty() {
             self.parked.insert(group.clone(), waiting);
         }
@@ -214,6 +220,9 @@ impl Sync {
                 break;
             }
             self.stored.remove(&(priority, id));
+            if let Some((_, account)) = self.flights.get(&id).and_then(|flight| flight.orphan.clone()) {
+                self.ask_whose(&account, cx);
+            }
             if !self.is_still_wanted(id, cx) {
                 self.cancel(id, cx);
                 continue;
@@ -256,8 +265,10 @@ impl Sync {
         if let Step::DeleteGroup { id } = flight.step() {
             return self.ledger.groups().any(|group| group.target_id == *id && self.is_to_be_pruned(group));
         }
-        flight.orphan.iter().all(|orphan| self.orphan_still_wanted(orphan, cx))
-            && flight.parts.iter().all(|part| self.still_wants(part, cx))
+        flight.orphan.iter().all(|(name, id)| match flight.group {
+            Some(_) => self.excess_still_wanted(id, flight.step(), cx),
+            None => self.orphan_still_wanted(name, id, cx),
+        }) && flight.parts.iter().all(|part| self.still_wants(part, cx))
     }
 
     /// Takes back an intent that was never sent.

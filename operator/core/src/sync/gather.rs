@@ -115,7 +115,7 @@ impl Sync {
             // Of an invalid Identity nothing is known but its name: the record stays as it is.
             Err(_) => (record.as_ref().and_then(|r| r.external_id.clone()), Arc::from("")),
         };
-        let mark = external_id.clone().unwrap_or_else(|| format!("provost:{}/{name}", cx.namespace).into());
+        let mark = external_id.clone().unwrap_or_else(|| own_mark(name, cx));
         let (keys, unreadable) = match cx.directory.correlation_keys(name, &self.application) {
             Ok(keys) => (keys, None),
             Err(error) => (Vec::new(), Some(Problem::new(Reason::EvaluationFailed, error.to_string()))),
@@ -172,6 +172,17 @@ impl Sync {
             None => attributes.push(WantedAttribute { name: attribute.into(), value, apply: Apply::Always }),
         }
     }
+}
+
+/// What an account of this Identity is marked with.
+pub(super) fn mark_of(view: &IdentityView<'_>, cx: &Context<'_>) -> Arc<str> {
+    let external_id = view.spec.ok().and_then(|identity| identity.external_id());
+    external_id.map_or_else(|| own_mark(view.name, cx), Arc::from)
+}
+
+/// Our own mark, for who has no externalId.
+fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
+    format!("provost:{}/{name}", cx.namespace).into()
 }
 
 /// Whether the record is this Identity's: the same uid, or a restore of the same person.

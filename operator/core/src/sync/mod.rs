@@ -3,6 +3,7 @@
 //! is asked of the directory when an account's turn comes; nothing is decided here.
 
 mod checks;
+mod excess;
 mod flight;
 mod gather;
 mod group;
@@ -213,6 +214,8 @@ pub struct Sync {
     unread: BTreeMap<Name, unread::Unread>,
     /// The orphaned account that was last read, by whom it was made for.
     orphan_read: BTreeMap<Name, TargetId>,
+    /// Whose keys members carry that are nobody's, as far as it was asked.
+    claimed: Option<excess::Claimed>,
     lookups: VecDeque<(Name, lookup::Request)>,
     checks: Checks,
     /// When the last search by key began whose answers are in the shadow.
@@ -313,6 +316,7 @@ impl Sync {
             looking: BTreeMap::new(),
             unread: BTreeMap::new(),
             orphan_read: BTreeMap::new(),
+            claimed: None,
             lookups: VecDeque::new(),
             checks: Checks::default(),
             found: BTreeMap::new(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
+use super::{Context, FRESH, PlannedStep, Sync, waves};
 use crate::model::{
     AttributeName, CorrelationKey, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId,
 };
@@ -114,10 +114,12 @@ impl Sync {
     }
 
     fn disable_orphan(&mut self, name: &Name, id: &TargetId, step: Step, priority: Priority, cx: &Context<'_>) {
-        // Nobody may take the account for theirs meanwhile.
-        let keys = self.shadow.account(id).into_iter().flat_map(Shade::keys);
-        let keys: Vec<CorrelationKey> =
-            keys.map(|(name, text)| CorrelationKey { attribute: name.clone(), value: text.into() }).collect();
+        // Nobody may take the account for theirs meanwhile; nor is it written twice at once.
+        let keys = self.shadow.account(id).map(|shade| self.keys_of(shade)).unwrap_or_default();
+        if self.is_claimed(name, &keys) {
+            self.waiting_for_claims.insert(name.clone());
+            return;
+        }
         self.claim(name, keys);
         let intent = Intent {
             id: IntentId(self.ledger.fresh_id()),
@@ -148,12 +150,12 @@ impl Sync {
     }
 
     /// Whether an account is still to be disabled as an orphan.
-    pub(super) fn orphan_still_wanted(&self, (name, id): &(Name, TargetId), cx: &Context<'_>) -> bool {
+    pub(super) fn orphan_still_wanted(&self, name: &Name, id: &TargetId, cx: &Context<'_>) -> bool {
         self.is_orphan(name, id, cx)
     }
 
     /// An orphaned account was disabled.
-    pub(super) fn orphan_done(&mut self, (name, id): &(Name, TargetId)) {
+    pub(super) fn orphan_done(&mut self, name: &Name, id: &TargetId) {
         self.orphan_read.remove(name);
         self.shadow.change_account(id, self.schema, |shade| {
             shade.enabled = false;

@@ -92,8 +92,10 @@ impl Sync {
             }
             self.released_done(&part.name, &part.planned);
         }
-        if let Some(orphan) = &flight.orphan {
-            self.orphan_done(orphan);
+        match &flight.orphan {
+            Some((name, id)) if flight.group.is_some() => self.excess_done(name, id, flight.step(), cx),
+            Some((name, id)) => self.orphan_done(name, id),
+            None => {}
         }
         self.ledger.close(flight.intent.id, Outcome::Done);
         self.free(flight, cx);

@@ -327,6 +327,7 @@ impl Sync {
         self.bind_groups(cx);
         self.touch_all(cx);
         self.touch_orphans(cx);
+        self.touch_excess(cx);
         out.changed = true;
     }
 

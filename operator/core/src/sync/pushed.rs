@@ -83,7 +83,7 @@ impl Sync {
         }
     }
 
-    /// Members of authoritative groups that nobody declares: those that have no owner are counted and left alone.
+    /// Members of authoritative groups that nobody declares: those who are left alone, and those still to be taken out.
     pub(super) fn excess(&self) -> usize {
         let authoritative = self.entries.iter().filter(|entry| entry.membership == Membership::Authoritative);
         let groups = authoritative.filter_map(|entry| {

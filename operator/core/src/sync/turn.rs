@@ -7,7 +7,7 @@ use super::flight::group_of;
 use super::gather::Gathered;
 use super::queue::Priority;
 use super::waves::{self, settles};
-use super::{Context, Out, PlannedStep, Sync};
+use super::{Context, Out, PlannedStep, Sync, excess};
 use crate::model::{CorrelationKey, Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
@@ -28,6 +28,10 @@ impl Sync {
     pub(super) fn turn(&mut self, name: &Name, priority: Priority, cx: &Context<'_>, out: &mut Out) {
         if self.busy.contains_key(name) || self.looking.contains_key(name) {
             return;
+        }
+        if let Some(account) = excess::account_of(name) {
+            out.changed |= !self.enforces();
+            return self.turn_to_excess(&account, priority, cx);
         }
         if let Some(until) = self.embargo.get(name).copied() {
             if until > cx.now.mono {

@@ -40,6 +40,12 @@ impl PlannedStep {
         Self { step, entitlement: None, attributes: Vec::new(), cause: "orphaned".into(), lane }
     }
 
+    /// A member of an authoritative group whose account is nobody's is taken out.
+    pub(super) fn take_out(step: &Step, entitlement: &Name) -> Self {
+        let (entitlement, cause) = (Some(entitlement.clone()), "authoritative".into());
+        Self { step: step.name(), entitlement, attributes: Vec::new(), cause, lane: Some(Lane::Derived) }
+    }
+
     fn of(planned: &Planned) -> Self {
         let attributes = match &planned.step {
             Step::CreateAccount { attributes, .. } => attributes.keys().cloned().collect(),

@@ -209,6 +209,9 @@ impl Sync {
             self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(lane, _)| *lane).collect();
         // What one batch brought is one wave: it is judged when everybody who leaves by it had a turn.
         let leaving = self.queue.best() == Some(Priority::Leaver);
+        if !due.is_empty() {
+            self.look_for_claims(cx);
+        }
         for lane in due.into_iter().filter(|lane| *lane != Lane::Explicit || !leaving) {
             let Some(settling) = self.settling.remove(&lane) else { continue };
             out.changed |= settling.steps.keys().any(|step| step.account.is_some());
@@ -237,6 +240,7 @@ impl Sync {
                 wanted.extend(in_lanes(name, &self.plan(&gathered, cx)).into_keys());
             }
             wanted.extend(self.orphans_in_lanes(name, cx).into_keys());
+            wanted.extend(self.excess_in_lanes(name, cx).into_keys());
         }
         steps.into_iter().filter(|(step, _)| wanted.contains(&(lane, step.clone()))).collect()
     }

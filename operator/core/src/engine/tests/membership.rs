@@ -63,15 +63,78 @@ fn tampered(application: Value) -> World {
 }
 
 #[test]
-fn an_authoritative_membership_takes_out_whom_others_put_in_and_counts_who_is_nobodys() {
+fn an_authoritative_membership_takes_out_whom_others_put_in_also_who_is_nobodys() {
     let mut world = tampered(wiki("Authoritative", false, &json!([])));
+    world.read = 0;
     world.pass(300);
-    assert_eq!(world.names_in("editors"), ["ada", "stranger"]);
-    assert_eq!(world.statuses["wiki"]["entitlements"]["excess"], 1);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+    assert_eq!(world.statuses["wiki"]["entitlements"]["excess"], 0);
+    let stranger = &world.accounts[&TargetId::new("s-1")];
+    assert!(stranger.enabled, "nothing else is done to it");
+    assert_eq!(world.intents.len(), 0);
 
     let mut world = tampered(wiki("Additive", false, &json!([])));
     world.pass(300);
     assert_eq!(world.names_in("editors"), ["ada", "bob", "stranger"]);
+}
+
+#[test]
+fn who_may_be_somebodys_or_is_protected_or_was_not_seen_stays_in_an_authoritative_group_and_is_counted() {
+    let dee = |spec: &Value| identity("dee", 1, spec);
+    let protects = |mut wiki: Value| {
+        wiki["spec"]["safety"] = json!({"protected": [{"attribute": "userName", "values": ["stranger"]}]});
+        wiki
+    };
+    let declared = wiki("Authoritative", false, &json!([]));
+    let plans = |mut wiki: Value| {
+        wiki["spec"]["mode"] = json!("Plan");
+        wiki
+    };
+    for (why, user_name, changes) in [
+        ("its user name is that of somebody who has no account", "dee", vec![dee(&json!({"department": "Law"}))]),
+        ("the keys of somebody cannot be told", "stranger", vec![dee(&json!({"userName": "d e e"}))]),
+        ("it is protected", "stranger", vec![protects(declared.clone())]),
+        ("nothing is written", "stranger", vec![plans(declared.clone())]),
+    ] {
+        let mut world = tampered(declared.clone());
+        let id = TargetId::new("s-1");
+        world.accounts.get_mut(&id).unwrap().attributes.insert("userName".into(), user_name.into());
+        tell(&mut world, &changes);
+        world.pass(300);
+        assert!(world.members(&"g-editors".into()).contains(&id), "{why}");
+        let left = world.statuses["wiki"]["entitlements"]["excess"].as_u64().unwrap();
+        assert_eq!(left, 1 + u64::from(why == "nothing is written"), "{why}");
+    }
+
+    let mut world = tampered(declared);
+    world.accounts.remove(&TargetId::new("s-1"));
+    world.pass(300);
+    assert_eq!(world.members(&"g-editors".into()).len(), 2, "no account of that id was seen");
+    assert_eq!(world.statuses["wiki"]["entitlements"]["excess"], 1);
+}
+
+#[test]
+fn members_who_are_nobodys_are_taken_out_within_the_budget_and_each_is_read_before() {
+    let mut world = tampered(wiki("Authoritative", false, &json!([])));
+    for n in 0..20 {
+        let id = TargetId::new(format!("x-{n}"));
+        let attributes = [("userName".into(), format!("x-{n}").as_str().into())].into();
+        world.accounts.insert(id.clone(), Observed { id: id.clone(), enabled: true, attributes, holds: None });
+        world.members(&"g-editors".into()).push(id);
+    }
+    world.pass(200);
+    assert_eq!(world.names_in("editors").len(), 23, "the wave is more than the budget lets through");
+    let held = world.engine.sync(&"wiki".into()).unwrap().held().to_vec();
+    assert_eq!(held.iter().map(|plan| plan.steps.len()).collect::<Vec<_>>(), [22]);
+    // Whom somebody is declared for meanwhile drops out of it.
+    tell(&mut world, &[identity("x-7", 1, &json!({"department": "Law"}))]);
+    let mut approved = wiki("Authoritative", false, &json!([]));
+    approved["spec"]["safety"] = json!({"approvedPlan": &*held[0].hash});
+    world.read = 0;
+    tell(&mut world, &[approved]);
+    world.pass(200);
+    assert_eq!(world.names_in("editors"), ["ada", "x-7"]);
+    assert_eq!(world.read, 20, "bob has a record and is seen");
 }
 
 #[test]

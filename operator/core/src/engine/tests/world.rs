@@ -302,6 +302,7 @@ impl World {
                 Answer::Found(Ok(found.cloned().collect()))
             }
             Effect::Read(id) => {
+                self.read += 1;
                 self.asked.push((self.second, id.clone()));
                 let held = self.mirrors.values().filter(|group| group.members.iter().flatten().any(|m| *m == id));
                 let holds = self.answers.then(|| held.map(|group| group.id.clone()).collect());

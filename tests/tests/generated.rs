@@ -172,7 +172,7 @@ fn one_of_each() -> Metrics {
     let counters = Counters {
         done: [("CreateAccount", 1)].into(),
         failed: [(Reason::Rejected, 1)].into(),
-        drift: 1,
+        drift: [("title".into(), 1)].into(),
         revocation_seconds: vec![0.3],
     };
     metrics.count("acme", "wiki", &counters);

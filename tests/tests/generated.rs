@@ -171,7 +171,7 @@ fn one_of_each() -> Metrics {
     let metrics = Metrics::new();
     let counters = Counters {
         done: [("CreateAccount", 1)].into(),
-        failed: [(Reason::Rejected, 1)].into(),
+        failed: [(provost_core::model::Reason::Rejected, 1)].into(),
         drift: [("title".into(), 1)].into(),
         revocation_seconds: vec![0.3],
     };

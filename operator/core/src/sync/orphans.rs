@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::{Context, FRESH, PlannedStep, Sync, waves};
+use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
 use crate::model::{
-    AttributeName, CorrelationKey, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId,
+    AttributeName, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId,
 };
 use crate::plan::Shade;
 

@@ -145,6 +145,13 @@ async fn tokens_are_fetched_once_kept_and_replaced_when_refused_or_old() {
     server.with(|service| service.tokens = 80);
     probe(&target).await;
     assert!(fetched() > 1, "a token that lasts no time is fetched for each request");
+    server.with(|service| service.switches.answer = Some((401, None, "")));
+    let error = target.probe().await.0.unwrap_err();
+    let told = error.to_string();
+    assert!(
+        matches!(error, TargetError::Unauthorized(_)) && told.contains("clock") && !told.contains("Secret"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -25,6 +25,10 @@ pub use permit::Permit;
 /// The largest answer that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
+/// What a 401 says right after a token was given.
+const FRESH_TOKEN_REFUSED: &str = "HTTP 401 for a token that was given a moment before: the clock of the target, or of one \
+    of its nodes, is wrong, or tokens issued until now are revoked, or the token is for another service";
+
 /// Requests under way may still carry a token that was replaced meanwhile.
 const TOKENS_HIDDEN: usize = 4;
 
@@ -220,7 +224,11 @@ impl Http {
         match self.sender.send(request, Some(header), spent).await {
             Err(Refusal { status: Some(401), .. }) if self.auth.refused().await => {
                 let header = self.auth.header(&self.sender, spent).await?;
-                self.sender.send(request, Some(header), spent).await
+                self.sender.send(request, Some(header), spent).await.map_err(|refusal| match refusal.status {
+                    // The secret is right, or there were no token.
+                    Some(401) => Refusal { error: TargetError::Unauthorized(FRESH_TOKEN_REFUSED.into()), ..refusal },
+                    _ => refusal,
+                })
             }
             other => other,
         }

@@ -10,20 +10,33 @@ BIN := $(or $(PROVOST_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/provost)/bin
 
 .PHONY: help
 help: ## List what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .PHONY: setup
 setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
 	@tests/tools/setup.sh etcd kubernetes helm argocd scim scimmy slapd keycloak
 
+# What a story needs of the tools, and its name for the program.
+define story
+@tests/tools/setup.sh etcd kubernetes helm $(1)
+@cargo build --quiet -p provost -p tests --bins
+@target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
+  PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(2) $(if $(KEEP),--keep)
+endef
+
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
 	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API server"
 	@echo "and the operator from source. Later runs take about 90 seconds."
-	@tests/tools/setup.sh etcd kubernetes helm argocd scim
-	@cargo build --quiet -p provost -p tests --bins
-	@target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
-	  PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(if $(KEEP),--keep)
+	$(call story,scim,scim)
+
+.PHONY: demo-ldap
+demo-ldap: ## The same story on an LDAP directory (OpenLDAP's slapd)
+	$(call story,slapd,ldap)
+
+.PHONY: demo-keycloak
+demo-keycloak: ## The same story on a realm of Keycloak
+	$(call story,keycloak,keycloak)
 
 .PHONY: test
 test: setup ## Everything that must pass, from a fresh clone

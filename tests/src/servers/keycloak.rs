@@ -184,6 +184,12 @@ impl Realm<'_> {
     /// # Panics
     /// If it is refused.
     pub async fn at(&self, method: Method, path: &str, body: Option<&Value>) -> Said {
+        let said = self.said(&method, path, body).await;
+        assert!((200..300).contains(&said.status), "{method} {path}: {} {}", said.status, said.body);
+        said
+    }
+
+    async fn said(&self, method: &Method, path: &str, body: Option<&Value>) -> Said {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.server.url()));
         request = request.bearer_auth(self.token().await);
         if let Some(body) = body {
@@ -194,7 +200,6 @@ impl Realm<'_> {
         let location = answer.headers().get("location").and_then(|l| l.to_str().ok()).unwrap_or_default().to_owned();
         let id = location.rsplit('/').next().unwrap_or_default().to_owned();
         let text = answer.text().await.expect("a body");
-        assert!((200..300).contains(&status), "{method} {path}: {status} {text}");
         Said { status, body: serde_json::from_str(&text).unwrap_or_default(), id }
     }
 
@@ -238,8 +243,18 @@ impl Realm<'_> {
     }
 
     /// The id of a group by the names from the top down.
+    ///
+    /// # Panics
+    /// If there is none.
     pub async fn group(&self, path: &str) -> String {
-        text(&self.get(&format!("/group-by-path/{path}")).await, "id")
+        self.find_group(path).await.unwrap_or_else(|| panic!("there is no group {path}"))
+    }
+
+    /// The same; `None`: there is none.
+    pub async fn find_group(&self, path: &str) -> Option<String> {
+        let path = format!("/admin/realms/{}/group-by-path/{path}", self.name);
+        let said = self.said(&Method::GET, &path, None).await;
+        (said.status == 200).then(|| text(&said.body, "id"))
     }
 
     /// Makes a group below another one (by path; empty: at the top); its id.
@@ -252,14 +267,43 @@ impl Realm<'_> {
         self.ask(Method::POST, &format!("/groups/{parent}/children"), Some(&body)).await.id
     }
 
-    /// The sorted user names in a group.
+    /// The sorted user names in a group; nobody, if there is none.
     pub async fn members(&self, path: &str) -> Vec<String> {
-        let group = self.group(path).await;
-        let found = self.get(&format!("/groups/{group}/members?first=0&max=10000&briefRepresentation=true")).await;
+        let Some(group) = self.find_group(path).await else { return Vec::new() };
+        self.names(&format!("/groups/{group}/members?first=0&max=10000&briefRepresentation=true")).await
+    }
+
+    /// The sorted names of those who have a role themselves; one of a client as `CLIENT/ROLE`.
+    pub async fn holders(&self, role: &str) -> Vec<String> {
+        let place = match role.split_once('/') {
+            None => format!("/roles/{role}"),
+            Some((client, role)) => {
+                let found = self.get(&format!("/clients?clientId={client}")).await;
+                format!("/clients/{}/roles/{role}", text(&found[0], "id"))
+            }
+        };
+        self.names(&format!("{place}/users?first=0&max=10000")).await
+    }
+
+    async fn names(&self, path: &str) -> Vec<String> {
+        let found = self.get(path).await;
         let mut names: Vec<String> =
             found.as_array().into_iter().flatten().map(|user| text(user, "username")).collect();
         names.sort();
         names
+    }
+
+    /// Makes a role of the realm, or of a client as `CLIENT/ROLE`, which is made with it.
+    pub async fn make_role(&self, role: &str) {
+        let place = match role.split_once('/') {
+            None => "/roles".to_owned(),
+            Some((client, _)) => {
+                let id = self.ask(Method::POST, "/clients", Some(&json!({"clientId": client}))).await.id;
+                format!("/clients/{id}/roles")
+            }
+        };
+        let name = role.rsplit('/').next().unwrap_or(role);
+        self.ask(Method::POST, &place, Some(&json!({"name": name}))).await;
     }
 
     /// A connector's settings for this realm, as this client.

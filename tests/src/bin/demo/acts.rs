@@ -4,15 +4,18 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use crate::scim::{self, Server, text};
+use crate::scim::text;
+use crate::server::Server;
 use crate::stage::Stage;
 
-fn names(list: &[String]) -> String {
+fn listed(list: &[String]) -> String {
     if list.is_empty() { "nobody".to_owned() } else { list.join(", ") }
 }
 
-fn members(server: &Server, group: &str) -> Vec<String> {
-    server.members(group).unwrap_or_default()
+/// "the chat" or, of several, "the chat and the wiki".
+fn everywhere(stage: &Stage) -> String {
+    let said: Vec<String> = stage.servers.iter().map(|server| format!("the {}", server.said())).collect();
+    said.join(" and ")
 }
 
 /// A manifest of a person.
@@ -24,37 +27,46 @@ fn person(name: &str, department: &str, number: u32) -> String {
     )
 }
 
-pub fn quickstart(stage: &Stage) {
-    Stage::act("kubectl apply -f examples/01-quickstart");
-    stage.apply(&stage.quickstart());
-    stage.tell("13 people, a service account, 4 groups, 4 policies, 2 applications applied");
-    stage.see("the chat has 13 accounts, the wiki 7", |s| s.chat.users().len() == 13 && s.wiki.users().len() == 7);
+pub fn example(stage: &Stage) {
+    let script = &stage.script;
+    Stage::act(&format!("kubectl apply -f {}", script.example));
+    stage.apply(&stage.example());
+    stage.tell(&format!("{} applied", script.holds));
+    let counts = || stage.servers.iter().zip(script.accounts);
+    let told: Vec<String> = counts().map(|(server, count)| format!("the {} has {count}", server.said())).collect();
+    stage.see(&format!("accounts: {}", told.join(", ")), |_| {
+        counts().all(|(server, count)| server.accounts().len() == *count)
+    });
     stage.all_ready();
     stage.tell("everything is Ready; at the servers:");
-    for server in [&stage.chat, &stage.wiki] {
+    for server in &stage.servers {
         for group in server.groups() {
-            stage.tell(&format!("{} / {group}: {}", server.name, names(&members(server, &group))));
+            stage.tell(&format!("{} / {group}: {}", server.said(), listed(&server.members(&group))));
         }
     }
-    stage.tell("bob is in platform, but a contractor: the Deny keeps him from Wiki Admins");
+    stage.tell(script.remark);
     Stage::show(&stage.kubectl(&["get", "targetapplications.provost.dev"]).ok());
 }
 
 pub fn joiner(stage: &Stage) {
     Stage::act("Joiner: one file more");
     stage.apply(&person("max", "Engineering", 1014));
-    stage.see("max has an account in the chat and is a wiki editor", |s| {
-        s.chat.active("max") == Some(true) && members(&s.wiki, "Wiki Editors").contains(&"max".to_owned())
+    let (place, group) = stage.script.engineers;
+    stage.see(&format!("max has an account in the {} and is in {group}", stage.main().said()), |s| {
+        s.main().active("max") == Some(true) && s.servers.get(place).is_some_and(|server| server.has(group, "max"))
     });
+    stage.evidence("max");
 }
 
 pub fn mover(stage: &Stage) {
-    Stage::act("Mover: fay goes from Finance to Engineering, kim's title changes");
-    stage.patch("identities.provost.dev/fay", r#"{"spec":{"department":"Engineering"}}"#);
+    let (who, from) = stage.script.mover;
+    Stage::act(&format!("Mover: {who} goes from {from} to Engineering, kim's title changes"));
+    stage.patch(&format!("identities.provost.dev/{who}"), r#"{"spec":{"department":"Engineering"}}"#);
     stage.patch("identities.provost.dev/kim", r#"{"spec":{"title":"Head of Sales"}}"#);
-    stage.see("fay is a wiki editor", |s| members(&s.wiki, "Wiki Editors").contains(&"fay".to_owned()));
-    stage.see("kim is Head of Sales in the chat", |s| {
-        s.chat.user("kim").is_some_and(|user| text(&user, "title") == "Head of Sales")
+    let (place, group) = stage.script.engineers;
+    stage.see(&format!("{who} is in {group}"), |s| s.servers.get(place).is_some_and(|server| server.has(group, who)));
+    stage.see(&format!("kim is Head of Sales in the {}", stage.main().said()), |s| {
+        s.main().account("kim").is_some_and(|account| account.title == "Head of Sales")
     });
 }
 
@@ -62,33 +74,39 @@ pub fn email(stage: &Stage) {
     Stage::act("An e-mail address changes: everywhere");
     let patch = r#"{"spec":{"emails":[{"value":"ada.lovelace@acme.test","type":"work","primary":true}]}}"#;
     stage.patch("identities.provost.dev/ada", patch);
-    let changed =
-        |server: &Server| server.user("ada").is_some_and(|user| scim::email(&user) == "ada.lovelace@acme.test");
-    stage.see("ada.lovelace@acme.test in the chat and in the wiki", |s| changed(&s.chat) && changed(&s.wiki));
+    stage.see(&format!("ada.lovelace@acme.test in {}", everywhere(stage)), |s| {
+        let changed = |server: &Box<dyn Server>| {
+            server.account("ada").is_some_and(|account| account.email == "ada.lovelace@acme.test")
+        };
+        s.servers.iter().all(changed)
+    });
+    stage.evidence("ada");
 }
 
 pub fn drift(stage: &Stage) {
     Stage::act("Drift: somebody edits an account at the target");
-    stage.chat.tamper("gus", "title", "Chief of Everything");
-    let title = stage.chat.user("gus").map(|user| text(&user, "title").to_owned()).unwrap_or_default();
-    stage.tell(&format!("gus is now '{title}' in the chat; the next sync is asked for"));
-    stage
-        .kubectl(&["annotate", "--overwrite", "targetapplications.provost.dev/chat", "provost.dev/reconcile-now=drift"])
-        .ok();
-    stage.see("gus is an Accountant again", |s| {
-        s.chat.user("gus").is_some_and(|user| text(&user, "title") == "Accountant")
+    let (who, right) = stage.script.edited;
+    let (main, place) = (stage.main(), stage.main().said());
+    main.tamper(who, "Chief of Everything");
+    let title = main.account(who).map(|account| account.title).unwrap_or_default();
+    stage.tell(&format!("{who} is now '{title}' in the {place}; the next sync is asked for"));
+    stage.kubectl(&["annotate", "--overwrite", &stage.application(), "provost.dev/reconcile-now=drift"]).ok();
+    stage.see(&format!("{who}'s title is {right} again"), |s| {
+        s.main().account(who).is_some_and(|account| account.title == right)
     });
 }
 
 fn held(stage: &Stage) -> Option<Value> {
-    let chat = stage.get("targetapplications.provost.dev/chat");
-    chat.pointer("/status/heldPlans/0").cloned()
+    stage.get(&stage.application()).pointer("/status/heldPlans/0").cloned()
 }
 
 pub fn mistake(stage: &mut Stage) {
-    Stage::act("A mistake: the chat's policy now covers Sales alone");
-    let before = stage.chat.how_many_active();
-    stage.patch("accesspolicies.provost.dev/everyone-chat", r#"{"spec":{"match":"identity.department == \"Sales\""}}"#);
+    let mistake = &stage.script.mistake;
+    let (left, how_many) = mistake.left;
+    let (undone, undo) = (mistake.undone, mistake.undo);
+    Stage::act(&format!("A mistake: {}", mistake.told));
+    let before = stage.main().how_many_active();
+    (mistake.make)(stage);
     stage.see("the removal is held, since it exceeds the budget", |s| held(s).is_some());
     let plan = held(stage).unwrap_or_default();
     let hash = text(&plan, "hash").to_owned();
@@ -96,33 +114,32 @@ pub fn mistake(stage: &mut Stage) {
         "held plan {}: {} accounts would be disabled; {} of {before} are active now",
         hash.chars().take(12).collect::<String>(),
         plan.get("disables").and_then(Value::as_i64).unwrap_or_default(),
-        stage.chat.how_many_active()
+        stage.main().how_many_active()
     ));
     stage.ask(&["held", "-n", "acme"]);
     stage.apply(&person("pam", "Sales", 1015));
-    stage.see("meanwhile everything else goes on: pam joins Sales", |s| s.chat.active("pam") == Some(true));
+    stage.see("meanwhile everything else goes on: pam joins Sales", |s| s.main().active("pam") == Some(true));
     stage.approved.clone_from(&hash);
     stage.tell("suppose that it was meant: its hash is committed as approvedPlan");
-    stage.patch(
-        "targetapplications.provost.dev/chat",
-        &format!(r#"{{"spec":{{"safety":{{"approvedPlan":"{hash}"}}}}}}"#),
-    );
-    stage.see("only Sales and those on call are active in the chat", |s| s.chat.how_many_active() == 7);
-    stage.tell("and back again: the policy is restored");
-    stage.patch("accesspolicies.provost.dev/everyone-chat", r#"{"spec":{"match":"identity.type == \"Person\""}}"#);
-    stage.see("all of them are active again, with the accounts they had", |s| s.chat.how_many_active() == before + 1);
+    stage.patch(&stage.application(), &format!(r#"{{"spec":{{"safety":{{"approvedPlan":"{hash}"}}}}}}"#));
+    stage.see(left, |s| s.main().how_many_active() == how_many);
+    stage.tell(&format!("and back again: {undone}"));
+    undo(stage);
+    stage.see("all of them are active again, with the accounts they had", |s| s.main().how_many_active() == before + 1);
 }
 
 pub fn leaver(stage: &Stage) {
-    Stage::act("Leaver: bob's last day has come");
-    stage.patch("identities.provost.dev/bob", r#"{"spec":{"lifecycle":{"endTime":"2020-01-01T00:00:00Z"}}}"#);
-    stage.see("bob is disabled in both, and in no group", |s| {
-        let out = |server: &Server| {
-            server.active("bob") == Some(false)
-                && server.groups().iter().all(|group| !members(server, group).contains(&"bob".to_owned()))
+    let who = stage.script.leaver;
+    Stage::act(&format!("Leaver: {who}'s last day has come"));
+    let patch = r#"{"spec":{"lifecycle":{"endTime":"2020-01-01T00:00:00Z"}}}"#;
+    stage.patch(&format!("identities.provost.dev/{who}"), patch);
+    stage.see(&format!("{who} is disabled in {}, and in no group", everywhere(stage)), |s| {
+        let out = |server: &Box<dyn Server>| {
+            server.active(who) == Some(false) && server.groups().iter().all(|group| !server.has(group, who))
         };
-        out(&s.chat) && out(&s.wiki)
+        s.servers.iter().all(out)
     });
+    stage.evidence(who);
 }
 
 pub fn crash(stage: &mut Stage) {
@@ -131,16 +148,18 @@ pub fn crash(stage: &mut Stage) {
     let manifests: String =
         joiners.iter().zip(1020..).map(|(name, number)| person(name, "Engineering", number)).collect();
     stage.apply(&manifests);
-    let before = stage.chat.users().len();
-    stage.wait("the first of them is there", |s| s.chat.users().len() > before);
+    let before = stage.main().accounts().len();
+    stage.wait("the first of them is there", |s| s.main().accounts().len() > before);
     stage.kill_operator();
-    stage.tell(&format!("kill -9, with {} of 8 in the chat", stage.chat.users().len() - before));
+    let main = stage.main();
+    stage.tell(&format!("kill -9, with {} of 8 in the {}", main.accounts().len() - before, main.said()));
     stage.start_operator();
-    stage.see("all eight are in both, each once", |s| {
-        let once = |server: &Server| {
-            joiners.iter().all(|name| server.users().iter().filter(|user| text(user, "userName") == name).count() == 1)
+    stage.see(&format!("all eight are in {}, each once", everywhere(stage)), |s| {
+        let once = |server: &Box<dyn Server>| {
+            let there = server.accounts();
+            joiners.iter().all(|name| there.iter().filter(|account| account.user_name == *name).count() == 1)
         };
-        once(&s.chat) && once(&s.wiki)
+        s.servers.iter().all(once)
     });
 }
 
@@ -149,25 +168,22 @@ pub fn end(stage: &Stage) {
     stage.all_ready();
     // Counters follow within ten seconds: a status is not written for each account.
     stage.wait("the counters in status are those of the servers", |s| {
-        [&s.chat, &s.wiki].into_iter().all(|server| {
-            let application = s.get(&format!("targetapplications.provost.dev/{}", server.name));
+        s.servers.iter().all(|server| {
+            let application = s.get(&format!("targetapplications.provost.dev/{}", server.application()));
             let provisioned = application.pointer("/status/accounts/provisioned").and_then(Value::as_u64);
             provisioned == u64::try_from(server.how_many_active()).ok()
         })
     });
     Stage::show(&stage.kubectl(&["get", "targetapplications.provost.dev"]).ok());
-    stage.tell(&format!(
-        "chat: {} accounts, {} of them active; wiki: {}, {}; everything is Ready",
-        stage.chat.users().len(),
-        stage.chat.how_many_active(),
-        stage.wiki.users().len(),
-        stage.wiki.how_many_active()
-    ));
+    let told = stage.servers.iter().map(|server| {
+        format!("{}: {} accounts, {} of them active", server.said(), server.accounts().len(), server.how_many_active())
+    });
+    stage.tell(&format!("{}; everything is Ready", told.collect::<Vec<_>>().join("; ")));
 }
 
 pub fn audit(stage: &Stage) {
     Stage::act("What was done, and why: provost audit");
-    stage.ask(&["audit", "-n", "acme", "--identity", "bob", "--since", &stage.since]);
+    stage.ask(&["audit", "-n", "acme", "--identity", stage.script.leaver, "--since", &stage.since]);
     stage.tell("and what the approval released:");
     stage.ask(&["audit", "-n", "acme", "--plan", &stage.approved]);
 }
@@ -177,7 +193,9 @@ pub fn keep(stage: &Stage) {
     println!("  export KUBECONFIG={}", stage.cluster.kubeconfig().display());
     println!("  alias kubectl={}", tests::cluster::cache().join("bin/kubectl").display());
     println!("  kubectl -n acme get provost");
-    println!("  curl -H 'Authorization: Bearer {}' http://127.0.0.1:{}/v2/Users", stage.chat.token(), stage.chat.port);
+    for server in &stage.servers {
+        println!("  {}", server.how_to_ask());
+    }
     println!("\nPress Enter (or Ctrl-C) to stop.");
     let _ = std::io::stdin().read(&mut [0]);
 }

@@ -1,4 +1,4 @@
-//! `make demo`: a story told by what the targets themselves say after each act.
+//! `make demo`, `make demo-ldap`, `make demo-keycloak`: a story told by what the targets themselves say after each act.
 
 #![allow(
     clippy::expect_used,
@@ -9,18 +9,30 @@
 )]
 
 mod acts;
+mod directory;
+mod realm;
 mod scim;
+mod script;
+mod server;
 mod stage;
 
 fn main() {
-    let keep = std::env::args().any(|argument| argument == "--keep");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
     // A failed act says what is wrong in words, not in a stack.
     std::panic::set_hook(Box::new(|info| {
         let text = info.payload_as_str().unwrap_or("something that has no text");
         println!("\nThe demo stops here: {text}");
     }));
-    let mut stage = stage::Stage::build();
-    acts::quickstart(&stage);
+    let script = if asked("ldap") {
+        script::LDAP
+    } else if asked("keycloak") {
+        script::KEYCLOAK
+    } else {
+        script::SCIM
+    };
+    let mut stage = stage::Stage::build(script);
+    acts::example(&stage);
     acts::joiner(&stage);
     acts::mover(&stage);
     acts::email(&stage);
@@ -30,7 +42,7 @@ fn main() {
     acts::crash(&mut stage);
     acts::end(&stage);
     acts::audit(&stage);
-    if keep {
+    if asked("--keep") {
         acts::keep(&stage);
     }
 }

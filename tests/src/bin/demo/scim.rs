@@ -1,20 +1,22 @@
-//! What a SCIM server says of itself, asked by HTTP as anybody could: the demo's evidence does not come from Provost.
+//! A SCIM server, asked by HTTP as anybody could.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 use tests::cluster::Process;
 
-/// A running SCIM server.
-pub struct Server {
-    pub name: &'static str,
-    pub port: u16,
+use crate::server::{Account, Server};
+
+/// scim2-server.
+pub struct Scim {
+    name: &'static str,
+    port: u16,
     token: String,
     _process: Process,
 }
 
-impl Server {
-    /// Starts scim2-server on a free port of the loopback interface.
+impl Scim {
+    /// Starts it on a free port of the loopback interface.
     pub fn start(name: &'static str, folder: &Path) -> Self {
         let program = tests::cluster::cache().join("scim-venv/bin/scim2-server");
         let token = format!("demo-token-of-{name}");
@@ -28,12 +30,8 @@ impl Server {
         server
     }
 
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     /// One request; `None` if it is not answered as SCIM.
-    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
         let url = format!("http://127.0.0.1:{}/v2{path}", self.port);
         let mut curl = std::process::Command::new("curl");
         curl.args(["--silent", "--max-time", "10", "-X", method, "-H", "Content-Type: application/scim+json"]);
@@ -52,31 +50,38 @@ impl Server {
         let answer = self.ask("GET", &format!("/{kind}?count=1000"), None).unwrap_or_default();
         answer.get("Resources").and_then(Value::as_array).cloned().unwrap_or_default()
     }
+}
 
-    pub fn users(&self) -> Vec<Value> {
-        let mut users = self.all("Users");
-        users.sort_by_key(|user| text(user, "userName").to_owned());
-        users
+impl Server for Scim {
+    fn application(&self) -> &'static str {
+        self.name
     }
 
-    pub fn user(&self, name: &str) -> Option<Value> {
-        self.users().into_iter().find(|user| text(user, "userName") == name)
+    fn put_into(&self, manifests: String) -> String {
+        let url = format!("url: https://{}.acme.test/v2", self.name);
+        let here = format!("url: http://127.0.0.1:{}/v2\n      allowInsecure: true", self.port);
+        let manifests = manifests.replace(&url, &here).replace(&format!("{}.acme.test", self.name), "127.0.0.1");
+        // Secrets are in the order of the servers.
+        manifests.replacen("change-me", &self.token, 1)
     }
 
-    /// Whether an account is there and can be used.
-    pub fn active(&self, name: &str) -> Option<bool> {
-        let user = self.user(name)?;
-        Some(user.get("active").and_then(Value::as_bool).unwrap_or(true))
+    fn accounts(&self) -> Vec<Account> {
+        let account = |user: &Value| Account {
+            user_name: text(user, "userName").to_owned(),
+            email: user.pointer("/emails/0/value").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            title: text(user, "title").to_owned(),
+            active: user.get("active").and_then(Value::as_bool).unwrap_or(true),
+        };
+        let mut accounts: Vec<Account> = self.all("Users").iter().map(account).collect();
+        accounts.sort_by(|one, other| one.user_name.cmp(&other.user_name));
+        accounts
     }
 
-    pub fn how_many_active(&self) -> usize {
-        self.users().iter().filter(|user| user.get("active").and_then(Value::as_bool).unwrap_or(true)).count()
-    }
-
-    /// The user names in a group, sorted; `None`: there is no such group.
-    pub fn members(&self, group: &str) -> Option<Vec<String>> {
-        let group = self.all("Groups").into_iter().find(|g| text(g, "displayName") == group)?;
-        let users = self.users();
+    fn members(&self, group: &str) -> Vec<String> {
+        let Some(group) = self.all("Groups").into_iter().find(|g| text(g, "displayName") == group) else {
+            return Vec::new();
+        };
+        let users = self.all("Users");
         let name = |member: &Value| {
             let id = text(member, "value");
             users
@@ -87,31 +92,30 @@ impl Server {
         let members = group.get("members").and_then(Value::as_array);
         let mut names: Vec<String> = members.into_iter().flatten().map(name).collect();
         names.sort();
-        Some(names)
+        names
     }
 
-    pub fn groups(&self) -> Vec<String> {
+    fn groups(&self) -> Vec<String> {
         let mut names: Vec<String> = self.all("Groups").iter().map(|g| text(g, "displayName").to_owned()).collect();
         names.sort();
         names
     }
 
-    /// Changes one attribute behind Provost's back.
-    pub fn tamper(&self, user: &str, attribute: &str, value: &str) {
-        let Some(user) = self.user(user) else { return };
+    fn tamper(&self, user_name: &str, title: &str) {
+        let users = self.all("Users");
+        let Some(user) = users.iter().find(|user| text(user, "userName") == user_name) else { return };
         let patch = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": [{"op": "replace", "path": attribute, "value": value}],
+            "Operations": [{"op": "replace", "path": "title", "value": title}],
         });
-        let _ = self.ask("PATCH", &format!("/Users/{}", text(&user, "id")), Some(&patch));
+        let _ = self.ask("PATCH", &format!("/Users/{}", text(user, "id")), Some(&patch));
+    }
+
+    fn how_to_ask(&self) -> String {
+        format!("curl -H 'Authorization: Bearer {}' http://127.0.0.1:{}/v2/Users", self.token, self.port)
     }
 }
 
 pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The first e-mail address of an account.
-pub fn email(user: &Value) -> &str {
-    user.pointer("/emails/0/value").and_then(Value::as_str).unwrap_or_default()
 }

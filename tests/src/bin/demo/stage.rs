@@ -1,4 +1,4 @@
-//! The stage: control plane, SCIM servers, operator; and how the story is told, in 80 columns with times.
+//! The stage: control plane, servers, operator; and how the story is told, in 80 columns with times.
 
 #![allow(clippy::print_stdout, reason = "the story is printed")]
 
@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tests::cluster::{Cluster, NAMESPACE, Operator, Options, Output, repository};
 
-use crate::scim::Server;
+use crate::directory::Directory;
+use crate::realm::Realm;
+use crate::scim::Scim;
+use crate::script::{Script, Target};
+use crate::server::Server;
 
 /// How long an act may take until the demo says that it did not work.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -16,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Everything that runs.
 pub struct Stage {
     pub cluster: Cluster,
-    pub chat: Server,
-    pub wiki: Server,
+    pub servers: Vec<Box<dyn Server>>,
+    pub script: Script,
     operator: Option<Operator>,
     kubeconfig: PathBuf,
     began: Instant,
@@ -29,19 +33,41 @@ pub struct Stage {
 
 impl Stage {
     /// Starts it all.
-    pub fn build() -> Self {
+    pub fn build(script: Script) -> Self {
         let began = Instant::now();
         let since = jiff::Timestamp::now().to_string();
-        println!("Provost demo: people in Git become accounts on two real SCIM servers.\n");
+        println!("Provost demo: {}\n", script.headline);
         let cluster = Cluster::start(Options { controllers: true });
-        let (chat, wiki) = (Server::start("chat", cluster.folder()), Server::start("wiki", cluster.folder()));
+        let servers: Vec<Box<dyn Server>> = match script.target {
+            Target::Scim => ["chat", "wiki"].map(|name| Box::new(Scim::start(name, cluster.folder())) as _).into(),
+            Target::Ldap => vec![Box::new(Directory::start())],
+            Target::Keycloak => vec![Box::new(Realm::start())],
+        };
         cluster.install_crds();
         cluster.namespace("acme");
         let kubeconfig = Operator::install(&cluster, NAMESPACE, &["acme"]);
-        let mut stage = Self { cluster, chat, wiki, operator: None, kubeconfig, began, approved: String::new(), since };
+        let approved = String::new();
+        let mut stage = Self { cluster, servers, script, operator: None, kubeconfig, began, approved, since };
         stage.start_operator();
-        stage.tell("control plane, two SCIM servers (chat, wiki) and the operator are running");
+        stage.tell(&format!("control plane, {} and the operator are running", stage.script.servers));
         stage
+    }
+
+    /// The server at which most of the story happens.
+    pub fn main(&self) -> &dyn Server {
+        self.servers.first().expect("a server").as_ref()
+    }
+
+    /// Its TargetApplication.
+    pub fn application(&self) -> String {
+        format!("targetapplications.provost.dev/{}", self.main().application())
+    }
+
+    /// What the servers show of an account.
+    pub fn evidence(&self, user_name: &str) {
+        for server in &self.servers {
+            server.shown(user_name).lines().for_each(Self::show_whole);
+        }
     }
 
     /// Starts the operator (again), with the same ledger.
@@ -65,21 +91,17 @@ impl Stage {
     }
 
     /// The example's manifests, with the demo's servers in place of those of the example.
-    pub fn quickstart(&self) -> String {
-        let folder = repository().join("examples/01-quickstart");
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("a file of the example");
-        let files = ["applications.yaml", "groups.yaml", "people.yaml", "policies.yaml", "secrets.yaml"].map(read);
-        let mut text = files.join("\n---\n");
-        for server in [&self.chat, &self.wiki] {
-            let url = format!("url: https://{}.acme.test/v2", server.name);
-            let here = format!("url: http://127.0.0.1:{}/v2\n      allowInsecure: true", server.port);
-            text = text.replace(&url, &here).replace(&format!("{}.acme.test", server.name), "127.0.0.1");
-        }
-        let mut tokens = [self.chat.token(), self.wiki.token()].into_iter();
-        while let (Some(at), Some(token)) = (text.find("change-me"), tokens.next()) {
-            text.replace_range(at..at + "change-me".len(), token);
-        }
-        text
+    pub fn example(&self) -> String {
+        let folder = repository().join(self.script.example);
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+            .expect("the example's folder")
+            .map(|entry| entry.expect("an entry of it").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+            .collect();
+        files.sort();
+        let read = |path: PathBuf| std::fs::read_to_string(path).expect("a file of the example");
+        let text = files.into_iter().map(read).collect::<Vec<_>>().join("\n---\n");
+        self.servers.iter().fold(text, |text, server| server.put_into(text))
     }
 
     /// Applies manifests; what kubectl refuses ends the demo.

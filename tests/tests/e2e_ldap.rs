@@ -13,7 +13,7 @@ use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
 use tests::e2e::{World, condition, identity, policy, until};
 use tests::servers::Authority;
-use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
+use tests::servers::slapd::{PASSWORD, SUFFIX, Setup, Slapd};
 
 const APP: &str = "targetapplications.provost.dev/directory";
 
@@ -136,7 +136,13 @@ async fn joiners_movers_drift_and_leavers_in_a_directory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_trouble_of_a_directory_has_its_own_condition_and_ends_with_it() {
-    let server = Slapd::start();
+    // An account that is ours by its mark and lies where the operator may only look; and somebody else's.
+    let entries = format!(
+        "dn: uid=chair,ou=board,{0}\nobjectClass: inetOrgPerson\nuid: chair\ncn: Chair\nsn: Chair\ncarLicense: E-chair\n\n\
+         dn: uid=cyn,{0}\nobjectClass: inetOrgPerson\nuid: cyn\ncn: Another\nsn: Another\ncarLicense: E-other\n\n",
+        place("people")
+    );
+    let mut server = Slapd::start_with(&Setup { entries, ..Setup::default() });
     let world = World::new("trouble");
     let mut manifests = people();
     manifests.extend([secret("wrong", server.authority()), application(&server, &json!({}))]);
@@ -155,21 +161,38 @@ async fn each_trouble_of_a_directory_has_its_own_condition_and_ends_with_it() {
     let found = world.reason(APP, "Unsupported").await;
     assert!(said(&found).contains("accounts.baseDN: there is no ou=nobody,dc=acme,dc=test"), "{}", found["status"]);
 
-    // One account that the schema refuses, among others that it takes.
-    world.apply(&[application(&server, &json!({}))]);
+    // One account that the schema refuses, one where the operator has no right, one whose name somebody else has, among
+    // others that are well.
+    world.apply(&[application(&server, &json!({})), identity("chair", "Board"), identity("cyn", "Sales")]);
     world.patch("identities.provost.dev/bob", &json!({"spec": {"emails": [{"value": "bøb@acme.test"}]}}));
     holds(&server, "(uid=zoe)", &["mail: zoe@acme.test"]).await;
     holds(&server, "(uid=ada)", &["mail: ada@acme.test"]).await;
-    let bob = until("bob is rejected", async || {
-        let bob = world.get("identities.provost.dev/bob");
-        (condition(&bob, "Ready")["reason"] == "Rejected").then_some(bob)
-    })
-    .await;
-    let problem = bob["status"]["problems"][0]["message"].as_str().unwrap_or_default();
-    assert!(problem.contains("mail") && problem.contains("invalidAttributeSyntax"), "{}", bob["status"]);
+    for (name, reason, words) in [
+        ("bob", "Rejected", "invalidAttributeSyntax"),
+        ("chair", "Rejected", "insufficientAccessRights"),
+        ("cyn", "AdoptionNeedsApproval", ""),
+    ] {
+        let found = world.reason(&format!("identities.provost.dev/{name}"), reason).await;
+        let problem = found["status"]["problems"][0]["message"].as_str().unwrap_or_default();
+        assert!(problem.contains(words), "{name}: {}", found["status"]);
+    }
     world.wait_ready("identities.provost.dev/ada");
+    holds(&server, "(uid=chair)", &["sn: Chair"]).await;
+    holds(&server, "(uid=cyn)", &["sn: Another"]).await;
     world.patch("identities.provost.dev/bob", &json!({"spec": {"emails": [{"value": "bob@acme.test"}]}}));
     holds(&server, "(uid=bob)", &["mail: bob@acme.test"]).await;
+    world.kubectl(&["delete", "identities.provost.dev/cyn", "identities.provost.dev/chair"]).ok();
+    world.all_ready();
+
+    // A certificate whose time comes to its end; what is changed meanwhile follows once it is renewed.
+    server.start_certified(true);
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"title": "Physicist"}}));
+    let found = world.reason(APP, "TlsFailed").await;
+    assert!(said(&found).contains("expired"), "{}", found["status"]);
+    holds(&server, "(uid=ada)", &["title: Analyst"]).await;
+    server.start_certified(false);
+    holds(&server, "(uid=ada)", &["title: Physicist"]).await;
+    team(&server, &["ada", "zoe"]).await;
     world.all_ready();
     world.check();
 }

@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -49,19 +49,38 @@ impl Authority {
 
     /// A certificate for this name and its key, in PEM.
     pub fn pair(&self, name: &str) -> (String, String) {
+        let (certificate, key) = self.certificate(name, false);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// The same, but its time is over.
+    pub fn expired_pair(&self, name: &str) -> (String, String) {
+        let (certificate, key) = self.certificate(name, true);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn certificate(&self, name: &str, expired: bool) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        if expired {
+            params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        }
+        (params.signed_by(&key, &self.0).expect("a certificate"), key)
     }
 
     /// What a server needs that presents a certificate for this name.
     pub fn server(&self, name: &str) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Self::config(self.certificate(name, false))
+    }
+
+    /// The same, but the certificate's time is over.
+    pub fn expired_server(&self, name: &str) -> Arc<ServerConfig> {
+        Self::config(self.certificate(name, true))
+    }
+
+    fn config((certificate, key): (Certificate, KeyPair)) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -55,6 +55,8 @@ pub struct Slapd {
     authority: String,
     /// Certificate and key of a client that SASL EXTERNAL takes for SERVICE, in PEM.
     client: (String, String),
+    /// The server's own: one that is good, and one whose time is over.
+    own: [(String, String); 2],
 }
 
 impl Slapd {
@@ -73,11 +75,11 @@ impl Slapd {
         );
         let folder = tempfile::tempdir().expect("a folder");
         let authority = Authority::new();
-        let (certificate, key) = authority.pair("localhost");
+        let own = [authority.pair("localhost"), authority.expired_pair("localhost")];
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("it is written");
         write("ca.pem", &authority.pem());
-        write("server.pem", &certificate);
-        write("server.key", &key);
+        write("server.pem", &own[0].0);
+        write("server.key", &own[0].1);
         std::fs::create_dir(folder.path().join("data")).expect("a folder");
         write("slapd.conf", &configuration(folder.path(), setup));
         write("entries.ldif", &format!("{}{}", entries(), setup.entries));
@@ -91,7 +93,7 @@ impl Slapd {
         assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         let (port, secure_port) = (free_port(), free_port());
         let client = authority.pair("client");
-        let mut server = Self { child: None, folder, port, secure_port, authority: authority.pem(), client };
+        let mut server = Self { child: None, folder, port, secure_port, authority: authority.pem(), client, own };
         server.start_again();
         server
     }
@@ -123,6 +125,16 @@ impl Slapd {
         if let Some(mut child) = self.child.take() {
             child.kill().and_then(|()| child.wait()).expect("it ends");
         }
+    }
+
+    /// Starts it again with a certificate whose time is over, or with its good one.
+    pub fn start_certified(&mut self, expired: bool) {
+        self.stop();
+        let (certificate, key) = &self.own[usize::from(expired)];
+        for (name, text) in [("server.pem", certificate), ("server.key", key)] {
+            std::fs::write(self.folder.path().join(name), text).expect("it is written");
+        }
+        self.start_again();
     }
 
     /// Its process id.

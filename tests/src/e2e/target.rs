@@ -27,6 +27,8 @@ pub struct Account {
     pub active: bool,
     /// The title.
     pub title: String,
+    /// The first e-mail address.
+    pub email: String,
 }
 
 /// All that is at a target.
@@ -76,6 +78,7 @@ impl Target {
                 id: text(&user, "id"),
                 active: user["active"].as_bool().unwrap_or(true),
                 title: text(&user, "title"),
+                email: text(&user["emails"][0], "value"),
             };
             names.insert(account.id.clone(), name.clone());
             let twice = picture.accounts.insert(name.clone(), account);
@@ -116,6 +119,18 @@ impl Target {
             serde_json::json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": user_name});
         let request = self.client.post(format!("{}/Users", self.server.url())).bearer_auth(TOKEN);
         let answer = request.header("content-type", "application/scim+json").body(user.to_string()).send().await;
+        answer.expect("it answers").error_for_status().expect("it does so");
+    }
+
+    /// Sets an attribute of an account behind the operator's back, and the counter.
+    pub async fn set(&self, user_name: &str, attribute: &str, value: &Value) {
+        let id = self.picture().await.accounts[user_name].id.clone();
+        let patch = serde_json::json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "replace", "path": attribute, "value": value}],
+        });
+        let request = self.client.patch(format!("{}/Users/{id}", self.server.url())).bearer_auth(TOKEN);
+        let answer = request.header("content-type", "application/scim+json").body(patch.to_string()).send().await;
         answer.expect("it answers").error_for_status().expect("it does so");
     }
 }

@@ -179,7 +179,7 @@ impl Sync {
         }
         let step = Step::CreateGroup { name: Arc::clone(name), mark };
         let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
-        if waits || self.flights.values().any(|flight| *flight.step() == step) {
+        if waits || self.is_above_missing(name) || self.flights.values().any(|flight| *flight.step() == step) {
             return;
         }
         let id = IntentId(self.ledger.fresh_id());
@@ -231,6 +231,19 @@ impl Sync {
         }
         self.group_writes.insert(id.clone(), cx.now.mono);
         self.group_backoff.remove(name);
+    }
+
+    /// Where names are paths, the group above is created first; one that was refused is not waited for.
+    fn is_above_missing(&self, name: &str) -> bool {
+        self.entries.iter().any(|entry| {
+            let (kind, above) = (entry.target.kind, &entry.target.name);
+            entry.target.create
+                && kind == EntitlementKind::Group
+                && name.strip_prefix(&**above).is_some_and(|below| below.starts_with('/'))
+                && self.bound(kind, above).is_none()
+                && !self.group_backoff.contains_key(above)
+                && !self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *above)
+        })
     }
 
     /// Every account that may be concerned gets its turn.

@@ -65,6 +65,28 @@ fn an_account_is_not_deleted_before_what_it_holds_was_taken() {
 }
 
 #[test]
+fn a_group_below_another_waits_until_that_is_there_and_no_longer_than_it_is_tried() {
+    let entry = |name: &str| json!({"name": name, "target": {"group": {"name": name, "create": true}}});
+    let names = ["eng/platform/sre", "eng/platform", "eng"];
+    let settings = json!({"entitlements": names.map(entry), "sync": {"interval": "1m"}});
+    let all = with_settings(&[identity("ada", 1, &scientist("Analyst"))], &settings);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(5);
+    assert_eq!(world.mirrors.len(), 3, "none was refused for want of its parent");
+
+    let mut world = World::new();
+    world.forbidden = Some("CreateGroup");
+    world.list(&all);
+    world.pass(120);
+    assert!(world.mirrors.is_empty());
+    world.mirror("eng", None);
+    world.forbidden = None;
+    world.pass(600);
+    assert_eq!(world.mirrors.len(), 3);
+}
+
+#[test]
 fn a_reference_is_to_the_account_that_its_owner_has_now() {
     let grace = |uid: &str, user_name: &str| {
         let mut grace = identity("grace", 1, &json!({"department": "Science", "userName": user_name}));

@@ -382,6 +382,16 @@ impl World {
         {
             return Err(TargetError::NotFound);
         }
+        if let Step::CreateGroup { name, .. } = &step
+            && let Some((above, _)) = name.rsplit_once('/')
+            && !self.mirrors.values().any(|group| &*group.name == above)
+        {
+            return Err(TargetError::Rejected {
+                field: None,
+                reason: "its parent is not there".into(),
+                detail: "".into(),
+            });
+        }
         if let (Step::CreateAccount { .. }, Some((field, reason))) = (&step, self.refuses.clone()) {
             return Err(TargetError::Rejected { field: Some(field), reason, detail: "".into() });
         }

@@ -9,8 +9,8 @@ use super::condition::is_failure;
 use super::outbox::{Entry, Outbox};
 use super::pairs::Pairs;
 use super::{
-    Account, AccountCounts, AccountState, Condition, ConditionType, Prior, Summary, access_policy, group, identity,
-    target_application,
+    Account, AccountCounts, AccountState, Condition, ConditionType, Contact, Prior, Summary, access_policy, group,
+    identity, target_application,
 };
 use crate::engine::{Note, StatusUpdate};
 use crate::model::{Meta, Name, Now, ObjectKind, ObjectRef, Reason};
@@ -223,7 +223,10 @@ fn compute(
             let problems = pairs.problems(&object.name);
             let status = target_application(summary, &counts, problems, generation, prior, now.wall);
             let known = summary.observed && pairs.was_decided(&object.name);
-            if stands && !known && !tells(&status.conditions, prior) {
+            // Why there is no contact needs nothing else to be known: after an edit it may be another cause of the same reason.
+            let fails = matches!(summary.contact, Contact::Fails(_))
+                && status.conditions.iter().any(|c| c.r#type == ConditionType::Ready && !prior.says(c));
+            if stands && !known && !fails && !tells(&status.conditions, prior) {
                 return None;
             }
             wire(&status, &status.conditions)

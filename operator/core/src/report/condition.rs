@@ -1,3 +1,4 @@
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ pub struct Prior {
     pub generation: Option<i64>,
     /// The reason of Ready.
     pub reason: Option<Reason>,
+    /// The message of Ready, digested: one for each object is held.
+    message: u64,
     /// Which condition stood how since when.
     stood: Vec<(ConditionType, Truth, Timestamp)>,
 }
@@ -44,6 +47,7 @@ impl Prior {
             if kind == ConditionType::Ready {
                 let reason = text("reason").unwrap_or_default();
                 prior.reason = Reason::ALL.iter().copied().find(|r| r.as_str() == reason);
+                prior.message = digest(text("message").unwrap_or_default());
             }
             prior.stood.push((kind, truth, since));
         }
@@ -52,11 +56,18 @@ impl Prior {
 
     /// From conditions that were computed here.
     pub(super) fn of(generation: i64, conditions: &[Condition]) -> Self {
+        let ready = conditions.iter().find(|c| c.r#type == ConditionType::Ready);
         Self {
             generation: Some(generation),
-            reason: conditions.iter().find(|c| c.r#type == ConditionType::Ready).map(|c| c.reason),
+            reason: ready.map(|c| c.reason),
+            message: digest(ready.map_or("", |c| &c.message)),
             stood: conditions.iter().map(|c| (c.r#type, c.status, c.last_transition_time)).collect(),
         }
+    }
+
+    /// Whether it said of Ready what this condition says.
+    pub(super) fn says(&self, ready: &Condition) -> bool {
+        self.reason == Some(ready.reason) && self.message == digest(&ready.message)
     }
 
     /// The status of Ready, if it was ever written.
@@ -70,6 +81,13 @@ impl Prior {
         // Kubernetes writes whole seconds; a fraction would only make the object larger.
         stood.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
     }
+}
+
+/// Lives in memory alone.
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// One condition before it has a generation and a time.

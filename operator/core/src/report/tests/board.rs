@@ -195,6 +195,27 @@ fn an_application_under_work_says_so_once_it_was_known() {
 }
 
 #[test]
+fn an_application_that_cannot_be_reached_says_why_also_when_that_is_another_cause_of_the_same_reason() {
+    let fails = |message: &str| {
+        let contact = Contact::Fails(Problem::new(Reason::Unauthorized, message));
+        Summary::TargetApplication(Box::new(TargetApplicationSummary {
+            contact,
+            ..TargetApplicationSummary::default()
+        }))
+    };
+    let mut board = Board::new();
+    board.seed(ObjectKind::TargetApplication, &meta("wiki", 1, None));
+    let mut say = |second: i64, message: &str| {
+        board.mark(&application_ref("wiki"));
+        let taken = board.take(now(second), usize::MAX, &mut |_| Some(fails(message)));
+        taken.updates.first().map(|update| update.status["conditions"][0]["message"].to_string())
+    };
+    assert_eq!(say(0, "wrong password").as_deref(), Some("\"wrong password\""));
+    assert_eq!(say(20, "wrong password"), None);
+    assert_eq!(say(40, "no rights").as_deref(), Some("\"no rights\""));
+}
+
+#[test]
 fn an_event_says_what_went_wrong_once_and_that_it_is_well_again() {
     let mut board = ada(1, None);
     set(&mut board, Account::Provisioned);

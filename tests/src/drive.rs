@@ -41,10 +41,10 @@ pub struct Drive {
     parts: Parts,
     _folder: TempDir,
     events: VecDeque<EngineEvent>,
-    /// How much time was passed over.
-    ahead: Duration,
     /// Effects that were not answered yet.
     asked: usize,
+    /// How much later it is for the engine than for everybody else.
+    ahead: Duration,
     answers: UnboundedReceiver<EngineEvent>,
 }
 
@@ -87,8 +87,8 @@ impl Drive {
             parts: Parts { target: Arc::new(target), store: Some(store), start: Instant::now(), back },
             _folder: folder,
             events: VecDeque::new(),
-            ahead: Duration::ZERO,
             asked: 0,
+            ahead: Duration::ZERO,
             answers,
         }
     }
@@ -130,14 +130,6 @@ impl Drive {
         last.duration_since(began)
     }
 
-    /// Goes on for so long, whether there is something to do or not.
-    pub async fn go_on(&mut self, so_long: Duration) {
-        let began = Instant::now();
-        while began.elapsed() < so_long {
-            self.turn().await;
-        }
-    }
-
     /// One turn; whether anything was asked or answered.
     async fn turn(&mut self) -> bool {
         let mut busy = false;
@@ -155,7 +147,8 @@ impl Drive {
                 }
             }
         }
-        let wait = self.engine.next_wake(self.now()).mono.map(|at| at.saturating_sub(self.now().mono));
+        let now = self.now();
+        let wait = self.engine.next_wake(now).mono.map(|at| at.saturating_sub(now.mono));
         let wait = wait.unwrap_or(Duration::from_secs(1)).clamp(Duration::from_millis(1), Duration::from_millis(50));
         tokio::select! {
             Some(event) = self.answers.recv() => self.events.push_back(event),

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flight::Flight;
 use super::queue::Priority;
 use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
-use crate::model::{
-    AttributeName, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId,
-};
+use crate::model::{AttributeName, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId};
 use crate::plan::Shade;
 
 impl Sync {

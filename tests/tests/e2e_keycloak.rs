@@ -9,9 +9,9 @@
     reason = "helpers of tests fail the test, and say what they saw"
 )]
 
+use provost_core::report::kstatus::{KStatus, kstatus};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::cluster::{Kstatus, kstatus};
 use tests::e2e::{Application, Gate, Target, World, condition, identity, object, policy, until};
 use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
 use tests::servers::{Authority, Counting, Keycloak, Raw, Realm, Says, TOKEN};
@@ -236,7 +236,7 @@ async fn each_trouble_of_a_realm_has_its_own_condition_and_takes_nothing() {
 
     let wrong = world.reason(APP, "Unauthorized").await;
     assert!(said(&wrong).contains("client secret") || said(&wrong).contains("credential"), "{}", wrong["status"]);
-    assert_eq!(kstatus(&wrong), Kstatus::Failed, "only an edit helps: {}", wrong["status"]);
+    assert_eq!(kstatus(&wrong), KStatus::Failed, "only an edit helps: {}", wrong["status"]);
 
     let told = async |what: &str, reason: &str, words: &str| {
         let mut last = Value::Null;
@@ -276,7 +276,7 @@ async fn each_trouble_of_a_realm_has_its_own_condition_and_takes_nothing() {
         bob["status"]
     );
     let cyn = world.reason(&edit("cyn"), "AdoptionNeedsApproval").await;
-    assert_eq!(kstatus(&cyn), Kstatus::Failed, "{}", cyn["status"]);
+    assert_eq!(kstatus(&cyn), KStatus::Failed, "{}", cyn["status"]);
     let as_it_was = json!({"employeeId": ["E-other"]});
     assert_eq!(realm.user("cyn").await["attributes"], as_it_was, "nothing is written to somebody else's user");
     world.wait_ready(&edit("ada"));

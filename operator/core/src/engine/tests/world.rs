@@ -195,9 +195,10 @@ impl World {
         }
     }
 
-    /// Lets time pass, from one moment at which the engine wants to be woken to the next, to whole seconds.
-    pub(super) fn sleep(&mut self, seconds: i64) {
-        let end = self.second + seconds;
+    /// Lets time pass, from one moment at which the engine wants to be woken to the next, to whole seconds; how
+    /// often it was woken.
+    pub(super) fn sleep(&mut self, seconds: i64) -> usize {
+        let (end, mut woken) = (self.second + seconds, 0);
         while self.second < end {
             let wake = self.engine.next_wake(self.now());
             let wall = wake.wall.map(|at| at.as_second() + 1 - 1_800_000_000);
@@ -205,7 +206,9 @@ impl World {
             let next = wall.into_iter().chain(mono).min().unwrap_or(end);
             self.second = next.clamp(self.second + 1, end);
             self.tell(EngineEvent::Tick);
+            woken += 1;
         }
+        woken
     }
 
     pub(super) fn write(&mut self) {

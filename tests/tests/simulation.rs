@@ -62,6 +62,14 @@ fn after_a_year_of_joins_moves_renames_suspensions_ends_and_rehires_too() {
 }
 
 #[test]
+fn after_weeks_at_a_target_that_hides_members_what_others_took_was_given_again() {
+    for seed in 1..=4 {
+        let outcome = simulate(&Plan::hidden(seed));
+        assert_eq!(outcome.broken, None, "seed {seed}\n{}", outcome.story.join("\n"));
+    }
+}
+
+#[test]
 fn a_crash_after_each_write_in_turn_leads_to_the_same_end() {
     let writes = simulate(&Plan::calm(7)).writes;
     assert!(writes > 30, "the scenario writes too little to prove anything: {writes}");

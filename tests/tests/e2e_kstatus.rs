@@ -318,7 +318,9 @@ fn kept() -> Vec<Value> {
         policy("kept", "false", "removals", &[]),
         application.manifest(),
     ];
-    all.iter_mut().for_each(|object| object["metadata"]["finalizers"] = json!(["tests.provost.dev/kept"]));
+    for object in &mut all {
+        object["metadata"]["finalizers"] = json!(["tests.provost.dev/kept"]);
+    }
     all
 }
 

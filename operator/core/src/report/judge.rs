@@ -122,7 +122,8 @@ pub fn access_policy(
 fn audited(held_back: Option<HeldBack>) -> String {
     let mut message = "evaluated and counted; in mode Audit nothing rests on it".to_owned();
     if let Some(HeldBack { losing, leaving }) = held_back {
-        message += &format!("; held back are removals of {losing} identities, and of {leaving} more who are suspended");
+        let held = format!("; held back are removals of {losing} identities, and of {leaving} more who are suspended");
+        message.push_str(&held);
     }
     message
 }

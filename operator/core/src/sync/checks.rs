@@ -76,15 +76,14 @@ impl Checks {
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         self.step = (ROUND / count.max(FEWEST)).max(GAP);
         self.due = now.mono;
-        let at = match self.first {
-            Some(first) => records.partition_point(|record| *record < first),
-            None => {
-                let step = self.step.as_millis();
-                let time = u128::try_from(now.wall.as_millisecond()).unwrap_or_default();
-                let into = u64::try_from(time % step).unwrap_or_default();
-                self.due += self.step.saturating_sub(Duration::from_millis(into));
-                usize::try_from((time / step + 1) % u128::from(count.max(1))).unwrap_or_default()
-            }
+        let at = if let Some(first) = self.first {
+            records.partition_point(|record| *record < first)
+        } else {
+            let step = self.step.as_millis();
+            let time = u128::try_from(now.wall.as_millisecond()).unwrap_or_default();
+            let into = u64::try_from(time % step).unwrap_or_default();
+            self.due += self.step.saturating_sub(Duration::from_millis(into));
+            usize::try_from((time / step + 1) % u128::from(count.max(1))).unwrap_or_default()
         };
         self.round = records.into();
         self.round.rotate_left(at.min(self.round.len()));

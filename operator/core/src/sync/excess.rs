@@ -61,7 +61,7 @@ impl Sync {
         let Some(shade) = self.shadow.account(account).filter(|_| self.takes_excess()) else { return Vec::new() };
         if self.ledger.of_target(account).is_some()
             || self.is_protected(account, Some(shade))
-            || self.is_claimed(&name_of(account), &self.keys_of(shade))
+            || self.is_claimed(&name_of(account), &keys_of(shade))
             || !self.is_nobodys(shade, cx.directory)
         {
             return Vec::new();
@@ -80,15 +80,6 @@ impl Sync {
         entries.collect()
     }
 
-    /// By what an account may be recognised as somebody's.
-    pub(super) fn keys_of(&self, shade: &Shade) -> Vec<CorrelationKey> {
-        let key = |(attribute, text): (&AttributeName, &str)| CorrelationKey {
-            attribute: attribute.clone(),
-            value: text.into(),
-        };
-        shade.keys().map(key).collect()
-    }
-
     fn folded(&self, key: &CorrelationKey) -> (AttributeName, String) {
         (key.attribute.clone(), Fold::of(self.schema, &key.attribute).apply(&key.value).into_owned())
     }
@@ -97,7 +88,7 @@ impl Sync {
     fn is_nobodys(&self, shade: &Shade, directory: &Directory) -> bool {
         let theirs = self.claimed.as_ref().and_then(|claimed| claimed.theirs.as_ref());
         self.is_asked(shade, directory)
-            && theirs.is_some_and(|theirs| !self.keys_of(shade).iter().any(|key| theirs.contains(&self.folded(key))))
+            && theirs.is_some_and(|theirs| !keys_of(shade).iter().any(|key| theirs.contains(&self.folded(key))))
     }
 
     /// Whether it is known whose the keys of an account are, as of what is declared now.
@@ -105,7 +96,7 @@ impl Sync {
         self.claimed
             .as_ref()
             .filter(|claimed| claimed.revision == directory.revision())
-            .is_some_and(|claimed| self.keys_of(shade).iter().all(|key| claimed.asked.contains(&self.folded(key))))
+            .is_some_and(|claimed| keys_of(shade).iter().all(|key| claimed.asked.contains(&self.folded(key))))
     }
 
     /// Finds out anew whose keys an account carries, where what is declared or what it carries has changed.
@@ -134,7 +125,7 @@ impl Sync {
             return;
         }
         let shades = accounts.iter().filter_map(|id| self.shadow.account(id));
-        let asked: BTreeSet<_> = shades.flat_map(|shade| self.keys_of(shade)).map(|key| self.folded(&key)).collect();
+        let asked: BTreeSet<_> = shades.flat_map(keys_of).map(|key| self.folded(&key)).collect();
         let revision = cx.directory.revision();
         if self.claimed.as_ref().is_some_and(|known| known.revision == revision && known.asked.is_superset(&asked)) {
             return;
@@ -220,7 +211,7 @@ impl Sync {
                 self.parked.entry(one.group).or_default().insert(name.clone());
                 continue;
             }
-            if !self.found.get(&name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH) {
+            if self.found.get(&name).is_none_or(|at| cx.now.mono.saturating_sub(*at) > FRESH) {
                 return self.start_read(&name, account, one.privileged);
             }
             return self.take_out(&name, account, one, priority, cx);
@@ -230,7 +221,7 @@ impl Sync {
     fn take_out(&mut self, name: &Name, account: &TargetId, one: Excess, priority: Priority, cx: &Context<'_>) {
         self.found.remove(name);
         // Nobody may take the account for theirs meanwhile.
-        let keys = self.shadow.account(account).map(|shade| self.keys_of(shade)).unwrap_or_default();
+        let keys = self.shadow.account(account).map(keys_of).unwrap_or_default();
         self.claim(name, keys);
         let plan = self.release(Lane::Derived, &one.held(name, account)).and_then(|release| release.plan.clone());
         let intent = Intent {
@@ -274,4 +265,11 @@ fn take(kind: EntitlementKind, group: &TargetId, account: &TargetId) -> Step {
         EntitlementKind::Group => Step::RemoveMembers { group: group.clone(), members: vec![account.clone()] },
         _ => Step::Revoke { kind, entitlement: group.clone(), account: account.clone() },
     }
+}
+
+/// By what an account may be recognised as somebody's.
+pub(super) fn keys_of(shade: &Shade) -> Vec<CorrelationKey> {
+    let key =
+        |(attribute, text): (&AttributeName, &str)| CorrelationKey { attribute: attribute.clone(), value: text.into() };
+    shade.keys().map(key).collect()
 }

@@ -113,7 +113,7 @@ impl Sync {
 
     fn disable_orphan(&mut self, name: &Name, id: &TargetId, step: Step, priority: Priority, cx: &Context<'_>) {
         // Nobody may take the account for theirs meanwhile; nor is it written twice at once.
-        let keys = self.shadow.account(id).map(|shade| self.keys_of(shade)).unwrap_or_default();
+        let keys = self.shadow.account(id).map(super::excess::keys_of).unwrap_or_default();
         if self.is_claimed(name, &keys) {
             self.waiting_for_claims.insert(name.clone());
             return;

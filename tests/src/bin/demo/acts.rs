@@ -75,10 +75,10 @@ pub fn email(stage: &Stage) {
     let patch = r#"{"spec":{"emails":[{"value":"ada.lovelace@acme.test","type":"work","primary":true}]}}"#;
     stage.patch("identities.provost.dev/ada", patch);
     stage.see(&format!("ada.lovelace@acme.test in {}", everywhere(stage)), |s| {
-        let changed = |server: &Box<dyn Server>| {
+        let changed = |server: &dyn Server| {
             server.account("ada").is_some_and(|account| account.email == "ada.lovelace@acme.test")
         };
-        s.servers.iter().all(changed)
+        s.servers.iter().all(|server| changed(server.as_ref()))
     });
     stage.evidence("ada");
 }
@@ -134,10 +134,10 @@ pub fn leaver(stage: &Stage) {
     let patch = r#"{"spec":{"lifecycle":{"endTime":"2020-01-01T00:00:00Z"}}}"#;
     stage.patch(&format!("identities.provost.dev/{who}"), patch);
     stage.see(&format!("{who} is disabled in {}, and in no group", everywhere(stage)), |s| {
-        let out = |server: &Box<dyn Server>| {
+        let out = |server: &dyn Server| {
             server.active(who) == Some(false) && server.groups().iter().all(|group| !server.has(group, who))
         };
-        s.servers.iter().all(out)
+        s.servers.iter().all(|server| out(server.as_ref()))
     });
     stage.evidence(who);
 }
@@ -155,11 +155,11 @@ pub fn crash(stage: &mut Stage) {
     stage.tell(&format!("kill -9, with {} of 8 in the {}", main.accounts().len() - before, main.said()));
     stage.start_operator();
     stage.see(&format!("all eight are in {}, each once", everywhere(stage)), |s| {
-        let once = |server: &Box<dyn Server>| {
+        let once = |server: &dyn Server| {
             let there = server.accounts();
             joiners.iter().all(|name| there.iter().filter(|account| account.user_name == *name).count() == 1)
         };
-        s.servers.iter().all(once)
+        s.servers.iter().all(|server| once(server.as_ref()))
     });
 }
 

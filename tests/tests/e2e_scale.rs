@@ -131,8 +131,11 @@ async fn a_thousand_people_converge_a_second_sync_only_lists_and_idle_means_idle
     let began = Instant::now();
     world.apply(&manifests);
     tests::tell(format!("scale: applied after {:.1} s", began.elapsed().as_secs_f64()));
-    world.all_ready();
+    world.many_ready().await;
     tests::tell(format!("scale: all Ready after {:.1} s", began.elapsed().as_secs_f64()));
+    for name in APPLICATIONS {
+        world.wait_ready(&format!("targetapplications.provost.dev/{name}"));
+    }
     check_targets(&targets).await;
     for (name, target) in APPLICATIONS.iter().zip(&targets) {
         let requests = target.requests();

@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use provost_core::report::kstatus::broken;
+use provost_core::report::kstatus::{KStatus, broken, kstatus};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Operator, Options, Output};
 use crate::servers::TOKEN;
 
 /// How long anything is waited for. Only a failure takes so long.
-const DEADLINE: Duration = Duration::from_secs(150);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Longer than the ten seconds in which a status is written once.
 const QUIET: Duration = Duration::from_secs(11);
@@ -160,16 +160,30 @@ impl World {
 
     /// `kubectl wait --for=condition=Ready`.
     pub fn wait_ready(&self, object: &str) {
-        let said = self.kubectl(&["wait", "--for=condition=Ready", "--timeout=120s", object]);
+        let said = self.kubectl(&["wait", "--for=condition=Ready", "--timeout=300s", object]);
         let now = || self.get(object)["status"].clone();
         assert!(said.success, "{}\n{}\n{}", said.err, now(), self.operator().process().tail());
     }
 
     /// `kubectl wait` for everything.
     pub fn all_ready(&self) {
-        let said = self.kubectl(&["wait", "--for=condition=Ready", "--all", KINDS, "--timeout=150s"]);
+        let said = self.kubectl(&["wait", "--for=condition=Ready", "--all", KINDS, "--timeout=300s"]);
         let table = || self.kubectl(&["get", KINDS]).out;
         assert!(said.success, "{}\n{}\n{}", said.err, table(), self.operator().process().tail());
+    }
+
+    /// Waits until every object is Ready, for as long as their number grows. `kubectl wait` asks for each object by itself,
+    /// which takes longer for a thousand of them than they take.
+    pub async fn many_ready(&self) {
+        let (mut left, mut since) = (usize::MAX, Instant::now());
+        while left > 0 {
+            let now = self.objects().iter().filter(|object| kstatus(object) != KStatus::Current).count();
+            if now != left {
+                (left, since) = (now, Instant::now());
+            }
+            assert!(since.elapsed() < DEADLINE, "{left} objects are not Ready\n{}", self.operator().process().tail());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// Waits until Ready of an object has a reason; the object then.

@@ -131,7 +131,9 @@ impl Ldap {
             entry.texts(member).map(of).collect()
         } else {
             let real = |value: &&str| dn::normal(value) != placeholder;
-            entry.texts(member).filter(real).map(|value| self.id_named(value)).collect()
+            // A group within a group is told by its own id, once it was listed.
+            let group = |value: &str| self.names(Sort::Group).named(value);
+            entry.texts(member).filter(real).map(|value| group(value).unwrap_or_else(|| self.id_named(value))).collect()
         };
         let rdn = dn::parse(&entry.dn).and_then(|rdns| rdns.into_iter().next()).unwrap_or_default();
         let named = rdn.into_iter().find(|(attribute, _)| attribute.eq_ignore_ascii_case("cn")).map(|(_, name)| name);

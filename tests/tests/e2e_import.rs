@@ -150,7 +150,9 @@ fn user(at: usize) -> Value {
 
 /// Makes something at a SCIM server; its id.
 async fn make(url: &str, kind: &str, body: &Value) -> String {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    // One for all: to make one costs many times what a request does.
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    let client = CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().build().unwrap());
     let request =
         client.post(format!("{url}/{kind}")).bearer_auth(TOKEN).header("content-type", "application/scim+json");
     let answer = request.body(body.to_string()).send().await.unwrap();

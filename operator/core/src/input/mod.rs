@@ -3,6 +3,7 @@
 //! Rules are carried as text alone; whoever compiles them says what is wrong with them.
 
 mod access_policy;
+mod active_directory;
 mod change;
 mod check;
 mod connector;

@@ -181,7 +181,10 @@ impl Samba {
         let ldif = self.folder.path().join("input.ldif");
         std::fs::write(&ldif, input).expect("it is written");
         let mut command = Command::new(program);
-        command.arg("-s").arg(self.configuration()).arg("-H").arg(self.folder.path().join("private/sam.ldb"));
+        command
+            .arg(format!("--configfile={}", self.configuration().display()))
+            .arg("-H")
+            .arg(self.folder.path().join("private/sam.ldb"));
         command.args(arguments);
         if !input.is_empty() {
             command.arg(&ldif);

@@ -167,7 +167,9 @@ impl ActiveDirectory {
         }
         let rdn = name.map_or(at.rdn, |name| dn::rdn("CN", name));
         let known = map::by_guid(id).ok_or(TargetError::NotFound)?;
-        match self.wire.rename(&known, &rdn, home, Vec::new(), spent).await {
+        // Always with the place: of a name that is a GUID, nothing is the entry above.
+        let parent = home.unwrap_or(&at.parent);
+        match self.wire.rename(&known, &rdn, Some(parent), Vec::new(), spent).await {
             Err(Refusal { code: Some(code::ALREADY_EXISTS), .. }) => {
                 Err(rejected(&NAMING.into(), "another entry of this place has this name"))
             }
@@ -241,13 +243,13 @@ impl ActiveDirectory {
 }
 
 /// Where an entry is.
-struct Place {
+pub(super) struct Place {
     dn: String,
     rdn: String,
-    parent: String,
+    pub(super) parent: String,
 }
 
-fn place(entry: &Entry) -> Result<Place, TargetError> {
+pub(super) fn place(entry: &Entry) -> Result<Place, TargetError> {
     let place = map::named(&entry.dn).and_then(|named| {
         let (rdn, parent) = dn::split(named.dn)?;
         Some(Place { dn: named.dn.to_owned(), rdn, parent })

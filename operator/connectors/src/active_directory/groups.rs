@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use provost_core::model::{Applied, AttributeName, Spent, TargetError, TargetId};
 
+use super::accounts::place;
 use super::schema::{LOGIN, NAMING};
 use super::{ActiveDirectory, Sort, extended, id, map};
 use crate::ldap::wire::value::mark;
@@ -54,7 +55,8 @@ impl ActiveDirectory {
         let entry = self.writable(Sort::Group, id, &[], spent).await?;
         let known = map::by_guid(id).ok_or(TargetError::NotFound)?;
         if entry.text(NAMING) != Some(name) {
-            self.wire.rename(&known, &dn::rdn("CN", name), None, Vec::new(), spent).await?;
+            let parent = place(&entry)?.parent;
+            self.wire.rename(&known, &dn::rdn("CN", name), Some(&parent), Vec::new(), spent).await?;
         }
         let login = map::group_login(name);
         if entry.text(LOGIN) != Some(&login) {

@@ -10,7 +10,7 @@
 )]
 
 use serde_json::{Value, json};
-use tests::e2e::{Application, Target, World, identity, policy, until};
+use tests::e2e::{Application, Target, World, identity, policy, ready_reason, until};
 use tests::misbehaving::{Misbehaving, Switches};
 use tests::servers::TOKEN;
 
@@ -162,6 +162,11 @@ async fn a_credential_is_nowhere_but_in_its_secret() {
     for (place, text) in &places {
         assert!(!text.is_empty(), "{place} is empty: there is nothing that could be found");
     }
+    // Statuses are written a moment after what they tell.
+    until("every object is told of", async || {
+        world.objects().iter().all(|object| !ready_reason(object).is_empty()).then_some(())
+    })
+    .await;
     world.check();
     world.stop();
     let ledger = std::fs::read(world.ledger()).unwrap();

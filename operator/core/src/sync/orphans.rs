@@ -136,8 +136,9 @@ impl Sync {
         self.flights.insert(flight.intent.id, flight);
     }
 
-    /// What orphaned accounts that are to be disabled wait for: the rest of the same change, or their turn. One that the
-    /// target refused to disable or to show is not waited for, and one that is held is told with its plan.
+    /// What orphaned accounts that are to be disabled, and members who are nobody's and are to be taken out, wait for: the rest
+    /// of the same change, or their turn. One that the target refused to change or to show is not waited for, and one that is
+    /// held is told with its plan.
     pub(super) fn orphans_wait(&self) -> Option<Reason> {
         let gets_on = |name: &Name| !self.failed.contains_key(name) && !self.unread.contains_key(name);
         let mut released = self.ledger.standing.releases.iter().filter(|r| r.lane == Lane::Derived).map(|r| &r.step);

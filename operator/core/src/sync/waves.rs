@@ -134,7 +134,8 @@ impl Sync {
         })
     }
 
-    /// Whether orphaned accounts wait for the rest of a commit: of what is derived, they alone are named by their account.
+    /// Whether accounts without an owner here wait for the rest of a commit: orphaned ones, and members who are nobody's. Of
+    /// what is derived, they alone are named by their account.
     pub(super) fn orphans_settle(&self) -> bool {
         let settling = self.settling.get(&Lane::Derived).filter(|settling| !settling.behind);
         settling.is_some_and(|settling| settling.steps.keys().any(|step| step.account.is_some()))

@@ -23,6 +23,8 @@ define story
 @target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
   PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(2) $(if $(KEEP),--keep)
 endef
+	@tests/tools/setup.sh etcd kubernetes helm scim scimmy slapd keycloak
+	@if tests/tools/setup.sh --can samba; then tests/tools/setup.sh samba; else echo "left out: samba (needs root and apt-get)"; fi
 
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
@@ -42,6 +44,11 @@ demo-keycloak: ## The same story on a realm of Keycloak
 test: setup ## Everything that must pass, from a fresh clone
 	cargo build --workspace --bins
 	cargo test --workspace
+
+.PHONY: test-ad
+test-ad: ## The tests of Active Directory alone, on Samba (as root, on a Debian)
+	@tests/tools/setup.sh samba
+	cargo test --workspace --test contract_active_directory --test active_directory_trouble
 
 .PHONY: lint
 lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scripts, the fence, generated files

@@ -130,6 +130,11 @@ impl Drive {
         last.duration_since(began)
     }
 
+    /// How many accounts are ours, of all applications.
+    pub fn ours(&self) -> usize {
+        self.engine.syncs().flat_map(|(_, sync)| sync.records()).filter(|record| record.target_id.is_some()).count()
+    }
+
     /// One turn; whether anything was asked or answered.
     async fn turn(&mut self) -> bool {
         let mut busy = false;

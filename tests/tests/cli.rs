@@ -362,7 +362,12 @@ fn the_json_of_every_command_is_documented_field_by_field() {
         std::fs::write(wrong.path().join(path.file_name().unwrap()), text).unwrap();
     }
     let wrong = wrong.path().to_str().unwrap();
-    let commands: [&[&str]; 8] = [
+    let table = format!("{wrong}/people.csv");
+    std::fs::write(&table, "userName,manager\nada,nobody\n").unwrap();
+    let out = format!("{wrong}/out");
+    let import = ["import", "--csv", &table, "--out", &out];
+    let commands: [&[&str]; 9] = [
+        &import,
         &["lint", "-f", wrong],
         &["plan", "-f", EXAMPLE],
         &["plan", "-f", wrong],
@@ -373,7 +378,10 @@ fn the_json_of_every_command_is_documented_field_by_field() {
         &["who-can", "wiki", "editor", "-f", EXAMPLE],
     ];
     for command in commands {
-        let all: Vec<&str> = command.iter().copied().chain(["-o", "json", "--at", AT]).collect();
+        let mut all: Vec<&str> = command.iter().copied().chain(["-o", "json"]).collect();
+        if command[0] != "import" {
+            all.extend(["--at", AT]);
+        }
         let (_, said, err) = provost(&all);
         let value: Value =
             serde_json::from_str(said.lines().next().unwrap_or_else(|| panic!("{command:?}: {err}"))).unwrap();

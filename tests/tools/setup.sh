@@ -3,6 +3,8 @@
 #
 #   setup.sh            all pieces
 #   setup.sh PIECE...   only these: etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz
+#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd samba keycloak cargo-deny cargo-fuzz
+#   setup.sh --can PIECE  whether this machine can have it: samba needs root, for its ports, and a Debian or Samba itself
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
 # again only when its pins, its recipe below or (for the venv) python3 have changed. README.md says more.
@@ -11,6 +13,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
 all=(etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz)
+all=(etcd kubernetes helm scim scimmy slapd samba keycloak cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -161,6 +164,50 @@ build_slapd() {
     LD_LIBRARY_PATH=$(echo "$cache"/slapd/usr/lib/*-linux-gnu) "$cache/slapd/usr/sbin/slapd" -VV 2>&1 | grep -q 'OpenLDAP: slapd 2'
 }
 
+about_samba() { echo 'Samba from Debian packages, installed, and the domain of the tests; about 2 min'; }
+files_samba() { echo samba.packages; }
+makes_samba() { echo samba/private/sam.ldb; }
+can_samba() { [[ $(id -u) == 0 ]] && { command -v samba || command -v apt-get; } >/dev/null; }
+need_samba() {
+    can_samba || die 'samba: a domain controller listens on the ports 389 and 636, which needs root, and is installed with apt-get'
+    (
+        # Installed and not started: nothing of the machine's own is to listen anywhere.
+        if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+            printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+            chmod +x /usr/sbin/policy-rc.d
+            trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        fi
+        # shellcheck disable=SC2046 # names of packages
+        need 'samba --version && samba-tool --version && ldbmodify --version' \
+            'Samba as a domain controller, and ldb-tools' $(<"$here/samba.packages")
+    )
+}
+build_samba() {
+    local domain=$tmp/domain sid place there
+    # Each test starts a copy with a configuration of its own: nothing here names where it was made.
+    samba-tool domain provision --targetdir="$domain" --realm=ACME.TEST --domain=ACME --host-name=dc1 --host-ip=127.0.0.1 \
+        --server-role=dc --dns-backend=NONE --adminpass=Root-canary-41b7 --option='interfaces=lo' --option='bind interfaces only=yes'
+    there=(--configfile="$domain/etc/smb.conf" -H "$domain/private/sam.ldb")
+    for place in People Left Groups Services; do
+        samba-tool ou create "OU=$place" "${there[@]}"
+    done
+    samba-tool user create provost Service-canary-93e2 --userou=OU=Services "${there[@]}"
+    sid=$(samba-tool user show provost --attributes=objectSid "${there[@]}" | sed -n 's/^objectSid: //p')
+    # What docs/active-directory.md says that the bind account needs. bf967aba is the class user, bf967a9c the class group,
+    # 00299570 the right to reset a password.
+    local user=bf967aba-0de6-11d0-a285-00aa003049e2 group=bf967a9c-0de6-11d0-a285-00aa003049e2
+    local reset=00299570-246d-11d0-a768-00aa006e0529
+    for place in People Left; do
+        samba-tool dsacl set --objectdn="OU=$place,DC=acme,DC=test" "${there[@]}" \
+            --sddl="(OA;CI;CCDC;$user;;$sid)(OA;CIIO;RPWPSDLCRC;;$user;$sid)(OA;CIIO;CR;$reset;$user;$sid)"
+    done
+    samba-tool dsacl set --objectdn='OU=Groups,DC=acme,DC=test' "${there[@]}" \
+        --sddl="(OA;CI;CCDC;$group;;$sid)(OA;CIIO;RPWPSDLCRC;;$group;$sid)"
+    rm -rf "$cache/samba"
+    mkdir -p "$cache/samba"
+    cp -a "$domain/private" "$domain/state" "$cache/samba/"
+}
+
 about_keycloak() { echo 'Keycloak, from Maven Central, prepared for a quick start; about 90 s'; }
 files_keycloak() { echo keycloak.sha256; }
 makes_keycloak() { echo keycloak/server/lib/quarkus-run.jar keycloak/data/h2/keycloakdb.mv.db; }
@@ -271,6 +318,10 @@ make_piece() {
 }
 
 main() {
+    if [[ ${1-} == --can ]]; then
+        ! declare -F "can_$2" >/dev/null || "can_$2"
+        return
+    fi
     local pieces=("$@") piece stale=()
     [[ $# -gt 0 ]] || pieces=("${all[@]}")
     for piece in "${pieces[@]}"; do

@@ -2,11 +2,13 @@
 //! ([`contract`]). Connectors never retry and never decide; nothing of Kubernetes enters here but the types of the
 //! connectors' settings.
 
+pub mod active_directory;
 pub mod contract;
 pub mod fake;
 pub mod http;
 pub mod keycloak;
 pub mod ldap;
+mod password;
 pub mod scim;
 pub mod target;
 

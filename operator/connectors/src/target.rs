@@ -15,6 +15,7 @@ use provost_crds::v1alpha1::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::active_directory::ActiveDirectory;
 use crate::fake::{Fake, FakeDirectory};
 use crate::http::{Auth, ClientCredentials, Http, HttpSettings, NetworkRules, percent_encoded};
 use crate::keycloak::{Catalogue, Keycloak};
@@ -28,6 +29,8 @@ pub enum AnyTarget {
     Fake(Fake),
     /// An LDAP directory.
     Ldap(Box<Ldap>),
+    /// A domain of Active Directory.
+    ActiveDirectory(Box<ActiveDirectory>),
     /// A SCIM 2.0 service.
     Scim(Box<Scim>),
     /// A realm of Keycloak.
@@ -39,6 +42,7 @@ pub fn schema(kind: ConnectorKind) -> &'static Schema {
     match kind {
         ConnectorKind::Fake => &crate::fake::SCHEMA,
         ConnectorKind::Ldap => &crate::ldap::SCHEMA,
+        ConnectorKind::ActiveDirectory => &crate::active_directory::SCHEMA,
         ConnectorKind::Scim => &crate::scim::SCHEMA,
         ConnectorKind::Keycloak => &crate::keycloak::SCHEMA,
     }
@@ -115,6 +119,7 @@ pub fn secrets(connector: &Connector) -> Vec<SecretNeed> {
     match settings(connector) {
         Ok(ConnectorSpec { scim: Some(scim), .. }) => scim_secrets(&scim),
         Ok(ConnectorSpec { ldap: Some(ldap), .. }) => crate::ldap::secrets(&ldap),
+        Ok(ConnectorSpec { active_directory: Some(domain), .. }) => crate::active_directory::secrets(&domain),
         Ok(ConnectorSpec { keycloak: Some(keycloak), .. }) => keycloak_secrets(&keycloak),
         _ => Vec::new(),
     }
@@ -173,18 +178,23 @@ pub async fn connect(
     credentials: Credentials,
     net: &NetworkRules,
 ) -> Result<AnyTarget, TargetError> {
-    let ConnectorSpec { scim, ldap, keycloak, fake } = settings(connector)?;
-    match (scim, ldap, keycloak, fake) {
-        (Some(scim), None, None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
-        (None, Some(ldap), None, None) => {
-            let attributes = crate::ldap::named_elsewhere(connector);
+    let ConnectorSpec { scim, ldap, active_directory, keycloak, fake } = settings(connector)?;
+    match (scim, ldap, active_directory, keycloak, fake) {
+        (Some(scim), None, None, None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
+        (None, Some(ldap), None, None, None) => {
+            let attributes = crate::ldap::named_elsewhere(connector, "ldap");
             Ok(AnyTarget::Ldap(Box::new(crate::ldap::connect(&ldap, &attributes, credentials, net)?)))
         }
-        (None, None, Some(spec), None) => {
+        (None, None, Some(domain), None, None) => {
+            let attributes = crate::ldap::named_elsewhere(connector, "activeDirectory");
+            let domain = crate::active_directory::connect(&domain, &attributes, credentials, net)?;
+            Ok(AnyTarget::ActiveDirectory(Box::new(domain)))
+        }
+        (None, None, None, Some(spec), None) => {
             let catalogue = connector.settings.get("catalogue").and_then(|named| Catalogue::deserialize(named).ok());
             Ok(AnyTarget::Keycloak(Box::new(connect_keycloak(&spec, catalogue, credentials, net)?)))
         }
-        (None, None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+        (None, None, None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
         _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
     }
 }
@@ -276,6 +286,7 @@ impl AnyTarget {
         match (self, earlier) {
             (Self::Scim(scim), Self::Scim(earlier)) => scim.inherit(earlier),
             (Self::Ldap(ldap), Self::Ldap(earlier)) => ldap.inherit(earlier),
+            (Self::ActiveDirectory(domain), Self::ActiveDirectory(earlier)) => domain.inherit(earlier),
             (Self::Keycloak(keycloak), Self::Keycloak(earlier)) => keycloak.inherit(earlier),
             _ => {}
         }
@@ -287,6 +298,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, FakeDirectory::probe),
             Self::Ldap(ldap) => ldap.probe(&mut spent).await,
+            Self::ActiveDirectory(domain) => domain.probe(&mut spent).await,
             Self::Scim(scim) => scim.probe(&mut spent).await,
             Self::Keycloak(keycloak) => keycloak.probe(&mut spent).await,
         };
@@ -300,6 +312,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.observe(kind, page)),
             Self::Ldap(ldap) => ldap.observe(kind, page, &mut spent).await,
+            Self::ActiveDirectory(domain) => domain.observe(kind, page, &mut spent).await,
             Self::Scim(scim) => scim.observe(kind, page, &mut spent).await,
             Self::Keycloak(keycloak) => keycloak.observe(kind, page, &mut spent).await,
         };
@@ -312,6 +325,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.find(key)),
             Self::Ldap(ldap) => ldap.find(key, &mut spent).await,
+            Self::ActiveDirectory(domain) => domain.find(key, &mut spent).await,
             Self::Scim(scim) => scim.find(key, &mut spent).await,
             Self::Keycloak(keycloak) => keycloak.find(key, &mut spent).await,
         };
@@ -324,6 +338,7 @@ impl AnyTarget {
         let result = match self {
             Self::Fake(fake) => fake.ask(&mut spent, |directory| directory.read(id)),
             Self::Ldap(ldap) => ldap.read(id, &mut spent).await,
+            Self::ActiveDirectory(domain) => domain.read(id, &mut spent).await,
             Self::Scim(scim) => scim.read(id, &mut spent).await,
             Self::Keycloak(keycloak) => keycloak.read(id, &mut spent).await,
         };
@@ -336,6 +351,7 @@ impl AnyTarget {
         let results = match self {
             Self::Fake(fake) => fake.apply(steps, &mut spent),
             Self::Ldap(ldap) => ldap.apply(steps, &mut spent).await,
+            Self::ActiveDirectory(domain) => domain.apply(steps, &mut spent).await,
             Self::Scim(scim) => scim.apply(steps, &mut spent).await,
             Self::Keycloak(keycloak) => keycloak.apply(steps, &mut spent).await,
         };

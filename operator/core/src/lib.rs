@@ -6,6 +6,7 @@
 pub mod directory;
 pub mod engine;
 pub mod explain;
+pub mod import;
 pub mod input;
 pub mod model;
 pub mod plan;

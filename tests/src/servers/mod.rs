@@ -5,6 +5,7 @@ mod counting;
 mod keycloak;
 mod process;
 mod raw;
+pub mod samba;
 pub mod slapd;
 
 use std::path::PathBuf;

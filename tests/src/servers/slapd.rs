@@ -258,7 +258,7 @@ fn command(program: &Path) -> Command {
     command
 }
 
-fn merge(into: &mut Value, more: &Value) {
+pub(super) fn merge(into: &mut Value, more: &Value) {
     match (into, more) {
         (Value::Object(into), Value::Object(more)) => {
             for (key, value) in more {

@@ -11,8 +11,8 @@ mod manifests;
 mod outside;
 mod random;
 mod run;
-mod store;
-mod target;
+pub(crate) mod store;
+pub(crate) mod target;
 mod world;
 
 pub use random::Random;

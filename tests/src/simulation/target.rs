@@ -25,6 +25,7 @@ pub static SCHEMA: Schema = Schema {
     user_name: "userName",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
+    protection: None,
     interval: Duration::from_mins(1),
 };
 

@@ -1,11 +1,16 @@
 //! How a TargetApplication is reached: one struct of options, of which exactly one is there. A connector is a file of its own,
 //! its spec type, and its line in [`ConnectorSpec`] and [`CONNECTORS`].
 
+mod active_directory;
 mod fake;
 mod keycloak;
 mod ldap;
 mod scim;
 
+pub use active_directory::{
+    ActiveDirectoryAccounts, ActiveDirectoryBind, ActiveDirectoryGroupScope, ActiveDirectoryGroupType,
+    ActiveDirectoryGroups, ActiveDirectorySpec,
+};
 pub use fake::{FakeEntitlement, FakeEntitlementKind, FakeSpec};
 pub use keycloak::{KeycloakAuth, KeycloakSpec};
 pub use ldap::{
@@ -23,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::exactly_one;
 
 /// The members of the union, as the schema names them.
-pub const CONNECTORS: &[&str] = &["scim", "ldap", "keycloak", "fake"];
+pub const CONNECTORS: &[&str] = &["scim", "ldap", "activeDirectory", "keycloak", "fake"];
 
 /// The connector of a TargetApplication and its settings; exactly one member is there.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +41,9 @@ pub struct ConnectorSpec {
     /// An LDAP directory (RFC 4510). Exactly one connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSpec>,
+    /// A domain of Active Directory. Exactly one connector must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_directory: Option<ActiveDirectorySpec>,
     /// A realm of Keycloak. Exactly one connector must be named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keycloak: Option<KeycloakSpec>,

@@ -40,13 +40,13 @@ impl Run<'_> {
                 self.must(Step::DisableAccount { id: id.clone() }).await?;
             }
             for (attribute, value) in
-                [(self.schema.user_name, self.name("finds")), (words.external_id, "E-finds".to_owned())]
+                [(self.schema.user_name, self.login("finds")), (words.external_id, "E-finds".to_owned())]
             {
                 let found = self.find(attribute, &value).await?;
                 ensure(found == [id.clone()], || format!("by {attribute}, enabled {enabled}: {found:?}"))?;
             }
         }
-        let nobody = self.find(self.schema.user_name, &self.name("nobody")).await?;
+        let nobody = self.find(self.schema.user_name, &self.login("nobody")).await?;
         ensure(nobody.is_empty(), || text("nobody was found", nobody))
     }
 
@@ -94,8 +94,8 @@ impl Run<'_> {
             &self.attributes("renamed", &[(self.contract.words.title, "Analyst".into())]),
         )?;
         let (old, new) = (
-            self.find(self.schema.user_name, &self.name("renames")).await?,
-            self.find(self.schema.user_name, &self.name("renamed")).await?,
+            self.find(self.schema.user_name, &self.login("renames")).await?,
+            self.find(self.schema.user_name, &self.login("renamed")).await?,
         );
         ensure(old.is_empty() && new == [id], || format!("old {old:?}, new {new:?}"))
     }
@@ -106,7 +106,7 @@ impl Run<'_> {
             let id = id.clone();
             self.must(if enabled { Step::EnableAccount { id } } else { Step::DisableAccount { id } }).await?;
             let account = self
-                .read(&self.find(self.schema.user_name, &self.name("disables")).await?.pop().ok_or("hidden")?)
+                .read(&self.find(self.schema.user_name, &self.login("disables")).await?.pop().ok_or("hidden")?)
                 .await?;
             ensure(account.enabled == enabled, || format!("asked for enabled {enabled}"))?;
             self.holds(&account, &self.attributes("disables", &[(self.contract.words.title, "Analyst".into())]))?;
@@ -126,7 +126,7 @@ impl Run<'_> {
         let (attributes, renamed) = (self.new_account("conflicts", &[]), self.attributes("conflicts", &[]));
         let again = self.apply(Step::CreateAccount { attributes, enabled: true, password: true }).await;
         ensure(again == Err(TargetError::Conflict), || text("the create", again))?;
-        let found = self.find(self.schema.user_name, &self.name("conflicts")).await?;
+        let found = self.find(self.schema.user_name, &self.login("conflicts")).await?;
         ensure(found == [id], || text("found", found))?;
         let other = self.create("conflicts-too", &[]).await?;
         let renamed = self.apply(Step::RenameAccount { id: other, set: renamed }).await;
@@ -147,7 +147,7 @@ impl Run<'_> {
         }
         let (read, _) = self.target.read(&id).await;
         let (found, read) =
-            (self.find(self.schema.user_name, &self.name("deletes")).await?, read.map_err(|e| e.to_string())?);
+            (self.find(self.schema.user_name, &self.login("deletes")).await?, read.map_err(|e| e.to_string())?);
         match self.probe().await?.capabilities.delete {
             DeleteMeans::Hard => ensure(read.is_none() && found.is_empty(), || format!("{read:?} {found:?}")),
             DeleteMeans::Deactivate => ensure(read.is_some_and(|account| !account.enabled), || "still enabled".into()),
@@ -198,7 +198,7 @@ impl Run<'_> {
             let applied = self.must(step).await.map_err(|error| format!("{name:?}: {error}"))?;
             let id = applied.id.ok_or("a create without an id")?;
             self.holds(&self.read(&id).await?, &attributes)?;
-            for (attribute, value) in [(self.schema.user_name, self.name(name)), (words.external_id, external)] {
+            for (attribute, value) in [(self.schema.user_name, self.login(name)), (words.external_id, external)] {
                 let found = self.find(attribute, &value).await.map_err(|error| format!("{name:?}: {error}"))?;
                 ensure(found == [id.clone()], || format!("{attribute} {value:?} finds {found:?}"))?;
             }

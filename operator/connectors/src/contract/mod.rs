@@ -55,6 +55,8 @@ pub struct Words {
     pub never_set: &'static str,
     /// E-mail addresses, by their values: the first is the primary one.
     pub emails: fn(&[&str]) -> (&'static str, Value),
+    /// A name as the target can have it for the login name.
+    pub login: fn(&str) -> String,
     /// What else a new account must have, by its user name.
     pub needed: fn(&str) -> Vec<(&'static str, Value)>,
     /// Everything else that is written and read back.
@@ -80,6 +82,7 @@ impl Words {
                 };
                 ("emails", Value::List(values.iter().enumerate().map(email).collect()))
             },
+            login: str::to_owned,
             needed: |_| Vec::new(),
             full: scim_full,
         }
@@ -94,6 +97,7 @@ impl Words {
             given_name: "firstName",
             never_set: "nickName",
             emails: |values| ("email", values.first().map_or(Value::Null, |value| Value::from(*value))),
+            login: str::to_owned,
             needed: |_| Vec::new(),
             full: || {
                 vec![
@@ -101,6 +105,35 @@ impl Words {
                     ("lastName", "Lovelace".into()),
                     ("shifts", Value::List(vec!["early".into(), "late".into()])),
                 ]
+            },
+        }
+    }
+
+    /// Of a user of Active Directory; the name of its entry is as it is given.
+    pub fn active_directory() -> Self {
+        Self {
+            external_id: "externalId",
+            title: "title",
+            department: "department",
+            given_name: "givenName",
+            never_set: "division",
+            emails: |values| ("proxyAddresses", Value::List(values.iter().map(|value| Value::from(*value)).collect())),
+            login: |name| {
+                let plain = |c: char| if "\"/\\[]:|<>+=;?,*".contains(c) { '_' } else { c };
+                name.chars().map(plain).take(20).collect()
+            },
+            needed: |name| vec![("cn", name.into())],
+            full: || {
+                let texts = [
+                    ("displayName", "Ada Lovelace"),
+                    ("sn", "Lovelace"),
+                    ("userPrincipalName", "ada@acme.test"),
+                    ("mail", "ada@acme.test"),
+                    ("accountExpires", "2027-11-30T16:00:00Z"),
+                    ("employeeNumber", "1001"),
+                    ("company", "Acme"),
+                ];
+                texts.map(|(name, value)| (name, value.into())).to_vec()
             },
         }
     }
@@ -114,6 +147,7 @@ impl Words {
             given_name: "givenName",
             never_set: "preferredLanguage",
             emails: |values| ("mail", Value::List(values.iter().map(|value| Value::from(*value)).collect())),
+            login: str::to_owned,
             needed: |name| vec![("cn", name.into()), ("sn", name.into())],
             full: || {
                 let texts = [
@@ -215,9 +249,13 @@ impl Run<'_> {
         format!("{}{name}", self.contract.prefix)
     }
 
+    fn login(&self, name: &str) -> String {
+        (self.contract.words.login)(&self.name(name))
+    }
+
     fn attributes(&self, name: &str, more: &[(&str, Value)]) -> Attributes {
         let mut attributes: Attributes = more.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
-        attributes.insert(self.schema.user_name.into(), self.name(name).as_str().into());
+        attributes.insert(self.schema.user_name.into(), self.login(name).as_str().into());
         attributes
     }
 

@@ -20,6 +20,7 @@ pub static SCHEMA: Schema = Schema {
     user_name: "userName",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role, EntitlementKind::License],
+    protection: None,
     interval: Duration::from_mins(10),
 };
 

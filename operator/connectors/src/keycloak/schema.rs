@@ -41,5 +41,6 @@ pub(crate) static SCHEMA: Schema = Schema {
     user_name: "username",
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role],
+    protection: None,
     interval: Duration::from_mins(10),
 };

@@ -8,6 +8,7 @@ use provost_core::model::{
 };
 
 use super::settings::Disable;
+use super::wire::value::{from_wire, to_wire};
 use super::wire::{Change, Entry, Filter, Refusal, Search, code, dn, entry, values};
 use super::{Known, Ldap, SCHEMA, Sort, Write, map, schema};
 
@@ -118,7 +119,7 @@ impl Ldap {
         spent: &mut Spent,
     ) -> Result<HashSet<Vec<u8>>, TargetError> {
         if !SCHEMA.references.contains(&name.as_str()) || value.is_empty() {
-            return map::to_wire(name, value);
+            return to_wire(name, value);
         }
         let id = value.as_text().unwrap_or_default();
         if let Some(dn) = id.strip_prefix(FOREIGN) {
@@ -302,7 +303,7 @@ impl Ldap {
             return Err(refused);
         }
         if self.is_posix() {
-            let login = [(schema::LOGIN.into(), map::from_wire(entry, schema::LOGIN))].into();
+            let login = [(schema::LOGIN.into(), from_wire(entry, schema::LOGIN))].into();
             for (name, value) in self.posix(&login, spent).await? {
                 let sets = |change: &Change| matches!(change, Change::Replace(at, _) if at.eq_ignore_ascii_case(name.as_bytes()));
                 if entry.text(name).is_none() && !changes.iter().any(sets) {

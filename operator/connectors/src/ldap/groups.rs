@@ -2,8 +2,10 @@
 
 use provost_core::model::{Applied, AttributeName, Spent, TargetError, TargetId};
 
+use super::wire::error::no_base;
+use super::wire::value::mark;
 use super::wire::{Change, Entry, Filter, Refusal, Search, code, dn, values};
-use super::{Known, Ldap, Sort, Write, map};
+use super::{Known, Ldap, Sort, Write};
 
 impl Ldap {
     pub(super) async fn create_group(&self, name: &str, mark: &str, spent: &mut Spent) -> Result<Applied, TargetError> {
@@ -30,7 +32,7 @@ impl Ldap {
         let (_, class, wanted) = self.sort(Sort::Group)?;
         let found = self.wire.search(Search::at(&dn, class, &wanted), spent).await?;
         let entry = found.entries.first().ok_or(TargetError::Conflict)?;
-        if map::mark(entry, &groups.mark) != Some(mark) {
+        if self::mark(entry, &groups.mark) != Some(mark) {
             return Err(TargetError::Conflict);
         }
         Ok(Applied { id: Some(self.learn(Sort::Group, entry)?), ..Applied::default() })
@@ -168,7 +170,7 @@ impl Ldap {
         let mut all = Vec::new();
         for base in bases {
             let search = Search::below(base, class.clone().and(Filter::equal(member, value)), &wanted);
-            let found = self.wire.search(search, spent).await.map_err(|refusal| super::no_base(refusal, base))?;
+            let found = self.wire.search(search, spent).await.map_err(|refusal| no_base(refusal, base))?;
             all.extend(found.entries);
         }
         Ok(all)

@@ -24,6 +24,8 @@ use names::{Known, Names};
 pub(crate) use schema::SCHEMA;
 use settings::Settings;
 use wire::connect::{Bind, Endpoint, Login};
+use wire::error::no_base;
+use wire::listing::Listings;
 use wire::{Change, Entry, Filter, Refusal, Search, Wire, code, dn};
 
 /// Members in one request.
@@ -45,7 +47,7 @@ pub struct Ldap {
     supports: Mutex<Supports>,
     accounts: Mutex<Names>,
     groups: Mutex<Names>,
-    listings: Mutex<list::Listings>,
+    listings: Listings,
     numbers: tokio::sync::Mutex<numbers::Numbers>,
 }
 
@@ -76,7 +78,7 @@ impl Ldap {
             supports: Mutex::default(),
             accounts: Mutex::default(),
             groups: Mutex::default(),
-            listings: Mutex::default(),
+            listings: Listings::default(),
             numbers: tokio::sync::Mutex::default(),
         })
     }
@@ -291,8 +293,8 @@ pub(crate) fn secrets(spec: &LdapSpec) -> Vec<SecretNeed> {
 }
 
 /// Attributes that the rest of the manifest maps, looks up or protects.
-pub(crate) fn named_elsewhere(connector: &Connector) -> Vec<String> {
-    let names = connector.settings.pointer("/ldap/attributes").and_then(serde_json::Value::as_array);
+pub(crate) fn named_elsewhere(connector: &Connector, kind: &str) -> Vec<String> {
+    let names = connector.settings.get(kind).and_then(|settings| settings.get("attributes")?.as_array());
     names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
@@ -327,15 +329,4 @@ pub(crate) fn connect(
     let tls = wire::connect::tls(authority.as_ref(), client.as_ref().map(|(chain, key)| (chain, key)))?;
     let login = Login { endpoint: Endpoint::parse(&spec.url)?, bind, tls, rules: net.clone() };
     Ldap::new(login, spec, attributes)
-}
-
-/// A search below an entry that is not there found nothing, which says nothing.
-fn no_base(refusal: Refusal, base: &str) -> TargetError {
-    if refusal.code == Some(code::NO_SUCH_OBJECT) {
-        let text = format!(
-            "there is no {base}, or the bind DN may not see it; correct the base DN or grant the right to read it"
-        );
-        return TargetError::Transient(text.into());
-    }
-    refusal.into()
 }

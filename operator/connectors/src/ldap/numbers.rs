@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use provost_core::model::{Spent, TargetError};
 
+use super::Ldap;
 use super::settings::Range;
+use super::wire::error::no_base;
 use super::wire::{Change, Filter, Search, code, values};
-use super::{Ldap, no_base};
 
 /// Numbers that are taken at once. What is not used until the operator stops is not used at all.
 const BLOCK: u32 = 16;

@@ -6,21 +6,14 @@ use std::sync::{Arc, PoisonError};
 use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
 
 use super::wire::connect::Bind;
-use super::wire::{self, Entry, Filter, Search, code};
+use super::wire::{self, Entry, Search, code};
 use super::{Ldap, MEMBER_BATCH, Sort, Supports};
 
 impl Ldap {
     /// Reads what the server says of itself, and the places that the manifest names.
     pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
-        let names = ["supportedControl", "vendorName", "vendorVersion", "structuralObjectClass"].map(str::to_owned);
-        let found = self.wire.search(Search::at("", Filter::any(), &names), spent).await?;
-        let root = found.entries.into_iter().next().unwrap_or_default();
+        let root = self.wire.root(&["vendorName", "vendorVersion", "structuralObjectClass"], spent).await?;
         let has = |oid: &str| root.texts("supportedControl").any(|control| control == oid);
-        if !has(wire::PAGED) {
-            let text =
-                "the server does not page (control 1.2.840.113556.1.4.319), or the bind DN may not read its root entry";
-            return Err(TargetError::Unsupported(text.into()));
-        }
         let supports = Supports {
             assertion: has(wire::ASSERTION),
             post_read: has(wire::POST_READ),
@@ -28,7 +21,7 @@ impl Ldap {
         };
         *self.supports.lock().unwrap_or_else(PoisonError::into_inner) = supports.clone();
         for (field, base) in self.places() {
-            self.is_there(field, base, spent).await?;
+            self.wire.is_there(field, base, spent).await?;
         }
         self.shows_ids(spent).await?;
         let principal = self.principal(spent).await?;
@@ -44,21 +37,6 @@ impl Ldap {
         all.extend(self.settings.groups.as_ref().map(|groups| ("groups.baseDN", groups.base.as_str())));
         all.extend(self.settings.numbers.as_ref().map(|range| ("accounts.posix.counterDN", range.counter.as_str())));
         all
-    }
-
-    async fn is_there(&self, field: &str, dn: &str, spent: &mut Spent) -> Result<(), TargetError> {
-        let search = Search::at(dn, Filter::any(), &["1.1".to_owned()]);
-        let missing = || {
-            let text =
-                format!("{field}: there is no {dn}, or the bind DN may not see it; correct the one or grant the other");
-            TargetError::Unsupported(text.into())
-        };
-        match self.wire.search(search, spent).await {
-            Ok(found) if found.entries.is_empty() => Err(missing()),
-            Ok(_) => Ok(()),
-            Err(refusal) if refusal.code == Some(code::NO_SUCH_OBJECT) => Err(missing()),
-            Err(refusal) => Err(refusal.into()),
-        }
     }
 
     /// Everything is bound by ids: a first look at some account, if there is one.

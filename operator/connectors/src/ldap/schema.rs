@@ -60,5 +60,6 @@ pub(crate) static SCHEMA: Schema = Schema {
     user_name: LOGIN,
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group],
+    protection: None,
     interval: Duration::from_mins(10),
 };

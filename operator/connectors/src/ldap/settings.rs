@@ -125,7 +125,7 @@ impl Settings {
     /// The entries below which accounts are; none is below another one.
     pub(super) fn bases(&self) -> Vec<&str> {
         match &self.disable {
-            Disable::MoveTo { dn, normal } if !dn::is_within(normal, &dn::normal(&self.base)) => vec![&self.base, dn],
+            Disable::MoveTo { dn, .. } => dn::apart(&self.base, Some(dn)),
             _ => vec![&self.base],
         }
     }

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 use super::map::{self, Change};
 use super::names::Path;
 use super::wire::{self, Resource};
-use super::{Scim, cannot, kind, password};
+use super::{Scim, cannot, kind};
 use crate::http::{Answer, Refusal};
+use crate::password;
 
 impl Scim {
     pub(super) async fn create_account(

@@ -10,8 +10,9 @@ use serde_json::{Value as Json, json};
 use super::accounts::created_as;
 use super::learned::{Learned, Shape};
 use super::wire::{self, BulkAnswer};
-use super::{BULK_OPERATIONS, BULK_PAYLOAD, MEMBER_BATCH, Scim, groups, map, password};
+use super::{BULK_OPERATIONS, BULK_PAYLOAD, MEMBER_BATCH, Scim, groups, map};
 use crate::http::Refusal;
+use crate::password;
 
 /// Operations in a request that is to show whether their kind works.
 const TRIAL: usize = 4;

@@ -10,7 +10,6 @@ mod list;
 mod map;
 mod members;
 mod names;
-mod password;
 mod probe;
 mod schema;
 mod wire;

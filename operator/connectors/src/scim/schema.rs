@@ -49,5 +49,6 @@ pub(crate) static SCHEMA: Schema = Schema {
     user_name: "userName",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
+    protection: None,
     interval: Duration::from_mins(10),
 };

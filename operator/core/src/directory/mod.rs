@@ -46,6 +46,7 @@ pub use truth::*;
 pub use view::*;
 
 use application::ApplicationEntry;
+pub(crate) use application::{ApplicationSpec, From};
 use entry::{GroupEntry, IdentityEntry, PolicyEntry};
 use ids::IdSet;
 use keys::Keys;

@@ -15,6 +15,7 @@ pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::Connecto
     let members = [
         ("scim", spec.scim.is_some()),
         ("ldap", spec.ldap.is_some()),
+        ("activeDirectory", spec.active_directory.is_some()),
         ("keycloak", spec.keycloak.is_some()),
         ("fake", spec.fake.is_some()),
     ];
@@ -22,18 +23,21 @@ pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::Connecto
     let mut settings = spec.clone();
     let scim_url = spec.scim.as_ref().map(|scim| self::scim(checks, at.field("scim"), scim));
     let directory = spec.ldap.as_ref().map(|ldap| super::ldap::ldap(checks, at.field("ldap"), ldap));
+    let domain = spec.active_directory.as_ref();
+    let domain = domain.map(|domain| super::active_directory::check(checks, at.field("activeDirectory"), domain));
     let keycloak =
         spec.keycloak.as_ref().map(|keycloak| super::keycloak::check(checks, at.field("keycloak"), keycloak));
-    let (kind, fingerprint) = match (scim_url, directory, keycloak, &mut settings.fake) {
+    let (kind, fingerprint) = match (scim_url, directory, domain, keycloak, &mut settings.fake) {
         (Some(url), ..) => (ConnectorKind::Scim, format!("scim {url}")),
         (None, Some(directory), ..) => (ConnectorKind::Ldap, directory),
-        (None, None, Some(realm), _) => (ConnectorKind::Keycloak, format!("keycloak {realm}")),
-        (None, None, None, Some(fake)) => {
+        (None, None, Some(domain), ..) => (ConnectorKind::ActiveDirectory, domain),
+        (None, None, None, Some(realm), _) => (ConnectorKind::Keycloak, format!("keycloak {realm}")),
+        (None, None, None, None, Some(fake)) => {
             self::fake(checks, at.field("fake"), fake);
             let directory = fake.directory.get_or_insert_with(|| own_name.to_owned());
             (ConnectorKind::Fake, format!("fake {directory}"))
         }
-        (None, None, None, None) => (ConnectorKind::Fake, String::new()),
+        (None, None, None, None, None) => (ConnectorKind::Fake, String::new()),
     };
     Connector { kind, fingerprint: fingerprint.into(), settings: serde_json::to_value(&settings).unwrap_or_default() }
 }

@@ -63,6 +63,14 @@ fn kind(checks: &mut Checks, at: Path<'_>, kind: Option<&crds::IdentityType>) ->
     }
 }
 
+/// A user name, case-mapped by RFC 8265; as it is where that has no form for it.
+pub fn mapped_user_name(written: &str) -> UserName {
+    match UsernameCaseMapped::enforce(written) {
+        Ok(mapped) => UserName::new(written, &mapped),
+        Err(_) => UserName::new(written, written),
+    }
+}
+
 /// The user name, case-mapped by RFC 8265. `metadata.name` stands in where there is none.
 fn user_name(checks: &mut Checks, at: Path<'_>, written: Option<&str>, own_name: &str) -> UserName {
     let Some(written) = written else { return UserName::new(own_name, own_name) };

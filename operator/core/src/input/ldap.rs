@@ -29,9 +29,7 @@ pub(super) fn ldap(checks: &mut Checks, at: Path<'_>, spec: &crds::LdapSpec) -> 
             "must be left out with ldapi, which has no TLS",
         );
     }
-    if let Some(secret) = spec.tls.as_ref().and_then(|tls| tls.ca_secret_ref.as_ref()) {
-        secret_key(checks, at.field("tls").field("caSecretRef"), secret);
-    }
+    authority(checks, at.field("tls"), spec.tls.as_ref());
     bind(checks, at.field("bind"), &spec.bind, local);
     accounts(checks, at.field("accounts"), &spec.accounts);
     if let Some(groups) = &spec.groups {
@@ -40,10 +38,19 @@ pub(super) fn ldap(checks: &mut Checks, at: Path<'_>, spec: &crds::LdapSpec) -> 
     format!("ldap {}/{}", host.unwrap_or_default(), spec.accounts.base_dn.to_lowercase())
 }
 
+/// The Secret of a private authority.
+pub(super) fn authority(checks: &mut Checks, at: Path<'_>, tls: Option<&crds::TlsSpec>) {
+    if let Some(secret) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        secret_key(checks, at.field("caSecretRef"), secret);
+    }
+}
+
 /// What the connector reads of the rest of the manifest: the names of the attributes that it must show. Where accounts carry
 /// no mark, nobody is asked to write one.
 pub(super) fn complete(settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
-    let Some(ldap) = settings.get_mut("ldap") else { return };
+    let named = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
+    let kind = ["ldap", "activeDirectory"].into_iter().find(named);
+    let Some(ldap) = kind.and_then(|kind| settings.get_mut(kind)) else { return };
     let declared = |mapping: &Mapping| mapping.attribute.as_str() == MARK;
     if ldap.pointer("/accounts/markAttribute").is_none_or(Json::is_null) && !account.attributes.iter().any(declared) {
         account.attributes.push(Mapping { attribute: MARK.into(), source: MappingSource::Never });
@@ -57,7 +64,7 @@ pub(super) fn complete(settings: &mut Json, account: &mut AccountSettings, safet
 }
 
 /// Host and port as the fingerprint has them. The URL is never repeated: somebody may have written a password into it.
-fn url(checks: &mut Checks, at: Path<'_>, url: &str) -> Option<Arc<str>> {
+pub(super) fn url(checks: &mut Checks, at: Path<'_>, url: &str) -> Option<Arc<str>> {
     checks.length(at, None, url, 0, 2048);
     let found = host(url);
     if found.is_none() {

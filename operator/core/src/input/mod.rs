@@ -3,6 +3,7 @@
 //! Rules are carried as text alone; whoever compiles them says what is wrong with them.
 
 mod access_policy;
+mod active_directory;
 mod change;
 mod check;
 mod connector;
@@ -10,6 +11,7 @@ mod group;
 mod identity;
 mod keycloak;
 mod ldap;
+mod manifest;
 mod path;
 mod target_application;
 mod url;
@@ -20,5 +22,6 @@ mod tests;
 pub use access_policy::access_policy;
 pub use change::{access_policy_change, group_change, identity_change, meta, target_application_change, unreadable};
 pub use group::group;
-pub use identity::identity;
+pub use identity::{identity, mapped_user_name};
+pub use manifest::{access_policy_manifest, group_manifest, identity_errors, identity_manifest};
 pub use target_application::target_application;

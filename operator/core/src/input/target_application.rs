@@ -112,9 +112,11 @@ fn deletion(checks: &mut Checks, at: Path<'_>, policy: Option<&crds::DeletionPol
 
 fn sync(checks: &mut Checks, at: Path<'_>, spec: Option<&crds::SyncSpec>, kind: ConnectorKind) -> SyncSettings {
     let interval = match kind {
-        ConnectorKind::Fake | ConnectorKind::Keycloak | ConnectorKind::Ldap | ConnectorKind::Scim => {
-            Duration::from_secs(10 * MINUTE)
-        }
+        ConnectorKind::ActiveDirectory
+        | ConnectorKind::Fake
+        | ConnectorKind::Keycloak
+        | ConnectorKind::Ldap
+        | ConnectorKind::Scim => Duration::from_secs(10 * MINUTE),
     };
     let settle = spec.and_then(|spec| spec.settle.as_ref());
     let removals = settle.and_then(|settle| settle.removals.as_ref());

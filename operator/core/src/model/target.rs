@@ -24,6 +24,8 @@ pub struct Schema {
     pub user_name: &'static str,
     /// The attribute of the strong key, if any (`externalId`).
     pub external_id: Option<&'static str>,
+    /// The attribute that an account has while the target itself protects it; such a one is never written to.
+    pub protection: Option<&'static str>,
     /// Which kinds of entitlement it knows.
     pub entitlements: &'static [EntitlementKind],
     /// Default time between full observations.

@@ -63,6 +63,8 @@ pub enum ConnectorKind {
     Fake,
     /// An LDAP directory.
     Ldap,
+    /// A domain of Active Directory.
+    ActiveDirectory,
     /// SCIM 2.0.
     Scim,
     /// A realm of Keycloak.

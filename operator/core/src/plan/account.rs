@@ -103,6 +103,7 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
         {
             return reclaim(subject, rules);
         }
+        Goal::Rest { .. } if record.is_none() && may_rest(subject) => return found_at_rest(subject, rules),
         Goal::Rest { .. } | Goal::Remove { .. } => {
             let forget = record.is_some_and(|r| r.state != RecordState::Creating);
             return Verdict { forget, ..Verdict::default() };
@@ -148,6 +149,25 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
             };
             pending(Verdict { steps: vec![create], ..Verdict::default() })
         }
+    }
+}
+
+/// Suspended, and to have an account for sure.
+fn may_rest(subject: &Subject<'_>) -> bool {
+    let suspended = subject.decision.owner.is_some_and(|o| o.state == State::Suspended && o.frozen.is_none());
+    suspended && fate(&subject.decision.account, None) == Fate::Give
+}
+
+/// Who is suspended gets no account; one that is there and disabled is theirs, so that they have it back when they return.
+/// Nothing is written for that.
+fn found_at_rest(subject: &Subject<'_>, rules: &AppRules<'_>) -> Verdict {
+    if !subject.matches.searched {
+        return Verdict { need: Some(Lookup::Find), ..Verdict::default() };
+    }
+    let rests = |id: &TargetId| subject.matches.found.iter().any(|found| found.id == *id && !found.shade.enabled);
+    match correlate(subject, rules) {
+        Correlated::Adopt(id) if rests(&id) => adopt(subject, None, id),
+        _ => Verdict::default(),
     }
 }
 

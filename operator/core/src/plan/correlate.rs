@@ -22,7 +22,7 @@ pub struct Candidate<'a> {
     pub shade: &'a Shade,
     /// The other identity that has it, if one does, and whether that one's own decision would free the name.
     pub owned: Option<(Name, bool)>,
-    /// It is one of `safety.protected`, or the operator's own.
+    /// It is one of `safety.protected`, protected by the target, or the operator's own.
     pub protected: bool,
     /// It holds a privileged entitlement.
     pub privileged: bool,
@@ -128,9 +128,10 @@ fn several(exact: &[(&Candidate<'_>, Strength)]) -> Problem {
     Problem::new(Reason::CorrelationAmbiguous, message)
 }
 
-/// The account is one of `safety.protected`, or the operator's own.
+/// The account is one of `safety.protected`, protected by the target, or the operator's own.
 pub(super) fn protected() -> Problem {
-    let message = "the account that matches is protected by safety.protected and never written to";
+    let message =
+        "the account that matches is protected, by safety.protected or by the target itself, and never written to";
     Problem::new(Reason::ProtectedAccount, message)
 }
 

@@ -71,7 +71,7 @@ pub struct Subject<'a> {
     pub seen: Seen<'a>,
     /// It was read by its id a moment ago.
     pub read: bool,
-    /// It is one of `safety.protected`, or the operator's own: never written to.
+    /// It is one of `safety.protected`, protected by the target, or the operator's own: never written to.
     pub protected: bool,
     /// The catalogue, with what is known of each entry for this account.
     pub catalogue: &'a [CatalogueView<'a>],

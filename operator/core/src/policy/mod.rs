@@ -14,6 +14,7 @@ mod facts;
 mod fold;
 mod functions;
 mod guard;
+mod inverse;
 mod node;
 mod parse;
 mod reads;
@@ -31,6 +32,7 @@ mod value;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use facts::{Cost, Facts, GroupId, Manager, Memberships, Truth, Unknown};
+pub use inverse::{AddressField, Told, slug};
 pub use reads::Reads;
 pub use rule::{Rule, Scope, Site, compile, evaluate, matches};
 pub use terms::{Key, Term};

@@ -381,7 +381,7 @@ fn stops_writes(reason: Reason) -> bool {
 fn key_attributes(settings: &TargetApplication, schema: &Schema) -> Vec<AttributeName> {
     let declared = settings.account.correlate.iter().map(|key| key.attribute.clone());
     let protected = settings.safety.protected.iter().map(|(attribute, _)| attribute.clone());
-    let own = [Some(schema.user_name), schema.external_id, schema.mark];
+    let own = [Some(schema.user_name), schema.external_id, schema.mark, schema.protection];
     let own = own.into_iter().flatten().map(AttributeName::from);
     own.chain(declared).chain(protected).collect::<BTreeSet<_>>().into_iter().collect()
 }

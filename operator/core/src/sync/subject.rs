@@ -153,7 +153,12 @@ impl Sync {
         let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
         principal == Some(id)
             || self.ledger.standing.protected.contains(id)
-            || shade.is_some_and(|shade| self.is_named_protected(shade))
+            || shade.is_some_and(|shade| self.is_named_protected(shade) || self.is_protected_there(shade))
+    }
+
+    /// Whether the target itself protects an account, as it looks now.
+    fn is_protected_there(&self, shade: &plan::Shade) -> bool {
+        self.schema.protection.is_some_and(|attribute| shade.key(attribute).is_some())
     }
 
     /// Whether `safety.protected` names an account as it looks now.

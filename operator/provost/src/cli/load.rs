@@ -15,7 +15,7 @@ use super::source::Read;
 use super::yaml::Document;
 
 /// The namespace of manifests that name none, as kubectl has it.
-const DEFAULT_NAMESPACE: &str = "default";
+pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// Directories by namespace, and what is wrong with the manifests, sorted by place.
 pub struct Loaded {
@@ -74,6 +74,16 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     findings.dedup();
     let places = found.into_iter().map(|(object, document)| (object, document.declared())).collect();
     Loaded { directories, places, findings }
+}
+
+/// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
+pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
+    let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
+    for document in &read.documents {
+        let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
+        changes.entry(namespace).or_default().extend(change(&document.value).0);
+    }
+    changes
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {

@@ -4,6 +4,8 @@ mod answer;
 mod diff;
 mod finding;
 mod git;
+mod import;
+mod import_report;
 mod ledger_file;
 mod lint;
 mod load;
@@ -59,6 +61,8 @@ enum Command {
     Held(Box<record::HeldArgs>),
     /// Which accounts are ours, what they rest on, and which are to be deleted when
     Ledger(Box<record::Ledger>),
+    /// Manifests from what exists: the accounts and groups of a target, or a table in CSV
+    Import(Box<import::Import>),
     /// Print the completion script of a shell
     Completion(shells::Completion),
     /// Write the man pages to a folder
@@ -165,6 +169,7 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::Audit(asked) => record::audit(&asked, screen),
         Command::Held(asked) => record::held(&asked, screen),
         Command::Ledger(asked) => record::ledger(&asked, screen),
+        Command::Import(asked) => import::run(&asked, screen),
         Command::Completion(asked) => shells::completion(&asked, Cli::command(), screen),
         Command::Man(asked) => shells::man(&asked, Cli::command(), screen),
         Command::Operator(settings) => {

@@ -102,6 +102,12 @@ pub(crate) fn is_within(dn: &str, base: &str) -> bool {
     dn == base || base.is_empty() || dn.strip_suffix(base).is_some_and(|before| before.ends_with(','))
 }
 
+/// A place and another one, unless that is below it: so that nothing is found twice.
+pub(crate) fn apart<'a>(base: &'a str, other: Option<&'a str>) -> Vec<&'a str> {
+    let other = other.filter(|other| !is_within(&normal(other), &normal(base)));
+    std::iter::once(base).chain(other).collect()
+}
+
 /// The relative name of an entry, and the name of the entry above.
 pub(crate) fn split(dn: &str) -> Option<(String, String)> {
     let one = |rdn: Rdn| rdn.iter().map(|(a, v)| self::rdn(a, v)).collect::<Vec<_>>().join("+");

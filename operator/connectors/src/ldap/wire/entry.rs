@@ -41,6 +41,27 @@ impl Entry {
         self.values(attribute).iter().filter_map(|value| std::str::from_utf8(value).ok())
     }
 
+    /// The values of an attribute that was asked for by a range (MS-ADTS 3.1.1.3.1.3.3), and where they go on, if they do. `None`: it
+    /// has none.
+    pub(crate) fn range<'a>(
+        &'a self,
+        attribute: &str,
+    ) -> Option<(impl Iterator<Item = &'a str> + use<'a>, Option<usize>)> {
+        let prefix = format!("{};range=", attribute.to_lowercase());
+        let of = |(name, values): (&'a String, &'a Vec<Vec<u8>>)| {
+            let (_, last) = name.strip_prefix(&prefix)?.split_once('-')?;
+            let next = if last == "*" { None } else { Some(last.parse::<usize>().ok()?.checked_add(1)?) };
+            Some((values, next))
+        };
+        let (values, next) = self.attributes.iter().find_map(of)?;
+        Some((values.iter().filter_map(|value| std::str::from_utf8(value).ok()), next))
+    }
+
+    /// Whether the server shows but a part of the values of an attribute.
+    pub(crate) fn is_cut(&self, attribute: &str) -> bool {
+        self.range(attribute).is_some_and(|(_, next)| next.is_some())
+    }
+
     /// The first value that is a text.
     pub(crate) fn text(&self, attribute: &str) -> Option<&str> {
         self.texts(attribute).next()

@@ -7,6 +7,7 @@ use ldap3::{LdapError, LdapResult};
 use provost_core::model::{AttributeName, TargetError};
 use secrecy::SecretString;
 
+use super::Refusal;
 use crate::http::scrubbed;
 
 /// What was asked for: a read may be asked again, a write whose answer is lost was carried out or not.
@@ -26,6 +27,7 @@ pub(crate) mod code {
     pub(crate) const NO_SUCH_ATTRIBUTE: u32 = 16;
     pub(crate) const VALUE_EXISTS: u32 = 20;
     pub(crate) const NO_SUCH_OBJECT: u32 = 32;
+    pub(crate) const INVALID_DN: u32 = 34;
     pub(crate) const OBJECT_CLASS_VIOLATION: u32 = 65;
     pub(crate) const ALREADY_EXISTS: u32 = 68;
     pub(crate) const ASSERTION_FAILED: u32 = 122;
@@ -104,6 +106,17 @@ pub(crate) fn of_result(result: &LdapResult, asked: Asked, names: &[&str], hidde
         (_, Asked::Write) => rejected(said),
         (_, _) => TargetError::Transient(said.into()),
     }
+}
+
+/// A search below an entry that is not there found nothing, which says nothing.
+pub(crate) fn no_base(refusal: Refusal, base: &str) -> TargetError {
+    if refusal.code == Some(code::NO_SUCH_OBJECT) {
+        let text = format!(
+            "there is no {base}, or the bind DN may not see it; correct the base DN or grant the right to read it"
+        );
+        return TargetError::Transient(text.into());
+    }
+    refusal.into()
 }
 
 /// The attribute that the server's words name: the longest that they hold, else the only one that was sent.

@@ -6,6 +6,8 @@ pub(crate) mod dn;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod filter;
+pub(crate) mod listing;
+pub(crate) mod value;
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -45,17 +47,30 @@ pub(crate) struct Search {
     pub(crate) scope: Scope,
     pub(crate) filter: Filter,
     pub(crate) attributes: Vec<String>,
+    pub(crate) controls: Vec<RawControl>,
 }
 
 impl Search {
     /// At one entry.
     pub(crate) fn at(dn: &str, filter: Filter, attributes: &[String]) -> Self {
-        Self { base: dn.to_owned(), scope: Scope::Base, filter, attributes: attributes.to_vec() }
+        Self { base: dn.to_owned(), scope: Scope::Base, filter, attributes: attributes.to_vec(), controls: Vec::new() }
+    }
+
+    /// The same with a control.
+    pub(crate) fn with(mut self, control: RawControl) -> Self {
+        self.controls.push(control);
+        self
     }
 
     /// At an entry and everything below it.
     pub(crate) fn below(base: &str, filter: Filter, attributes: &[String]) -> Self {
-        Self { base: base.to_owned(), scope: Scope::Subtree, filter, attributes: attributes.to_vec() }
+        Self {
+            base: base.to_owned(),
+            scope: Scope::Subtree,
+            filter,
+            attributes: attributes.to_vec(),
+            controls: Vec::new(),
+        }
     }
 }
 
@@ -154,6 +169,35 @@ impl Wire {
         }
     }
 
+    /// What the server says of itself (RFC 4512, 5.1), and that it pages.
+    pub(crate) async fn root(&self, more: &[&str], spent: &mut Spent) -> Result<Entry, TargetError> {
+        let names: Vec<String> = ["supportedControl"].iter().chain(more).map(|name| (*name).to_owned()).collect();
+        let found = self.search(Search::at("", Filter::any(), &names), spent).await?;
+        let root = found.entries.into_iter().next().unwrap_or_default();
+        if root.texts("supportedControl").any(|control| control == PAGED) {
+            return Ok(root);
+        }
+        let text =
+            "the server does not page (control 1.2.840.113556.1.4.319), or the bind DN may not read its root entry";
+        Err(TargetError::Unsupported(text.into()))
+    }
+
+    /// An entry that the manifest names.
+    pub(crate) async fn is_there(&self, field: &str, dn: &str, spent: &mut Spent) -> Result<(), TargetError> {
+        let search = Search::at(dn, Filter::any(), &["1.1".to_owned()]);
+        let missing = || {
+            let text =
+                format!("{field}: there is no {dn}, or the bind DN may not see it; correct the one or grant the other");
+            TargetError::Unsupported(text.into())
+        };
+        match self.search(search, spent).await {
+            Ok(found) if found.entries.is_empty() => Err(missing()),
+            Ok(_) => Ok(()),
+            Err(refusal) if refusal.code == Some(code::NO_SUCH_OBJECT) => Err(missing()),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
     /// Everything that a search finds, in one answer: for a few entries.
     pub(crate) async fn search(&self, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
         let mut ldap = self.shared(spent).await?;
@@ -189,10 +233,11 @@ impl Wire {
         spent.requests += 1;
         let (mut ldap, paged) = (ldap.clone(), control.is_some());
         ldap.with_timeout(self.login.rules.timeouts.whole);
-        if let Some(control) = control {
-            ldap.with_controls(control);
+        let Search { base, scope, filter, attributes, mut controls } = search;
+        controls.extend(control);
+        if !controls.is_empty() {
+            ldap.with_controls(controls);
         }
-        let Search { base, scope, filter, attributes } = search;
         let asking = async move { ldap.search(&base, scope, &filter.to_string(), attributes).await };
         let found = alone(asking, Asked::Read).await?;
         let (entries, result) = (found.0, found.1);

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
+use crate::directory::tests::SCHEMA;
 use crate::engine::EngineEvent;
-use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, TargetId};
+use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, Schema, TargetId};
 
 /// So many scientists, and a wiki with these settings.
 fn team(size: usize, settings: &Value) -> Vec<Value> {
@@ -97,6 +98,25 @@ fn a_protected_account_that_is_ours_is_left_alone_and_a_rename_does_not_lift_tha
     assert_eq!(enabled(&world), 1);
     assert!(world.accounts[&id].enabled);
     assert_eq!(world.account("i-0"), "Blocked");
+}
+
+#[test]
+fn an_account_is_left_alone_while_the_target_itself_protects_it() {
+    static GUARDED: Schema = Schema { protection: Some("guard"), ..SCHEMA };
+    let mut world = World::with(|_| &GUARDED);
+    world.list(&team(2, &json!({})));
+    world.pass(30);
+    let id = world.id_of("i-0");
+    world.accounts.get_mut(&id).unwrap().attributes.insert("guard".into(), "administrator".into());
+    world.pass(700);
+    tell(&mut world, &[suspended("i-0"), suspended("i-1")]);
+    world.pass(60);
+    assert!(world.accounts[&id].enabled && enabled(&world) == 1);
+    assert_eq!(world.account("i-0"), "Blocked");
+    // It has no list that somebody would have to empty.
+    world.accounts.get_mut(&id).unwrap().attributes.remove("guard");
+    world.pass(700);
+    assert_eq!(enabled(&world), 0);
 }
 
 #[test]

@@ -63,12 +63,14 @@ fn exactly_one_connector_one_way_to_log_in_one_target() {
         &[
             (
                 json!({"connector": {}}),
-                &["spec.connector: names none; must name exactly one connector (scim, ldap, keycloak, fake)"],
+                &[
+                    "spec.connector: names none; must name exactly one connector (scim, ldap, activeDirectory, keycloak, fake)",
+                ],
             ),
             (
                 json!({"connector": {"fake": {}, "scim": {"url": "https://w", "auth": two}}}),
                 &[
-                    "spec.connector: names scim and fake; must name exactly one connector (scim, ldap, keycloak, fake)",
+                    "spec.connector: names scim and fake; must name exactly one connector (scim, ldap, activeDirectory, keycloak, fake)",
                     "spec.connector.scim.auth: names bearer and basic; must name exactly one way to log in (bearer, basic, oauth2ClientCredentials)",
                 ],
             ),
@@ -82,7 +84,7 @@ fn exactly_one_connector_one_way_to_log_in_one_target() {
 
 #[test]
 fn the_unions_here_are_the_unions_of_the_schema() {
-    assert_eq!(crds::CONNECTORS, ["scim", "ldap", "keycloak", "fake"]);
+    assert_eq!(crds::CONNECTORS, ["scim", "ldap", "activeDirectory", "keycloak", "fake"]);
     assert_eq!(crds::TARGET_KINDS, ["group", "role", "license"]);
 }
 

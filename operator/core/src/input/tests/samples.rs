@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
         [directory(), another_directory(), local_directory()]
             .map(|ldap| ("TargetApplication", json!({"connector": {"ldap": ldap}}))),
     );
+    all.push(("TargetApplication", json!({"connector": {"activeDirectory": domain()}})));
     all.push(("TargetApplication", keycloak()));
     all.push((
         "TargetApplication",
@@ -39,6 +40,19 @@ pub(super) fn directory() -> Value {
         },
         "groups": {
             "baseDN": "ou=groups,dc=acme,dc=test", "style": "GroupOfNames", "placeholder": "cn=nobody", "markAttribute": "description"
+        }
+    })
+}
+
+fn domain() -> Value {
+    json!({
+        "url": "ldaps://dc1.acme.test", "bind": {"user": "provost@acme.test", "passwordSecretRef": {"name": "ad", "key": "password"}},
+        "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}},
+        "accounts": {
+            "baseDN": "OU=People,DC=acme,DC=test", "markAttribute": "extensionAttribute1", "disabledDN": "OU=Left,DC=acme,DC=test"
+        },
+        "groups": {
+            "baseDN": "OU=Groups,DC=acme,DC=test", "scope": "Universal", "type": "Security", "markAttribute": "info"
         }
     })
 }

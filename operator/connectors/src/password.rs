@@ -3,7 +3,7 @@
 use provost_core::model::TargetError;
 
 /// 24 characters of 64: 144 bits; with each of the four classes that password rules ask for.
-pub(super) fn random() -> Result<String, TargetError> {
+pub(crate) fn random() -> Result<String, TargetError> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bytes = [0u8; 24];
     aws_lc_rs::rand::fill(&mut bytes)

@@ -1,0 +1,105 @@
+//! Listings, page by page, each on a connection of its own: servers keep the place of one listing a connection.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use provost_core::model::{Kind, PageToken, Spent, TargetError};
+
+use super::error::no_base;
+use super::{Entry, Own, Search, Wire};
+
+/// Accounts in a page; the port's most.
+pub(crate) const ACCOUNTS: usize = 500;
+/// Groups in a page: each may have thousands of members.
+pub(crate) const GROUPS: usize = 50;
+/// Listings that wait for their next page. Who comes back later begins again.
+const WAITING: usize = 4;
+
+/// Listings under way, by the token that goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Listings(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    begun: u64,
+    listings: VecDeque<(Arc<str>, Listing)>,
+}
+
+#[derive(Debug)]
+struct Listing {
+    number: u64,
+    page: u64,
+    kind: Kind,
+    /// What is still to be searched; the first is under way.
+    searches: VecDeque<Search>,
+    cookie: Vec<u8>,
+    own: Own,
+}
+
+/// Directories have nothing else.
+pub(crate) fn neither() -> TargetError {
+    TargetError::Unsupported("a directory knows accounts and groups alone".into())
+}
+
+impl Listings {
+    /// One page of what the searches find together, and where it goes on; `None`: from the beginning.
+    pub(crate) async fn page(
+        &self,
+        wire: &Wire,
+        (kind, page): (Kind, Option<&PageToken>),
+        searches: Vec<Search>,
+        size: usize,
+        spent: &mut Spent,
+    ) -> Result<(Vec<Entry>, Option<PageToken>), TargetError> {
+        let mut listing = match page {
+            Some(token) => self.resumed(kind, token)?,
+            None => self.begun(wire.own(spent).await?, kind, searches),
+        };
+        let mut entries = Vec::new();
+        // A server may answer an empty page in between.
+        while entries.is_empty() {
+            let Some(search) = listing.searches.front().cloned() else { break };
+            let base = search.base.clone();
+            let cookie = std::mem::take(&mut listing.cookie);
+            let found = wire.page(&mut listing.own, search, size, cookie, spent).await;
+            let found = found.map_err(|refusal| no_base(refusal, &base))?;
+            if found.referrals > 0 {
+                tracing::warn!(%base, referrals = found.referrals, "other servers hold a part of this; it is not listed");
+            }
+            listing.cookie = found.cookie;
+            if listing.cookie.is_empty() {
+                listing.searches.pop_front();
+            }
+            entries = found.entries;
+        }
+        if listing.searches.is_empty() {
+            wire.done(listing.own);
+            return Ok((entries, None));
+        }
+        Ok((entries, Some(self.waits(listing))))
+    }
+
+    fn begun(&self, own: Own, kind: Kind, searches: Vec<Search>) -> Listing {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.begun += 1;
+        Listing { number: waiting.begun, page: 0, kind, searches: searches.into(), cookie: Vec::new(), own }
+    }
+
+    fn resumed(&self, kind: Kind, token: &PageToken) -> Result<Listing, TargetError> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = waiting.listings.iter().position(|(known, listing)| *known == token.0 && listing.kind == kind);
+        let unknown = || TargetError::Malformed("this listing is not under way any more; it begins again".into());
+        Ok(at.and_then(|at| waiting.listings.remove(at)).ok_or_else(unknown)?.1)
+    }
+
+    fn waits(&self, mut listing: Listing) -> PageToken {
+        listing.page += 1;
+        let token: Arc<str> = format!("{}.{}", listing.number, listing.page).into();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.listings.len() == WAITING {
+            waiting.listings.pop_front();
+        }
+        waiting.listings.push_back((Arc::clone(&token), listing));
+        PageToken(token)
+    }
+}

@@ -1,0 +1,142 @@
+//! One account read backwards through the mapping of its application.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::people::{Manager, Person};
+use crate::directory::{ApplicationSpec, From};
+use crate::model::{AttributeName, Name, Observed, State, Value};
+use crate::plan::{Fold, digest, key_text};
+use crate::policy::{self, Cost, Facts, Memberships, Rule};
+
+/// What every mark begins with that is made of an Identity's name.
+const OUR_MARK: &str = "provost:";
+
+/// Who the account would be declared as, or why it is left out. `own`: it is the operator's own.
+pub(super) fn person(
+    account: &Observed,
+    own: bool,
+    spec: &ApplicationSpec,
+    namespace: &str,
+    application: &Name,
+) -> Result<Person, Arc<str>> {
+    if own {
+        return Err("it is the account that the operator itself works as".into());
+    }
+    if is_protected(account, spec) {
+        return Err("it is protected by safety.protected".into());
+    }
+    let called = marked(account, spec, namespace)?;
+    let mut draft = Draft::default();
+    let mapped = Backwards { account, spec, application };
+    mapped.plain(&mut draft);
+    mapped.user_name(&mut draft);
+    mapped.others(&mut draft);
+    draft.lifecycle.suspended = !account.enabled;
+    if draft.user_name.is_none() {
+        let attribute = spec.schema.user_name;
+        return Err(match account.text(attribute) {
+            Some(_) => format!("no userName can be told from {attribute}: its expression has no inverse").into(),
+            None => format!("it has no {attribute}").into(),
+        });
+    }
+    let manager = spec.schema.references.iter().find_map(|name| account.text(name)).map(Into::into);
+    let manager = manager.map(Manager::Id).or_else(|| draft.manager.clone().map(Manager::Name));
+    Ok(Person { id: account.id.as_str().into(), called, draft, manager })
+}
+
+fn is_protected(account: &Observed, spec: &ApplicationSpec) -> bool {
+    spec.application.safety.protected.iter().any(|(attribute, values)| {
+        let fold = Fold::of(spec.schema, attribute);
+        let held = account.attributes.get(attribute).and_then(key_text);
+        held.is_some_and(|held| values.iter().any(|value| fold.apply(value) == fold.apply(&held)))
+    })
+}
+
+/// The name of the Identity that an account of ours was made for. One of another namespace is another Provost's.
+fn marked(account: &Observed, spec: &ApplicationSpec, namespace: &str) -> Result<Option<Name>, Arc<str>> {
+    let mark = spec.schema.mark.and_then(|mark| account.text(mark)).and_then(|mark| mark.strip_prefix(OUR_MARK));
+    match mark.map(|mark| mark.split_once('/')) {
+        None => Ok(None),
+        Some(Some((of, name))) if of == namespace => Ok(Some(Name::from(name))),
+        Some(_) => {
+            Err(format!("it carries the mark of an Identity of another namespace than {namespace}: another Provost's")
+                .into())
+        }
+    }
+}
+
+struct Backwards<'a> {
+    account: &'a Observed,
+    spec: &'a ApplicationSpec,
+    application: &'a Name,
+}
+
+impl Backwards<'_> {
+    fn rules(&self) -> impl Iterator<Item = (&AttributeName, &Rule, &Value)> {
+        self.spec.mapping.iter().filter_map(|(name, mapped)| match &mapped.from {
+            From::Rule(rule) => Some((name, rule.compiled.as_ref().ok()?, self.value(name)?)),
+            From::Literal(_) | From::Manager => None,
+        })
+    }
+
+    /// What the account has; a mark that we made is no key of anybody's source.
+    fn value(&self, name: &AttributeName) -> Option<&Value> {
+        let value = self.account.attributes.get(name)?;
+        let ours = Some(name.as_str()) == self.spec.schema.mark
+            && value.as_text().is_some_and(|text| text.starts_with(OUR_MARK));
+        (!ours).then_some(value)
+    }
+
+    /// What is shown as it is.
+    fn plain(&self, draft: &mut Draft) {
+        for (_, rule, value) in self.rules().filter(|(_, rule, _)| rule.is_plain()) {
+            rule.inverse(value).into_iter().for_each(|told| draft.take(told));
+        }
+    }
+
+    /// Most of what is not plain falls back on the user name.
+    fn user_name(&self, draft: &mut Draft) {
+        let wanted = self.spec.schema.user_name;
+        let named = self.rules().find(|(name, _, _)| name.as_str() == wanted);
+        if let Some((name, rule, value)) = named.filter(|_| draft.user_name.is_none()) {
+            self.search(name, rule, value, draft);
+        }
+    }
+
+    fn others(&self, draft: &mut Draft) {
+        for (name, rule, value) in self.rules().filter(|(_, rule, _)| !rule.is_plain()) {
+            self.search(name, rule, value, draft);
+        }
+    }
+
+    /// Takes of what the value may come from the first that gives the value, unless the draft gives it already.
+    fn search(&self, name: &AttributeName, rule: &Rule, value: &Value, draft: &mut Draft) {
+        if self.gives(name, rule, value, draft) {
+            return;
+        }
+        for told in rule.inverse(value) {
+            let mut tried = draft.clone();
+            tried.take(told);
+            if self.gives(name, rule, value, &tried) {
+                *draft = tried;
+                return;
+            }
+        }
+    }
+
+    /// Whether the rule gives what the account has.
+    fn gives(&self, name: &AttributeName, rule: &Rule, value: &Value, draft: &Draft) -> bool {
+        let identity = draft.identity(draft.manager.as_deref().map(Name::from)).pack();
+        let facts = Facts {
+            identity: &identity,
+            manager: policy::Manager::Absent,
+            state: State::Active,
+            application: Some(self.application.as_str()),
+            groups: Memberships { sure: &[], unknown: &[], name: &|_| None },
+        };
+        let fold = Fold::of(self.spec.schema, name);
+        let given = policy::evaluate(rule, &facts, &mut Cost::default());
+        given.is_ok_and(|given| digest(&given, fold) == digest(value, fold))
+    }
+}

@@ -1,0 +1,192 @@
+//! A table whose columns are named as the fields of an Identity.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::csv::{Cell, Misplaced, records};
+use super::draft::Draft;
+use super::people::{Manager, Person};
+use crate::model::{Contact, Custom, Field, IdentityType};
+use crate::policy::Told;
+
+/// What parts the values of a cell that holds several.
+const BETWEEN: char = ';';
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Type,
+    UserName,
+    ExternalId,
+    Text(Field),
+    Emails,
+    PhoneNumbers,
+    Manager,
+    Groups,
+    StartTime,
+    EndTime,
+    Suspended,
+    Custom(Arc<str>),
+}
+
+/// Every name of a column but those of single texts, which are [`Field::ALL`], and of own attributes.
+const NAMES: &[(&str, Column)] = &[
+    ("userName", Column::UserName),
+    ("externalId", Column::ExternalId),
+    ("type", Column::Type),
+    ("givenName", Column::Text(Field::GivenName)),
+    ("familyName", Column::Text(Field::FamilyName)),
+    ("middleName", Column::Text(Field::MiddleName)),
+    ("email", Column::Emails),
+    ("emails", Column::Emails),
+    ("phoneNumber", Column::PhoneNumbers),
+    ("phoneNumbers", Column::PhoneNumbers),
+    ("manager", Column::Manager),
+    ("groups", Column::Groups),
+    ("startTime", Column::StartTime),
+    ("endTime", Column::EndTime),
+    ("suspended", Column::Suspended),
+];
+
+/// What begins the name of a column of an own attribute.
+const OWN: &str = "attributes.";
+
+/// Somebody, and the groups that the row names.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub person: Person,
+    pub groups: Vec<Arc<str>>,
+}
+
+/// Everybody in a table.
+pub(super) fn rows(text: &str) -> Result<Vec<Row>, Misplaced> {
+    let mut records = records(text)?.into_iter();
+    let Some(header) = records.next() else {
+        let message = "the table is empty; its first line must name the columns, as in userName,email,department";
+        return Err(Misplaced { line: 1, column: 1, message: message.to_owned() });
+    };
+    let columns = columns(&header)?;
+    records.map(|cells| row(&columns, &cells)).collect()
+}
+
+fn columns(header: &[Cell]) -> Result<Vec<Column>, Misplaced> {
+    let mut columns: Vec<Column> = Vec::with_capacity(header.len());
+    for cell in header {
+        let column = column(cell)?;
+        if columns.contains(&column) {
+            return Err(cell.wrong(format!("the column {} is there twice; leave one out", cell.text.trim())));
+        }
+        columns.push(column);
+    }
+    if !columns.contains(&Column::UserName) {
+        let first = header
+            .first()
+            .map(|cell| cell.wrong("no column is named userName; name the one by which people log in so"));
+        return Err(first.unwrap_or(Misplaced { line: 1, column: 1, message: "no column".to_owned() }));
+    }
+    Ok(columns)
+}
+
+fn column(cell: &Cell) -> Result<Column, Misplaced> {
+    let name = cell.text.trim();
+    let known = || NAMES.iter().find(|(known, _)| *known == name).map(|(_, column)| column.clone());
+    let text = || Field::ALL.iter().find(|(_, path)| *path == name).map(|(field, _)| Column::Text(*field));
+    let own = || name.strip_prefix(OWN).filter(|own| !own.is_empty()).map(|own| Column::Custom(own.into()));
+    known().or_else(text).or_else(own).ok_or_else(|| {
+        let fields = Field::ALL.iter().map(|(_, path)| *path).filter(|path| !path.contains('.'));
+        let all: Vec<&str> = NAMES.iter().map(|(name, _)| *name).chain(fields).collect();
+        let of_own = format!("attributes.{}", if name.is_empty() { "NAME" } else { name });
+        cell.wrong(format!("{name:?} is no column of an Identity; name it {of_own}, or one of {}", all.join(", ")))
+    })
+}
+
+fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
+    if let Some(cell) = cells.get(columns.len()) {
+        return Err(cell.wrong(format!(
+            "there are {} cells here and {} columns; put cells with commas in quotes",
+            cells.len(),
+            columns.len()
+        )));
+    }
+    if cells.len() < columns.len() {
+        let last = cells.last().map(|cell| {
+            cell.wrong(format!(
+                "there are {} cells here and {} columns; write the empty ones, too",
+                cells.len(),
+                columns.len()
+            ))
+        });
+        return Err(last.unwrap_or(Misplaced { line: 1, column: 1, message: "an empty line".to_owned() }));
+    }
+    let line = cells.first().map_or(0, |cell| cell.line);
+    let mut draft = Draft::default();
+    let (mut manager, mut groups) = (None, Vec::new());
+    for (column, cell) in columns.iter().zip(cells) {
+        let text = cell.text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        match column {
+            Column::Manager => manager = Some(Manager::Name(text.into())),
+            Column::Groups => groups = several(text),
+            column => fill(&mut draft, column, cell, text)?,
+        }
+    }
+    Ok(Row { person: Person { id: format!("line {line}").into(), called: None, draft, manager }, groups })
+}
+
+fn fill(draft: &mut Draft, column: &Column, cell: &Cell, text: &str) -> Result<(), Misplaced> {
+    match column {
+        Column::Type => draft.kind = kind(cell, text)?,
+        Column::UserName => draft.user_name = Some(text.into()),
+        Column::ExternalId => draft.external_id = Some(text.into()),
+        Column::Text(field) => draft.take(Told::Text(*field, text.into())),
+        Column::Emails => {
+            // The first is the one to use, where there are several.
+            let primary = |at: usize| (at == 0).then_some(true);
+            let one = |(at, value)| Contact { value, kind: None, primary: primary(at) };
+            draft.take(Told::Emails(several(text).into_iter().enumerate().map(one).collect()));
+        }
+        Column::PhoneNumbers => {
+            let one = |value| Contact { value, kind: None, primary: None };
+            draft.take(Told::PhoneNumbers(several(text).into_iter().map(one).collect()));
+        }
+        Column::StartTime => draft.lifecycle.start = Some(time(cell, text)?),
+        Column::EndTime => draft.lifecycle.end = Some(time(cell, text)?),
+        Column::Suspended => draft.lifecycle.suspended = truth(cell, text)?,
+        Column::Custom(name) => {
+            let values = several(text);
+            let value = match values.as_slice() {
+                [one] => Custom::One(Arc::clone(one)),
+                _ => Custom::Many(values.into()),
+            };
+            draft.take(Told::Custom(Arc::clone(name), value));
+        }
+        Column::Manager | Column::Groups => {}
+    }
+    Ok(())
+}
+
+fn several(text: &str) -> Vec<Arc<str>> {
+    text.split(BETWEEN).map(str::trim).filter(|part| !part.is_empty()).map(Arc::from).collect()
+}
+
+fn kind(cell: &Cell, text: &str) -> Result<IdentityType, Misplaced> {
+    let all = [IdentityType::Person, IdentityType::Service, IdentityType::Agent];
+    all.into_iter()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| cell.wrong(format!("{text:?} is no type; write Person, Service or Agent")))
+}
+
+fn time(cell: &Cell, text: &str) -> Result<Timestamp, Misplaced> {
+    text.parse().map_err(|_| cell.wrong(format!("{text:?} is no time; write it as 2026-12-01T08:00:00Z")))
+}
+
+fn truth(cell: &Cell, text: &str) -> Result<bool, Misplaced> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(cell.wrong(format!("{text:?} is neither true nor false"))),
+    }
+}

@@ -15,7 +15,9 @@ async fn broken(target: &AnyTarget, crowd: usize) -> Vec<String> {
 /// What the contract writes beside the default mapping.
 fn with_more(server: &Samba, url: &str, more: &Value) -> provost_core::model::Connector {
     let mut connector = server.connector(url, more);
-    connector.settings["activeDirectory"]["attributes"] = json!(["cn", "proxyAddresses", "userPrincipalName"]);
+    if let Some(settings) = connector.settings.pointer_mut("/activeDirectory/attributes") {
+        *settings = json!(["cn", "proxyAddresses", "userPrincipalName"]);
+    }
     connector
 }
 

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use provost_core::import::{Brought, Rehearsal, Shown, from_table, from_target, rehearse};
 use provost_core::input;
 use provost_core::model::{
-    Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability, Observed,
-    ObservedEntitlement, Profile, Schema, TargetId, Value,
+    AttributeName, Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability,
+    Observed, ObservedEntitlement, Profile, Schema, TargetId, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -43,6 +43,7 @@ static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     interval: Duration::from_mins(10),
+    protection: None,
 };
 
 fn schemas(_: ConnectorKind) -> &'static Schema {
@@ -171,7 +172,7 @@ fn what_the_mapping_cannot_give_back_is_foreseen_and_left_alone_once_the_manifes
     let told = applied(&declared, &brought, &shown);
     assert_eq!((told.adopted, told.writes.len()), (1, 1));
     assert_eq!(
-        told.writes[0].attributes.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        told.writes[0].attributes.iter().map(AttributeName::as_str).collect::<Vec<_>>(),
         ["displayName", "externalId"]
     );
     let never = json!({"attributes": [{"name": "displayName", "apply": "Never"}]});

@@ -107,7 +107,7 @@ fn restore(random: &mut Random, declared: &mut Declared, name: &'static str) {
 /// What is at a target before we come.
 pub fn furnish(random: &mut Random, declared: &Declared) -> Target {
     let now = std::time::Duration::ZERO;
-    let mut target = Target::new(0, false);
+    let mut target = Target::new(0, false, false);
     let groups: Vec<TargetId> = generate::ENTITLEMENTS.iter().map(|name| target.add_group(name, None, now)).collect();
     let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
     let mut accounts = vec![target.add_account(true, [text("userName", "stranger")].into(), now)];

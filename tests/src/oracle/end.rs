@@ -85,7 +85,7 @@ impl Reading<'_> {
                 None => _ = end.accounts.remove(&Key::Id(id.clone())),
             }
         }
-        self.refuse_names_that_are_taken(&mut end);
+        Self::refuse_names_that_are_taken(&mut end);
         self.serve_the_others(&served, &mut end);
         end
     }
@@ -122,7 +122,7 @@ impl Reading<'_> {
     }
 
     /// A rename to a name that another has is refused, and what both become of it is not for the text to say.
-    pub fn refuse_names_that_are_taken(&self, end: &mut End) {
+    pub fn refuse_names_that_are_taken(end: &mut End) {
         let all: Vec<(Key, String)> =
             end.accounts.iter().map(|(key, account)| (key.clone(), account.user_name.to_lowercase())).collect();
         for (key, name) in &all {

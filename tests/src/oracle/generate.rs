@@ -111,7 +111,7 @@ pub fn identity(random: &mut Random, declared: &mut Declared, name: &'static str
     };
     let spec =
         if random.chance(93) { Ok(spec) } else { Err(invalid(maybe(random, 70, lifecycle), Withholds::NOTHING)) };
-    let meta = declared.identities.get(name).map(|old| old.meta.clone()).unwrap_or_else(|| meta(random, name));
+    let meta = declared.identities.get(name).map_or_else(|| meta(random, name), |old| old.meta.clone());
     declared.identities.insert(name.into(), Manifest { meta, spec });
 }
 
@@ -135,7 +135,7 @@ pub fn group(random: &mut Random, declared: &mut Declared, name: &'static str) {
             members.push(member);
         }
     }
-    let rule = maybe(random, 45, |r| bare(r));
+    let rule = maybe(random, 45, bare);
     let rule = rule.map(|rule| source(declared, rule));
     let exclude = maybe(random, 30, subject).filter(other).into_iter().collect();
     let spec = Group { display_name: None, members, rule, exclude };
@@ -192,7 +192,7 @@ pub fn policy(random: &mut Random, declared: &mut Declared, name: &'static str) 
         rule,
         not_before,
         not_after: maybe(random, 15, date).filter(|to| not_before.is_none_or(|from| from < *to)),
-        lead_time: maybe(random, 40, |_| Duration::from_secs(3600)).filter(|_| effect == Effect::Allow),
+        lead_time: maybe(random, 40, |_| Duration::from_hours(1)).filter(|_| effect == Effect::Allow),
         grants: grants.clone(),
     };
     let spec = if random.chance(94) {
@@ -223,7 +223,7 @@ fn what(random: &mut Random, effect: Effect) -> GrantWhat {
 
 pub fn application(random: &mut Random, declared: &mut Declared, name: &'static str) {
     let mut entitlements = Vec::new();
-    for entitlement in ENTITLEMENTS.iter() {
+    for entitlement in &ENTITLEMENTS {
         if random.chance(10) {
             continue;
         }
@@ -237,7 +237,7 @@ pub fn application(random: &mut Random, declared: &mut Declared, name: &'static 
             requires,
         });
     }
-    let later = |r: &mut Random| DeprovisionStep::Disable { delete_after: maybe(r, 40, |_| Duration::from_secs(2700)) };
+    let later = |r: &mut Random| DeprovisionStep::Disable { delete_after: maybe(r, 40, |_| Duration::from_mins(45)) };
     let ended = if random.chance(20) { DeprovisionStep::Delete } else { later(random) };
     let lost = match random.below(10) {
         0 => DeprovisionStep::Delete,
@@ -254,7 +254,7 @@ pub fn application(random: &mut Random, declared: &mut Declared, name: &'static 
         mode,
         connector: Connector { kind: ConnectorKind::Fake, fingerprint: name.into(), settings: serde_json::Value::Null },
         sync: SyncSettings {
-            interval: Duration::from_secs(1200),
+            interval: Duration::from_mins(20),
             requests_per_second: 1000,
             concurrency: 4,
             settle_removals: Duration::from_secs(2),

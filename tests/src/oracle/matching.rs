@@ -71,7 +71,7 @@ impl Reading<'_> {
             }
             end.accounts.insert(key, account);
         }
-        self.refuse_names_that_are_taken(end);
+        Self::refuse_names_that_are_taken(end);
     }
 
     fn find(&self, identity: &Identity, end: &End) -> Found {

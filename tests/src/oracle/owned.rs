@@ -23,8 +23,8 @@ impl Reading<'_> {
         if standing.is_frozen() {
             return Some(account);
         }
-        let owned = owner.and_then(|name| Some((name, self.declared.identity(name)?)));
-        let (Some((name, identity)), true) = (owned, standing != Standing::Ended) else {
+        let whose = owner.and_then(|name| Some((name, self.declared.identity(name)?)));
+        let (Some((name, identity)), true) = (whose, standing != Standing::Ended) else {
             // All that the catalogue names is revoked, ours or not, and whatever else is ours.
             self.revoke(&mut account, |_, _| true);
             return self.deprovisioned(self.settings.deprovision.ended, record, account);
@@ -45,7 +45,7 @@ impl Reading<'_> {
             return self.deprovisioned(self.settings.deprovision.lost, record, account);
         };
         account.ours.as_mut()?.policies = policies;
-        account.user_name = identity.user_name.written().to_owned();
+        identity.user_name.written().clone_into(&mut account.user_name);
         // Whether a key that is not declared any more is cleared is a matter of who wrote it: not compared.
         account.external_id = identity.external_id.as_deref().map(str::to_owned);
         match standing {

@@ -84,13 +84,13 @@ impl World {
         moment(0).checked_add(self.now).expect("a time")
     }
 
-    fn say(&mut self, what: String) {
+    fn say(&mut self, what: &str) {
         self.out.story.push(format!("{:>5} {what}", self.now.as_secs()));
     }
 
     fn play(&mut self) {
         for change in self.declared.changes() {
-            self.say(format!("{change:?}"));
+            self.say(&format!("{change:?}"));
         }
         for step in 0..3 {
             let from = Duration::from_secs(u64::try_from(step * STEP).unwrap_or_default());
@@ -111,16 +111,16 @@ impl World {
     }
 
     fn edits(&mut self) {
-        for _ in 0..1 + self.random.below(3) {
+        for _ in 0..=self.random.below(3) {
             let what = edit(&mut self.random, &mut self.declared);
-            self.say(what);
+            self.say(&what);
         }
         for app in APPLICATIONS {
             if self.random.chance(40)
                 && let Some(target) = self.targets.get_mut(app)
             {
                 let what = tamper(&mut self.random, target, self.now);
-                self.say(format!("{app}: {what}"));
+                self.say(&format!("{app}: {what}"));
             }
         }
     }
@@ -245,7 +245,9 @@ impl World {
                 Answer::Applied(steps.iter().map(done).collect())
             }
         };
-        lines.into_iter().for_each(|line| self.say(line));
+        for line in lines {
+            self.say(&line);
+        }
         answer
     }
 

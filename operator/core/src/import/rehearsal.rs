@@ -192,8 +192,9 @@ impl Stage<'_> {
             | Step::RevokeSessions { id }
             | Step::DeleteAccount { id } => account(id),
             Step::CreateGroup { name, .. } | Step::UpdateGroup { name, .. } => Arc::clone(name),
-            Step::DeleteGroup { id } => group(id),
-            Step::AddMembers { group: id, .. } | Step::RemoveMembers { group: id, .. } => group(id),
+            Step::DeleteGroup { id } | Step::AddMembers { group: id, .. } | Step::RemoveMembers { group: id, .. } => {
+                group(id)
+            }
             Step::Assign { entitlement, .. } | Step::Revoke { entitlement, .. } => group(entitlement),
         }
     }
@@ -202,14 +203,14 @@ impl Stage<'_> {
         let Some(sync) = engine.sync(application) else { return self.told };
         self.told.adopted = sync.records().filter(|record| record.target_id.is_some() && !record.created).count();
         for view in engine.directory().identities() {
-            let problem = match sync.account(view.name).map(|(_, account)| account) {
-                Some(
-                    Account::Blocked(problem)
-                    | Account::Failed(problem)
-                    | Account::DisabledAtTarget(problem)
-                    | Account::Pending(Some(problem)),
-                ) => problem,
-                _ => continue,
+            let Some(
+                Account::Blocked(problem)
+                | Account::Failed(problem)
+                | Account::DisabledAtTarget(problem)
+                | Account::Pending(Some(problem)),
+            ) = sync.account(view.name).map(|(_, account)| account)
+            else {
+                continue;
             };
             self.told.waiting.push((view.name.clone(), problem.reason(), Arc::clone(problem.message())));
         }

@@ -48,8 +48,8 @@ pub(super) fn authority(checks: &mut Checks, at: Path<'_>, tls: Option<&crds::Tl
 /// What the connector reads of the rest of the manifest: the names of the attributes that it must show. Where accounts carry
 /// no mark, nobody is asked to write one.
 pub(super) fn complete(settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
-    let named = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
-    let kind = ["ldap", "activeDirectory"].into_iter().find(named);
+    let given = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
+    let kind = ["ldap", "activeDirectory"].into_iter().find(given);
     let Some(ldap) = kind.and_then(|kind| settings.get_mut(kind)) else { return };
     let declared = |mapping: &Mapping| mapping.attribute.as_str() == MARK;
     if ldap.pointer("/accounts/markAttribute").is_none_or(Json::is_null) && !account.attributes.iter().any(declared) {

@@ -88,7 +88,7 @@ fn invert(node: &Node, value: &Value, found: &mut Vec<Told>) {
             }
         }
         Op::Fold(fold) if matches!(fold.kind, FoldKind::Map) && fold.filter.is_none() => {
-            let kind = chosen(&fold.range).flatten();
+            let kind = chosen(&fold.range);
             if let (Some(list), Op::Field(_, member)) = (listed(&fold.range), &fold.body.op) {
                 found.extend(projected(list, *member, kind, value));
             }
@@ -130,19 +130,13 @@ fn listed(range: &Node) -> Option<Member> {
     }
 }
 
-/// The type that the entries of a list are chosen by; within it `None`: by one that they do not have, or not at all.
-fn chosen(range: &Node) -> Option<Option<Arc<str>>> {
+/// The type that the entries of a list are chosen by; none where they are all meant, or those of other types.
+fn chosen(range: &Node) -> Option<Arc<str>> {
     let Op::Fold(fold) = &range.op else { return None };
-    let Op::Binary(compare, sides) = &fold.body.op else { return None };
+    let Op::Binary(Binary::Eq, sides) = &fold.body.op else { return None };
     let [one, other] = &**sides;
-    let kind = match (&one.op, constant(other)) {
-        (Op::Field(_, Member::Kind), Some(kind)) => kind,
-        _ => return None,
-    };
-    match compare {
-        Binary::Eq => Some(Some(kind.into())),
-        _ => Some(None),
-    }
+    let Op::Field(_, Member::Kind) = &one.op else { return None };
+    constant(other).map(Into::into)
 }
 
 fn field(member: Member, value: &Value) -> Option<Told> {

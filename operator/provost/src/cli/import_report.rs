@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provost_core::import::{Brought, Rehearsal, Skipped};
-use provost_core::model::Name;
+use provost_core::model::{AttributeName, Name};
 use serde_json::{Value, json};
 
 use super::screen::{Hue, Output, Screen};
@@ -101,7 +101,7 @@ fn foreseen(told: &Rehearsal, rows: usize, screen: &mut Screen<'_>) -> Result<()
     screen.line(&format!("applied to the same target: {adopted} adopted, {marks} written, {end}"))?;
     let mut alike: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for write in writes {
-        let attributes: Vec<&str> = write.attributes.iter().map(|name| name.as_str()).collect();
+        let attributes: Vec<&str> = write.attributes.iter().map(AttributeName::as_str).collect();
         alike.entry((write.step, attributes.join(", "))).or_default().push(write.on.to_string());
     }
     for ((step, attributes), on) in &alike {
@@ -138,7 +138,7 @@ fn answer(written: &[Written], brought: &Brought, rehearsal: Option<&Rehearsal>)
     let left_out = |one: &Skipped| json!({"what": one.what.as_str(), "name": &*one.name, "why": &*one.why});
     let foreseen = rehearsal.map(|told| {
         let write = |write: &provost_core::import::Write| {
-            let attributes: Vec<&str> = write.attributes.iter().map(|name| name.as_str()).collect();
+            let attributes: Vec<&str> = write.attributes.iter().map(AttributeName::as_str).collect();
             json!({"step": write.step, "on": &*write.on, "attributes": attributes})
         };
         let waits = |(name, reason, message): &(Name, provost_core::model::Reason, std::sync::Arc<str>)| {

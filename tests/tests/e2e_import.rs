@@ -142,7 +142,7 @@ fn user(at: usize) -> Value {
         "active": at % DISABLED != 7,
     });
     user[ENTERPRISE] = json!({"department": format!("Department {}", at % 10)});
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         user["externalId"] = format!("E-{at}").into();
     }
     user
@@ -253,11 +253,11 @@ fn ldif() -> String {
             at % 10
         )
         .unwrap();
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             writeln!(ldif, "carLicense: E-{at}").unwrap();
         }
         if at >= 10 {
-            writeln!(ldif, "manager: uid={},ou=people,{SUFFIX}", "odd-3").unwrap();
+            writeln!(ldif, "manager: uid=odd-3,ou=people,{SUFFIX}").unwrap();
         }
         if at % DISABLED == 7 {
             writeln!(ldif, "pwdAccountLockedTime: 000001010000Z").unwrap();
@@ -321,10 +321,10 @@ async fn from_a_realm_of_keycloak() {
     for part in 0..10 {
         let user = |at: usize| {
             let mut attributes = json!({"department": [format!("Department {}", at % 10)]});
-            if at % 2 == 0 {
+            if at.is_multiple_of(2) {
                 attributes["employeeId"] = json!([format!("E-{at}")]);
             }
-            let group = if at % 50 == 0 { "/chiefs" } else { "/chiefs/deputies" };
+            let group = if at.is_multiple_of(50) { "/chiefs" } else { "/chiefs/deputies" };
             json!({
                 "username": format!("person.{at:04}"), "email": format!("p{at}@acme.test"), "firstName": format!("P{at}"),
                 "lastName": "Test", "enabled": at % DISABLED != 7, "attributes": attributes, "groups": [group],

@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, Operator, Options, Output};
 use crate::servers::TOKEN;
 
 /// How long anything is waited for. Only a failure takes so long.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Longer than the ten seconds in which a status is written once.
 const QUIET: Duration = Duration::from_secs(11);

@@ -47,8 +47,9 @@ test: setup ## Everything that must pass, from a fresh clone
 
 .PHONY: test-ad
 test-ad: ## The tests of Active Directory alone, on Samba (as root, on a Debian)
-	@tests/tools/setup.sh samba
-	cargo test --workspace --test contract_active_directory --test active_directory_trouble
+	@tests/tools/setup.sh etcd kubernetes samba
+	cargo build --workspace --bins
+	cargo test --workspace --test contract_active_directory --test active_directory_trouble --test e2e_active_directory
 
 .PHONY: lint
 lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scripts, the fence, generated files

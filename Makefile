@@ -15,6 +15,7 @@ help: ## List what there is
 .PHONY: setup
 setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
 	@tests/tools/setup.sh etcd kubernetes helm argocd scim scimmy slapd keycloak
+	@if tests/tools/setup.sh --can samba; then tests/tools/setup.sh samba; else echo "left out: samba (needs root and apt-get)"; fi
 
 # What a story needs of the tools, and its name for the program.
 define story
@@ -23,8 +24,6 @@ define story
 @target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
   PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(2) $(if $(KEEP),--keep)
 endef
-	@tests/tools/setup.sh etcd kubernetes helm scim scimmy slapd keycloak
-	@if tests/tools/setup.sh --can samba; then tests/tools/setup.sh samba; else echo "left out: samba (needs root and apt-get)"; fi
 
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)

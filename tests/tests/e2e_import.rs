@@ -227,7 +227,7 @@ async fn from_a_scim_server_under_the_whole_operator() {
     world.wait_ready("targetapplications.provost.dev/wiki");
     assert_eq!(target.writes(), 0);
     world.apply(&manifests);
-    world.all_ready();
+    world.many_ready().await;
     let steps: Vec<Value> = world.journal();
     let names: BTreeSet<&str> = steps.iter().filter_map(|line| line["step"].as_str()).collect();
     assert_eq!(names, BTreeSet::from(["UpdateAccount"]), "nothing but marks");

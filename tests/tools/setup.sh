@@ -2,8 +2,7 @@
 # Builds what the tests run against: servers and command-line tools that nobody of this project wrote.
 #
 #   setup.sh            all pieces
-#   setup.sh PIECE...   only these: etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz
-#   setup.sh PIECE...   only these: etcd kubernetes helm scim scimmy slapd samba keycloak cargo-deny cargo-fuzz
+#   setup.sh PIECE...   only these: etcd kubernetes helm argocd scim scimmy slapd samba keycloak cargo-deny cargo-fuzz
 #   setup.sh --can PIECE  whether this machine can have it: samba needs root, for its ports, and a Debian or Samba itself
 #
 # Everything goes to $PROVOST_CACHE, or else ${XDG_CACHE_HOME:-$HOME/.cache}/provost. A piece is built
@@ -12,8 +11,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${PROVOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/provost}
-all=(etcd kubernetes helm argocd scim scimmy slapd keycloak cargo-deny cargo-fuzz)
-all=(etcd kubernetes helm scim scimmy slapd samba keycloak cargo-deny cargo-fuzz)
+all=(etcd kubernetes helm argocd scim scimmy slapd samba keycloak cargo-deny cargo-fuzz)
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }

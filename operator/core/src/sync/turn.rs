@@ -123,8 +123,11 @@ impl Sync {
             }
             if has == Some(true) && !had {
                 foreseen.push(PlannedStep::adopt());
-                self.adopted(&name);
-                self.account_appeared(&name, cx);
+                // What is only foreseen is so at every turn: two who manage each other would have no end of turns.
+                if self.enforces() {
+                    self.adopted(&name);
+                    self.account_appeared(&name, cx);
+                }
             }
             if has == Some(false) || (has == Some(true) && !had) {
                 continue;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
-use crate::model::{Change, Name, ObjectKind, ObjectRef};
+use crate::model::{Change, Name, ObjectKind, ObjectRef, Observed, TargetId};
 
 fn gone(name: &str) -> Change {
     Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: name.into() })
@@ -189,4 +189,21 @@ fn mode_plan_tells_what_it_would_write_counted_and_leavers_apart_and_then_writes
     world.written.clear();
     world.pass(1500);
     assert_eq!((world.written.clone(), world.writes), (Vec::new(), writes), "listing again changes nothing");
+}
+
+#[test]
+fn two_who_manage_each_other_and_would_be_given_their_accounts_come_to_rest_in_mode_plan() {
+    let person = |key: &str, manager: &str| json!({"externalId": key, "managerRef": {"name": manager}, "department": "Science"});
+    let mut world = World::new();
+    for (id, user_name, key) in [("x-1", "ada", "E-1"), ("x-2", "bob", "E-2")] {
+        let id = TargetId::new(id);
+        let attributes = [("userName".into(), user_name.into()), ("externalId".into(), key.into())].into();
+        world.accounts.insert(id.clone(), Observed { id, enabled: true, attributes, holds: None });
+    }
+    let people = [identity("ada", 1, &person("E-1", "bob")), identity("bob", 1, &person("E-2", "ada"))];
+    world.list(&with_settings(&people, &json!({"mode": "Plan"})));
+    world.pass(30);
+    let woken = world.sleep(500);
+    assert!(woken < 50, "woken {woken} times in 500 s with nothing to do");
+    assert_eq!(world.engine.sync(&Name::from("wiki")).unwrap().planned().len(), 2);
 }

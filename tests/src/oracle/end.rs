@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use provost_core::model::{Name, Record, RecordState, SyncMode, TargetApplication, TargetId};
+use provost_core::model::{Entitlement, Membership, Name, Record, RecordState, SyncMode, TargetApplication, TargetId};
 
 use super::declared::{Declared, Standing};
 
@@ -65,7 +65,6 @@ pub struct Reading<'a> {
 pub const PROTECTED: &str = "root";
 
 impl Reading<'_> {
-    /// Members of authoritative groups that are nobody's here are left: README names that among what is not there yet.
     pub fn end(&self) -> End {
         let mut end = End::default();
         for (id, account) in &self.before.accounts {
@@ -87,7 +86,51 @@ impl Reading<'_> {
         }
         Self::refuse_names_that_are_taken(&mut end);
         self.serve_the_others(&served, &mut end);
+        self.take_out_nobodys(&mut end);
         end
+    }
+
+    /// The members of an authoritative group are the declared ones: an account that is nobody's goes, unless it has a key of
+    /// somebody who is active.
+    fn take_out_nobodys(&self, end: &mut End) {
+        let exact = |entry: &&Entitlement| entry.membership == Membership::Authoritative;
+        let exact: BTreeSet<&Name> = self.settings.entitlements.iter().filter(exact).map(|entry| &entry.name).collect();
+        let is_recorded =
+            |id: &TargetId| self.before.records.iter().any(|record| record.target_id.as_ref() == Some(id));
+        for (key, account) in &mut end.accounts {
+            let Key::Id(id) = key else { continue };
+            let nobodys = account.ours.is_none() && !is_recorded(id) && !self.is_protected(id, account);
+            if !nobodys || !account.holds.iter().any(|group| exact.contains(group)) {
+                continue;
+            }
+            // What a policy that cannot be read declares is not known.
+            let unread = self.declared.policies.values().any(|policy| policy.spec.is_err());
+            match self.standing_of_keys(account) {
+                _ if unread => _ = end.unsaid.insert(key.clone()),
+                None => account.holds.retain(|group| !exact.contains(group)),
+                Some(Some(Standing::Active)) => {}
+                // Somebody else than an active identity, or one of whom the keys cannot be read.
+                Some(_) => _ = end.unsaid.insert(key.clone()),
+            }
+        }
+    }
+
+    /// How an identity stands whose keys an account has; `Some(None)`: somebody's manifest cannot be read.
+    fn standing_of_keys(&self, account: &Account) -> Option<Option<Standing>> {
+        let mut found = None;
+        for name in self.declared.identities.keys() {
+            let Some(standing) = self.declared.standing(name, self.at).filter(|s| *s != Standing::Ended) else {
+                continue;
+            };
+            let Some(identity) = self.declared.identity(name) else { return Some(None) };
+            let same = account.user_name.to_lowercase() == identity.user_name.folded()
+                || (identity.external_id.is_some()
+                    && account.external_id.as_deref() == identity.external_id.as_deref());
+            if same && found != Some(Some(Standing::Active)) {
+                found = Some(Some(standing));
+            }
+        }
+        found
     }
 
     /// Records whose account is there.
@@ -103,9 +146,9 @@ impl Reading<'_> {
         let stands = |name: &Name| self.declared.standing(name, self.at).filter(|s| *s != Standing::Ended);
         let same = self.declared.identities.get(&record.owner.name).filter(|manifest| {
             manifest.meta.uid == record.owner.uid
-                || manifest.spec.as_ref().is_ok_and(|now| match &record.external_id {
-                    Some(known) => now.external_id.as_ref() == Some(known),
-                    None => now.user_name.folded() == &*record.user_name,
+                || manifest.spec.as_ref().is_ok_and(|now| match (&record.external_id, &now.external_id) {
+                    (Some(known), Some(now)) => known == now,
+                    _ => now.user_name.folded() == &*record.user_name,
                 })
         });
         if same.is_some() && stands(&record.owner.name).is_some() {

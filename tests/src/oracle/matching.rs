@@ -24,7 +24,12 @@ impl Reading<'_> {
             let decision = Decision::new(self.declared, name, identity, self.application, self.settings, self.at);
             let Verdict::Granted(policies) = decision.account(None) else { continue };
             let active = standing == Some(Standing::Active);
-            if active || (standing == Some(Standing::Pending) && decision.is_prepared()) {
+            let found_at_rest = || {
+                // Who is suspended gets no account; one that is disabled already is theirs.
+                matches!(self.find(identity, end), Found::Adoptable(key) if end.accounts.get(&key).is_some_and(|a| !a.enabled))
+            };
+            let prepared = standing == Some(Standing::Pending) && decision.is_prepared();
+            if active || prepared || (standing == Some(Standing::Suspended) && found_at_rest()) {
                 wanted.push((name, identity, decision, policies, active));
             }
         }

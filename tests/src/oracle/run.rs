@@ -319,13 +319,9 @@ fn compare(before: &Before, end: &End, after: &Before) -> (Vec<String>, u64, u64
     (wrong, compared, unsaid)
 }
 
-/// Case alone is no difference. Which policies a grant rests on that stays is not compared: the core writes them with the
-/// next change of the record alone.
+/// Case alone is no difference.
 fn folded(account: &Account) -> Account {
     let mut account = account.clone();
     account.user_name = account.user_name.to_lowercase();
-    if let Some(ours) = &mut account.ours {
-        ours.grants.values_mut().for_each(std::collections::BTreeSet::clear);
-    }
     account
 }

@@ -174,7 +174,9 @@ impl Directory {
     pub fn advance(&mut self, now: Timestamp) -> Touched {
         let mut pass = settle::Pass::default();
         self.turn(now, &mut pass);
-        self.settle(pass)
+        let touched = self.settle(pass);
+        self.revision += u64::from(!touched.is_empty());
+        touched
     }
 
     /// When something changes by itself next: a start or an end, a lead time, a window, a membership that runs out.
@@ -182,7 +184,7 @@ impl Directory {
         self.timers.keys().next().copied()
     }
 
-    /// Another number than before: manifests came in meanwhile.
+    /// Another number than before: manifests came in meanwhile, or time has changed something.
     pub fn revision(&self) -> u64 {
         self.revision
     }

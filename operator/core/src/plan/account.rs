@@ -319,6 +319,7 @@ impl Work<'_> {
         let lane = if holding == Holding::NothingNew { Lane::Derived } else { lane };
         let held = self.entitlements(holding, lane, &cause);
         if holding != Holding::Frozen {
+            self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
             self.attributes();
         }
         self.revokes(held);

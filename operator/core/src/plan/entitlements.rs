@@ -98,7 +98,12 @@ pub(super) fn entitlements(
             continue;
         };
         match fate {
-            Fate::Keep => {}
+            Fate::Keep if holding == Holding::Frozen => {}
+            Fate::Keep => {
+                if let Some(grant) = record.grants.get_mut(group) {
+                    grant.policies = rests_on(&wanted, Some(&grant.policies));
+                }
+            }
             Fate::Give => give(view, group, &wanted, record, id, &mut out),
             Fate::Take => {
                 let also_others = view.held == Some(true) && takes_others(view, &wanted, holding);
@@ -170,22 +175,28 @@ fn give(
 }
 
 /// Grants that are ours and that the catalogue does not name any more: taken, unless a policy that still names them
-/// cannot be evaluated for that very reason.
+/// cannot be evaluated for that very reason, or the identity is frozen.
 fn no_longer_listed(
     wanted_of: &impl Fn(&Name) -> Wanted,
     catalogue: &[CatalogueView<'_>],
-    record: &Record,
+    record: &mut Record,
     id: &TargetId,
     holding: Holding,
     lane: Option<Lane>,
 ) -> Vec<Planned> {
-    let unlisted = record.grants.iter().filter(|(group, _)| !catalogue.iter().any(|view| view.id == Some(*group)));
-    let taken = unlisted.filter(|(_, grant)| {
-        let keeps = matches!(holding, Holding::Decided | Holding::Rehired | Holding::NothingNew);
-        !keeps || fate(&wanted_of(&grant.entitlement), Some(&grant.policies)) == Fate::Take
-    });
-    taken
-        .map(|(group, grant)| Planned {
+    if holding == Holding::Frozen {
+        return Vec::new();
+    }
+    let keeps = matches!(holding, Holding::Decided | Holding::Rehired | Holding::NothingNew);
+    let unlisted = record.grants.iter_mut().filter(|(group, _)| !catalogue.iter().any(|view| view.id == Some(*group)));
+    let mut taken = Vec::new();
+    for (group, grant) in unlisted {
+        let wanted = wanted_of(&grant.entitlement);
+        if keeps && fate(&wanted, Some(&grant.policies)) != Fate::Take {
+            grant.policies = rests_on(&wanted, Some(&grant.policies));
+            continue;
+        }
+        taken.push(Planned {
             step: take_step(grant.kind, group, id),
             cause: "not in the catalogue".into(),
             entitlement: Some(grant.entitlement.clone()),
@@ -194,8 +205,9 @@ fn no_longer_listed(
             denied: false,
             drift: Vec::new(),
             change: Change::Revoke(group.clone()),
-        })
-        .collect()
+        });
+    }
+    taken
 }
 
 fn take_step(kind: EntitlementKind, group: &TargetId, id: &TargetId) -> Step {

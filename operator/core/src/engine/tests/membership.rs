@@ -79,6 +79,19 @@ fn an_authoritative_membership_takes_out_whom_others_put_in_also_who_is_nobodys(
 }
 
 #[test]
+fn who_was_somebodys_leaves_an_authoritative_group_once_that_one_has_ended() {
+    let mut world = tampered(wiki("Authoritative", false, &json!([])));
+    let id = TargetId::new("s-1");
+    world.accounts.get_mut(&id).unwrap().attributes.insert("userName".into(), "dee".into());
+    let ends = json!({"department": "Law", "lifecycle": {"endTime": "2027-01-15T08:10:00Z"}});
+    tell(&mut world, &[identity("dee", 1, &ends)]);
+    world.pass(500);
+    assert!(world.members(&"g-editors".into()).contains(&id), "it may be dee's");
+    world.pass(200);
+    assert!(!world.members(&"g-editors".into()).contains(&id), "by time alone it is nobody's");
+}
+
+#[test]
 fn who_may_be_somebodys_or_is_protected_or_was_not_seen_stays_in_an_authoritative_group_and_is_counted() {
     let dee = |spec: &Value| identity("dee", 1, spec);
     let protects = |mut wiki: Value| {

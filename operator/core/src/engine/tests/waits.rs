@@ -193,7 +193,8 @@ fn mode_plan_tells_what_it_would_write_counted_and_leavers_apart_and_then_writes
 
 #[test]
 fn two_who_manage_each_other_and_would_be_given_their_accounts_come_to_rest_in_mode_plan() {
-    let person = |key: &str, manager: &str| json!({"externalId": key, "managerRef": {"name": manager}, "department": "Science"});
+    let person =
+        |key: &str, manager: &str| json!({"externalId": key, "managerRef": {"name": manager}, "department": "Science"});
     let mut world = World::new();
     for (id, user_name, key) in [("x-1", "ada", "E-1"), ("x-2", "bob", "E-2")] {
         let id = TargetId::new(id);

@@ -87,7 +87,27 @@ impl Reading<'_> {
         Self::refuse_names_that_are_taken(&mut end);
         self.serve_the_others(&served, &mut end);
         self.take_out_nobodys(&mut end);
+        if self.declared.policies.values().any(|policy| policy.spec.is_err()) {
+            self.doubt_what_others_gave(&mut end);
+        }
         end
+    }
+
+    /// Some policy cannot be read: what others put into an authoritative group may be declared by that one.
+    fn doubt_what_others_gave(&self, end: &mut End) {
+        let exact = |name: &&Name| {
+            let entry = self.settings.entitlements.iter().find(|entry| entry.name == **name);
+            entry.is_some_and(|entry| entry.membership == Membership::Authoritative)
+        };
+        for (id, before) in &self.before.accounts {
+            let key = Key::Id(id.clone());
+            let Some(after) = end.accounts.get(&key) else { continue };
+            let ours = |name: &&Name| before.ours.as_ref().is_some_and(|ours| ours.grants.contains_key(*name));
+            let mut taken = before.holds.difference(&after.holds).filter(exact);
+            if taken.any(|name| !ours(&name)) {
+                end.unsaid.insert(key);
+            }
+        }
     }
 
     /// The members of an authoritative group are the declared ones: an account that is nobody's goes, unless it has a key of
@@ -103,10 +123,7 @@ impl Reading<'_> {
             if !nobodys || !account.holds.iter().any(|group| exact.contains(group)) {
                 continue;
             }
-            // What a policy that cannot be read declares is not known.
-            let unread = self.declared.policies.values().any(|policy| policy.spec.is_err());
             match self.standing_of_keys(account) {
-                _ if unread => _ = end.unsaid.insert(key.clone()),
                 None => account.holds.retain(|group| !exact.contains(group)),
                 Some(Some(Standing::Active)) => {}
                 // Somebody else than an active identity, or one of whom the keys cannot be read.
@@ -144,24 +161,28 @@ impl Reading<'_> {
     /// Whose a record is: an identity that has not ended; else it passes to whom the recorded externalId names.
     fn owner(&self, record: &Record) -> Option<Name> {
         let stands = |name: &Name| self.declared.standing(name, self.at).filter(|s| *s != Standing::Ended);
-        let same = self.declared.identities.get(&record.owner.name).filter(|manifest| {
-            manifest.meta.uid == record.owner.uid
-                || manifest.spec.as_ref().is_ok_and(|now| match (&record.external_id, &now.external_id) {
-                    (Some(known), Some(now)) => known == now,
-                    _ => now.user_name.folded() == &*record.user_name,
-                })
-        });
-        if same.is_some() && stands(&record.owner.name).is_some() {
+        if self.is_theirs(record) && stands(&record.owner.name).is_some() {
             return Some(record.owner.name.clone());
         }
         let known = record.external_id.as_ref()?;
-        let has_one = |name: &Name| self.in_use().any(|other| other.owner.name == *name);
+        let has_one = |name: &Name| self.in_use().any(|other| other.owner.name == *name && self.is_theirs(other));
         let mut heirs = self.declared.identities.keys().filter(|name| {
             let valid = stands(name).is_some_and(|standing| !standing.is_frozen());
             let named = self.declared.identity(name).is_some_and(|i| i.external_id.as_ref() == Some(known));
             valid && named && !has_one(name)
         });
         heirs.next().cloned()
+    }
+
+    /// The owner that a record names is declared, and the same person.
+    fn is_theirs(&self, record: &Record) -> bool {
+        self.declared.identities.get(&record.owner.name).is_some_and(|manifest| {
+            manifest.meta.uid == record.owner.uid
+                || manifest.spec.as_ref().is_ok_and(|now| match (&record.external_id, &now.external_id) {
+                    (Some(known), Some(now)) => known == now,
+                    _ => now.user_name.folded() == &*record.user_name,
+                })
+        })
     }
 
     /// A rename to a name that another has is refused, and what both become of it is not for the text to say.

@@ -40,6 +40,14 @@ impl Reading<'_> {
             let (key, mut account) = match found_here {
                 Found::Blocked => {
                     end.blocked.insert((*name).clone());
+                    if self.is_given_up(identity, end) {
+                        end.unsaid.insert(Key::New(user_name.to_lowercase()));
+                    }
+                    continue;
+                }
+                // When a name that is given up is found free is not said.
+                Found::Nothing if self.is_given_up(identity, end) => {
+                    end.unsaid.insert(Key::New(user_name.to_lowercase()));
                     continue;
                 }
                 Found::Nothing => {
@@ -73,10 +81,26 @@ impl Reading<'_> {
             account.enabled = *active && (account.enabled || self.settings.account.correct_disabled);
             if *active {
                 self.entitlements(&mut account, decision, true, &mut end.unsaid, &key);
+            } else if self.declared.standing(name, self.at) == Some(Standing::Pending) {
+                self.revoke(&mut account, |ours, exact| ours || exact);
+            } else {
+                self.entitlements(&mut account, decision, false, &mut end.unsaid, &key);
             }
             end.accounts.insert(key, account);
         }
         Self::refuse_names_that_are_taken(end);
+    }
+
+    /// Whether the keys of an identity were those of an account that has others now, or is gone, or of which nothing is said.
+    fn is_given_up(&self, identity: &Identity, end: &End) -> bool {
+        let has = |account: &Account| {
+            account.user_name.to_lowercase() == identity.user_name.folded()
+                || (identity.external_id.is_some() && account.external_id.as_deref() == identity.external_id.as_deref())
+        };
+        self.before.accounts.iter().filter(|(_, account)| has(account)).any(|(id, _)| {
+            let key = Key::Id(id.clone());
+            end.unsaid.contains(&key) || !end.accounts.get(&key).is_some_and(has)
+        })
     }
 
     fn find(&self, identity: &Identity, end: &End) -> Found {

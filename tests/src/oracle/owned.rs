@@ -40,18 +40,38 @@ impl Reading<'_> {
             // Whether one is deleted on its date that may be wanted again is not said.
             unsaid.insert(Key::Id(id.clone()));
         }
+        let kept = matches!(verdict, Verdict::Kept(_));
+        let lost = !matches!(verdict, Verdict::Granted(_) | Verdict::Kept(_));
+        if (kept && !account.enabled) || (lost && standing == Standing::Suspended) {
+            // Whether what is Unknown lets a disabled account be enabled, and whether a suspension spares one that is lost.
+            unsaid.insert(Key::Id(id.clone()));
+        }
+        if lost && standing == Standing::Pending {
+            // One that exists already is disabled, without a date for its deletion.
+            account.enabled = false;
+            self.revoke(&mut account, |ours, exact| ours || exact);
+            account.ours.as_mut()?.policies.clear();
+            return Some(account);
+        }
         let (Verdict::Granted(policies) | Verdict::Kept(policies)) = verdict else {
             self.revoke(&mut account, |ours, exact| ours || exact);
             return self.deprovisioned(self.settings.deprovision.lost, record, account);
         };
         account.ours.as_mut()?.policies = policies;
-        identity.user_name.written().clone_into(&mut account.user_name);
-        // Whether a key that is not declared any more is cleared is a matter of who wrote it: not compared.
-        account.external_id = identity.external_id.as_deref().map(str::to_owned);
+        // What is governed by a policy that cannot be evaluated stays as it is.
+        if !kept {
+            identity.user_name.written().clone_into(&mut account.user_name);
+            // Whether a key that is not declared any more is cleared is a matter of who wrote it: not compared.
+            account.external_id = identity.external_id.as_deref().map(str::to_owned);
+        }
         match standing {
             Standing::Active => {
                 // What others disabled stays so, unless that is to be corrected.
                 let by_others = !account.enabled && record.state == RecordState::Active;
+                if record.state == RecordState::Retained {
+                    // Re-hired: what is held beyond the decision is revoked, whoever gave it.
+                    self.revoke_undecided(&mut account, &decision);
+                }
                 account.enabled = !by_others || self.settings.account.correct_disabled;
                 self.entitlements(&mut account, &decision, true, unsaid, &Key::Id(id.clone()));
             }
@@ -68,7 +88,7 @@ impl Reading<'_> {
     }
 
     /// Takes memberships away, of those for which `which(ours, authoritative)`.
-    fn revoke(&self, account: &mut Account, which: impl Fn(bool, bool) -> bool) {
+    pub fn revoke(&self, account: &mut Account, which: impl Fn(bool, bool) -> bool) {
         let Some(ours) = &mut account.ours else { return };
         let grants = std::mem::take(&mut ours.grants);
         account.holds.retain(|group| {
@@ -77,6 +97,13 @@ impl Reading<'_> {
             let ours = grants.contains_key(group);
             !(ours || (entry.is_some() && which(ours, exact)))
         });
+    }
+
+    fn revoke_undecided(&self, account: &mut Account, decision: &Decision<'_>) {
+        let grants = account.ours.as_ref().map(|ours| ours.grants.clone()).unwrap_or_default();
+        let listed = |group: &Name| self.settings.entitlements.iter().any(|entry| entry.name == *group);
+        let decided = |group: &Name| decision.entitlement(group, grants.get(group)) != Verdict::Taken;
+        account.holds.retain(|group| !listed(group) || decided(group));
     }
 
     fn deprovisioned(&self, step: DeprovisionStep, record: &Record, mut account: Account) -> Option<Account> {

@@ -333,6 +333,10 @@ impl Work<'_> {
             return;
         }
         self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
+        if self.record.state == RecordState::Retained && self.record.disabled_at.is_some() {
+            // What was taken away stays so, whoever enables it; it is not deleted while it may be wanted.
+            self.disable(RecordState::Retained, self.record.delete_at, Lane::Derived, "no access any more");
+        }
         let why = Arc::from("no policy grants it any more");
         let held = self.entitlements(Holding::Decided, Lane::Derived, &why);
         self.verdict.steps.extend(held.first.into_iter().chain(held.grants).chain(held.revokes));

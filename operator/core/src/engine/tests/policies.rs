@@ -56,6 +56,26 @@ fn a_deny_in_mode_audit_says_of_how_many_it_holds_removals_back_those_suspended_
 }
 
 #[test]
+fn an_account_that_was_taken_away_stays_disabled_while_its_policy_cannot_be_evaluated() {
+    let sure = policy("science", "Science", &[]);
+    let mut unknown = sure.clone();
+    unknown["spec"]["match"] = json!("\"nowhere\" in identity.groups");
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&[scientist("ada", false), sure, wiki("Additive", false, &json!([]))]);
+    world.pass(60);
+    let id = world.id_of("ada");
+    tell(&mut world, &[policy("science", "Nowhere", &[])]);
+    world.pass(120);
+    assert!(!world.accounts[&id].enabled);
+    // Somebody enables it, and of the policy it is not known any more whom it grants what.
+    tell(&mut world, &[unknown]);
+    world.accounts.get_mut(&id).unwrap().enabled = true;
+    world.pass(300);
+    assert!(!world.accounts[&id].enabled, "{}", world.account("ada"));
+}
+
+#[test]
 fn a_policy_that_cannot_be_evaluated_names_the_privileged_grants_that_stay_as_they_are() {
     for (privileged, named) in [(true, true), (false, false)] {
         let mut world = editors(privileged);

@@ -398,7 +398,7 @@ proptest! {
         prop_assert_eq!(&again.identities, &brought.identities);
         prop_assert_eq!(&again.groups, &brought.groups);
         let told = applied(&declared, &brought, &shown_so);
-        prop_assert!(told.adopted + told.waiting.len() >= brought.identities.len(), "{:?}", told);
+        prop_assert!(told.adopted + told.waiting.len() >= brought.identities.len(), "{:?} {:?}", names(&brought), told);
         prop_assert!(told.writes.iter().all(|write| write.step == "UpdateAccount" || write.step == "RenameAccount"), "{:?}", told);
     }
 }

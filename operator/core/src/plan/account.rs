@@ -164,9 +164,12 @@ fn found_at_rest(subject: &Subject<'_>, rules: &AppRules<'_>) -> Verdict {
     if !subject.matches.searched {
         return Verdict { need: Some(Lookup::Find), ..Verdict::default() };
     }
-    let rests = |id: &TargetId| subject.matches.found.iter().any(|found| found.id == *id && !found.shade.enabled);
+    let found = &subject.matches.found;
+    let rests = |id: &TargetId| found.iter().any(|found| found.id == *id && !found.shade.enabled);
     match correlate(subject, rules) {
         Correlated::Adopt(id) if rests(&id) => adopt(subject, None, id),
+        // Which of several that are nobody's is theirs, a person must say: one may be enabled.
+        Correlated::Wait(problem) if found.iter().all(|found| found.owned.is_none()) => waiting(problem),
         _ => Verdict::default(),
     }
 }

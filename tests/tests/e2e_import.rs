@@ -30,6 +30,9 @@ const GROUPS: usize = 20;
 /// Every so many is disabled.
 const DISABLED: usize = 100;
 
+/// One source after the other: their servers would take each other's time.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A place for manifests.
 struct Desk {
     folder: tempfile::TempDir,
@@ -190,6 +193,7 @@ fn wiki(url: &str) -> Application {
 /// The whole: an API server, the operator, and a SCIM server that nobody of this project wrote.
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_scim_server_under_the_whole_operator() {
+    let _turn = TURN.lock().await;
     let target = Target::start().await;
     let mut ids = make_all(&target.url(), "Users", (0..10).map(user).collect()).await;
     let led = |at: usize| {
@@ -281,6 +285,7 @@ fn ldif() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_an_ldap_directory() {
+    let _turn = TURN.lock().await;
     let server = Slapd::start_with(&Setup { entries: ldif(), ..Setup::default() });
     let application = object(
         "TargetApplication",
@@ -313,6 +318,7 @@ async fn from_an_ldap_directory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_realm_of_keycloak() {
+    let _turn = TURN.lock().await;
     let server = Keycloak::shared();
     let realm = server.realm("import", Some(&["employeeId", "department"])).await;
     realm.client("provost", &["manage-users"]).await;

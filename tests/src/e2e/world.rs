@@ -177,11 +177,16 @@ impl World {
     pub async fn many_ready(&self) {
         let (mut left, mut since) = (usize::MAX, Instant::now());
         while left > 0 {
-            let now = self.objects().iter().filter(|object| kstatus(object) != KStatus::Current).count();
-            if now != left {
-                (left, since) = (now, Instant::now());
+            let objects = self.objects();
+            let waiting: Vec<&Value> = objects.iter().filter(|object| kstatus(object) != KStatus::Current).collect();
+            if waiting.len() != left {
+                (left, since) = (waiting.len(), Instant::now());
             }
-            assert!(since.elapsed() < DEADLINE, "{left} objects are not Ready\n{}", self.operator().process().tail());
+            if since.elapsed() > DEADLINE {
+                let named = |object: &&Value| format!("{}: {}", object["metadata"]["name"], object["status"]);
+                let some: Vec<String> = waiting.iter().take(3).map(named).collect();
+                panic!("{left} objects are not Ready, {}\n{}", some.join("\n"), self.operator().process().tail());
+            }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

@@ -140,24 +140,26 @@ pub fn furnish(random: &mut Random, declared: &Declared) -> Target {
     target
 }
 
-/// Somebody edits a target behind our back.
-pub fn tamper(random: &mut Random, target: &mut Target, now: std::time::Duration) -> String {
+/// Somebody edits a target behind our back: what, and the account whose groups that changes.
+pub fn tamper(random: &mut Random, target: &mut Target, now: std::time::Duration) -> (String, Option<TargetId>) {
     let accounts: Vec<TargetId> = target.accounts().map(|(id, _)| id.clone()).collect();
     let groups: Vec<(TargetId, Name)> = target.groups().map(|(id, g)| (id.clone(), Name::new(&*g.name))).collect();
-    let (Some(id), Some((group, name))) = (random.pick(&accounts), random.pick(&groups)) else { return String::new() };
+    let (Some(id), Some((group, name))) = (random.pick(&accounts), random.pick(&groups)) else {
+        return Default::default();
+    };
     match random.below(3) {
         0 => {
-            let Some(account) = target.account(id).cloned() else { return String::new() };
+            let Some(account) = target.account(id).cloned() else { return Default::default() };
             target.set_account(id, Some(Account { enabled: !account.enabled, ..account }), now);
-            format!("{id} is switched")
+            (format!("{id} is switched"), None)
         }
         1 => {
             target.change_group(group, now, |members| _ = members.insert(id.clone()));
-            format!("{id} is added to {name}")
+            (format!("{id} is added to {name}"), Some(id.clone()))
         }
         _ => {
             target.change_group(group, now, |members| _ = members.remove(id));
-            format!("{id} is removed from {name}")
+            (format!("{id} is removed from {name}"), Some(id.clone()))
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Before {
     pub accounts: BTreeMap<TargetId, Account>,
     pub records: Vec<Record>,
     pub protected: BTreeSet<TargetId>,
+    /// Accounts whose groups somebody changed at this very moment.
+    pub tampered: BTreeSet<TargetId>,
 }
 
 /// What should be there after.

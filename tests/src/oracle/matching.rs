@@ -34,15 +34,14 @@ impl Reading<'_> {
             }
         }
         let found: Vec<Found> = wanted.iter().map(|(_, identity, ..)| self.find(identity, end)).collect();
+        let mut blocked = Vec::new();
         for ((name, identity, decision, policies, active), found_here) in wanted.iter().zip(&found) {
             let ours = Ours { owner: (*name).clone(), policies: policies.clone(), grants: BTreeMap::new() };
             let user_name = identity.user_name.written().to_owned();
             let (key, mut account) = match found_here {
                 Found::Blocked => {
                     end.blocked.insert((*name).clone());
-                    if self.is_given_up(identity, end) {
-                        end.unsaid.insert(Key::New(user_name.to_lowercase()));
-                    }
+                    blocked.push((*identity, user_name));
                     continue;
                 }
                 // When a name that is given up is found free is not said.
@@ -84,9 +83,19 @@ impl Reading<'_> {
             } else if self.declared.standing(name, self.at) == Some(Standing::Pending) {
                 self.revoke(&mut account, |ours, exact| ours || exact);
             } else {
+                let held = account.holds.clone();
                 self.entitlements(&mut account, decision, false, &mut end.unsaid, &key);
+                if held != account.holds {
+                    // When what others gave is taken from one who was found at rest is not said.
+                    end.unsaid.insert(key.clone());
+                }
             }
             end.accounts.insert(key, account);
+        }
+        for (identity, user_name) in blocked {
+            if self.is_given_up(identity, end) {
+                end.unsaid.insert(Key::New(user_name.to_lowercase()));
+            }
         }
         Self::refuse_names_that_are_taken(end);
     }

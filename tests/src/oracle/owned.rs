@@ -46,6 +46,12 @@ impl Reading<'_> {
             // Whether what is Unknown lets a disabled account be enabled, and whether a suspension spares one that is lost.
             unsaid.insert(Key::Id(id.clone()));
         }
+        // What is governed by a policy that cannot be evaluated stays as it is.
+        if !kept && (!lost || standing == Standing::Pending) {
+            identity.user_name.written().clone_into(&mut account.user_name);
+            // Whether a key that is not declared any more is cleared is a matter of who wrote it: not compared.
+            account.external_id = identity.external_id.as_deref().map(str::to_owned);
+        }
         if lost && standing == Standing::Pending {
             // One that exists already is disabled, without a date for its deletion.
             account.enabled = false;
@@ -58,19 +64,17 @@ impl Reading<'_> {
             return self.deprovisioned(self.settings.deprovision.lost, record, account);
         };
         account.ours.as_mut()?.policies = policies;
-        // What is governed by a policy that cannot be evaluated stays as it is.
-        if !kept {
-            identity.user_name.written().clone_into(&mut account.user_name);
-            // Whether a key that is not declared any more is cleared is a matter of who wrote it: not compared.
-            account.external_id = identity.external_id.as_deref().map(str::to_owned);
-        }
         match standing {
             Standing::Active => {
                 // What others disabled stays so, unless that is to be corrected.
                 let by_others = !account.enabled && record.state == RecordState::Active;
-                if record.state == RecordState::Retained {
-                    // Re-hired: what is held beyond the decision is revoked, whoever gave it.
+                if record.state == RecordState::Retained && record.disabled_at.is_some() {
+                    // Re-hired: what is held beyond the decision is revoked, whoever gave it, if it was seen.
+                    let held = account.holds.clone();
                     self.revoke_undecided(&mut account, &decision);
+                    if held != account.holds && self.before.tampered.contains(id) {
+                        unsaid.insert(Key::Id(id.clone()));
+                    }
                 }
                 account.enabled = !by_others || self.settings.account.correct_disabled;
                 self.entitlements(&mut account, &decision, true, unsaid, &Key::Id(id.clone()));
@@ -102,7 +106,9 @@ impl Reading<'_> {
     fn revoke_undecided(&self, account: &mut Account, decision: &Decision<'_>) {
         let grants = account.ours.as_ref().map(|ours| ours.grants.clone()).unwrap_or_default();
         let listed = |group: &Name| self.settings.entitlements.iter().any(|entry| entry.name == *group);
-        let decided = |group: &Name| decision.entitlement(group, grants.get(group)) != Verdict::Taken;
+        let decided = |group: &Name| {
+            matches!(decision.entitlement(group, grants.get(group)), Verdict::Granted(_) | Verdict::Kept(_))
+        };
         account.holds.retain(|group| !listed(group) || decided(group));
     }
 

@@ -100,8 +100,11 @@ impl World {
                 self.handle(EngineEvent::Listed(self.declared.changes()));
                 self.settle(&before, from + Duration::from_secs(1700));
             } else {
-                self.edits();
-                let before = self.before();
+                let tampered = self.edits();
+                let mut before = self.before();
+                for (app, accounts) in tampered {
+                    before.entry(app).and_modify(|before| before.tampered = accounts);
+                }
                 self.later(Duration::from_millis(1), Event::Watch);
                 self.settle(&before, from + Duration::from_secs(1700));
             }
@@ -110,7 +113,9 @@ impl World {
         }
     }
 
-    fn edits(&mut self) {
+    /// What is declared is edited, and targets are; the accounts whose groups that changes.
+    fn edits(&mut self) -> BTreeMap<Name, BTreeSet<TargetId>> {
+        let mut tampered = BTreeMap::<Name, BTreeSet<TargetId>>::new();
         for _ in 0..=self.random.below(3) {
             let what = edit(&mut self.random, &mut self.declared);
             self.say(&what);
@@ -119,10 +124,12 @@ impl World {
             if self.random.chance(40)
                 && let Some(target) = self.targets.get_mut(app)
             {
-                let what = tamper(&mut self.random, target, self.now);
+                let (what, account) = tamper(&mut self.random, target, self.now);
+                tampered.entry(Name::new(app)).or_default().extend(account);
                 self.say(&format!("{app}: {what}"));
             }
         }
+        tampered
     }
 
     /// Goes on until then, and compares.
@@ -289,7 +296,7 @@ fn before(target: &Target, store: &Store) -> Before {
         (id.clone(), account)
     };
     let accounts = target.accounts().map(account).collect();
-    Before { accounts, records, protected: store.standing.protected.clone() }
+    Before { accounts, records, protected: store.standing.protected.clone(), tampered: BTreeSet::new() }
 }
 
 /// What differs, how many accounts were compared, of how many nothing is said.

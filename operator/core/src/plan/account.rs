@@ -289,7 +289,9 @@ impl Work<'_> {
         }
         let holding = if rehired { Holding::Rehired } else { Holding::Decided };
         let mut held = self.entitlements(holding, Lane::Derived, &why);
-        self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
+        // What was taken away rested on nothing any more.
+        let before = (!rehired).then_some(&self.record.policies);
+        self.record.policies = rests_on(&self.subject.decision.account, before);
         let missing = held.missing;
         self.verdict.steps.append(&mut held.first);
         if rehired {

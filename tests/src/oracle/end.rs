@@ -125,31 +125,29 @@ impl Reading<'_> {
             if !nobodys || !account.holds.iter().any(|group| exact.contains(group)) {
                 continue;
             }
-            match self.standing_of_keys(account) {
-                None => account.holds.retain(|group| !exact.contains(group)),
-                Some(Some(Standing::Active)) => {}
+            let theirs = self.standings_of_keys(account);
+            if theirs.is_empty() {
+                account.holds.retain(|group| !exact.contains(group));
+            } else if !theirs.contains(&Some(Standing::Active)) {
                 // Somebody else than an active identity, or one of whom the keys cannot be read.
-                Some(_) => _ = end.unsaid.insert(key.clone()),
+                end.unsaid.insert(key.clone());
             }
         }
     }
 
-    /// How an identity stands whose keys an account has; `Some(None)`: somebody's manifest cannot be read.
-    fn standing_of_keys(&self, account: &Account) -> Option<Option<Standing>> {
-        let mut found = None;
-        for name in self.declared.identities.keys() {
-            let Some(standing) = self.declared.standing(name, self.at).filter(|s| *s != Standing::Ended) else {
-                continue;
-            };
-            let Some(identity) = self.declared.identity(name) else { return Some(None) };
-            let same = account.user_name.to_lowercase() == identity.user_name.folded()
-                || (identity.external_id.is_some()
-                    && account.external_id.as_deref() == identity.external_id.as_deref());
-            if same && found != Some(Some(Standing::Active)) {
-                found = Some(Some(standing));
+    /// How the identities stand whose keys an account has; `None`: it cannot be read whether it has them.
+    fn standings_of_keys(&self, account: &Account) -> Vec<Option<Standing>> {
+        let standing = |name: &Name| self.declared.standing(name, self.at).filter(|s| *s != Standing::Ended);
+        let may_be = |name: &Name| match self.declared.identity(name) {
+            None => Some(None),
+            Some(identity) => {
+                let key = identity.external_id.as_deref();
+                let same = account.user_name.to_lowercase() == identity.user_name.folded()
+                    || (key.is_some() && account.external_id.as_deref() == key);
+                same.then(|| standing(name))
             }
-        }
-        found
+        };
+        self.declared.identities.keys().filter(|name| standing(name).is_some()).filter_map(may_be).collect()
     }
 
     /// Records whose account is there.

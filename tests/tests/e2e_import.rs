@@ -19,6 +19,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::drive::Drive;
 use tests::e2e::{Application, Target, World, object};
+use tests::servers::samba::{DOMAIN, PASSWORD as SERVICE_PASSWORD, Samba};
 use tests::servers::slapd::{PASSWORD, SUFFIX, Setup, Slapd};
 use tests::servers::{Counting, Keycloak, Program, TOKEN, connected_as, connected_to, connector};
 
@@ -313,6 +314,72 @@ async fn from_an_ldap_directory() {
     let ours = apply(server.connected(&json!({})).await, &desk, &application).await;
     let written = changes().difference(&before).count();
     println!("ldap: {MANY} accounts, {written} entries written at the server, of these {MARKS} marks");
+    assert_eq!((ours, written), (MANY, MARKS));
+}
+
+fn domain() -> String {
+    let mut ldif = String::new();
+    let dn = |at: usize| format!("CN=Person {at},OU=People,{DOMAIN}");
+    for at in 0..MANY {
+        // 512: an ordinary account; 32: it needs no password; 2: it is disabled.
+        let control = if at % DISABLED == 7 { 546 } else { 544 };
+        write!(
+            ldif,
+            "dn: {}\nobjectClass: user\nsAMAccountName: person.{at:04}\nuserAccountControl: {control}\n\
+             displayName: Person {at}\ngivenName: P{at}\nsn: Test\nmail: p{at}@acme.test\n\
+             department: Department {}\ntitle: Analyst\n",
+            dn(at),
+            at % 10
+        )
+        .unwrap();
+        if at.is_multiple_of(2) {
+            writeln!(ldif, "carLicense: E-{at}").unwrap();
+        }
+        if at >= 10 {
+            writeln!(ldif, "manager: {}", dn(3)).unwrap();
+        }
+        ldif.push('\n');
+    }
+    for group in (0..GROUPS).rev() {
+        let place = |group: usize| format!("CN=Group {group},OU=Groups,{DOMAIN}");
+        writeln!(ldif, "dn: {}\nobjectClass: group\nsAMAccountName: Group {group}", place(group)).unwrap();
+        for at in (0..MANY).skip(group).step_by(GROUPS) {
+            writeln!(ldif, "member: {}", dn(at)).unwrap();
+        }
+        if group == 1 {
+            writeln!(ldif, "member: {}", place(2)).unwrap();
+        }
+        ldif.push('\n');
+    }
+    ldif
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_a_domain() {
+    let _turn = TURN.lock().await;
+    let Some(server) = Samba::start() else { return };
+    server.add(&domain());
+    let application = object(
+        "TargetApplication",
+        "wiki",
+        &json!({
+            "connector": server.connector(&server.secure_url(), &json!({})).settings,
+            "sync": {"requestsPerSecond": 10000, "concurrency": 8, "settle": {"removals": "1s"}},
+            "entitlements": [{"name": "vpn", "target": {"group": {"name": "Group 1"}}}],
+        }),
+    );
+    let secrets = [("ad", "password", SERVICE_PASSWORD), ("ad", "ca.crt", server.authority().trim_end())];
+    let desk = Desk::with(&application, &secrets);
+    let changes = || -> BTreeSet<String> {
+        let found = server.search("(|(objectClass=user)(objectClass=group))", &["uSNChanged"]);
+        found.split("\n\n").map(|entry| entry.lines().filter(|line| !line.starts_with('#')).collect()).collect()
+    };
+    let before = changes();
+    let report = desk.import(&[]).await;
+    foresees(&report);
+    let ours = apply(server.connected(&json!({})).await, &desk, &application).await;
+    let written = changes().difference(&before).count();
+    println!("active directory: {MANY} accounts, {written} entries written at the server, of these {MARKS} marks");
     assert_eq!((ours, written), (MANY, MARKS));
 }
 

@@ -28,6 +28,8 @@ pub struct Cluster {
     folder: TempDir,
     kubeconfig: PathBuf,
     running: Option<Mutex<Running>>,
+    /// In most tests the control plane is a static, which is never dropped. Last: what writes to the folder has ended then.
+    _sweeper: Option<Sweeper>,
 }
 
 #[derive(Debug)]
@@ -38,8 +40,6 @@ struct Running {
     api: Option<Process>,
     etcd: Option<Process>,
     ports: (u16, u16),
-    /// In most tests the control plane is a static, which is never dropped.
-    _sweeper: Sweeper,
 }
 
 impl Cluster {
@@ -63,7 +63,7 @@ impl Cluster {
     pub fn start(options: Options) -> Self {
         let folder = tempfile::Builder::new().prefix("provost-cluster-").tempdir().expect("a temporary folder");
         if let Ok(given) = std::env::var("PROVOST_TEST_KUBECONFIG") {
-            return Self { folder, kubeconfig: given.into(), running: None };
+            return Self { folder, kubeconfig: given.into(), running: None, _sweeper: None };
         }
         let dir = folder.path();
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
@@ -72,13 +72,16 @@ impl Cluster {
         fs::write(dir.join("tokens.csv"), "admin-token,admin,admin,\"system:masters\"\n").expect("the tokens");
         let kubeconfig = dir.join("admin.kubeconfig");
         let mut last = String::new();
+        // Not of one start: where that fails, the next one is in the same folder.
+        let sweeper = Sweeper::of(dir);
         for _ in 0..STARTS {
             match Running::start(dir, &kubeconfig) {
                 Ok(mut running) => {
                     if options.controllers {
                         running.controllers = Some(controllers(dir, &kubeconfig));
                     }
-                    return Self { folder, kubeconfig, running: Some(Mutex::new(running)) };
+                    let running = Some(Mutex::new(running));
+                    return Self { folder, kubeconfig, running, _sweeper: Some(sweeper) };
                 }
                 Err(error) => last = error,
             }
@@ -228,9 +231,7 @@ impl Running {
             Server { url: format!("https://127.0.0.1:{}", ports.1), ca: dir.join("certs").join("apiserver.crt") };
         identity::kubeconfig(kubeconfig, &server, "admin", "admin-token", "default");
         let (etcd, api) = (etcd(dir, ports), api(dir, ports));
-        let sweeper = Sweeper::of(dir);
-        let mut running =
-            Self { server, controllers: None, api: Some(api), etcd: Some(etcd), ports, _sweeper: sweeper };
+        let mut running = Self { server, controllers: None, api: Some(api), etcd: Some(etcd), ports };
         let began = Instant::now();
         loop {
             if let Some(log) = gone(&running) {

@@ -89,8 +89,11 @@ impl Sim {
             let same = record.owner.uid.to_string() == format!("{}-{}", record.owner.name, person.uid);
             same.then(|| wanted(&self.told, &record.owner.name, app.as_str(), now)).flatten()
         };
-        let rests_on_broken =
-            |record: &Record| record.policies.iter().any(|policy| broken(&self.told).contains(policy));
+        // What was disabled by us and others enabled is disabled again all the same; it is not deleted.
+        let again = |record: &Record| matches!(step, Step::DisableAccount { .. }) && record.disabled_at.is_some();
+        let rests_on_broken = |record: &Record| {
+            !again(record) && record.policies.iter().any(|policy| broken(&self.told).contains(policy))
+        };
         let say = |what: &str| Some(format!("{app}: {}: {what}", words(step)));
         match step {
             Step::CreateAccount { enabled, .. } => {

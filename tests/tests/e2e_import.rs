@@ -372,7 +372,9 @@ async fn from_a_domain() {
     let desk = Desk::with(&application, &secrets);
     let changes = || -> BTreeSet<String> {
         let found = server.search("(|(objectClass=user)(objectClass=group))", &["uSNChanged"]);
-        found.split("\n\n").map(|entry| entry.lines().filter(|line| !line.starts_with('#')).collect()).collect()
+        // The domain itself writes down when our own account has logged in.
+        let entries = found.split("\n\n").filter(|entry| !entry.contains(",OU=Services,"));
+        entries.map(|entry| entry.lines().filter(|line| !line.starts_with('#')).collect()).collect()
     };
     let before = changes();
     let report = desk.import(&[]).await;

@@ -20,6 +20,8 @@ use super::{DONE, FINDINGS, Failure, skipped};
 
 /// How often a target that asks to wait is asked again, and how long it may have one wait.
 const PATIENCE: usize = 10;
+/// So many times what broke off is asked for again.
+const RETRIES: usize = 3;
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
 /// Where to read, and where to write.
@@ -235,6 +237,12 @@ async fn listed(target: &AnyTarget, kind: Kind) -> Result<Vec<Item>, TargetError
             Err(TargetError::RateLimited { retry_after }) if waited < PATIENCE => {
                 waited += 1;
                 tokio::time::sleep(retry_after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT)).await;
+                continue;
+            }
+            // An answer that breaks off is asked for again, as the operator does.
+            Err(TargetError::Transient(_)) if waited < RETRIES => {
+                waited += 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;
             }
             found => found?,

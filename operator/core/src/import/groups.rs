@@ -87,26 +87,11 @@ pub(super) fn of_target(
         if entry.is_none() {
             brought.uncatalogued.push(Arc::clone(&seen.name));
         }
-        // The target gives its group's right to those alone who are in it themselves.
-        let direct = match entry {
-            Some(_) if !within.is_empty() => {
-                let direct = Name::new(given.groups.free(&format!("{name}-direct")));
-                let own = BTreeSet::from([direct.clone()]);
-                add(brought, &mut given, &direct, None, &people, &BTreeSet::new());
-                add(
-                    brought,
-                    &mut given,
-                    name,
-                    Some(&seen.name),
-                    &BTreeSet::new(),
-                    &own.union(&within).cloned().collect(),
-                );
-                direct
-            }
-            _ => {
-                add(brought, &mut given, name, Some(&seen.name), &people, &within);
-                name.clone()
-            }
+        let direct = if entry.is_some() && !within.is_empty() {
+            apart(brought, &mut given, name, seen, &people, within)
+        } else {
+            add(brought, &mut given, name, Some(&seen.name), &people, &within);
+            name.clone()
         };
         if let Some(entry) = entry {
             let wanted = format!("{}-{}", granted.application, entry.name);
@@ -116,6 +101,23 @@ pub(super) fn of_target(
     }
     brought.uncatalogued.sort();
     sort(brought);
+}
+
+/// A group that gives a right and has groups within: the target gives it to those alone who are in it themselves, so these
+/// are a group of their own, whose name this is.
+fn apart(
+    brought: &mut Brought,
+    given: &mut Given,
+    name: &Name,
+    seen: &ObservedEntitlement,
+    people: &BTreeSet<Name>,
+    mut within: BTreeSet<Name>,
+) -> Name {
+    let direct = Name::new(given.groups.free(&format!("{name}-direct")));
+    add(brought, given, &direct, None, people, &BTreeSet::new());
+    within.insert(direct.clone());
+    add(brought, given, name, Some(&seen.name), &BTreeSet::new(), &within);
+    direct
 }
 
 /// The groups of a table, and an account for everybody in it where an application is named.

@@ -10,6 +10,7 @@
 
 pub mod argocd;
 pub mod cluster;
+pub mod desk;
 pub mod drive;
 pub mod e2e;
 pub mod misbehaving;

@@ -69,7 +69,7 @@ pub fn key_text(value: &Value) -> Option<Arc<str>> {
 /// Judges the matches: re-checked exactly with the attribute's own case rule.
 pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlated {
     let exact: Vec<(&Candidate<'_>, Strength)> =
-        subject.matches.found.iter().filter_map(|c| Some((c, strength(subject, c.shade, rules)?))).collect();
+        subject.matches.found.iter().filter_map(|c| Some((c, strength(subject, c, rules)?))).collect();
     let (candidate, strength) = match exact.as_slice() {
         [] => return Correlated::Nothing,
         [one] => *one,
@@ -109,7 +109,7 @@ pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlat
 /// The one account that surely is the identity's and nobody's in the ledger; a protected one is nobody's.
 pub(super) fn strong_match(subject: &Subject<'_>, rules: &AppRules<'_>) -> Option<TargetId> {
     let all = subject.matches.found.iter();
-    let mut strong = all.filter(|c| strength(subject, c.shade, rules) == Some(Strength::Strong));
+    let mut strong = all.filter(|c| strength(subject, c, rules) == Some(Strength::Strong));
     match (strong.next(), strong.next()) {
         (Some(one), None) if one.owned.is_none() && !one.protected => Some(one.id.clone()),
         _ => None,
@@ -150,13 +150,17 @@ fn shown(id: &TargetId) -> String {
 }
 
 /// How an account matches an identity, or that it does not.
-fn strength(subject: &Subject<'_>, shade: &Shade, rules: &AppRules<'_>) -> Option<Strength> {
+fn strength(subject: &Subject<'_>, candidate: &Candidate<'_>, rules: &AppRules<'_>) -> Option<Strength> {
+    let shade = candidate.shade;
+    // The account that another person of this name left carries the mark of the name, too.
+    let namesakes = candidate.owned.as_ref().is_some_and(|(holder, _)| *holder == subject.owner.name);
+    let says_nothing = namesakes && subject.mark.starts_with("provost:");
     let (mark, external) = (rules.schema.mark, rules.schema.external_id);
     let same = |attribute: &str, want: &str| {
         let fold = Fold::of(rules.schema, &AttributeName::new(attribute));
         shade.key(attribute).map(|text| fold.apply(text) == fold.apply(want))
     };
-    if mark.is_some_and(|mark| same(mark, subject.mark) == Some(true)) {
+    if !says_nothing && mark.is_some_and(|mark| same(mark, subject.mark) == Some(true)) {
         return Some(Strength::Strong);
     }
     let mut by_name = false;

@@ -186,7 +186,7 @@ fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
 }
 
 /// Whether the record is this Identity's: the same uid, or a restore of the same person.
-fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
+pub(super) fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
     if record.owner.uid == *view.uid {
         return true;
     }

@@ -73,6 +73,7 @@ impl Sync {
             if let Change::Grant(group, _) = &part.planned.change {
                 self.is_sure(part.record, group);
             }
+            self.name_freed(&part.planned.step, cx);
             self.believe(&part.planned, part.record, applied, cx);
             for attribute in &part.planned.drift {
                 *self.counters.drift.entry(attribute.clone()).or_default() += 1;
@@ -101,6 +102,15 @@ impl Sync {
         self.free(flight, cx);
         if matches!(flight.step(), Step::CreateGroup { .. }) {
             self.bind_groups(cx);
+        }
+    }
+
+    /// Whoever waits for the user name that an account gave up has its turn; called while the account is remembered with it.
+    fn name_freed(&mut self, step: &Step, cx: &Context<'_>) {
+        let (Step::DeleteAccount { id } | Step::RenameAccount { id, .. }) = step else { return };
+        let Some(name) = self.shadow.account(id).and_then(|shade| shade.key(self.schema.user_name)) else { return };
+        if let Some(waits) = cx.directory.by_user_name(&name.to_lowercase()).map(|view| view.name.clone()) {
+            self.touch(&waits, cx);
         }
     }
 

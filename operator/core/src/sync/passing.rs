@@ -1,19 +1,23 @@
 //! A record passes by externalId to the identity that has it now, where its owner is gone or ended: handover and re-hire.
 
-use super::gather::Gathered;
+use super::gather::{Gathered, is_same};
 use super::{Context, Priority, Sync};
+use crate::directory::IdentityView;
 use crate::model::{Name, Owner, Record, RecordState, State};
 
 impl Sync {
     /// Lets what is to pass to this identity, or from a gone owner of this name, pass.
     pub(super) fn pass_on(&mut self, name: &Name, cx: &Context<'_>) {
-        if let Some(record) = self.inheritance(name, cx) {
-            self.leaving.remove(name);
+        if let Some((record, from)) = self.inheritance(name, cx) {
+            // Who had the account is told that nothing is left to be taken.
+            self.leaving.remove(&from);
+            self.queue.push(&from, Priority::Mover);
             return self.ledger.put(record);
         }
         // The other way round: who has the externalId of a gone owner now has its turn first.
         for record in self.ledger.of_name(name) {
             if let Some(owner) = self.heir(&record, cx) {
+                self.leaving.remove(name);
                 self.queue.push(&owner.name, Priority::Mover);
                 self.ledger.put(Record { owner, ..record });
             }
@@ -22,7 +26,7 @@ impl Sync {
 
     /// Every owner of this name, as if what is to pass had passed: nothing is recorded.
     pub(super) fn owners_foreseen(&self, name: &Name, cx: &Context<'_>) -> Vec<Gathered> {
-        if let (Some(record), Some(view)) = (self.inheritance(name, cx), cx.directory.identity(name)) {
+        if let (Some((record, _)), Some(view)) = (self.inheritance(name, cx), cx.directory.identity(name)) {
             return vec![self.gather(&view, Some(record), cx)];
         }
         let mut owners = self.owners_of(name, cx);
@@ -30,32 +34,34 @@ impl Sync {
         owners
     }
 
-    /// The record that passes to this identity, as its own.
-    fn inheritance(&self, name: &Name, cx: &Context<'_>) -> Option<Record> {
+    /// The record that passes to this identity, as its own, and whose it was.
+    fn inheritance(&self, name: &Name, cx: &Context<'_>) -> Option<(Record, Name)> {
         let view = cx.directory.identity(name)?;
-        if view.frozen.is_some() || view.state == State::Ended || self.ledger.has_name(name) {
+        if view.frozen.is_some() || view.state == State::Ended || self.has_record(&view) {
             return None;
         }
         let external = view.spec.ok()?.external_id()?;
-        let gone = |owner: &Owner| {
-            let other = cx.directory.identity(&owner.name);
-            other.is_none_or(|other| other.state == State::Ended || *other.uid != owner.uid)
-        };
-        let passes = |record: &Record| gone(&record.owner) && self.may_pass(record);
+        let passes = |record: &Record| is_gone(record, cx) && self.may_pass(record);
         let record = self.ledger.of_external(external).into_iter().find(passes)?;
-        Some(Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record })
+        let from = record.owner.name.clone();
+        Some((Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record }, from))
     }
 
-    /// Who has the externalId of a record whose owner is gone, and no record yet.
+    /// Who has the externalId of a record whose owner is gone or ended, and no record yet.
     fn heir(&self, record: &Record, cx: &Context<'_>) -> Option<Owner> {
-        if cx.directory.identity(&record.owner.name).is_some() || !self.may_pass(record) {
+        if !is_gone(record, cx) || !self.may_pass(record) {
             return None;
         }
         let heir = cx.directory.by_external_id(record.external_id.as_ref()?)?;
         let name = heir.name;
-        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.ledger.has_name(name);
+        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.has_record(&heir);
         let owner = || Owner { name: name.clone(), uid: heir.uid.clone() };
         (!waits && !self.busy.contains_key(name) && !self.looking.contains_key(name)).then(owner)
+    }
+
+    /// Whether an identity has a record here; those that others of its name left are not its own.
+    fn has_record(&self, view: &IdentityView<'_>) -> bool {
+        self.ledger.of_name(view.name).iter().any(|record| is_same(record, view))
     }
 
     /// A record passes with both owners free.
@@ -66,4 +72,10 @@ impl Sync {
             && !self.busy.contains_key(owner)
             && !self.looking.contains_key(owner)
     }
+}
+
+/// Whether a record's owner is gone or ended.
+fn is_gone(record: &Record, cx: &Context<'_>) -> bool {
+    let owner = cx.directory.identity(&record.owner.name);
+    owner.is_none_or(|owner| owner.state == State::Ended || !is_same(record, &owner))
 }

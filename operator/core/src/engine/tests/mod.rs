@@ -4,6 +4,7 @@ mod adoption;
 mod approval;
 mod checks;
 mod drift;
+mod handover;
 mod lost;
 mod membership;
 mod mismatch;

@@ -208,3 +208,25 @@ fn two_who_manage_each_other_and_would_be_given_their_accounts_come_to_rest_in_m
     assert!(woken < 50, "woken {woken} times in 500 s with nothing to do");
     assert_eq!(world.engine.sync(&Name::from("wiki")).unwrap().planned().len(), 2);
 }
+
+#[test]
+fn who_waits_for_a_user_name_gets_it_as_soon_as_the_account_that_had_it_is_deleted() {
+    let settings = json!({
+        "deprovision": {"ended": {"action": "Disable", "deleteAfter": "1h"}},
+        "sync": {"concurrency": 1, "interval": "24h"},
+    });
+    let mut all = with_settings(&[identity("ada", 1, &scientist("Analyst"))], &settings);
+    all[0]["spec"]["userName"] = "shared".into();
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(30);
+    let mut zoe = identity("zoe", 1, &scientist("Reader"));
+    zoe["spec"]["userName"] = "shared".into();
+    let joins = world.change(&zoe);
+    world.tell(EngineEvent::Changed(vec![gone("ada"), joins]));
+    world.pass(600);
+    assert_eq!(world.account("zoe"), "Blocked");
+    assert!(world.statuses["zoe"].to_string().contains("UserNameTaken"), "{}", world.statuses["zoe"]);
+    world.pass(3600);
+    assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Provisioned", 1));
+}

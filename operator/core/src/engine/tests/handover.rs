@@ -1,0 +1,117 @@
+//! An account passes to who has its externalId now; who has but the name of who left is somebody else.
+
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, tell};
+use crate::directory::tests::SCHEMA;
+use crate::engine::EngineEvent;
+use crate::model::{Change, Name, ObjectKind, ObjectRef, Schema};
+
+static MARKING: Schema = Schema { mark: Some("externalId"), ..SCHEMA };
+
+/// A scientist; `ends`: after so many seconds of the test.
+fn scientist(user_name: &str, external_id: Option<&str>, ends: Option<i64>) -> Value {
+    let at = |seconds: i64| jiff::Timestamp::from_second(1_800_000_000 + seconds).unwrap().to_string();
+    let mut spec = json!({"department": "Science", "userName": user_name});
+    if let Some(id) = external_id {
+        spec["externalId"] = id.into();
+    }
+    if let Some(seconds) = ends {
+        spec["lifecycle"] = json!({"endTime": at(seconds)});
+    }
+    spec
+}
+
+fn all(people: &[Value]) -> Vec<Value> {
+    let mut all = declared(people);
+    let spec = all.last_mut().unwrap()["spec"].as_object_mut().unwrap();
+    spec.insert("sync".into(), json!({"concurrency": 1, "interval": "1m"}));
+    spec.insert("deprovision".into(), json!({"ended": {"action": "Disable", "deleteAfter": "720h"}}));
+    all
+}
+
+fn owners(world: &World) -> Vec<String> {
+    world.records.values().map(|record| format!("{} {}", record.owner.name, record.owner.uid)).collect()
+}
+
+fn with_uid(mut object: Value, uid: &str) -> Value {
+    object["metadata"]["uid"] = uid.into();
+    object
+}
+
+/// Whether anything is told of somebody's account.
+fn stands(world: &World, name: &str) -> bool {
+    world.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from(name)).is_some()
+}
+
+fn gone(name: &str) -> Change {
+    Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: name.into() })
+}
+
+#[test]
+fn an_account_passes_from_who_ends_to_who_has_the_external_id_then_before_anything_is_taken() {
+    let ada = identity("ada", 1, &scientist("ada", Some("E-1"), Some(60)));
+    let contractor = identity("zoe", 1, &scientist("zoe", Some("E-1"), None));
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[ada, contractor]));
+    world.pass(50);
+    assert_eq!((world.account("ada").as_str(), world.accounts.len()), ("Provisioned", 1));
+    world.pass(100);
+    assert_eq!((world.account("zoe").as_str(), owners(&world)), ("Provisioned", vec!["zoe zoe".to_owned()]));
+    let account = world.accounts.values().next().unwrap();
+    assert_eq!((account.text("userName"), account.enabled), (Some("zoe"), true));
+    assert!(!world.applied.contains(&"DisableAccount"), "{:?}", world.applied);
+    assert!(!stands(&world, "ada"), "nothing of ada's is left to be taken");
+    assert_eq!(world.written("ada").last().unwrap(), "True NothingMatched");
+}
+
+#[test]
+fn who_gave_an_account_away_while_it_was_retained_has_nothing_left_to_be_taken() {
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[identity("ada", 1, &scientist("ada", Some("E-1"), Some(30)))]));
+    world.pass(90);
+    assert!(world.accounts.values().all(|account| !account.enabled), "retained");
+    tell(&mut world, &[identity("zoe", 1, &scientist("zoe", Some("E-1"), None))]);
+    world.pass(90);
+    assert_eq!((world.account("zoe").as_str(), owners(&world)), ("Provisioned", vec!["zoe zoe".to_owned()]));
+    assert!(world.accounts.values().all(|account| account.enabled));
+    assert!(!stands(&world, "ada"));
+    assert_eq!(world.written("ada").last().unwrap(), "True NothingMatched");
+}
+
+#[test]
+fn another_person_under_the_name_of_one_who_left_gets_an_account_of_their_own() {
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[identity("ada", 1, &scientist("ada", None, None))]));
+    world.pass(30);
+    world.tell(EngineEvent::Changed(vec![gone("ada")]));
+    world.pass(90);
+    let first = world.id_of("ada");
+    assert!(!world.accounts[&first].enabled, "retained");
+    tell(&mut world, &[with_uid(identity("ada", 1, &scientist("ada.lovelace", None, None)), "ada-2")]);
+    world.pass(90);
+    assert_eq!(world.account("ada"), "Provisioned", "{}", world.statuses["ada"]);
+    assert!(world.accounts[&world.id_of("ada.lovelace")].enabled);
+    assert!(!world.accounts[&first].enabled, "the one who left stays out");
+    assert_eq!(owners(&world), ["ada ada", "ada ada-2"]);
+    let deleted = world.records.values().find(|record| record.owner.uid.to_string() == "ada").unwrap();
+    assert!(deleted.delete_at.is_some(), "and their account goes on its date");
+}
+
+#[test]
+fn who_comes_under_the_name_of_one_who_left_is_given_what_their_external_id_has_all_the_same() {
+    let mut world = World::with(|_| &MARKING);
+    let people =
+        [identity("ada", 1, &scientist("ada", None, None)), identity("zoe", 1, &scientist("zoe", Some("E-1"), None))];
+    world.list(&all(&people));
+    world.pass(30);
+    let zoes = world.id_of("zoe");
+    world.tell(EngineEvent::Changed(vec![gone("ada"), gone("zoe")]));
+    world.pass(90);
+    tell(&mut world, &[with_uid(identity("ada", 1, &scientist("ada.king", Some("E-1"), None)), "ada-2")]);
+    world.pass(90);
+    assert_eq!(world.account("ada"), "Provisioned", "{}", world.statuses["ada"]);
+    assert_eq!(world.id_of("ada.king"), zoes, "the account of the externalId");
+    assert_eq!(world.accounts.len(), 2);
+    assert!(!stands(&world, "zoe"));
+}

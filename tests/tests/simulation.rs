@@ -5,6 +5,22 @@ use std::time::Instant;
 
 use tests::simulation::{Plan, simulate};
 
+/// The seed of a scenario with every kind of step that the model knows, in at most 150 writes.
+const CALM: u64 = 507;
+/// These.
+const KINDS: [&str; 10] = [
+    "AddMembers",
+    "CreateAccount",
+    "CreateGroup",
+    "DeleteAccount",
+    "DeleteGroup",
+    "DisableAccount",
+    "EnableAccount",
+    "RemoveMembers",
+    "RenameAccount",
+    "UpdateAccount",
+];
+
 /// Lines of a failing seed's story that are shown without replaying it.
 const SHOWN: usize = 200;
 
@@ -69,13 +85,47 @@ fn after_weeks_at_a_target_that_hides_members_what_others_took_was_given_again()
     }
 }
 
+/// A scenario in which nothing goes wrong by itself, with every kind of step; its writes.
+#[allow(clippy::panic, reason = "the body of two tests")]
+fn calm() -> (Plan, u64) {
+    let plan = Plan::calm(CALM);
+    let outcome = simulate(&plan);
+    assert_eq!(outcome.broken, None, "{}", outcome.story.join("\n"));
+    let kinds: Vec<&str> = outcome.kinds.into_iter().collect();
+    assert_eq!(kinds, KINDS, "the scenario writes too little to prove anything");
+    assert!(outcome.writes <= 150, "{} writes take too long to be gone through in turn", outcome.writes);
+    (plan, outcome.writes)
+}
+
 #[test]
 fn a_crash_after_each_write_in_turn_leads_to_the_same_end() {
-    let writes = simulate(&Plan::calm(7)).writes;
-    assert!(writes > 30, "the scenario writes too little to prove anything: {writes}");
+    let (plan, writes) = calm();
     for crash in 1..=writes {
-        let outcome = simulate(&Plan { crash_after: Some(crash), ..Plan::calm(7) });
+        let outcome = simulate(&Plan { crash_after: Some(crash), ..plan.clone() });
         assert_eq!(outcome.broken, None, "crash after write {crash}\n{}", outcome.story.join("\n"));
         assert_eq!(outcome.crashes, 1, "crash after write {crash}");
+    }
+    tests::tell(format!("simulation: a crash after each of {writes} writes in turn"));
+}
+
+#[test]
+fn the_answer_of_each_write_in_turn_may_be_lost() {
+    let (plan, writes) = calm();
+    for lost in 1..=writes {
+        let outcome = simulate(&Plan { lose: Some(lost), ..plan.clone() });
+        assert_eq!(outcome.broken, None, "the answer of write {lost} is lost\n{}", outcome.story.join("\n"));
+        assert!(outcome.lost, "the answer of write {lost} is lost");
+    }
+    tests::tell(format!("simulation: the answer of each of {writes} writes lost in turn"));
+}
+
+#[test]
+fn neighbouring_seeds_draw_different_numbers() {
+    let draws = |seed: u64| {
+        let mut random = tests::simulation::Random::new(seed);
+        (0..100).map(|_| random.below(1 << 40)).collect::<std::collections::BTreeSet<u64>>()
+    };
+    for seed in 0..100 {
+        assert!(draws(seed).is_disjoint(&draws(seed + 1)), "seeds {seed} and {}", seed + 1);
     }
 }

@@ -54,8 +54,7 @@ struct World {
 
 /// Runs one seed: a directory, two edits, and the dates between.
 pub fn run(seed: u64) -> Outcome {
-    // The streams of neighbouring seeds are one stream: what is drawn first from each is not.
-    let mut random = Random::new(Random::new(seed).below(u64::MAX));
+    let mut random = Random::new(seed);
     let declared = generate::declared(&mut random);
     let mut targets = BTreeMap::new();
     for app in APPLICATIONS {

@@ -108,11 +108,16 @@ impl Sim {
         for step in steps {
             let fault = if self.faults { self.random.below(100) } else { 99 };
             let now = self.now;
+            let lost = self.plan.lose == Some(self.writes() + 1);
+            self.out.lost |= lost;
+            self.out.kinds.insert(step.name());
             let Some(target) = self.targets.get_mut(at) else { continue };
             let outcome = match fault {
+                _ if lost => target.apply(step, now).and(Err(TargetError::Lost("timeout".into()))),
                 0..2 => Err(TargetError::Transient("503".into())),
                 2 => Err(TargetError::Unreachable("connection refused".into())),
-                3..5 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(2)) }),
+                3 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(2)) }),
+                4 => Err(TargetError::RateLimited { retry_after: None }),
                 5 => Err(TargetError::Lost("never sent".into())),
                 6..11 => {
                     // Done, and the answer is lost.

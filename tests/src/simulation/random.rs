@@ -7,9 +7,10 @@ use std::time::Duration;
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// From a seed. It is scattered first: the state advances by a fixed step, and neighbours would draw the same numbers,
+    /// one behind the other.
     pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x1234_5678_9abc_def1))
+        Self(Self(seed).bits())
     }
 
     /// The next 64 bits.

@@ -27,6 +27,8 @@ pub struct Plan {
     pub crashes: u64,
     /// Crash once, after this write.
     pub crash_after: Option<u64>,
+    /// The answer of this write is lost, though it was done.
+    pub lose: Option<u64>,
     /// How long edits go on.
     pub span: Duration,
     /// Dates lie within this.
@@ -51,6 +53,7 @@ impl Plan {
             faults: !seed.is_multiple_of(5),
             crashes: random.below(6),
             crash_after: None,
+            lose: None,
             span: Duration::from_secs(15 * edits),
             pace: Duration::from_mins(1),
             interval: Duration::from_mins(1),
@@ -96,6 +99,10 @@ pub struct Outcome {
     pub writes: u64,
     /// Crashes survived.
     pub crashes: u64,
+    /// Kinds of steps that reached a target.
+    pub kinds: BTreeSet<&'static str>,
+    /// A write whose answer was to be lost reached a target.
+    pub lost: bool,
 }
 
 pub(super) enum Event {
@@ -302,6 +309,12 @@ impl Sim {
                 }
                 self.collect();
                 let wait = self.soon(1500);
+                self.later(wait, Event::Watch);
+            }
+            // An event that is lost is seen with the next one, or when all is listed again.
+            Event::Watch if self.faults && self.random.chance(5) => {
+                self.say("an event is lost");
+                let wait = self.soon(20_000);
                 self.later(wait, Event::Watch);
             }
             Event::Watch => {

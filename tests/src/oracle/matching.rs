@@ -24,10 +24,8 @@ impl Reading<'_> {
             let decision = Decision::new(self.declared, name, identity, self.application, self.settings, self.at);
             let Verdict::Granted(policies) = decision.account(None) else { continue };
             let active = standing == Some(Standing::Active);
-            let found_at_rest = || {
-                // Who is suspended gets no account; one that is disabled already is theirs.
-                matches!(self.find(identity, end), Found::Adoptable(key) if end.accounts.get(&key).is_some_and(|a| !a.enabled))
-            };
+            // Who is suspended gets no account; one that is there is theirs.
+            let found_at_rest = || matches!(self.find(identity, end), Found::Adoptable(_));
             let prepared = standing == Some(Standing::Pending) && decision.is_prepared();
             if active || prepared || (standing == Some(Standing::Suspended) && found_at_rest()) {
                 wanted.push((name, identity, decision, policies, active));

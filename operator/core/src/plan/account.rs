@@ -121,11 +121,7 @@ fn without_account(subject: &Subject<'_>, record: Option<&Record>, goal: &Goal, 
     }
     match correlate(subject, rules) {
         Correlated::Wait(problem) => waiting(problem),
-        Correlated::Ask(id) if subject.approved == Some(&id) => adopt(subject, record, id),
-        Correlated::Ask(id) => {
-            let waits = waiting(asks_for_approval(&id, None));
-            Verdict { adoption: Some(id), ..waits }
-        }
+        Correlated::Ask(id) => ask_or_adopt(subject, record, id),
         Correlated::Adopt(id) => adopt(subject, record, id),
         Correlated::Nothing => {
             let (attributes, written) = attributes::for_create(subject, rules.schema);
@@ -158,20 +154,30 @@ fn may_rest(subject: &Subject<'_>) -> bool {
     suspended && fate(&subject.decision.account, None) == Fate::Give
 }
 
-/// Who is suspended gets no account; one that is there and disabled is theirs, so that they have it back when they return.
-/// Nothing is written for that.
+/// Who is suspended gets no account; one that is there is theirs, and is disabled if it is not: they have it back when they
+/// return.
 fn found_at_rest(subject: &Subject<'_>, rules: &AppRules<'_>) -> Verdict {
     if !subject.matches.searched {
         return Verdict { need: Some(Lookup::Find), ..Verdict::default() };
     }
-    let found = &subject.matches.found;
-    let rests = |id: &TargetId| found.iter().any(|found| found.id == *id && !found.shade.enabled);
     match correlate(subject, rules) {
-        Correlated::Adopt(id) if rests(&id) => adopt(subject, None, id),
+        Correlated::Adopt(id) => adopt(subject, None, id),
+        Correlated::Ask(id) => ask_or_adopt(subject, None, id),
         // Which of several that are nobody's is theirs, a person must say: one may be enabled.
-        Correlated::Wait(problem) if found.iter().all(|found| found.owned.is_none()) => waiting(problem),
+        Correlated::Wait(problem) if subject.matches.found.iter().all(|found| found.owned.is_none()) => {
+            waiting(problem)
+        }
         _ => Verdict::default(),
     }
+}
+
+/// Only a person can say whether this account is the identity's; it becomes so once that is approved.
+fn ask_or_adopt(subject: &Subject<'_>, record: Option<&Record>, id: TargetId) -> Verdict {
+    if subject.approved == Some(&id) {
+        return adopt(subject, record, id);
+    }
+    let waits = waiting(asks_for_approval(&id, None));
+    Verdict { adoption: Some(id), ..waits }
 }
 
 /// Whoever is suspended or ended may have an account that the ledger has forgotten: what surely is theirs is disabled.

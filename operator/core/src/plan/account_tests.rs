@@ -290,15 +290,17 @@ fn who_has_the_account_or_the_name_is_said() {
 
 #[test]
 fn an_account_that_is_not_surely_hers_is_asked_for_and_adopted_once_a_person_approves_that_very_account() {
-    let mut ada = ada(State::Active);
-    (ada.record, ada.external) = (None, Some(("E-2", "E-1")));
     let t1 = TargetId::new("t-1");
-    for (approved, adopted) in [(None, false), (Some(TargetId::new("t-2")), false), (Some(t1.clone()), true)] {
-        ada.approved = approved.clone();
-        let verdict = plan(&ada);
-        assert_eq!(verdict.adoption, (!adopted).then(|| t1.clone()), "{approved:?}");
-        let record = verdict.record.and_then(|record| record.target_id);
-        assert_eq!(record, adopted.then(|| t1.clone()), "{approved:?}");
+    for state in [State::Active, State::Suspended] {
+        let mut ada = ada(state);
+        (ada.record, ada.external) = (None, Some(("E-2", "E-1")));
+        for (approved, adopted) in [(None, false), (Some(TargetId::new("t-2")), false), (Some(t1.clone()), true)] {
+            ada.approved = approved.clone();
+            let verdict = plan(&ada);
+            assert_eq!(verdict.adoption, (!adopted).then(|| t1.clone()), "{state:?} {approved:?}");
+            let record = verdict.record.and_then(|record| record.target_id);
+            assert_eq!(record, adopted.then(|| t1.clone()), "{state:?} {approved:?}");
+        }
     }
 }
 

@@ -85,3 +85,26 @@ fn what_need_not_be_asked_any_more_is_not_held_any_more() {
     world.pass(120);
     assert_eq!((world.account("ada").as_str(), held(&world)), ("Provisioned", None));
 }
+
+#[test]
+fn an_account_that_surely_is_somebodys_who_is_suspended_is_disabled_and_given_back_when_they_return() {
+    let spec =
+        |suspended: bool| json!({"department": "Science", "externalId": "E-9", "lifecycle": {"suspended": suspended}});
+    let mut world = World::new();
+    account(&mut world, "x-1", "ada");
+    world.list(&declared(&[identity("ada", 1, &spec(true))]));
+    world.pass(60);
+    let enabled = |world: &World| world.accounts[&TargetId::new("x-1")].enabled;
+    assert_eq!((enabled(&world), world.accounts.len(), world.records.len()), (false, 1, 1));
+    let back = world.change(&identity("ada", 2, &spec(false)));
+    world.tell(EngineEvent::Changed(vec![back]));
+    world.pass(60);
+    assert_eq!((enabled(&world), world.account("ada").as_str()), (true, "Provisioned"));
+
+    // Who is suspended and has none gets none.
+    let mut world = World::new();
+    account(&mut world, "x-1", "bob");
+    world.list(&declared(&[identity("cy", 1, &json!({"department": "Science", "lifecycle": {"suspended": true}}))]));
+    world.pass(60);
+    assert_eq!((enabled(&world), world.accounts.len(), world.writes), (true, 1, 0));
+}

@@ -13,6 +13,8 @@ enum Found {
     Nothing,
     Adoptable(Key),
     Blocked,
+    /// Others changed what it holds at that very moment: whether it was seen to be privileged is not said.
+    Unsaid(Key),
 }
 
 impl Reading<'_> {
@@ -25,7 +27,7 @@ impl Reading<'_> {
             let Verdict::Granted(policies) = decision.account(None) else { continue };
             let active = standing == Some(Standing::Active);
             // Who is suspended gets no account; one that is there is theirs.
-            let found_at_rest = || matches!(self.find(identity, end), Found::Adoptable(_));
+            let found_at_rest = || matches!(self.find(identity, end), Found::Adoptable(_) | Found::Unsaid(_));
             let prepared = standing == Some(Standing::Pending) && decision.is_prepared();
             if active || prepared || (standing == Some(Standing::Suspended) && found_at_rest()) {
                 wanted.push((name, identity, decision, policies, active));
@@ -40,6 +42,10 @@ impl Reading<'_> {
                 Found::Blocked => {
                     end.blocked.insert((*name).clone());
                     blocked.push((*identity, user_name));
+                    continue;
+                }
+                Found::Unsaid(key) => {
+                    end.unsaid.insert(key.clone());
                     continue;
                 }
                 // When a name that is given up is found free is not said.
@@ -137,7 +143,11 @@ impl Reading<'_> {
         let was_ours = self.before.records.iter().any(|record| record.target_id.as_ref() == Some(id));
         let privileged = self.settings.entitlements.iter().filter(|entry| entry.privileged);
         let is_privileged = privileged.into_iter().any(|entry| account.holds.contains(&entry.name));
-        if !is_strong && (has_key || was_ours || is_privileged) {
+        if !is_strong && (has_key || was_ours) {
+            Found::Blocked
+        } else if !is_strong && self.before.tampered.contains(id) {
+            Found::Unsaid(key.clone())
+        } else if !is_strong && is_privileged {
             Found::Blocked
         } else {
             Found::Adoptable(key.clone())

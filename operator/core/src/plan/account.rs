@@ -287,7 +287,7 @@ impl Work<'_> {
     /// In use: revokes that cannot wait, then attributes and enabling, then grants, then other revokes.
     fn use_it(&mut self) {
         let why = Arc::from("no policy grants it any more");
-        let rehired = self.record.state == RecordState::Retained && self.record.disabled_at.is_some();
+        let rehired = self.was_taken();
         if rehired && !self.subject.read && matches!(self.subject.seen, Seen::Present(_)) {
             self.verdict.need = Some(Lookup::Read(self.id.clone()));
             self.verdict.account = report::Account::Pending(None);
@@ -322,16 +322,27 @@ impl Work<'_> {
         };
     }
 
-    /// Disabled for a while.
+    /// The account had been taken away: what it rested on before counts no more.
+    fn was_taken(&self) -> bool {
+        self.record.state == RecordState::Retained && self.record.disabled_at.is_some()
+    }
+
+    /// Disabled for a while. What rests on what is Unknown alone stays as it is otherwise.
     fn rest(&mut self, holding: Holding, lane: Lane, why: &'static str) {
+        let decided = &self.subject.decision.account;
+        let before = (!self.was_taken()).then_some(&self.record.policies);
+        let kept = fate(decided, before) == Fate::Keep;
+        let policies = rests_on(decided, before);
         self.disable(RecordState::Disabled, None, lane, why);
         let cause = Arc::from(why);
         // What somebody suspended loses beyond the disable follows from changed rules, not from the suspension.
         let lane = if holding == Holding::NothingNew { Lane::Derived } else { lane };
         let held = self.entitlements(holding, lane, &cause);
         if holding != Holding::Frozen {
-            self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
-            self.attributes();
+            self.record.policies = policies;
+            if !kept {
+                self.attributes();
+            }
         }
         self.revokes(held);
         self.verdict.account = self.settled(report::Account::Disabled);
@@ -344,7 +355,7 @@ impl Work<'_> {
             return;
         }
         self.record.policies = rests_on(&self.subject.decision.account, Some(&self.record.policies));
-        if self.record.state == RecordState::Retained && self.record.disabled_at.is_some() {
+        if self.was_taken() {
             // What was taken away stays so, whoever enables it; it is not deleted while it may be wanted.
             self.disable(RecordState::Retained, self.record.delete_at, Lane::Derived, "no access any more");
         }

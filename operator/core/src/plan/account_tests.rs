@@ -329,3 +329,17 @@ fn an_account_that_rests_on_what_cannot_be_evaluated_is_not_told_as_decided() {
     ada.decision.account = Wanted { allow: vec!["staff".into()], withheld: Withheld::Unknown, ..Wanted::default() };
     assert!(told(&plan(&ada)).starts_with("EvaluationFailed: it depends on a Deny"));
 }
+
+#[test]
+fn before_the_start_what_rests_on_what_is_unknown_alone_stays_as_it_is_and_what_was_taken_rests_on_nothing() {
+    let mut ada = ada(State::Pending);
+    ada.enabled = false;
+    ada.attributes = vec![WantedAttribute { name: "title".into(), value: Some("Boss".into()), apply: Apply::Always }];
+    record(&mut ada, RecordState::Disabled, true);
+    assert_eq!(steps(&plan(&ada)), [("UpdateAccount", None)]);
+    ada.decision.account = Wanted { unknown: vec!["staff".into()], ..Wanted::default() };
+    assert_eq!(steps(&plan(&ada)), []);
+    record(&mut ada, RecordState::Retained, true);
+    let after = plan(&ada).record.unwrap();
+    assert_eq!((after.state, after.policies), (RecordState::Disabled, BTreeSet::new()));
+}

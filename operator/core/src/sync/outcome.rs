@@ -110,6 +110,7 @@ impl Sync {
         let (Step::DeleteAccount { id } | Step::RenameAccount { id, .. }) = step else { return };
         let Some(name) = self.shadow.account(id).and_then(|shade| shade.key(self.schema.user_name)) else { return };
         if let Some(waits) = cx.directory.by_user_name(&name.to_lowercase()).map(|view| view.name.clone()) {
+            self.failed.remove(&waits);
             self.touch(&waits, cx);
         }
     }

@@ -230,3 +230,27 @@ fn who_waits_for_a_user_name_gets_it_as_soon_as_the_account_that_had_it_is_delet
     world.pass(3600);
     assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Provisioned", 1));
 }
+
+#[test]
+fn a_rename_that_was_refused_is_tried_as_soon_as_the_account_that_had_the_name_is_deleted() {
+    let settings = json!({
+        "deprovision": {"ended": {"action": "Disable", "deleteAfter": "6h"}},
+        "sync": {"concurrency": 1, "interval": "24h"},
+    });
+    let named = |name: &str, generation: i64, user_name: &str| {
+        let mut one = identity(name, generation, &scientist("Analyst"));
+        one["spec"]["userName"] = user_name.into();
+        one
+    };
+    let mut world = World::new();
+    world.list(&with_settings(&[named("ada", 1, "shared"), named("zoe", 1, "zoe")], &settings));
+    world.pass(30);
+    world.forbidden = Some("RenameAccount");
+    let renamed = world.change(&named("zoe", 2, "shared"));
+    world.tell(EngineEvent::Changed(vec![gone("ada"), renamed]));
+    world.pass(6 * 3600 - 10);
+    assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Failed", 2));
+    world.forbidden = None;
+    world.pass(30);
+    assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Provisioned", 1));
+}

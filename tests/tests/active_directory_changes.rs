@@ -73,9 +73,26 @@ async fn what_others_changed_and_deleted_is_told_once_and_nothing_costs_one_requ
     target.apply(&[Step::UpdateAccount { id: ada.clone(), set }]).await.0.pop().unwrap().unwrap();
     let own = changes(&target, &some.next).await;
     assert_eq!((told(&own), own.gone), ([(ada, texts(&["Analyst"]))].into(), vec![]));
-    server.run("ldbdel", &[&format!("CN=bob,{people}")], "");
+    // To whom deleted entries are not shown, nothing is deleted: a listing tells.
+    let delete = |name: &str| server.run("ldbdel", &[&format!("CN={name},{people}")], "");
+    delete("bob");
     let deleted = changes(&target, &own.next).await;
-    assert_eq!((deleted.gone, deleted.whole), (vec![bob], true));
+    assert_eq!((deleted.gone, deleted.whole), (vec![], true));
+    let cyn = create(&target, "cyn").await;
+    show_deleted(&server);
+    let before = changes(&target, &deleted.next).await;
+    delete("cyn");
+    let deleted = changes(&target, &before.next).await;
+    assert_eq!((told(&deleted), deleted.gone, deleted.whole), (BTreeMap::new(), vec![cyn], true));
+}
+
+/// What docs/active-directory.md says that the bind account needs to be shown what was deleted.
+fn show_deleted(server: &Samba) {
+    let found = server.search("(sAMAccountName=provost)", &["objectSid"]);
+    let sid = found.lines().find_map(|line| line.strip_prefix("objectSid: ")).unwrap();
+    let rights = format!("D:PAI(A;;RPWPCCDCLCRCWOWDSDSW;;;SY)(A;;RPLC;;;BA)(A;;RPLC;;;{sid})");
+    let place = format!("dn: CN=Deleted Objects,{DOMAIN}\nchangetype: modify\nreplace: nTSecurityDescriptor\n");
+    server.run("ldbmodify", &["--show-deleted"], &format!("{place}nTSecurityDescriptor: {rights}\n"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What others change between two listings, where the target tells it: asked for every few seconds, and remembered as a listing
-//! would be. It is a hint of whose turn it is: what it does not show, or what could not be asked, the next listing shows; and what
-//! it says is gone is read by its id before that is believed.
+//! would be. It is a hint of whose turn it is: what it does not show, or what could not be asked, the next listing shows. What it
+//! says is gone is for a listing, too, which also knows how much may be missing; that one is brought forward.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,7 +63,6 @@ impl Sync {
         };
         self.failures = 0;
         self.changing = Changing { from: Some(changes.next), due: cx.now.mono + EVERY, failures: 0 };
-        let mut sooner = !changes.whole;
         let mut regrouped = false;
         for item in changes.items {
             match item {
@@ -74,18 +73,12 @@ impl Sync {
                 }
             }
         }
-        for id in &changes.gone {
-            if let Some((name, _)) = self.owner_of(id) {
-                self.must_read.insert(name.clone());
-                self.touch_as(&name, Priority::Drift, cx);
-            }
-            sooner |= self.ledger.groups().any(|group| group.target_id == *id);
-        }
         if regrouped {
             self.bind_groups(cx);
             self.touch_excess(cx);
         }
-        if sooner {
+        let group = |id: &TargetId| self.ledger.groups().any(|group| group.target_id == *id);
+        if !changes.whole || changes.gone.iter().any(|id| self.owner_of(id).is_some() || group(id)) {
             let last = self.complete_listing(Kind::Accounts).unwrap_or_default();
             self.observe_at = self.observe_at.min((last + APART).max(cx.now.mono));
         }

@@ -168,32 +168,56 @@ fn a_target_that_cannot_be_reached_is_told_so_and_listed_once_it_is_back() {
     assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
 }
 
+/// Somebody deletes an account.
+fn delete(world: &mut World, name: &str) -> Observed {
+    let id = world.id_of(name);
+    world.members(&"g-Editors".into()).retain(|member| *member != id);
+    world.accounts.remove(&id).unwrap()
+}
+
 #[test]
-fn an_account_that_is_said_to_be_gone_is_read_before_that_is_believed() {
+fn an_account_that_is_said_to_be_gone_is_listed_and_read_before_that_is_believed() {
     let mut world = settled();
-    let bob = world.id_of("bob");
-    let account = world.accounts.remove(&bob).unwrap();
-    world.members(&"g-Editors".into()).retain(|member| *member != bob);
+    let bob = delete(&mut world, "bob");
     world.reads = false;
-    world.pass(7);
-    assert_eq!(world.writes, 0, "nobody knows");
+    world.sleep(120);
+    assert_eq!((world.writes, world.listings), (0, 1), "nobody knows");
     assert!(!world.asked.is_empty(), "it was asked");
-
     // It was said too early: it is there, and has lost its membership alone.
-    world.accounts.insert(bob.clone(), account);
+    world.accounts.insert(bob.id.clone(), bob.clone());
     world.reads = true;
-    world.pass(120);
-    assert_eq!((world.id_of("bob"), world.accounts.len(), world.writes), (bob.clone(), 3, 1));
+    world.sleep(120);
+    assert_eq!((world.id_of("bob"), world.writes, world.listings), (bob.id, 1, 1));
 
-    world.accounts.remove(&bob);
-    world.members(&"g-Editors".into()).retain(|member| *member != bob);
-    world.next = world.next.max(100);
-    world
-        .accounts
-        .insert("other".into(), Observed { id: "other".into(), enabled: true, attributes: [].into(), holds: None });
-    world.pass(60);
+    delete(&mut world, "cy");
+    world.sleep(120);
     assert_eq!(world.names_in("Editors"), ["ada", "bob", "cy"], "a new account, since the old one is not there");
-    assert_eq!(world.listings, 0);
+    assert_eq!(world.listings, 2);
+    // What is nobody's account may go.
+    let stranger = Observed { id: "s-1".into(), enabled: true, attributes: [].into(), holds: None };
+    world.accounts.insert(stranger.id.clone(), stranger.clone());
+    world.sleep(60);
+    world.accounts.remove(&stranger.id);
+    world.sleep(600);
+    assert_eq!(world.listings, 2);
+}
+
+#[test]
+fn of_many_that_are_said_to_be_gone_none_is_made_anew_before_a_person_says_so() {
+    let mut world = World { tells: Tells { on: true, ..Tells::default() }, ..World::new() };
+    let names: Vec<String> = (0..50).map(|number| format!("i-{number}")).collect();
+    let mut all: Vec<_> = names.iter().map(|name| identity(name, 1, &json!({"department": "Science"}))).collect();
+    all.extend([policy("science", "Science", &["editor"]), wiki("Enforce", 1)]);
+    world.list(&all);
+    world.pass(120);
+    assert_eq!((world.accounts.len(), world.listings), (50, 1));
+    for name in &names[..30] {
+        delete(&mut world, name);
+    }
+    world.writes = 0;
+    world.pass(600);
+    assert_eq!((world.writes, world.listings), (0, 2));
+    assert_eq!(world.written("wiki").last().unwrap(), "False TargetChanged");
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl ActiveDirectory {
         match before.filter(|before| same(before) && before.number < now.number) {
             None => changes.whole = false,
             Some(before) => {
-                let since = Filter::at_least(NUMBER, before.number.saturating_add(1));
+                let since = Filter::at_least(NUMBER, &before.number.saturating_add(1));
                 for sort in [Sort::Account, Sort::Group] {
                     if sort == Sort::Account || self.settings.groups.is_some() {
                         changes.whole &= self.changed(&mut own, sort, &since, &mut changes.items, spent).await?;

@@ -80,7 +80,7 @@ impl Ldap {
         let (bases, class, mut wanted) = self.sort(sort)?;
         wanted.push(STAMP.to_owned());
         for base in bases {
-            let filter = class.clone().and(Filter::at_least(STAMP, since));
+            let filter = class.clone().and(Filter::at_least(STAMP, &since));
             let found = match self.wire.ask(own, Search::below(base, filter, &wanted).at_most(MOST), spent).await {
                 Err(Refusal { code: Some(code::SIZE_LIMIT), .. }) => return Ok(false),
                 found => found.map_err(|refusal| no_base(refusal, base))?.entries,

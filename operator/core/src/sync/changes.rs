@@ -101,8 +101,12 @@ impl Sync {
     }
 
     fn account_changed(&mut self, observed: &Observed, began: Now, cx: &Context<'_>) {
-        self.remember(observed, began);
-        let Some((name, last_write)) = self.owner_of(&observed.id) else { return };
+        let owner = self.owner_of(&observed.id);
+        // What nobody knows may be what we deleted meanwhile: listings tell of what is new.
+        if owner.is_some() || self.shadow.account(&observed.id).is_some() {
+            self.remember(observed, began);
+        }
+        let Some((name, last_write)) = owner else { return };
         self.absent.remove(&observed.id);
         // We wrote meanwhile. What was to be seen here is told once: it is read again.
         if self.is_old_news(began.wall, last_write) {
@@ -113,6 +117,9 @@ impl Sync {
 
     fn group_changed(&mut self, observed: ObservedEntitlement, began: Now, cx: &Context<'_>) {
         let id = observed.id.clone();
+        if self.shadow.group(&id).is_none() {
+            return;
+        }
         let before = self.members_of(&id);
         self.shadow.remember_group(observed, began.wall, self.visibility());
         let differing = before.symmetric_difference(&self.members_of(&id)).cloned().collect::<Vec<_>>();

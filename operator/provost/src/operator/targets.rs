@@ -316,8 +316,10 @@ fn probe_failed(error: TargetError, _: usize) -> Answer {
 
 fn is_unauthorized(answer: &Answer) -> bool {
     match answer {
-        Answer::Page(Err(error)) | Answer::Found(Err(error)) | Answer::Read(Err(error)) => unauthorized(error),
-        Answer::Changes(Err(error)) => unauthorized(error),
+        Answer::Page(Err(error))
+        | Answer::Found(Err(error))
+        | Answer::Read(Err(error))
+        | Answer::Changes(Err(error)) => unauthorized(error),
         Answer::Applied(outcomes) => outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(unauthorized)),
         _ => false,
     }

@@ -26,12 +26,12 @@ impl Filter {
     }
 
     /// `(attribute>=value)`.
-    pub(crate) fn at_least(attribute: &str, value: impl ToString) -> Self {
+    pub(crate) fn at_least(attribute: &str, value: &impl ToString) -> Self {
         Self::AtLeast(attribute.to_owned(), value.to_string().into_bytes())
     }
 
     /// `(attribute<=value)`.
-    pub(crate) fn at_most(attribute: &str, value: impl ToString) -> Self {
+    pub(crate) fn at_most(attribute: &str, value: &impl ToString) -> Self {
         Self::AtMost(attribute.to_owned(), value.to_string().into_bytes())
     }
 
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn what_is_built_can_be_read() {
-        let range = Filter::at_least("uidNumber", 1).and(Filter::at_most("uidNumber", 9));
-        let stamp = Filter::at_least("entryCSN", "20261129091500.000001Z#000000#001#000000");
+        let range = Filter::at_least("uidNumber", &1).and(Filter::at_most("uidNumber", &9));
+        let stamp = Filter::at_least("entryCSN", &"20261129091500.000001Z#000000#001#000000");
         for filter in [range, stamp, Filter::Or(vec![Filter::equal("uid", r#"\"*()&|!<>~"#), Filter::equal("a", "")])] {
             assert!(ldap3::parse_filter(filter.to_string()).is_ok(), "{filter}");
         }

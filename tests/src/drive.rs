@@ -225,6 +225,10 @@ async fn ask(target: &AnyTarget, effect: Effect) -> (Answer, Spent) {
             let (read, spent) = target.read(&id).await;
             (Answer::Read(read), spent)
         }
+        Effect::Changes(from) => {
+            let (changes, spent) = target.changes(&from).await;
+            (Answer::Changes(changes), spent)
+        }
         Effect::Apply(steps) => {
             let (applied, spent) = target.apply(&steps).await;
             (Answer::Applied(applied), spent)

@@ -132,3 +132,33 @@ async fn joiners_movers_drift_and_leavers_in_a_domain() {
     world.all_ready();
     world.check();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_edit_in_a_domain_is_put_right_while_the_next_listing_is_an_hour_away() {
+    let Some(server) = Samba::start() else { return };
+    let world = World::new("changes");
+    let mut manifests = people();
+    let mut application = application(&server);
+    application["spec"]["sync"]["interval"] = json!("1h");
+    manifests.extend([secret(&server), application]);
+    world.apply(&manifests);
+    world.all_ready();
+    team(&server, &["ada", "zoe"]).await;
+    assert_eq!(world.get(APP)["status"]["profile"]["changes"], "uSNChanged");
+
+    let people = format!("OU=People,{DOMAIN}");
+    server.edit(&format!("dn: CN=ada,{people}\nchangetype: modify\nreplace: title\ntitle: Emperor\n"));
+    has(&server, "ada", &["title: Analyst"]).await;
+    server.edit(&format!(
+        "dn: CN=VPN users,OU=Groups,{DOMAIN}\nchangetype: modify\ndelete: member\nmember: CN=zoe,{people}\n"
+    ));
+    team(&server, &["ada", "zoe"]).await;
+    // Whoever was let in again behind our back.
+    world.patch("identities.provost.dev/zoe", &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    has(&server, "zoe", &["userAccountControl: 514"]).await;
+    let left = format!("CN=zoe,OU=Left,{DOMAIN}");
+    server.edit(&format!("dn: {left}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 512\n"));
+    has(&server, "zoe", &["userAccountControl: 514"]).await;
+    world.all_ready();
+    world.check();
+}

@@ -135,6 +135,40 @@ async fn joiners_movers_drift_and_leavers_in_a_directory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_others_edit_is_put_right_while_the_next_listing_is_an_hour_away() {
+    let server = Slapd::start();
+    let world = World::new("changes");
+    let mut manifests = people();
+    let mut application = application(&server, &json!({}));
+    application["spec"]["sync"]["interval"] = json!("1h");
+    manifests.extend([secret(PASSWORD, server.authority()), application]);
+    world.apply(&manifests);
+    world.all_ready();
+    team(&server, &["ada", "zoe"]).await;
+    assert_eq!(world.get(APP)["status"]["profile"]["changes"], "contextCSN");
+
+    let (people, groups) = (place("people"), place("groups"));
+    server.edit(&format!("dn: uid=ada,{people}\nchangetype: modify\nreplace: title\ntitle: Emperor\n"));
+    holds(&server, "(uid=ada)", &["title: Analyst"]).await;
+    let group = server.search(&groups, "(objectClass=groupOfNames)", &["1.1"]);
+    let group = group.lines().next().unwrap();
+    server.edit(&format!("{group}\nchangetype: modify\ndelete: member\nmember: uid=zoe,{people}\n"));
+    team(&server, &["ada", "zoe"]).await;
+    // No group knows the new name; then the old one is back.
+    server.edit(&format!("dn: uid=ada,{people}\nchangetype: modrdn\nnewrdn: uid=augusta\ndeleteoldrdn: 1\n"));
+    holds(&server, "(uid=ada)", &["title: Analyst"]).await;
+    team(&server, &["ada", "zoe"]).await;
+    // Whoever was let in again behind our back.
+    world.patch("identities.provost.dev/zoe", &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    let locked = ["pwdAccountLockedTime: 000001010000Z"];
+    holds(&server, "(uid=zoe)", &locked).await;
+    server.edit(&format!("dn: uid=zoe,{people}\nchangetype: modify\ndelete: pwdAccountLockedTime\n"));
+    holds(&server, "(uid=zoe)", &locked).await;
+    world.all_ready();
+    world.check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_trouble_of_a_directory_has_its_own_condition_and_ends_with_it() {
     // An account that is ours by its mark and lies where the operator may only look; and somebody else's.
     let entries = format!(

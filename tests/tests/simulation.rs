@@ -1,5 +1,5 @@
-//! Seeds of the simulation: `PROVOST_SEED=n` replays one with its story (`PROVOST_YEAR=n` a long one), `PROVOST_SEEDS=n`
-//! says how many to run, `PROVOST_FROM=n` from which.
+//! Seeds of the simulation: `PROVOST_SEED=n` replays one with its story (`PROVOST_YEAR=n` a long one, `PROVOST_TOLD=n` one whose
+//! targets tell what has changed), `PROVOST_SEEDS=n` says how many to run, `PROVOST_FROM=n` from which.
 
 use std::time::Instant;
 
@@ -68,6 +68,13 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
 fn whatever_goes_wrong_the_target_ends_as_declared_and_no_guard_is_broken() {
     let from = number("PROVOST_FROM").unwrap_or(0);
     run("seed", "PROVOST_SEED", from..from + number("PROVOST_SEEDS").unwrap_or(500), Plan::from_seed);
+}
+
+#[test]
+fn where_targets_tell_what_has_changed_too() {
+    let seeds = number("PROVOST_SEEDS").map_or(100, |seeds| seeds.div_ceil(5));
+    let from = number("PROVOST_FROM").unwrap_or(0);
+    run("told seed", "PROVOST_TOLD", from..from + seeds, Plan::told);
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! The port: what every target can be asked. An enum and not a trait: connectors are few, known, and compiled in.
 //!
-//! Guarantees: `probe`, `observe`, `find` and `read` never write. Every step is safe to repeat. Nothing is retried here
+//! Guarantees: `probe`, `observe`, `changes`, `find` and `read` never write. Every step is safe to repeat. Nothing is retried here
 //! and nobody is waited for: each answer says what it cost, and until when the target asked to wait.
 
 use std::collections::BTreeMap;
 
 use provost_core::model::{
-    Applied, Connector, ConnectorKind, CorrelationKey, EntitlementKind, Kind, Observed, Page, PageToken, Profile,
-    Schema, Spent, Step, TargetError, TargetId,
+    Applied, Changes, Connector, ConnectorKind, CorrelationKey, Cursor, EntitlementKind, Kind, Observed, Page,
+    PageToken, Profile, Schema, Spent, Step, TargetError, TargetId,
 };
 use provost_crds::v1alpha1::{
     ConnectorSpec, FakeEntitlementKind, FakeSpec, KeycloakSpec, ScimAuth, ScimSpec, SecretKeyReference,
@@ -319,6 +319,19 @@ impl AnyTarget {
         (result, spent)
     }
 
+    /// What was touched since a cursor, which the probe or this gave. Asked only where the probe told one.
+    pub async fn changes(&self, from: &Cursor) -> (Result<Changes, TargetError>, Spent) {
+        let mut spent = Spent::default();
+        let result = match self {
+            Self::Ldap(ldap) => ldap.changes(from, &mut spent).await,
+            Self::ActiveDirectory(domain) => domain.changes(from, &mut spent).await,
+            Self::Fake(_) | Self::Scim(_) | Self::Keycloak(_) => {
+                Err(TargetError::Unsupported("it tells nothing of what has changed".into()))
+            }
+        };
+        (result, spent)
+    }
+
     /// Accounts with a key, inactive ones included. Case may differ: the caller checks each match exactly.
     pub async fn find(&self, key: &CorrelationKey) -> (Result<Vec<Observed>, TargetError>, Spent) {
         let mut spent = Spent::default();
@@ -406,6 +419,7 @@ mod tests {
         carried(&target.observe(Kind::Accounts, None));
         carried(&target.find(&CorrelationKey { attribute: "userName".into(), value: "ada".into() }));
         carried(&target.read(&"1".into()));
+        carried(&target.changes(&Cursor("1".into())));
         carried(&target.apply(&[]));
     }
 

@@ -84,7 +84,7 @@ fn shown(accounts: Vec<Observed>, entitlements: Vec<ObservedEntitlement>) -> Sho
         create_groups: true,
         request_timeout: Duration::from_secs(30),
     };
-    let profile = Profile { measured: BTreeMap::new(), capabilities, principal: None };
+    let profile = Profile { measured: BTreeMap::new(), capabilities, principal: None, changes: None };
     Shown { profile, accounts, entitlements }
 }
 

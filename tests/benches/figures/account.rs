@@ -140,7 +140,9 @@ impl Shell {
                 let apply = |step| Ok(Applied { id: Some(self.target.create(step)), ..Applied::default() });
                 Answer::Applied(steps.iter().map(apply).collect())
             }
-            Effect::Find(_) | Effect::Read(_) => panic!("nobody is looked for after an observation: {effect:?}"),
+            Effect::Find(_) | Effect::Read(_) | Effect::Changes(_) => {
+                panic!("nobody is looked for after an observation: {effect:?}")
+            }
         }
     }
 }
@@ -156,7 +158,7 @@ fn profile() -> Profile {
         create_groups: true,
         request_timeout: Duration::from_secs(30),
     };
-    Profile { measured: BTreeMap::new(), capabilities, principal: None }
+    Profile { measured: BTreeMap::new(), capabilities, principal: None, changes: None }
 }
 
 /// A target that holds accounts, and shares no text with the engine, as a real one does not.

@@ -244,10 +244,11 @@ impl World {
                 }
                 Answer::Recorded(Ok(()))
             }
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(target.profile()))),
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(target.profile(now)))),
             Effect::Observe { kind, page } => Answer::Page(Ok(target.observe(kind, page.as_ref(), 100, now))),
             Effect::Find(key) => Answer::Found(Ok(target.find(&key, now))),
             Effect::Read(id) => Answer::Read(Ok(target.read(&id, now))),
+            Effect::Changes(from) => Answer::Changes(Ok(target.changes(&from, now))),
             Effect::Apply(steps) => {
                 let done = |step| {
                     let outcome = target.apply(step, now);

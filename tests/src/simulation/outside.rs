@@ -17,6 +17,7 @@ impl Sim {
         let people: Vec<_> = people.cloned().collect();
         let now = self.now;
         let mut target = Target::new(number, self.plan.blind && app == APPS[1], self.plan.answers);
+        target.tells = self.plan.tells;
         target.add_group(&group_name(app, "reader"), None, now);
         let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
         for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {
@@ -61,7 +62,7 @@ impl Sim {
             Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
             Effect::Probe(_) => {
                 let Some(target) = self.targets.get(at) else { return };
-                Answer::Probed(Ok(Box::new(target.profile())))
+                Answer::Probed(Ok(Box::new(target.profile(seen))))
             }
             Effect::Observe { kind, page } => {
                 let Some(target) = self.targets.get(at) else { return };
@@ -86,6 +87,12 @@ impl Sim {
                 let Some(target) = self.targets.get(at) else { return };
                 let read = target.read(&id, seen);
                 Answer::Read(if fault < 2 { Err(TargetError::Lost("timeout".into())) } else { Ok(read) })
+            }
+            Effect::Changes(from) => {
+                let Some(target) = self.targets.get(at) else { return };
+                let changes = target.changes(&from, seen);
+                let lost = || TargetError::Unreachable("connection refused".into());
+                Answer::Changes(if fault < 2 { Err(lost()) } else { Ok(changes) })
             }
             Effect::Apply(steps) => Answer::Applied(self.apply(at, &steps)),
         };

@@ -39,6 +39,8 @@ pub struct Plan {
     pub blind: bool,
     /// It answers whether somebody is in one: what others took is given again in a day.
     pub answers: bool,
+    /// Targets tell what has changed.
+    pub tells: bool,
 }
 
 impl Plan {
@@ -59,7 +61,13 @@ impl Plan {
             interval: Duration::from_mins(1),
             blind: seed.is_multiple_of(7),
             answers: false,
+            tells: false,
         }
+    }
+
+    /// The same at targets that tell what has changed, and are listed seldom.
+    pub fn told(seed: u64) -> Self {
+        Self { tells: true, interval: Duration::from_mins(10), ..Self::from_seed(seed) }
     }
 
     /// A year of joins, moves, renames, suspensions, ends and re-hires.

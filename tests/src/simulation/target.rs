@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_core::model::{
-    Applied, AttributeName, Attributes, Capabilities, CorrelationKey, DeleteMeans, EntitlementKind, Item, Kind,
-    Observability, Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Step, TargetError, TargetId, Value,
+    Applied, AttributeName, Attributes, Capabilities, Changes, CorrelationKey, Cursor, DeleteMeans, EntitlementKind,
+    Item, Kind, Observability, Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Step, TargetError,
+    TargetId, Value,
 };
 
 /// What the model says of itself.
@@ -60,6 +61,8 @@ pub struct Target {
     blind: bool,
     /// Which groups an account is in is answered by a read of it, where members are not shown.
     answers: bool,
+    /// What has changed is told.
+    pub tells: bool,
     pub writes: u64,
 }
 
@@ -130,7 +133,8 @@ impl Target {
         id
     }
 
-    pub fn profile(&self) -> Profile {
+    /// What it says of itself, at `seen`.
+    pub fn profile(&self, seen: Duration) -> Profile {
         let capabilities = Capabilities {
             member_batch: 3,
             step_batch: 4,
@@ -145,7 +149,31 @@ impl Target {
             create_groups: true,
             request_timeout: TIMEOUT,
         };
-        Profile { measured: BTreeMap::new(), capabilities, principal: None }
+        let changes = self.tells.then(|| cursor(seen));
+        Profile { measured: BTreeMap::new(), capabilities, principal: None, changes }
+    }
+
+    /// What was touched since, as it was at `seen`; of many things, some.
+    pub fn changes(&self, from: &Cursor, seen: Duration) -> Changes {
+        let since = Duration::from_millis(from.0.parse().unwrap_or_default());
+        let (mut items, mut gone) = (Vec::new(), Vec::new());
+        for (id, history) in &self.accounts {
+            match touched(history, since, seen) {
+                Some(Some(account)) => items.push(Item::Account(shown(id, account))),
+                Some(None) => gone.push(id.clone()),
+                None => {}
+            }
+        }
+        for (id, history) in &self.groups {
+            match touched(history, since, seen) {
+                Some(Some(group)) => items.push(listed(id, group, self.blind)),
+                Some(None) => gone.push(id.clone()),
+                None => {}
+            }
+        }
+        let whole = items.len() <= 20;
+        items.truncate(20);
+        Changes { items, gone, whole, next: cursor(seen) }
     }
 
     /// One page, as it was at `seen`.
@@ -274,6 +302,17 @@ impl Target {
         self.set_account(id, Some(Account { enabled, ..account }), now);
         Ok(Applied::default())
     }
+}
+
+fn cursor(seen: Duration) -> Cursor {
+    Cursor(seen.as_millis().to_string().into())
+}
+
+/// What became of a thing, if something did from one time to another.
+fn touched<T>(history: &History<T>, since: Duration, seen: Duration) -> Option<Option<&T>> {
+    let (from, state) = history.iter().rev().find(|(from, _)| *from <= seen)?;
+    // A whole millisecond earlier, since cursors have no parts of one.
+    (*from + Duration::from_millis(1) > since).then_some(state.as_ref())
 }
 
 fn rejected(detail: &str) -> TargetError {

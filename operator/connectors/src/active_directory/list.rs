@@ -29,12 +29,17 @@ impl ActiveDirectory {
         let (entries, next) = self.listings.page(&self.wire, (kind, page), searches, size, spent).await?;
         let mut items = Vec::with_capacity(entries.len());
         for entry in &entries {
-            items.push(match sort {
-                Sort::Account => Item::Account(self.observed(entry)?),
-                Sort::Group => Item::Entitlement(self.group(entry, spent).await?),
-            });
+            items.push(self.item(sort, entry, spent).await?);
         }
         Ok(Page { items, total: None, next, profile: None })
+    }
+
+    /// An entry as the core sees it; of a group, its first members were asked for.
+    pub(super) async fn item(&self, sort: Sort, entry: &Entry, spent: &mut Spent) -> Result<Item, TargetError> {
+        Ok(match sort {
+            Sort::Account => Item::Account(self.observed(entry)?),
+            Sort::Group => Item::Entitlement(self.group(entry, spent).await?),
+        })
     }
 
     async fn group(&self, entry: &Entry, spent: &mut Spent) -> Result<ObservedEntitlement, TargetError> {

@@ -3,6 +3,7 @@
 //! manifest says in `settings`, and the protocol in `ldap::wire`.
 
 mod accounts;
+mod changes;
 mod groups;
 mod list;
 mod map;

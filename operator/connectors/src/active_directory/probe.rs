@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
+use provost_core::model::{Capabilities, Cursor, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
 
 use super::schema::LOGIN;
-use super::{ActiveDirectory, EXTENDED, MEMBER_BATCH, Sort, id};
+use super::{ActiveDirectory, EXTENDED, MEMBER_BATCH, Sort, changes, id};
 use crate::ldap::wire::{Entry, Filter, dn};
 
 /// The server is a controller of a domain.
@@ -15,9 +15,8 @@ const DOMAIN: &str = "1.2.840.113556.1.4.800";
 impl ActiveDirectory {
     /// Reads what the server says of itself, and the places that the manifest names.
     pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
-        let names =
-            ["supportedCapabilities", "dnsHostName", "defaultNamingContext", "domainFunctionality", "vendorName"];
-        let root = self.wire.root(&names, spent).await?;
+        let names = ["supportedCapabilities", "dnsHostName", "domainFunctionality", "vendorName"];
+        let root = self.wire.root(&[&names[..], &changes::ROOT].concat(), spent).await?;
         let domain = root.texts("supportedCapabilities").any(|capability| capability == DOMAIN);
         if !domain || !root.texts("supportedControl").any(|control| control == EXTENDED) {
             let text = "the server is no controller of a domain of Active Directory; for another directory, use connector.ldap";
@@ -31,7 +30,8 @@ impl ActiveDirectory {
             self.wire.is_there("groups.baseDN", &groups.base, spent).await?;
         }
         let principal = self.principal(spent).await?;
-        Ok(self.profile(&root, principal))
+        let changes = self.cursor(&root, spent).await?;
+        Ok(self.profile(&root, principal, changes))
     }
 
     /// The bind account, where it is itself among the accounts: whoever has one of its names is it.
@@ -47,7 +47,7 @@ impl ActiveDirectory {
         self.search(Sort::Account, &filter, spent).await?.first().map(id).transpose()
     }
 
-    fn profile(&self, root: &Entry, principal: Option<TargetId>) -> Profile {
+    fn profile(&self, root: &Entry, principal: Option<TargetId>, changes: Option<Cursor>) -> Profile {
         let names = [
             ("controller", "dnsHostName"),
             ("domain", "defaultNamingContext"),
@@ -58,6 +58,7 @@ impl ActiveDirectory {
         let mut measured: BTreeMap<Arc<str>, Arc<str>> =
             names.iter().filter_map(|(name, from)| Some(((*name).into(), short(root.text(from)?)))).collect();
         measured.insert("groups".into(), if self.settings.groups.is_some() { "group".into() } else { "none".into() });
+        measured.insert("changes".into(), if changes.is_some() { "uSNChanged".into() } else { "no".into() });
         let capabilities = Capabilities {
             member_batch: MEMBER_BATCH,
             step_batch: 1,
@@ -68,6 +69,6 @@ impl ActiveDirectory {
             create_groups: self.settings.groups.is_some(),
             request_timeout: self.wire.login().rules.timeouts.whole,
         };
-        Profile { measured, capabilities, principal }
+        Profile { measured, capabilities, principal, changes }
     }
 }

@@ -129,7 +129,7 @@ impl FakeDirectory {
             request_timeout: Duration::from_secs(1),
         };
         let measured = [("directory".into(), "in memory".into())].into();
-        Ok(Profile { measured, capabilities, principal: None })
+        Ok(Profile { measured, capabilities, principal: None, changes: None })
     }
 
     /// One page, in the order of ids.

@@ -31,7 +31,7 @@ impl Keycloak {
             measured.insert("notDeclared".into(), mark.into());
         }
         let principal = self.settings.own_realm.then(|| TargetId::new(seen.id));
-        Ok(Profile { measured, capabilities: self.capabilities(), principal })
+        Ok(Profile { measured, capabilities: self.capabilities(), principal, changes: None })
     }
 
     fn capabilities(&self) -> Capabilities {

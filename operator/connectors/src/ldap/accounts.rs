@@ -31,11 +31,15 @@ impl Ldap {
             return Ok(None);
         };
         if self.settings.groups.is_some() {
-            let login = entry.text(schema::LOGIN);
-            let groups = self.groups_with(&entry.dn, login, spent).await?;
-            observed.holds = Some(groups.iter().map(|group| self.learn(Sort::Group, group)).collect::<Result<_, _>>()?);
+            observed.holds = Some(self.holds(&entry, spent).await?);
         }
         Ok(Some(observed))
+    }
+
+    /// The groups that hold an account by its name.
+    pub(super) async fn holds(&self, entry: &Entry, spent: &mut Spent) -> Result<Vec<TargetId>, TargetError> {
+        let groups = self.groups_with(&entry.dn, entry.text(schema::LOGIN), spent).await?;
+        groups.iter().map(|group| self.learn(Sort::Group, group)).collect()
     }
 
     /// Entries as the core sees them; where they are is learned.

@@ -27,7 +27,12 @@ impl Ldap {
         Ok(Page { items: self.items(sort, &entries, spent).await?, total: None, next, profile: None })
     }
 
-    async fn items(&self, sort: Sort, entries: &[Entry], spent: &mut Spent) -> Result<Vec<Item>, TargetError> {
+    pub(super) async fn items(
+        &self,
+        sort: Sort,
+        entries: &[Entry],
+        spent: &mut Spent,
+    ) -> Result<Vec<Item>, TargetError> {
         if sort == Sort::Account {
             return Ok(self.observed(entries, spent).await?.into_iter().map(Item::Account).collect());
         }

@@ -2,6 +2,7 @@
 //! manifest says in `settings`, and the protocol in `wire`, which knows no accounts.
 
 mod accounts;
+mod changes;
 mod groups;
 mod list;
 mod map;

@@ -65,9 +65,7 @@ impl Ldap {
 
     /// Numbers that were given in another way.
     async fn used(&self, first: u32, last: u32, spent: &mut Spent) -> Result<BTreeSet<u32>, TargetError> {
-        let between = |name: &str| {
-            Filter::And(vec![Filter::AtLeast(name.to_owned(), first), Filter::AtMost(name.to_owned(), last)])
-        };
+        let between = |name: &str| Filter::at_least(name, &first).and(Filter::at_most(name, &last));
         let names = ["uidNumber", "gidNumber"];
         let filter = Filter::Or(names.map(between).to_vec());
         let groups = self.settings.groups.as_ref().map(|groups| groups.base.as_str());

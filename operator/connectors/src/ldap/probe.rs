@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
+use provost_core::model::{Capabilities, Cursor, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
 
+use super::changes::STAMP;
 use super::wire::connect::Bind;
 use super::wire::{self, Entry, Search, code};
 use super::{Ldap, MEMBER_BATCH, Sort, Supports};
@@ -12,7 +13,8 @@ use super::{Ldap, MEMBER_BATCH, Sort, Supports};
 impl Ldap {
     /// Reads what the server says of itself, and the places that the manifest names.
     pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
-        let root = self.wire.root(&["vendorName", "vendorVersion", "structuralObjectClass"], spent).await?;
+        let root =
+            self.wire.root(&["vendorName", "vendorVersion", "structuralObjectClass", "namingContexts"], spent).await?;
         let has = |oid: &str| root.texts("supportedControl").any(|control| control == oid);
         let supports = Supports {
             assertion: has(wire::ASSERTION),
@@ -23,9 +25,10 @@ impl Ldap {
         for (field, base) in self.places() {
             self.wire.is_there(field, base, spent).await?;
         }
-        self.shows_ids(spent).await?;
+        let stamped = self.shows_ids(spent).await?;
         let principal = self.principal(spent).await?;
-        Ok(self.profile(&root, &supports, principal))
+        let changes = if stamped { self.cursor(&root, spent).await? } else { None };
+        Ok(self.profile(&root, &supports, principal, changes))
     }
 
     /// Every entry that the manifest names.
@@ -39,18 +42,20 @@ impl Ldap {
         all
     }
 
-    /// Everything is bound by ids: a first look at some account, if there is one.
-    async fn shows_ids(&self, spent: &mut Spent) -> Result<(), TargetError> {
+    /// Everything is bound by ids: a first look at some account, if there is one. Whether it is also shown when an entry was changed.
+    async fn shows_ids(&self, spent: &mut Spent) -> Result<bool, TargetError> {
         let mut own = self.wire.own(spent).await?;
         let (_, class, _) = self.sort(Sort::Account)?;
-        let search = Search::below(&self.settings.base, class, std::slice::from_ref(&self.settings.id));
+        let wanted = [self.settings.id.clone(), STAMP.to_owned()];
+        let search = Search::below(&self.settings.base, class, &wanted);
         let found = self.wire.page(&mut own, search, 1, Vec::new(), spent).await?;
         let shown = found.entries.first().map(|entry| self.id(entry)).transpose();
         // Its place in the list is of no use: the connection goes with it, unless there was but this one.
         if found.cookie.is_empty() {
             self.wire.done(own);
         }
-        shown.map(drop)
+        shown?;
+        Ok(found.entries.first().is_none_or(|entry| entry.text(STAMP).is_some()))
     }
 
     /// The bind DN, where it is itself an account.
@@ -68,12 +73,19 @@ impl Ldap {
         }
     }
 
-    fn profile(&self, root: &Entry, supports: &Supports, principal: Option<TargetId>) -> Profile {
+    fn profile(
+        &self,
+        root: &Entry,
+        supports: &Supports,
+        principal: Option<TargetId>,
+        changes: Option<Cursor>,
+    ) -> Profile {
         let yes = |supported: bool| if supported { "yes" } else { "no" };
         let mut measured: BTreeMap<Arc<str>, Arc<str>> = [
             ("assertion", yes(supports.assertion)),
             ("postRead", yes(supports.post_read)),
             ("permissiveModify", yes(supports.permissive)),
+            ("changes", if changes.is_some() { "contextCSN" } else { "no" }),
             ("idAttribute", &self.settings.id),
             ("groups", self.settings.groups.as_ref().map_or("none", |groups| groups.style.class())),
         ]
@@ -97,6 +109,6 @@ impl Ldap {
             create_groups: self.settings.groups.is_some(),
             request_timeout: self.wire.login().rules.timeouts.whole,
         };
-        Profile { measured, capabilities, principal }
+        Profile { measured, capabilities, principal, changes }
     }
 }

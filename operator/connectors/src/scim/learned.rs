@@ -190,7 +190,7 @@ impl Learned {
         say("bulk", &self.bulk.words(bulk > 1));
         self.say_what_was_seen(&mut say);
         let capabilities = self.capabilities(bulk, request_timeout);
-        Profile { measured, capabilities, principal: self.principal.clone() }
+        Profile { measured, capabilities, principal: self.principal.clone(), changes: None }
     }
 
     /// What not every service has.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Applied, AttributeName, Change, Connector, CorrelationKey, Kind, Ledger, LedgerChange, Name, ObjectRef, Observed,
-    Page, PageToken, Profile, Reason, Spent, Step, TargetError, TargetId, Uid,
+    Applied, AttributeName, Change, Changes, Connector, CorrelationKey, Cursor, Kind, Ledger, LedgerChange, Name,
+    ObjectRef, Observed, Page, PageToken, Profile, Reason, Spent, Step, TargetError, TargetId, Uid,
 };
 
 /// What the shell tells an engine.
@@ -94,6 +94,8 @@ pub enum Effect {
     Find(CorrelationKey),
     /// Read one account.
     Read(TargetId),
+    /// Tell what has changed since.
+    Changes(Cursor),
     /// Write ledger changes durably, in one transaction.
     Record(Vec<LedgerChange>),
     /// Write at the target; one outcome a step. Their intents are stored.
@@ -113,6 +115,8 @@ pub enum Answer {
     Found(Result<Vec<Observed>, TargetError>),
     /// Of `Read`.
     Read(Result<Option<Observed>, TargetError>),
+    /// Of `Changes`.
+    Changes(Result<Changes, TargetError>),
     /// Of `Record`.
     Recorded(Result<(), StoreFailure>),
     /// Of `Apply`, one a step.

@@ -10,7 +10,7 @@ use crate::directory::Schemas;
 use crate::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent};
 use crate::model::{
     Applied, AttributeName, Change, CorrelationKey, EntitlementKind, Item, Kind, Ledger, Name, Now, Observed, Page,
-    PageToken, Profile, Reason, Schema, Spent, Step, SyncMode, TargetId,
+    PageToken, Profile, Reason, Schema, Spent, Step, SyncMode, TargetError, TargetId,
 };
 use crate::report::Account;
 
@@ -110,10 +110,13 @@ impl Stage<'_> {
     fn answer(&mut self, effect: Effect) -> Answer {
         match effect {
             Effect::Load => Answer::Loaded(Ok(Box::new(Ledger { next_id: 1, ..Ledger::default() }))),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(Profile::clone(&self.shown.profile)))),
+            Effect::Probe(_) => {
+                Answer::Probed(Ok(Box::new(Profile { changes: None, ..Profile::clone(&self.shown.profile) })))
+            }
             Effect::Observe { kind, page } => Answer::Page(Ok(self.page(kind, page.as_ref()))),
             Effect::Find(key) => Answer::Found(Ok(self.find(&key))),
             Effect::Read(id) => Answer::Read(Ok(self.accounts.get(&id).map(|account| Observed::clone(account)))),
+            Effect::Changes(_) => Answer::Changes(Err(TargetError::Unsupported("nothing changes here".into()))),
             Effect::Record(_) => Answer::Recorded(Ok(())),
             Effect::Apply(steps) => Answer::Applied(steps.iter().map(|step| Ok(self.apply(step))).collect()),
         }

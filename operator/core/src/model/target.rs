@@ -84,6 +84,8 @@ pub struct Profile {
     pub capabilities: Capabilities,
     /// The id of the operator's own principal at the target, where it can be known: always protected.
     pub principal: Option<TargetId>,
+    /// From where it tells what has changed; `None`: listings alone show that.
+    pub changes: Option<Cursor>,
 }
 
 /// What can be listed.
@@ -114,6 +116,23 @@ pub struct Page {
     pub next: Option<PageToken>,
     /// What is known of the target by now, where that may be more than its probe told: writes teach too.
     pub profile: Option<Box<Profile>>,
+}
+
+/// A moment from which a target tells what has changed; opaque to the core.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(pub Arc<str>);
+
+/// What was touched since a cursor, by whomever: a part of what a listing would show, which says nothing of the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// As they are now.
+    pub items: Vec<Item>,
+    /// Ids of what is said to be gone, as far as the target tells; some may be nothing of ours.
+    pub gone: Vec<TargetId>,
+    /// Nothing was left out: false where it is too much, or where the cursor says nothing to the target.
+    pub whole: bool,
+    /// From where to ask on.
+    pub next: Cursor,
 }
 
 /// One listed thing.

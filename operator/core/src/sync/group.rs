@@ -196,13 +196,14 @@ impl Sync {
     /// take the name as it is.
     fn keep_name(&mut self, group: &GroupRecord, cx: &Context<'_>) {
         let (id, name) = (&group.target_id, &group.name);
-        let Some(seen) = self.shadow.group(id).map(|group| Arc::clone(&group.name)) else { return };
+        let Some((seen, began)) = self.shadow.group(id).map(|g| (Arc::clone(&g.name), g.began)) else { return };
         if seen == *name {
             self.renamed.remove(id);
             return;
         }
         let written = self.group_writes.get(id).copied().unwrap_or(self.started.mono) + self.visibility();
-        let news = self.complete_listing(kind_of(group.kind)).is_some_and(|began| began > written);
+        let age = Duration::try_from(cx.now.wall.duration_since(began)).unwrap_or_default();
+        let news = age < cx.now.mono.saturating_sub(written);
         let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && !self.meta.deleting;
         let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
         let ours = group.created && group.kind == EntitlementKind::Group;

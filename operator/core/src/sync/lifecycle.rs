@@ -181,6 +181,8 @@ impl Sync {
             }
             Ok(profile) => {
                 let first = self.profile.is_none();
+                // The listing that follows shows what came before.
+                self.changing.from.clone_from(&profile.changes);
                 self.profile = Some(*profile);
                 if first {
                     // The deadlines of what was recovered are counted in what the target can take.

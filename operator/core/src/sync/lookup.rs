@@ -157,7 +157,7 @@ impl Sync {
         }
     }
 
-    fn remember(&mut self, observed: &Observed, began: Now) {
+    pub(super) fn remember(&mut self, observed: &Observed, began: Now) {
         let row = self.ledger.of_target(&observed.id);
         let old = self.is_old_news(began.wall, row.and_then(|row| row.last_write));
         self.shadow.remember_account(observed, old, row.map(Row::written), self.schema);

@@ -33,7 +33,10 @@ impl Sync {
         // What nobody shows is given again, as long as it is to be had.
         let row = self.ledger.record(record);
         let has = |group: &TargetId| row.is_some_and(|row| row.holds(group));
-        let unsure = |lost: &Lost| given_by(&lost.step).is_some_and(|group| !self.shows_members(group) && has(group));
+        let to_be_had = |group: &TargetId| self.bound.values().any(|bound| bound == group);
+        let unsure = |lost: &Lost| {
+            given_by(&lost.step).is_some_and(|group| !self.shows_members(group) && has(group) && to_be_had(group))
+        };
         let concerned = self.lost.iter().filter(|(_, lost)| lost.records.contains(&record) && !unsure(lost));
         let seen: Vec<_> = concerned.map(|(id, lost)| (*id, self.is_seen(&lost.step, record))).collect();
         for (id, seen) in seen {

@@ -2,6 +2,7 @@
 //! target, the cache of the ledger, the queue of accounts, the rate budget, retries and removal budgets. What is decided
 //! is asked of the directory when an account's turn comes; nothing is decided here.
 
+mod changes;
 mod checks;
 mod excess;
 mod flight;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::changes::Changing;
 use self::checks::Checks;
 use self::flight::Flight;
 use self::ledger::Cache;
@@ -104,6 +106,7 @@ enum Awaited {
     Find(Name, Now),
     Read(Name, TargetId, Now),
     Check(RecordId, TargetId, Now),
+    Changes(Now),
     Record(Vec<LedgerChange>),
     Apply(Vec<IntentId>),
 }
@@ -218,6 +221,7 @@ pub struct Sync {
     claimed: Option<excess::Claimed>,
     lookups: VecDeque<(Name, lookup::Request)>,
     checks: Checks,
+    changing: Changing,
     /// When the last search by key began whose answers are in the shadow.
     found: BTreeMap<Name, Duration>,
     must_find: BTreeSet<Name>,
@@ -319,6 +323,7 @@ impl Sync {
             claimed: None,
             lookups: VecDeque::new(),
             checks: Checks::default(),
+            changing: Changing::default(),
             found: BTreeMap::new(),
             must_find: BTreeSet::new(),
             must_read: BTreeSet::new(),

@@ -32,6 +32,7 @@ impl Sync {
             (Awaited::Check(record, id, began), Answer::Read(read)) => {
                 self.on_checked(record, &id, began, read, cx, out);
             }
+            (Awaited::Changes(began), Answer::Changes(changes)) => self.on_changes(began, changes, cx, out),
             (Awaited::Record(changes), Answer::Recorded(recorded)) => self.on_recorded(changes, recorded, cx, out),
             (Awaited::Apply(intents), Answer::Applied(outcomes)) => self.on_applied(intents, outcomes, cx, out),
             // An answer of another kind than what was asked: as if the asked one had been lost.
@@ -50,6 +51,7 @@ impl Sync {
             Awaited::Find(name, began) => self.on_found(&name, began, Err(lost()), cx, out),
             Awaited::Read(name, id, began) => self.on_read(&name, &id, began, Err(lost()), cx, out),
             Awaited::Check(record, id, began) => self.on_checked(record, &id, began, Err(lost()), cx, out),
+            Awaited::Changes(began) => self.on_changes(began, Err(lost()), cx, out),
             Awaited::Record(changes) => self.on_recorded(changes, Err(StoreFailure("no answer".into())), cx, out),
             Awaited::Apply(intents) => self.on_applied(intents, Vec::new(), cx, out),
         }
@@ -98,6 +100,7 @@ impl Sync {
         }
         self.send_lookups(cx, out);
         self.send(Priority::Drift, cx, out);
+        self.send_changes(cx, out);
         self.send_check(cx, out);
     }
 
@@ -137,6 +140,7 @@ impl Sync {
                 if slots && self.wants_requests() {
                     times.push(self.rate.next());
                 }
+                times.extend(self.next_changes().filter(|_| slots).map(|at| at.max(self.rate.next())));
                 times.extend(self.next_check().filter(|_| slots).map(|at| at.max(self.rate.next())));
                 let due = self
                     .queue

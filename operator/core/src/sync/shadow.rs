@@ -203,7 +203,7 @@ impl Shadow {
     }
 
     /// A listing that began before our write had become visible does not show it; one that began later is right.
-    fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp, visibility: Duration) {
+    pub(super) fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp, visibility: Duration) {
         let ObservedEntitlement { id, kind, name, mark, members } = observed;
         let mut members: Option<BTreeSet<TargetId>> = members.map(|m| m.into_iter().collect());
         if let Some(members) = &mut members {

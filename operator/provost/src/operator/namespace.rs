@@ -69,6 +69,7 @@ fn otherwise(effect: &Effect) -> Answer {
         Effect::Observe { .. } => Answer::Page(Err(lost())),
         Effect::Find(_) => Answer::Found(Err(lost())),
         Effect::Read(_) => Answer::Read(Err(lost())),
+        Effect::Changes(_) => Answer::Changes(Err(lost())),
         Effect::Apply(steps) => Answer::Applied(steps.iter().map(|_| Err(lost())).collect()),
     }
 }
@@ -294,6 +295,7 @@ fn what(effect: &Effect) -> &'static str {
         Effect::Observe { .. } => "observe",
         Effect::Find(_) => "find",
         Effect::Read(_) => "read",
+        Effect::Changes(_) => "changes",
         Effect::Apply(_) => "apply",
     }
 }

@@ -155,6 +155,7 @@ impl Targets {
             Effect::Observe { .. } => |e, _| Answer::Page(Err(e)),
             Effect::Find(_) => |e, _| Answer::Found(Err(e)),
             Effect::Read(_) => |e, _| Answer::Read(Err(e)),
+            Effect::Changes(_) => |e, _| Answer::Changes(Err(e)),
             _ => |e, steps| Answer::Applied(vec![Err(e); steps]),
         };
         let connection = lock(&self.connected).get(application).cloned().unwrap_or_default();
@@ -198,6 +199,10 @@ impl Targets {
             Effect::Read(id) => {
                 let (read, spent) = target.read(&id).await;
                 (Answer::Read(read), spent)
+            }
+            Effect::Changes(from) => {
+                let (changes, spent) = target.changes(&from).await;
+                (Answer::Changes(changes), spent)
             }
             Effect::Apply(steps) => {
                 let Some(time) = self.shell.time_to_write() else {
@@ -311,7 +316,10 @@ fn probe_failed(error: TargetError, _: usize) -> Answer {
 
 fn is_unauthorized(answer: &Answer) -> bool {
     match answer {
-        Answer::Page(Err(error)) | Answer::Found(Err(error)) | Answer::Read(Err(error)) => unauthorized(error),
+        Answer::Page(Err(error))
+        | Answer::Found(Err(error))
+        | Answer::Read(Err(error))
+        | Answer::Changes(Err(error)) => unauthorized(error),
         Answer::Applied(outcomes) => outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(unauthorized)),
         _ => false,
     }

@@ -24,6 +24,7 @@ pub(crate) enum Asked {
 /// Codes that callers tell apart.
 pub(crate) mod code {
     pub(crate) const SUCCESS: u32 = 0;
+    pub(crate) const SIZE_LIMIT: u32 = 4;
     pub(crate) const NO_SUCH_ATTRIBUTE: u32 = 16;
     pub(crate) const VALUE_EXISTS: u32 = 20;
     pub(crate) const NO_SUCH_OBJECT: u32 = 32;

@@ -9,10 +9,10 @@ pub(crate) enum Filter {
     Equal(String, Vec<u8>),
     /// An attribute is there.
     Present(String),
-    /// A number is not below this one.
-    AtLeast(String, u32),
-    /// A number is not above this one.
-    AtMost(String, u32),
+    /// A value is not below this one.
+    AtLeast(String, Vec<u8>),
+    /// A value is not above this one.
+    AtMost(String, Vec<u8>),
     /// All of them.
     And(Vec<Filter>),
     /// One of them.
@@ -23,6 +23,16 @@ impl Filter {
     /// `(attribute=value)`.
     pub(crate) fn equal(attribute: &str, value: impl AsRef<[u8]>) -> Self {
         Self::Equal(attribute.to_owned(), value.as_ref().to_vec())
+    }
+
+    /// `(attribute>=value)`.
+    pub(crate) fn at_least(attribute: &str, value: &impl ToString) -> Self {
+        Self::AtLeast(attribute.to_owned(), value.to_string().into_bytes())
+    }
+
+    /// `(attribute<=value)`.
+    pub(crate) fn at_most(attribute: &str, value: &impl ToString) -> Self {
+        Self::AtMost(attribute.to_owned(), value.to_string().into_bytes())
     }
 
     /// `(objectClass=*)`: any entry.
@@ -49,25 +59,27 @@ impl fmt::Display for Filter {
             f.write_char(')')
         };
         match self {
-            Self::Equal(attribute, value) => {
-                write!(f, "({}=", name(attribute))?;
-                for byte in value {
-                    // What is not plain is written by its number: nothing is left to be read as a sign.
-                    if byte.is_ascii_alphanumeric() || b" -_.:@/,=".contains(byte) {
-                        f.write_char(char::from(*byte))?;
-                    } else {
-                        write!(f, "\\{byte:02x}")?;
-                    }
-                }
-                f.write_char(')')
-            }
+            Self::Equal(attribute, value) => compared(f, attribute, "=", value),
+            Self::AtLeast(attribute, value) => compared(f, attribute, ">=", value),
+            Self::AtMost(attribute, value) => compared(f, attribute, "<=", value),
             Self::Present(attribute) => write!(f, "({}=*)", name(attribute)),
-            Self::AtLeast(attribute, number) => write!(f, "({}>={number})", name(attribute)),
-            Self::AtMost(attribute, number) => write!(f, "({}<={number})", name(attribute)),
             Self::And(parts) => all(f, '&', parts),
             Self::Or(parts) => all(f, '|', parts),
         }
     }
+}
+
+fn compared(f: &mut fmt::Formatter<'_>, attribute: &str, sign: &str, value: &[u8]) -> fmt::Result {
+    write!(f, "({}{sign}", name(attribute))?;
+    for byte in value {
+        // What is not plain is written by its number: nothing is left to be read as a sign.
+        if byte.is_ascii_alphanumeric() || b" -_.:@/,=".contains(byte) {
+            f.write_char(char::from(*byte))?;
+        } else {
+            write!(f, "\\{byte:02x}")?;
+        }
+    }
+    f.write_char(')')
 }
 
 /// An attribute description (RFC 4512, 2.5); one that is none names no attribute of any entry.
@@ -92,8 +104,9 @@ mod tests {
 
     #[test]
     fn what_is_built_can_be_read() {
-        let range = Filter::And(vec![Filter::AtLeast("uidNumber".into(), 1), Filter::AtMost("uidNumber".into(), 9)]);
-        for filter in [range, Filter::Or(vec![Filter::equal("uid", r#"\"*()&|!<>~"#), Filter::equal("a", "")])] {
+        let range = Filter::at_least("uidNumber", &1).and(Filter::at_most("uidNumber", &9));
+        let stamp = Filter::at_least("entryCSN", &"20261129091500.000001Z#000000#001#000000");
+        for filter in [range, stamp, Filter::Or(vec![Filter::equal("uid", r#"\"*()&|!<>~"#), Filter::equal("a", "")])] {
             assert!(ldap3::parse_filter(filter.to_string()).is_ok(), "{filter}");
         }
     }

@@ -14,7 +14,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use ldap3::controls::{Control, PagedResults, RawControl};
-use ldap3::{LdapError, LdapResult, Mod, Scope};
+use ldap3::{LdapError, LdapResult, Mod, Scope, SearchOptions};
 use provost_core::model::{Spent, TargetError};
 use secrecy::SecretString;
 
@@ -48,12 +48,14 @@ pub(crate) struct Search {
     pub(crate) filter: Filter,
     pub(crate) attributes: Vec<String>,
     pub(crate) controls: Vec<RawControl>,
+    /// Entries that are wanted at most; 0: all.
+    pub(crate) most: i32,
 }
 
 impl Search {
     /// At one entry.
     pub(crate) fn at(dn: &str, filter: Filter, attributes: &[String]) -> Self {
-        Self { base: dn.to_owned(), scope: Scope::Base, filter, attributes: attributes.to_vec(), controls: Vec::new() }
+        Self::new(dn, Scope::Base, filter, attributes)
     }
 
     /// The same with a control.
@@ -64,13 +66,18 @@ impl Search {
 
     /// At an entry and everything below it.
     pub(crate) fn below(base: &str, filter: Filter, attributes: &[String]) -> Self {
-        Self {
-            base: base.to_owned(),
-            scope: Scope::Subtree,
-            filter,
-            attributes: attributes.to_vec(),
-            controls: Vec::new(),
-        }
+        Self::new(base, Scope::Subtree, filter, attributes)
+    }
+
+    fn new(base: &str, scope: Scope, filter: Filter, attributes: &[String]) -> Self {
+        let (base, attributes) = (base.to_owned(), attributes.to_vec());
+        Self { base, scope, filter, attributes, controls: Vec::new(), most: 0 }
+    }
+
+    /// The same, refused with `SIZE_LIMIT` where more than this is found.
+    pub(crate) fn at_most(mut self, most: i32) -> Self {
+        self.most = most;
+        self
     }
 }
 
@@ -208,6 +215,11 @@ impl Wire {
         result
     }
 
+    /// Everything that a search finds, asked for on this connection.
+    pub(crate) async fn ask(&self, own: &mut Own, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
+        self.look(&mut own.0, search, None, spent).await
+    }
+
     /// One page. The cookie of the last one, or an empty one at the beginning.
     pub(crate) async fn page(
         &self,
@@ -233,7 +245,8 @@ impl Wire {
         spent.requests += 1;
         let (mut ldap, paged) = (ldap.clone(), control.is_some());
         ldap.with_timeout(self.login.rules.timeouts.whole);
-        let Search { base, scope, filter, attributes, mut controls } = search;
+        let Search { base, scope, filter, attributes, mut controls, most } = search;
+        ldap.with_search_options(SearchOptions::new().sizelimit(most));
         controls.extend(control);
         if !controls.is_empty() {
             ldap.with_controls(controls);

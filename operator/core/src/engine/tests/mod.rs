@@ -2,6 +2,7 @@
 
 mod adoption;
 mod approval;
+mod changes;
 mod checks;
 mod drift;
 mod handover;

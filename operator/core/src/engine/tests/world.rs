@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) answers: bool,
     /// When which account was read by its id.
     pub(super) asked: Vec<(i64, TargetId)>,
+    /// The target tells what has changed.
+    pub(super) tells: super::changes::Tells,
     /// Listings do not come to the total that they claim.
     pub(super) miscounts: bool,
     /// Reads by id succeed.
@@ -119,6 +121,7 @@ impl World {
             blind: false,
             answers: false,
             asked: Vec::new(),
+            tells: super::changes::Tells::default(),
             miscounts: false,
             reads: true,
             forbids: false,
@@ -259,7 +262,11 @@ impl World {
                 store: self.store.clone(),
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile(self.members_are(), self.batch)))),
+            Effect::Probe(_) => {
+                let profile = profile(self.members_are(), self.batch);
+                Answer::Probed(Ok(Box::new(Profile { changes: self.tells.cursor(), ..profile })))
+            }
+            Effect::Changes(from) => self.changes(&from),
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {
@@ -480,5 +487,6 @@ fn profile(members: Observability, step_batch: usize) -> Profile {
             request_timeout: Duration::from_secs(30),
         },
         principal: None,
+        changes: None,
     }
 }

@@ -1,0 +1,189 @@
+//! What an LDAP directory tells of what others changed, on OpenLDAP's server: what it was, and neither more nor less.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use provost_connectors::AnyTarget;
+use provost_core::model::{Attributes, Changes, Cursor, Item, Kind, Step, TargetError, TargetId, Value};
+use serde_json::json;
+use tests::servers::slapd::{SUFFIX, Setup, Slapd};
+
+async fn made(target: &AnyTarget, step: Step) -> TargetId {
+    target.apply(&[step]).await.0.pop().unwrap().unwrap().id.unwrap()
+}
+
+async fn create(target: &AnyTarget, name: &str) -> TargetId {
+    let attributes: Attributes = ["uid", "cn", "sn"].map(|attribute| (attribute.into(), Value::from(name))).into();
+    made(target, Step::CreateAccount { attributes, enabled: true, password: true }).await
+}
+
+async fn group(target: &AnyTarget, name: &str, members: &[&TargetId]) -> TargetId {
+    let group = made(target, Step::CreateGroup { name: name.into(), mark: "provost:test".into() }).await;
+    let members = members.iter().map(|id| (*id).clone()).collect();
+    target.apply(&[Step::AddMembers { group: group.clone(), members }]).await.0.pop().unwrap().unwrap();
+    group
+}
+
+/// From where to ask, once everything was listed.
+async fn cursor(target: &AnyTarget) -> Option<Cursor> {
+    let profile = target.probe().await.0.unwrap();
+    for kind in [Kind::Accounts, Kind::Groups] {
+        target.observe(kind, None).await.0.unwrap();
+    }
+    let said = if profile.changes.is_some() { "contextCSN" } else { "no" };
+    assert_eq!(profile.measured["changes"], said.into());
+    profile.changes
+}
+
+async fn changes(target: &AnyTarget, from: &Cursor) -> Changes {
+    target.changes(from).await.0.unwrap()
+}
+
+/// Ids of what was touched, with the title of an account, or the members of a group.
+fn told(changes: &Changes) -> BTreeMap<TargetId, BTreeSet<String>> {
+    let of = |item: &Item| match item {
+        Item::Account(account) => (account.id.clone(), account.text("title").into_iter().map(str::to_owned).collect()),
+        Item::Entitlement(group) => {
+            (group.id.clone(), group.members.iter().flatten().map(|id| id.as_str().to_owned()).collect())
+        }
+    };
+    changes.items.iter().map(of).collect()
+}
+
+fn texts(values: &[&str]) -> BTreeSet<String> {
+    values.iter().map(|value| (*value).to_owned()).collect()
+}
+
+fn title(server: &Slapd, name: &str, title: &str) {
+    server.edit(&format!("dn: uid={name},ou=people,{SUFFIX}\nchangetype: modify\nreplace: title\ntitle: {title}\n"));
+}
+
+#[tokio::test]
+async fn what_others_changed_is_told_once_as_it_is_and_nothing_costs_one_request() {
+    let server = Slapd::start();
+    let target = server.connected(&json!({})).await;
+    let (ada, bob) = (create(&target, "ada").await, create(&target, "bob").await);
+    let team = group(&target, "team", &[&ada, &bob]).await;
+    let from = cursor(&target).await.unwrap();
+    let nothing = changes(&target, &from).await;
+    assert_eq!((told(&nothing), nothing.whole, &nothing.next), (BTreeMap::new(), true, &from));
+    assert_eq!(target.changes(&from).await.1.requests, 1, "on the connection that is there");
+
+    title(&server, "ada", "Emperor");
+    server.edit(&format!(
+        "dn: cn=team,ou=groups,{SUFFIX}\nchangetype: modify\ndelete: member\nmember: uid=bob,ou=people,{SUFFIX}\n"
+    ));
+    let some = changes(&target, &from).await;
+    let expected = [(ada.clone(), texts(&["Emperor"])), (team.clone(), texts(&[ada.as_str()]))];
+    assert_eq!((told(&some), some.whole), (expected.into(), true));
+    assert_eq!(told(&changes(&target, &some.next).await), BTreeMap::new(), "once");
+
+    // Elsewhere in the database, and what we wrote ourselves.
+    server.edit(&format!("dn: cn=next,{SUFFIX}\nchangetype: modify\nreplace: uidNumber\nuidNumber: 20000\n"));
+    let elsewhere = changes(&target, &some.next).await;
+    assert_eq!((told(&elsewhere), elsewhere.whole), (BTreeMap::new(), true));
+    let set = [("title".into(), Value::from("Analyst"))].into();
+    target.apply(&[Step::UpdateAccount { id: ada.clone(), set }]).await.0.pop().unwrap().unwrap();
+    let own = changes(&target, &elsewhere.next).await;
+    assert_eq!(told(&own), [(ada, texts(&["Analyst"]))].into());
+
+    // An entry that is new, and one that another connection never saw; after a restart of the server as well.
+    let cyn = format!(
+        "dn: uid=cyn,ou=people,{SUFFIX}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: cyn\ncn: C\nsn: C\n"
+    );
+    server.edit(&cyn);
+    let other = server.connected(&json!({})).await;
+    other.probe().await.0.unwrap();
+    assert_eq!(told(&changes(&other, &own.next).await).len(), 1);
+    let mut server = server;
+    server.stop();
+    let error = target.changes(&own.next).await.0.unwrap_err();
+    assert!(matches!(error, TargetError::Unreachable(_) | TargetError::Transient(_)), "{error:?}");
+    server.start_again();
+    title(&server, "bob", "Count");
+    let after = changes(&target, &own.next).await;
+    assert_eq!(told(&after)[&bob], texts(&["Count"]));
+    assert_eq!(told(&after).len(), 2);
+}
+
+#[tokio::test]
+async fn of_one_who_was_renamed_by_others_it_is_told_in_which_groups_the_new_name_is() {
+    let server = Slapd::start();
+    for more in [json!({}), json!({"groups": {"style": "GroupOfUniqueNames"}})] {
+        let target = server.connected(&more).await;
+        target.probe().await.0.unwrap();
+        let style = more["groups"]["style"].as_str().unwrap_or("GroupOfNames").to_owned();
+        let (ada, bob) = (create(&target, "ada").await, create(&target, "bob").await);
+        let team = group(&target, &style, &[&ada, &bob]).await;
+        let from = cursor(&target).await.unwrap();
+        let people = format!("ou=people,{SUFFIX}");
+        server.edit(&format!("dn: uid=bob,{people}\nchangetype: modrdn\nnewrdn: uid=robert\ndeleteoldrdn: 1\n"));
+        title(&server, "ada", "Emperor");
+        let some = changes(&target, &from).await;
+        let holds: BTreeMap<_, _> = some
+            .items
+            .iter()
+            .map(|item| match item {
+                Item::Account(account) => (account.id.clone(), account.holds.clone()),
+                Item::Entitlement(group) => panic!("the group is as it was: {group:?}"),
+            })
+            .collect();
+        assert_eq!(holds, [(ada.clone(), None), (bob.clone(), Some(vec![]))].into(), "{style}");
+        for id in [ada, bob] {
+            target.apply(&[Step::DeleteAccount { id }]).await.0.pop().unwrap().unwrap();
+        }
+        target.apply(&[Step::DeleteGroup { id: team }]).await.0.pop().unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn more_than_can_be_told_at_once_is_said_to_be_more() {
+    let server = Slapd::start();
+    let target = server.connected(&json!({})).await;
+    let from = cursor(&target).await.unwrap();
+    let many = |range: std::ops::Range<u32>| {
+        range.fold(String::new(), |mut ldif, number| {
+            let dn = format!("uid=p{number},ou=people,{SUFFIX}");
+            write!(ldif, "dn: {dn}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: P\nsn: P\n\n")
+                .unwrap();
+            ldif
+        })
+    };
+    server.edit(&many(0..500));
+    let some = changes(&target, &from).await;
+    assert_eq!((some.items.len(), some.whole), (500, true));
+    server.edit(&many(500..1001));
+    let more = changes(&target, &some.next).await;
+    assert!(!more.whole);
+    title(&server, "p7", "Count");
+    let on = changes(&target, &more.next).await;
+    assert_eq!((told(&on).len(), on.whole), (1, true));
+}
+
+#[tokio::test]
+async fn the_top_of_the_database_and_every_stamp_must_be_shown_or_nothing_is_told_of_changes() {
+    let top = |rights: &str| {
+        let own = "by dn.exact=\"cn=provost,ou=services,dc=acme,dc=test\" read by * none";
+        format!("access to dn.base=\"{SUFFIX}\" attrs={rights} {own}\naccess to dn.base=\"{SUFFIX}\" by * none\n")
+    };
+    for (rules, tells) in [
+        ("access to attrs=contextCSN by * none\n".to_owned(), false),
+        ("access to attrs=entryCSN by * none\n".to_owned(), false),
+        (top("entry,contextCSN"), false),
+        (top("entry,objectClass,contextCSN"), true),
+    ] {
+        let setup = Setup { database: Box::leak(rules.clone().into_boxed_str()), ..Setup::default() };
+        let server = Slapd::start_with(&setup);
+        let target = server.connected(&json!({})).await;
+        target.probe().await.0.unwrap();
+        create(&target, "ada").await;
+        assert_eq!(cursor(&target).await.is_some(), tells, "{rules}");
+    }
+}

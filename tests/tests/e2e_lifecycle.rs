@@ -57,6 +57,19 @@ fn happens(world: &World, wave: &Wave) {
     }
 }
 
+/// Whoever looks after the applications approves what is held: more leave in this minute than may within an hour.
+fn approve(world: &World, approved: &mut BTreeSet<String>) {
+    for object in world.objects() {
+        let plans = object["status"]["heldPlans"].as_array().cloned().unwrap_or_default();
+        let hashes = plans.iter().map(|plan| plan["hash"].as_str().unwrap().to_owned());
+        let Some(hash) = hashes.into_iter().find(|hash| !approved.contains(hash)) else { continue };
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let spec = json!({"safety": {"approvedPlan": hash}});
+        world.patch(&format!("targetapplications.provost.dev/{name}"), &json!({"spec": spec}));
+        approved.insert(hash);
+    }
+}
+
 /// Accounts by the key of who owns them: nobody has two.
 fn by_key(application: &str, picture: &Picture) -> BTreeMap<String, (String, Account)> {
     let mut accounts = BTreeMap::new();
@@ -129,29 +142,35 @@ fn is_right(
     }
 }
 
-/// The accounts' ids, by application and key: who has one keeps it, but for those whose account may be deleted.
+/// What was seen and done until now.
 #[derive(Default)]
-struct Ids(BTreeMap<(String, String), String>);
+struct Known {
+    /// The accounts' ids, by application and key: who has one keeps it, but for those whose account may be deleted.
+    ids: BTreeMap<(String, String), String>,
+    /// Held plans that were approved.
+    approved: BTreeSet<String>,
+}
 
-impl Ids {
+impl Known {
     fn look(&mut self, application: &str, picture: &Picture, story: &Story) {
         let accounts = by_key(application, picture);
         let may_go = |key: &String| application == DELETES && story.may_be_deleted.contains(key);
-        for ((at, key), id) in &self.0 {
+        for ((at, key), id) in &self.ids {
             let now = accounts.get(key).map(|(_, account)| &account.id);
             assert!(
                 at != application || may_go(key) || now == Some(id),
                 "{application}: {key} had {id}, and has {now:?}"
             );
         }
-        self.0.retain(|(at, _), _| at != application);
+        self.ids.retain(|(at, _), _| at != application);
         let now = accounts.into_iter().map(|(key, (_, account))| ((application.to_owned(), key), account.id));
-        self.0.extend(now);
+        self.ids.extend(now);
     }
 }
 
-/// Kills the operator at some moment: when it has written so and so often or, where there is less to write, after seconds.
-async fn kill(world: &mut World, targets: &[Target], story: &mut Story, ids: &mut Ids) {
+/// Approves what is held, and kills the operator at some moment: when it has written so and so often or, where there is less to write, after seconds.
+async fn kill(world: &mut World, targets: &[Target], story: &mut Story, known: &mut Known) {
+    approve(world, &mut known.approved);
     let (after, began) = (1 + story.below(40), Instant::now());
     let writes = || targets.iter().map(Target::writes).sum::<usize>();
     while writes() < after && began.elapsed() < Duration::from_secs(8) {
@@ -165,12 +184,12 @@ async fn kill(world: &mut World, targets: &[Target], story: &mut Story, ids: &mu
         let requests = target.requests();
         let deletes = requests.iter().filter(|(method, _)| method == "DELETE").count();
         assert!(*application == DELETES || deletes == 0, "{application} deletes nothing: {requests:?}");
-        ids.look(application, &target.picture().await, story);
+        known.look(application, &target.picture().await, story);
     }
 }
 
 /// Waits until both servers hold what is declared, every date having passed.
-async fn in_the_end(world: &World, targets: &[Target], story: &Story) -> Vec<Picture> {
+async fn in_the_end(world: &World, targets: &[Target], story: &Story, known: &mut Known) -> Vec<Picture> {
     until("every date has passed", async || (Timestamp::now() > story.last).then_some(())).await;
     let (began, mut seen) = (Instant::now(), Vec::new());
     loop {
@@ -194,6 +213,7 @@ async fn in_the_end(world: &World, targets: &[Target], story: &Story) -> Vec<Pic
             told(world, &objects, &differs)
         );
         seen.push(differs.len());
+        approve(world, &mut known.approved);
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
@@ -272,31 +292,31 @@ async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle
     }
     let first = story.all();
     happens(&world, &first);
-    let mut ids = Ids::default();
+    let mut known = Known::default();
     for number in 0..WAVES {
         let wave = story.go_on();
         // Half of the waves come while the operator is gone.
         if number % 2 == 0 {
-            kill(&mut world, &targets, &mut story, &mut ids).await;
+            kill(&mut world, &targets, &mut story, &mut known).await;
             happens(&world, &wave);
         } else {
             happens(&world, &wave);
-            kill(&mut world, &targets, &mut story, &mut ids).await;
+            kill(&mut world, &targets, &mut story, &mut known).await;
         }
         world.start();
     }
     // Once more, since what came last was found by a start.
-    kill(&mut world, &targets, &mut story, &mut ids).await;
+    kill(&mut world, &targets, &mut story, &mut known).await;
     world.start();
     world.operator().ready();
-    let pictures = in_the_end(&world, &targets, &story).await;
+    let pictures = in_the_end(&world, &targets, &story, &mut known).await;
     world.many_ready().await;
     world.stop();
     nothing_is_left(&world, &pictures);
 
     // Started once more, it reads everything and has nothing to do.
     for ((name, _), target) in CATALOGUES.iter().zip(&targets) {
-        ids.look(name, &target.picture().await, &story);
+        known.look(name, &target.picture().await, &story);
         target.requests();
     }
     world.start();
@@ -321,7 +341,12 @@ async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle
         story.declared()
     );
     check_journal(&world, &story);
-    tests::tell(format!("lifecycle: {} identities; {:?}", story.ever(), story.happened));
+    tests::tell(format!(
+        "lifecycle: {} identities, {} held plans approved; {:?}",
+        story.ever(),
+        known.approved.len(),
+        story.happened
+    ));
     world.check();
     tests::tell(format!("lifecycle: {:.1} s: the end", story.began.elapsed().as_secs_f64()));
 }

@@ -13,8 +13,8 @@ const DEPARTMENTS: [&str; 3] = ["Engineering", "Finance", "Sales"];
 /// The first ones are the managers of the others.
 const MANAGERS: usize = 10;
 
-/// How far away a date is at most.
-const SOON: Duration = Duration::from_secs(6);
+/// How many seconds a date is away at most.
+const SOON: u64 = 6;
 
 /// A company at random: people, groups and policies, and what becomes of them.
 #[derive(Debug)]
@@ -53,10 +53,10 @@ type Edit = fn(&mut Story) -> Option<()>;
 
 /// In a wave, each so often.
 const EDITS: [(&str, usize, Edit); 17] = [
-    ("joins", 4, |story| story.join(json!({}))),
+    ("joins", 4, |story| story.join(&json!({}))),
     ("joins soon", 3, |story| story.joins_soon()),
-    ("joins within the lead time", 2, |story| story.join(json!({"startTime": in_days(0)}))),
-    ("joins much later", 1, |story| story.join(json!({"startTime": in_days(30)}))),
+    ("joins within the lead time", 2, |story| story.join(&json!({"startTime": in_days(0)}))),
+    ("joins much later", 1, |story| story.join(&json!({"startTime": in_days(30)}))),
     ("moves", 6, |story| story.moves()),
     ("is renamed", 5, |story| story.is_renamed()),
     ("gets another address", 3, |story| story.gets_another_address()),
@@ -111,7 +111,7 @@ impl Story {
             began: Instant::now(),
         };
         while story.people.len() < people {
-            story.join(json!({}));
+            story.join(&json!({}));
         }
         story
     }
@@ -197,8 +197,8 @@ impl Story {
 
     /// A second within the next ones, and it is remembered.
     fn soon(&mut self) -> Timestamp {
-        let seconds = 2 + self.below(SOON.as_secs() as usize - 1);
-        let at = after(SignedDuration::from_secs(seconds as i64));
+        let wait = Duration::from_secs(2 + self.random.below(SOON - 1));
+        let at = after(SignedDuration::try_from(wait).expect("some seconds"));
         self.last = self.last.max(at);
         at
     }
@@ -228,7 +228,7 @@ impl Story {
         Some(())
     }
 
-    fn join(&mut self, lifecycle: Value) -> Option<()> {
+    fn join(&mut self, lifecycle: &Value) -> Option<()> {
         let name = format!("person-{:03}", self.ever());
         let department = DEPARTMENTS[self.below(DEPARTMENTS.len())];
         let mut spec = json!({
@@ -240,13 +240,12 @@ impl Story {
             spec["managerRef"] = json!({"name": format!("person-{:03}", self.below(MANAGERS))});
         }
         self.edited.insert(name.clone());
-        self.people.insert(name, spec);
-        Some(())
+        self.people.insert(name, spec).is_none().then_some(())
     }
 
     fn joins_soon(&mut self) -> Option<()> {
         let start = self.soon();
-        self.join(json!({"startTime": start.to_string()}))
+        self.join(&json!({"startTime": start.to_string()}))
     }
 
     fn moves(&mut self) -> Option<()> {

@@ -4,10 +4,12 @@
 
 mod gate;
 mod manifest;
+mod story;
 mod target;
 mod world;
 
 pub use gate::Gate;
 pub use manifest::{Application, group, identity, object, policy};
+pub use story::{Story, Wave};
 pub use target::{Account, Picture, Target};
 pub use world::{World, condition, ready_reason, until, versions};

@@ -23,6 +23,8 @@ pub struct Target {
 pub struct Account {
     /// The target's.
     pub id: String,
+    /// The key of who owns it.
+    pub external_id: String,
     /// Whether it can be used.
     pub active: bool,
     /// The title.
@@ -76,6 +78,7 @@ impl Target {
             let name = text(&user, "userName");
             let account = Account {
                 id: text(&user, "id"),
+                external_id: text(&user, "externalId"),
                 active: user["active"].as_bool().unwrap_or(true),
                 title: text(&user, "title"),
                 email: text(&user["emails"][0], "value"),

@@ -22,9 +22,13 @@ pub struct Declared {
 /// Where an identity stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// Not started.
     Pending,
+    /// Started, not ended, not suspended.
     Active,
+    /// On leave.
     Suspended,
+    /// Past its end.
     Ended,
     /// Invalid or a duplicate: it loses nothing and gains nothing.
     Frozen,
@@ -33,6 +37,7 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Neither gains nor loses.
     pub fn is_frozen(self) -> bool {
         matches!(self, Self::Frozen | Self::FrozenAndSuspended)
     }

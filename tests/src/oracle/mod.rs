@@ -3,10 +3,12 @@
 //!
 //! Nothing here knows how the core decides: [`Declared`] holds the manifests, [`rule`] evaluates a few shapes of rules by
 //! itself, [`members`] and [`decide`] say who should have what, [`end`] says where a target should end that is known as it
-//! is, with what the ledger says is ours. [`run`] drives the engine over a model target in memory and compares.
+//! is, with what the ledger says is ours. [`run`] drives the engine over a model target in memory and compares;
+//! [`Directory`] asks the same of what an API server, a real server and the operator's store hold.
 
 mod decide;
 mod declared;
+mod directory;
 mod edit;
 mod end;
 mod generate;
@@ -16,4 +18,7 @@ mod owned;
 mod rule;
 mod run;
 
+pub use declared::Standing;
+pub use directory::{Directory, Seen, Should};
+pub use rule::Rule;
 pub use run::{Outcome, run};

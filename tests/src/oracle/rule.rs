@@ -29,17 +29,25 @@ impl From<bool> for Truth {
 /// A rule.
 #[derive(Clone, Debug)]
 pub enum Rule {
+    /// Is in this department.
     Department(&'static str),
+    /// Has a title, and another one.
     TitleIsNot(&'static str),
     /// Fails where there is no e-mail address.
     FirstEmail(&'static str),
+    /// Is in this group.
     In(Name),
+    /// Is not.
     NotIn(Name),
+    /// The manager is in this department.
     ManagerIn(&'static str),
+    /// Is in this state.
     State(State),
     /// Does not compile.
     Broken,
+    /// Both.
     And(Box<Rule>, Box<Rule>),
+    /// Either.
     Or(Box<Rule>, Box<Rule>),
 }
 

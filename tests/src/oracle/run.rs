@@ -300,7 +300,7 @@ fn before(target: &Target, store: &Store) -> Before {
 }
 
 /// What differs, how many accounts were compared, of how many nothing is said.
-fn compare(before: &Before, end: &End, after: &Before) -> (Vec<String>, u64, u64) {
+pub fn compare(before: &Before, end: &End, after: &Before) -> (Vec<String>, u64, u64) {
     let key = |(id, account): (&TargetId, &Account)| {
         if before.accounts.contains_key(id) { Key::Id(id.clone()) } else { Key::New(account.user_name.to_lowercase()) }
     };

@@ -18,6 +18,13 @@ fn everywhere(stage: &Stage) -> String {
     said.join(" and ")
 }
 
+/// Whose story it is, from the first day to the deletion.
+const WHO: &str = "max";
+
+fn identity(name: &str) -> String {
+    format!("identities.provost.dev/{name}")
+}
+
 /// A manifest of a person.
 fn person(name: &str, department: &str, number: u32) -> String {
     format!(
@@ -50,19 +57,19 @@ pub fn example(stage: &Stage) {
 
 pub fn joiner(stage: &Stage) {
     Stage::act("Joiner: one file more");
-    stage.apply(&person("max", "Engineering", 1014));
+    stage.apply(&person(WHO, "Engineering", 1014));
     let (place, group) = stage.script.engineers;
-    stage.see(&format!("max has an account in the {} and is in {group}", stage.main().said()), |s| {
-        s.main().active("max") == Some(true) && s.servers.get(place).is_some_and(|server| server.has(group, "max"))
+    stage.see(&format!("{WHO} has an account in the {} and is in {group}", stage.main().said()), |s| {
+        s.main().active(WHO) == Some(true) && s.servers.get(place).is_some_and(|server| server.has(group, WHO))
     });
-    stage.evidence("max");
+    stage.evidence(WHO);
 }
 
 pub fn mover(stage: &Stage) {
     let (who, from) = stage.script.mover;
     Stage::act(&format!("Mover: {who} goes from {from} to Engineering, kim's title changes"));
-    stage.patch(&format!("identities.provost.dev/{who}"), r#"{"spec":{"department":"Engineering"}}"#);
-    stage.patch("identities.provost.dev/kim", r#"{"spec":{"title":"Head of Sales"}}"#);
+    stage.patch(&identity(who), r#"{"spec":{"department":"Engineering"}}"#);
+    stage.patch(&identity("kim"), r#"{"spec":{"title":"Head of Sales"}}"#);
     let (place, group) = stage.script.engineers;
     stage.see(&format!("{who} is in {group}"), |s| s.servers.get(place).is_some_and(|server| server.has(group, who)));
     stage.see(&format!("kim is Head of Sales in the {}", stage.main().said()), |s| {
@@ -73,7 +80,7 @@ pub fn mover(stage: &Stage) {
 pub fn email(stage: &Stage) {
     Stage::act("An e-mail address changes: everywhere");
     let patch = r#"{"spec":{"emails":[{"value":"ada.lovelace@acme.test","type":"work","primary":true}]}}"#;
-    stage.patch("identities.provost.dev/ada", patch);
+    stage.patch(&identity("ada"), patch);
     stage.see(&format!("ada.lovelace@acme.test in {}", everywhere(stage)), |s| {
         let changed = |server: &dyn Server| {
             server.account("ada").is_some_and(|account| account.email == "ada.lovelace@acme.test")
@@ -128,18 +135,52 @@ pub fn mistake(stage: &mut Stage) {
     stage.see("all of them are active again, with the accounts they had", |s| s.main().how_many_active() == before + 1);
 }
 
-pub fn leaver(stage: &Stage) {
-    let who = stage.script.leaver;
-    Stage::act(&format!("Leaver: {who}'s last day has come"));
-    let patch = r#"{"spec":{"lifecycle":{"endTime":"2020-01-01T00:00:00Z"}}}"#;
-    stage.patch(&format!("identities.provost.dev/{who}"), patch);
-    stage.see(&format!("{who} is disabled in {}, and in no group", everywhere(stage)), |s| {
+fn ends(stage: &Stage) {
+    stage.patch(&identity(WHO), r#"{"spec":{"lifecycle":{"endTime":"2020-01-01T00:00:00Z"}}}"#);
+    stage.see(&format!("{WHO} is disabled in {}, and in no group", everywhere(stage)), |s| {
         let out = |server: &dyn Server| {
-            server.active(who) == Some(false) && server.groups().iter().all(|group| !server.has(group, who))
+            server.active(WHO) == Some(false) && server.groups().iter().all(|group| !server.has(group, WHO))
         };
         s.servers.iter().all(|server| out(server.as_ref()))
     });
-    stage.evidence(who);
+}
+
+pub fn leaver(stage: &Stage) {
+    Stage::act(&format!("Leaver: {WHO}'s last day has come"));
+    for server in &stage.servers {
+        let application = format!("targetapplications.provost.dev/{}", server.application());
+        stage.patch(&application, r#"{"spec":{"deprovision":{"ended":{"deleteAfter":"20s"}}}}"#);
+    }
+    stage.tell("accounts of leavers are kept for 20 s; in earnest it is some months");
+    ends(stage);
+    stage.evidence(WHO);
+    stage.tell("they are retained until their date:");
+    stage.ask(&["ledger", "-n", "acme", "--identity", WHO]);
+}
+
+pub fn rehire(stage: &Stage) {
+    Stage::act(&format!("Re-hire: {WHO} is back before that date, and leaves for good"));
+    stage.patch(&identity(WHO), r#"{"spec":{"lifecycle":null}}"#);
+    let (place, group) = stage.script.engineers;
+    stage.see(&format!("{WHO} is enabled in {}, and in {group} again", everywhere(stage)), |s| {
+        let enabled = |server: &dyn Server| {
+            let accounts = server.accounts();
+            let mut own = accounts.iter().filter(|account| account.user_name == WHO);
+            own.next().is_some_and(|account| account.active) && own.next().is_none()
+        };
+        let is_in = s.servers.get(place).is_some_and(|server| server.has(group, WHO));
+        is_in && s.servers.iter().all(|server| enabled(server.as_ref()))
+    });
+    stage.tell("the same accounts, whose deletion is cancelled:");
+    stage.ask(&["ledger", "-n", "acme", "--identity", WHO]);
+    ends(stage);
+}
+
+pub fn deletion(stage: &Stage) {
+    Stage::act("Deletion: the date has come, whatever happened meanwhile");
+    stage.see(&format!("{WHO} has no account in {} any more", everywhere(stage)), |s| {
+        s.servers.iter().all(|server| server.account(WHO).is_none())
+    });
 }
 
 pub fn crash(stage: &mut Stage) {
@@ -183,7 +224,8 @@ pub fn end(stage: &Stage) {
 
 pub fn audit(stage: &Stage) {
     Stage::act("What was done, and why: provost audit");
-    stage.ask(&["audit", "-n", "acme", "--identity", stage.script.leaver, "--since", &stage.since]);
+    stage.tell(&format!("{WHO}, from the first day to the deletion:"));
+    stage.ask(&["audit", "-n", "acme", "--identity", WHO, "--since", &stage.since]);
     stage.tell("and what the approval released:");
     stage.ask(&["audit", "-n", "acme", "--plan", &stage.approved]);
 }

@@ -39,7 +39,9 @@ fn main() {
     acts::drift(&stage);
     acts::mistake(&mut stage);
     acts::leaver(&stage);
+    acts::rehire(&stage);
     acts::crash(&mut stage);
+    acts::deletion(&stage);
     acts::end(&stage);
     acts::audit(&stage);
     if asked("--keep") {

@@ -32,8 +32,6 @@ pub struct Script {
     pub edited: (&'static str, &'static str),
     /// The mistake.
     pub mistake: Mistake,
-    /// Who leaves.
-    pub leaver: &'static str,
 }
 
 /// An edit that would disable too many at the first server, and what takes it back.
@@ -63,7 +61,6 @@ pub const SCIM: Script = Script {
         undone: "the policy is restored",
         undo: |stage| everyone(stage, r#"identity.type == \"Person\""#),
     },
-    leaver: "bob",
 };
 
 pub const LDAP: Script = Script {
@@ -84,7 +81,6 @@ pub const LDAP: Script = Script {
         undone: TAKEN_AWAY,
         undo: take_away,
     },
-    leaver: "zoe",
 };
 
 pub const KEYCLOAK: Script = Script {
@@ -105,7 +101,6 @@ pub const KEYCLOAK: Script = Script {
         undone: TAKEN_AWAY,
         undo: take_away,
     },
-    leaver: "bob",
 };
 
 const SIGN: &str = "a Deny for Sales has its sign the wrong way round";

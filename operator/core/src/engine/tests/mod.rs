@@ -2,6 +2,7 @@
 
 mod adoption;
 mod approval;
+mod budgets;
 mod checks;
 mod drift;
 mod lost;
@@ -13,6 +14,7 @@ mod priority;
 mod restored;
 mod safety;
 mod settling;
+mod tenure;
 mod waits;
 mod world;
 

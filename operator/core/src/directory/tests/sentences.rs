@@ -157,14 +157,15 @@ fn groups_nest_exclude_and_leave_out_whoever_has_ended() {
         person("bob", "Engineering"),
         person("cyn", "Sales"),
         person_with("dan", "Engineering", |dan| dan.lifecycle = ended),
+        person("eve", "Engineering"),
         group("engineers", &[], Some(ENGINEERS), &[]),
         group("on-leave", &[who("bob")], None, &[]),
-        group("platform", &[in_group("engineers"), who("cyn")], None, &[in_group("on-leave")]),
+        group("platform", &[in_group("engineers"), who("cyn")], None, &[in_group("on-leave"), who("eve")]),
     ]);
     let mut members: Vec<&str> = directory.members(&"platform".into()).map(Name::as_str).collect();
     members.sort_unstable();
     assert_eq!(members, ["ada", "cyn"]);
-    assert_eq!(directory.group(&"engineers".into()).unwrap().members, 2);
+    assert_eq!(directory.group(&"engineers".into()).unwrap().members, 3);
 }
 
 #[test]

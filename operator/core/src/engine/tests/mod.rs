@@ -2,6 +2,7 @@
 
 mod adoption;
 mod approval;
+mod budgets;
 mod changes;
 mod checks;
 mod drift;
@@ -15,6 +16,7 @@ mod priority;
 mod restored;
 mod safety;
 mod settling;
+mod tenure;
 mod waits;
 mod world;
 

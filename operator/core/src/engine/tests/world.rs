@@ -43,8 +43,9 @@ pub(super) struct World {
     pub(super) goes: bool,
     /// Whatever is written to this account is answered by an error that says nothing of what was done.
     pub(super) broken: Option<TargetId>,
-    /// How often our finalizer was asked for.
+    /// How often our finalizer was asked for, and whether to be put on.
     pub(super) finalizers: usize,
+    pub(super) finalizer: bool,
     /// Writes that reached the target, done or not.
     pub(super) writes: usize,
     /// Requests that carried them.
@@ -69,6 +70,12 @@ pub(super) struct World {
     pub(super) forbids: bool,
     /// How often an account was read by its id.
     pub(super) read: usize,
+    /// How long what was written may not be seen, as the connector says.
+    pub(super) visibility: Duration,
+    /// Until this second no account is seen, and none is found to be written to.
+    pub(super) hides: i64,
+    /// Listings leave this account out.
+    pub(super) unlisted: Option<TargetId>,
     /// References hold names: one who is renamed leaves those that refer to them with a name that is nobody's.
     pub(super) by_name: bool,
     /// Groups that must be there when an application is Ready.
@@ -114,6 +121,7 @@ impl World {
             goes: false,
             broken: None,
             finalizers: 0,
+            finalizer: false,
             writes: 0,
             requests: 0,
             batch: 1,
@@ -126,6 +134,9 @@ impl World {
             reads: true,
             forbids: false,
             read: 0,
+            visibility: Duration::ZERO,
+            hides: 0,
+            unlisted: None,
             by_name: false,
             asserts_groups: 0,
             schemas,
@@ -176,15 +187,16 @@ impl World {
 
     /// Tells the engine, answers everything that follows from it, and writes what is due.
     pub(super) fn tell(&mut self, event: EngineEvent) {
-        let now = self.now();
-        let mut effects = self.engine.handle(event, now);
+        let mut effects = self.handle(event);
         while let Some(effect) = effects.pop() {
-            self.finalizers += usize::from(matches!(effect, EngineEffect::Finalizer { .. }));
+            if let EngineEffect::Finalizer { on, .. } = &effect {
+                (self.finalizers, self.finalizer) = (self.finalizers + 1, *on);
+            }
             if let EngineEffect::Do { application, id, effect } = effect {
                 self.write();
                 let answer = self.answer(effect);
                 let event = EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() };
-                effects.extend(self.engine.handle(event, now));
+                effects.extend(self.handle(event));
             }
         }
         self.write();
@@ -263,7 +275,7 @@ impl World {
             }))),
             Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
             Effect::Probe(_) => {
-                let profile = profile(self.members_are(), self.batch);
+                let profile = profile(self.members_are(), self.batch, self.visibility);
                 Answer::Probed(Ok(Box::new(Profile { changes: self.tells.cursor(), ..profile })))
             }
             Effect::Changes(from) => self.changes(&from),
@@ -293,7 +305,7 @@ impl World {
             }
             Effect::Observe { kind, .. } => {
                 let items: Vec<_> = match kind {
-                    Kind::Accounts => self.accounts.values().cloned().map(Item::Account).collect(),
+                    Kind::Accounts => self.seen().cloned().map(Item::Account).collect(),
                     Kind::Groups => {
                         let shown = |group: &ObservedEntitlement| ObservedEntitlement {
                             members: group.members.clone().filter(|_| !self.blind),
@@ -308,7 +320,7 @@ impl World {
                 Answer::Page(Ok(Page { total: self.counts.then_some(total), items, next: None, profile: None }))
             }
             Effect::Find(key) => {
-                let found = self.accounts.values().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
+                let found = self.seen().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));
                 Answer::Found(Ok(found.cloned().collect()))
             }
             Effect::Read(id) => {
@@ -316,7 +328,8 @@ impl World {
                 self.asked.push((self.second, id.clone()));
                 let held = self.mirrors.values().filter(|group| group.members.iter().flatten().any(|m| *m == id));
                 let holds = self.answers.then(|| held.map(|group| group.id.clone()).collect());
-                Answer::Read(Ok(self.accounts.get(&id).map(|account| Observed { holds, ..account.clone() })))
+                let there = self.accounts.get(&id).filter(|_| !self.is_hiding()).cloned();
+                Answer::Read(Ok(there.map(|account| Observed { holds, ..account })))
             }
             Effect::Record(changes) => {
                 let minute = self.now().wall.as_second() / 60;
@@ -387,6 +400,9 @@ impl World {
     }
 
     pub(super) fn try_to(&mut self, step: Step) -> Result<Applied, TargetError> {
+        if self.is_hiding() && matches!(step, Step::UpdateAccount { .. }) {
+            return Err(TargetError::NotFound);
+        }
         if let Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } = &step
             && !self.mirrors.contains_key(group)
         {
@@ -473,14 +489,14 @@ impl World {
     }
 }
 
-fn profile(members: Observability, step_batch: usize) -> Profile {
+fn profile(members: Observability, step_batch: usize, visibility: Duration) -> Profile {
     Profile {
         measured: BTreeMap::new(),
         capabilities: Capabilities {
             member_batch: 100,
             step_batch,
             members,
-            visibility: Duration::ZERO,
+            visibility,
             delete: DeleteMeans::Hard,
             disable: true,
             create_groups: true,

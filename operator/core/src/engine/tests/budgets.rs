@@ -1,0 +1,90 @@
+//! What one lane was charged leaves the other's budget alone, and what is held goes by approval alone, once.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, scientist, tell};
+use crate::engine::EngineEvent;
+use crate::model::{Change, Name, ObjectKind, ObjectRef};
+
+/// Thirty scientists with an account each: five may lose it within a day by changed rules, fifteen within an hour by their
+/// own manifests.
+fn team() -> Vec<Value> {
+    let people: Vec<Value> = (0..30).map(|n| identity(&format!("i-{n}"), 1, &scientist("Analyst"))).collect();
+    let mut all = declared(&people);
+    all.last_mut().unwrap()["spec"]["safety"] = json!({"removals": [{"count": 5, "percent": 5, "window": "24h"}]});
+    all
+}
+
+fn world() -> World {
+    let mut world = World::new();
+    world.list(&team());
+    world.pass(60);
+    assert_eq!(stands(&world), (0, vec![]));
+    world
+}
+
+fn move_away(world: &mut World, who: std::ops::Range<usize>) {
+    let moved: Vec<Value> = who.map(|n| identity(&format!("i-{n}"), 2, &json!({"department": "Arts"}))).collect();
+    tell(world, &moved);
+    world.pass(60);
+}
+
+/// How many accounts cannot be used, and how many steps each held plan has.
+fn stands(world: &World) -> (usize, Vec<usize>) {
+    let held = world.engine.sync(&Name::from("wiki")).unwrap().held();
+    let disabled = world.accounts.values().filter(|account| !account.enabled).count();
+    (disabled, held.iter().map(|plan| plan.steps.len()).collect())
+}
+
+#[test]
+fn whom_manifests_suspend_costs_nothing_of_the_budget_of_changed_rules() {
+    let mut world = world();
+    let suspended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}});
+    let leavers: Vec<Value> = (0..10).map(|n| identity(&format!("i-{n}"), 2, &suspended)).collect();
+    tell(&mut world, &leavers);
+    world.pass(60);
+    assert_eq!(stands(&world), (10, vec![]));
+    move_away(&mut world, 10..15);
+    assert_eq!(stands(&world), (15, vec![]));
+    move_away(&mut world, 15..16);
+    assert_eq!(stands(&world), (15, vec![1]), "its own budget is used up");
+}
+
+#[test]
+fn what_is_held_does_not_go_by_itself_when_its_budget_has_room_again() {
+    let mut world = world();
+    move_away(&mut world, 0..5);
+    move_away(&mut world, 5..8);
+    assert_eq!(stands(&world), (5, vec![3]));
+    world.sleep(3 * 24 * 3600);
+    assert_eq!(stands(&world), (5, vec![3]));
+    move_away(&mut world, 8..9);
+    assert_eq!(stands(&world), (6, vec![3]), "what comes later has the room");
+}
+
+#[test]
+fn an_approval_that_was_used_lets_nothing_go_when_the_same_is_held_again() {
+    let mut world = world();
+    let policy = team().into_iter().find(|object| object["kind"] == "AccessPolicy").unwrap();
+    let gone = || Change::Gone(ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() });
+    let hash = |world: &World| {
+        world.engine.sync(&Name::from("wiki")).unwrap().held().first().map(|plan| Arc::clone(&plan.hash)).unwrap()
+    };
+    world.tell(EngineEvent::Changed(vec![gone()]));
+    world.pass(60);
+    let first = hash(&world);
+    let mut approved = team().pop().unwrap();
+    approved["spec"]["safety"]["approvedPlan"] = json!(*first);
+    tell(&mut world, &[approved]);
+    world.pass(60);
+    assert_eq!(stands(&world), (30, vec![]));
+    tell(&mut world, &[policy]);
+    world.pass(60);
+    assert_eq!(stands(&world), (0, vec![]));
+    world.tell(EngineEvent::Changed(vec![gone()]));
+    world.pass(60);
+    assert_eq!(stands(&world), (0, vec![30]));
+    assert_ne!(hash(&world), first);
+}

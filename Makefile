@@ -78,7 +78,7 @@ generate: ## Rewrite the generated files: resources, chart templates, reasons ta
 
 .PHONY: bench
 bench: ## The figures of docs/performance.md, measured and printed: make bench [ONLY="directory rule"]
-	@tests/tools/setup.sh scim slapd
+	@tests/tools/setup.sh scim slapd keycloak
 	@cargo bench --quiet -p tests --bench figures -- $(ONLY)
 
 .PHONY: soak

@@ -93,6 +93,11 @@ impl Drive {
         }
     }
 
+    /// Anything else.
+    pub fn told(&mut self, event: EngineEvent) {
+        self.events.push_back(event);
+    }
+
     /// Everything that is declared.
     pub fn listed(&mut self, manifests: Vec<Value>) {
         self.events.push_back(EngineEvent::Listed(manifests.into_iter().map(change).collect()));

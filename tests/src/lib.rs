@@ -15,6 +15,7 @@ pub mod drive;
 pub mod e2e;
 pub mod misbehaving;
 pub mod oracle;
+pub mod realm;
 pub mod servers;
 pub mod simulation;
 pub mod states;

@@ -11,8 +11,9 @@ use provost_core::model::{
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
 
+use crate::meter::Run;
 use crate::table::Table;
-use crate::throughput::{Run, operator};
+use crate::throughput::operator;
 
 /// Intents that a sync records ahead.
 const AHEAD: u64 = 64;

@@ -1,7 +1,8 @@
 //! The figures of docs/performance.md, measured in one run and printed as one table.
 //!
 //! `make bench`, or `cargo bench -p tests --bench figures [-- NAME...]`; names: rule, directory, application, store,
-//! journal, hostile, throughput. Timed by a clock of its own: most of it is too long, or counts something else than time.
+//! journal, hostile, throughput, ldap,
+//! keycloak. Timed by a clock of its own: most of it is too long, or counts something else than time.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -16,9 +17,14 @@
 mod account;
 mod clock;
 mod counting;
+mod creating;
 mod directory;
 mod hostile;
 mod journal;
+mod keycloak;
+mod ldap;
+mod ldap_bare;
+mod meter;
 mod rule;
 mod store;
 mod table;
@@ -33,7 +39,7 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 /// A name to ask for it, and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 9] = [
     ("rule", rule::measure),
     ("directory", directory::measure),
     ("application", account::measure),
@@ -41,6 +47,8 @@ const PARTS: [Part; 7] = [
     ("journal", journal::measure),
     ("hostile", hostile::measure),
     ("throughput", throughput::measure),
+    ("ldap", ldap::measure),
+    ("keycloak", keycloak::measure),
 ];
 
 fn main() {

@@ -1,6 +1,7 @@
 //! OpenLDAP's server, which nobody of this project wrote: a process with a configuration and a database in a folder of its
 //! own, on random ports of the loopback, with TLS by an authority of its own.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -228,6 +229,20 @@ impl Slapd {
         self.run("ldapmodify", &[], ldif);
     }
 
+    /// How many operations of each kind (`Search`, `Add`, `Modify`) it has completed by its own count, the search that asks for
+    /// it not among them.
+    ///
+    /// # Panics
+    /// If it does not say.
+    pub fn operations(&self) -> BTreeMap<String, usize> {
+        let shown = self.search("cn=Operations,cn=Monitor", "(cn=*)", &["cn", "monitorOpCompleted"]);
+        let value = |entry: &str, name: &str| Some(entry.lines().find_map(|line| line.strip_prefix(name))?.to_owned());
+        let count = |entry: &str| Some((value(entry, "cn: ")?, value(entry, "monitorOpCompleted: ")?.parse().ok()?));
+        let counts: BTreeMap<String, usize> = shown.split("\n\n").filter_map(count).collect();
+        assert!(counts.contains_key("Search"), "it counts nothing: {shown}");
+        counts
+    }
+
     /// What a search by somebody else finds, as LDIF without line breaks in values.
     pub fn search(&self, base: &str, filter: &str, attributes: &[&str]) -> String {
         let arguments = [&["-LLL", "-o", "ldif-wrap=no", "-b", base, filter], attributes].concat();
@@ -301,7 +316,8 @@ fn configuration(folder: &Path, setup: &Setup) -> String {
          database mdb\nsuffix \"{SUFFIX}\"\nrootdn \"{ROOT}\"\nrootpw {ROOT_PASSWORD}\ndirectory {folder}/data\n\
          maxsize 4294967296\n{sync}index objectClass,uid,cn,mail,carLicense,entryUUID,entryCSN eq\n\
          index member,uniqueMember,memberUid,uidNumber eq\n\
-         {}overlay ppolicy\nppolicy_default \"cn=policy,{SUFFIX}\"\noverlay syncprov\n{}",
+         {}overlay ppolicy\nppolicy_default \"cn=policy,{SUFFIX}\"\noverlay syncprov\n{}\n\
+         database monitor\naccess to * by dn.exact=\"{ROOT}\" read by * none\n",
         setup.database, ACCESS
     )
     .expect("a text");

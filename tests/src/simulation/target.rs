@@ -157,18 +157,16 @@ impl Target {
     pub fn changes(&self, from: &Cursor, seen: Duration) -> Changes {
         let since = Duration::from_millis(from.0.parse().unwrap_or_default());
         let (mut items, mut gone) = (Vec::new(), Vec::new());
-        for (id, history) in &self.accounts {
-            match touched(history, since, seen) {
-                Some(Some(account)) => items.push(Item::Account(shown(id, account))),
-                Some(None) => gone.push(id.clone()),
-                None => {}
+        for (id, history) in self.accounts.iter().filter(|(_, history)| is_touched(history, since, seen)) {
+            match at(history, seen) {
+                Some(account) => items.push(Item::Account(shown(id, account))),
+                None => gone.push(id.clone()),
             }
         }
-        for (id, history) in &self.groups {
-            match touched(history, since, seen) {
-                Some(Some(group)) => items.push(listed(id, group, self.blind)),
-                Some(None) => gone.push(id.clone()),
-                None => {}
+        for (id, history) in self.groups.iter().filter(|(_, history)| is_touched(history, since, seen)) {
+            match at(history, seen) {
+                Some(group) => items.push(listed(id, group, self.blind)),
+                None => gone.push(id.clone()),
             }
         }
         let whole = items.len() <= 20;
@@ -308,11 +306,10 @@ fn cursor(seen: Duration) -> Cursor {
     Cursor(seen.as_millis().to_string().into())
 }
 
-/// What became of a thing, if something did from one time to another.
-fn touched<T>(history: &History<T>, since: Duration, seen: Duration) -> Option<Option<&T>> {
-    let (from, state) = history.iter().rev().find(|(from, _)| *from <= seen)?;
+/// Whether something became of a thing from one time to another.
+fn is_touched<T>(history: &History<T>, since: Duration, seen: Duration) -> bool {
     // A whole millisecond earlier, since cursors have no parts of one.
-    (*from + Duration::from_millis(1) > since).then_some(state.as_ref())
+    history.iter().any(|(at, _)| *at + Duration::from_millis(1) > since && *at <= seen)
 }
 
 fn rejected(detail: &str) -> TargetError {

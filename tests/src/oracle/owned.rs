@@ -67,7 +67,8 @@ impl Reading<'_> {
         match standing {
             Standing::Active => {
                 // What others disabled stays so, unless that is to be corrected.
-                let by_others = !account.enabled && record.state == RecordState::Active;
+                let retained = record.state == RecordState::Retained && record.disabled_at.is_none();
+                let by_others = !account.enabled && (record.state == RecordState::Active || retained);
                 if record.state == RecordState::Retained && record.disabled_at.is_some() {
                     // Re-hired: what is held beyond the decision is revoked, whoever gave it, if it was seen.
                     let held = account.holds.clone();

@@ -39,18 +39,23 @@ impl Directory {
                 Effect::Deny => deny(&mut decision, one, known),
             }
         }
-        if let (Some(spec), Ok(identity)) = (known, &entry.spec) {
-            for (name, wanted) in &mut decision.entitlements {
-                let Some(rule) = spec.catalogue.get(name).and_then(Option::as_ref) else { continue };
-                match self.with_facts(entry, identity, None, |facts| rule.holds(facts)) {
-                    Truth::Yes => {}
-                    Truth::Unknown => withhold(&mut wanted.withheld, Truth::Unknown, None),
-                    Truth::No => withhold(&mut wanted.withheld, Truth::Yes, None),
-                }
-            }
-        }
+        self.withhold_by_requires(owner, application, &mut decision);
         sort(&mut decision);
         decision
+    }
+
+    /// Withholds, of the entitlements that are decided, those whose `requires` is not met.
+    pub(crate) fn withhold_by_requires(&self, owner: &Name, application: &Name, decision: &mut Decision) {
+        let (Some(entry), Some(spec)) = (self.entry(owner), self.application_spec(application)) else { return };
+        let Ok(identity) = &entry.spec else { return };
+        for (name, wanted) in &mut decision.entitlements {
+            let Some(rule) = spec.catalogue.get(name).and_then(Option::as_ref) else { continue };
+            match self.with_facts(entry, identity, None, |facts| rule.holds(facts)) {
+                Truth::Yes => {}
+                Truth::Unknown => withhold(&mut wanted.withheld, Truth::Unknown, None),
+                Truth::No => withhold(&mut wanted.withheld, Truth::Yes, None),
+            }
+        }
     }
 
     pub(crate) fn entry(&self, identity: &Name) -> Option<&IdentityEntry> {

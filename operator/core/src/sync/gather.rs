@@ -106,8 +106,12 @@ impl Sync {
     pub(super) fn gather(&self, view: &IdentityView<'_>, record: Option<Record>, cx: &Context<'_>) -> Gathered {
         let name = view.name;
         let mut decision = cx.directory.decision(name, &self.application);
+        let decided = decision.entitlements.len();
         if let Some(record) = &record {
             keep_what_rests_on_unknown(&mut decision, record, self.doubts_absence(), cx);
+            if decision.entitlements.len() > decided {
+                cx.directory.withhold_by_requires(name, &self.application, &mut decision);
+            }
         }
         self.decide_pushed(&mut decision, name, cx);
         let (external_id, user_name) = match view.spec {

@@ -89,3 +89,24 @@ fn a_policy_that_cannot_be_evaluated_names_the_privileged_grants_that_stay_as_th
         assert_eq!(world.names_in("editors"), ["ada", "bob"]);
     }
 }
+
+#[test]
+fn what_rests_on_a_policy_that_is_not_valid_goes_all_the_same_when_what_it_requires_is_not_met() {
+    for (requires, left) in [("has(identity.title)", vec![]), ("identity.department == 'Science'", vec!["ada", "bob"])]
+    {
+        let mut world = editors(false);
+        let mut invalid = policy("some", "Science", &["editor"]);
+        invalid["spec"]["notBefore"] = json!("2029-01-01T00:00:00Z");
+        invalid["spec"]["notAfter"] = json!("2028-01-01T00:00:00Z");
+        tell(&mut world, &[invalid]);
+        world.pass(60);
+        assert_eq!(world.written("some").last().unwrap(), "False InvalidSpec");
+        assert_eq!(world.names_in("editors"), ["ada", "bob"], "it is kept");
+        let mut stricter = wiki("Additive", false, &json!([]));
+        stricter["metadata"]["generation"] = json!(2);
+        stricter["spec"]["entitlements"][0]["requires"] = json!(requires);
+        tell(&mut world, &[stricter]);
+        world.pass(120);
+        assert_eq!(world.names_in("editors"), left, "{requires}");
+    }
+}

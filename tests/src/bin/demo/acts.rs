@@ -155,7 +155,7 @@ pub fn leaver(stage: &Stage) {
     ends(stage);
     stage.evidence(WHO);
     stage.tell("they are retained until their date:");
-    stage.ask(&["ledger", "-n", "acme", "--identity", WHO]);
+    stage.ask_ledger(WHO);
 }
 
 pub fn rehire(stage: &Stage) {
@@ -172,7 +172,7 @@ pub fn rehire(stage: &Stage) {
         is_in && s.servers.iter().all(|server| enabled(server.as_ref()))
     });
     stage.tell("the same accounts, whose deletion is cancelled:");
-    stage.ask(&["ledger", "-n", "acme", "--identity", WHO]);
+    stage.ask_ledger(WHO);
     ends(stage);
 }
 

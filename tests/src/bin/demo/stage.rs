@@ -117,13 +117,25 @@ impl Stage {
 
     /// Asks the operator with the command line, and shows question and answer.
     pub fn ask(&self, arguments: &[&str]) {
-        let Some(operator) = &self.operator else { return };
+        self.asked(arguments).lines().for_each(Self::show_whole);
+    }
+
+    /// The ledger of somebody: which accounts, how they stand, and when they are deleted; what follows is too wide.
+    pub fn ask_ledger(&self, who: &str) {
+        let said = self.asked(&["ledger", "-n", "acme", "--identity", who]);
+        let width = said.lines().next().and_then(|head| head.find("  BY")).unwrap_or(usize::MAX);
+        Self::show(&said.lines().map(|line| line.chars().take(width).collect()).collect::<Vec<String>>().join("\n"));
+    }
+
+    /// Shows the question; the answer.
+    fn asked(&self, arguments: &[&str]) -> String {
+        let operator = self.operator.as_ref().expect("an operator runs");
         let said = operator.asked(&self.cluster, NAMESPACE, arguments);
         assert!(said.err.is_empty(), "provost {}: {}", arguments.join(" "), said.err);
         let hidden = |word: &&&str| !word.contains(':');
         let shown: Vec<&str> = arguments.iter().filter(hidden).copied().collect();
         Self::show(&format!("$ provost {}", shown.join(" ").replace(" --since", "")));
-        said.out.lines().for_each(Self::show_whole);
+        said.out
     }
 
     /// A line of any length, broken at words.

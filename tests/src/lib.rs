@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod drive;
 pub mod e2e;
 pub mod misbehaving;
+pub mod mutants;
 pub mod oracle;
 pub mod servers;
 pub mod simulation;

@@ -85,6 +85,10 @@ bench: ## The figures of docs/performance.md, measured and printed: make bench [
 soak: ## The simulation over many seeds: make soak SEEDS=10000
 	PROVOST_SEEDS=$(or $(SEEDS),2000) cargo test -p tests --test simulation -- --nocapture
 
+.PHONY: mutants
+mutants: ## Break the rules one at a time in a copy, and see a test notice each: make mutants [ONLY="budget-ignored"]
+	@cargo run --quiet -p tests --bin mutants -- $(ONLY)
+
 .PHONY: fuzz
 fuzz: ## Rules, manifests and SCIM answers under libFuzzer, each so long: make fuzz SECONDS=60 (needs nightly Rust)
 	@tests/tools/setup.sh cargo-fuzz

@@ -14,6 +14,7 @@ pub mod desk;
 pub mod drive;
 pub mod e2e;
 pub mod misbehaving;
+pub mod mutants;
 pub mod oracle;
 pub mod realm;
 pub mod servers;

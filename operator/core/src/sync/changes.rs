@@ -19,6 +19,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_mins(10);
 /// A listing that is brought forward begins this long after the last one at the earliest.
 const APART: Duration = Duration::from_mins(1);
+/// How long a listing may take for which those are waited with whose accounts are said to be gone.
+const LISTED: Duration = Duration::from_secs(30);
 
 /// From where changes are asked for, and when.
 #[derive(Debug, Default)]
@@ -77,10 +79,15 @@ impl Sync {
             self.bind_groups(cx);
             self.touch_excess(cx);
         }
+        let owners: Vec<Name> = changes.gone.iter().filter_map(|id| Some(self.owner_of(id)?.0)).collect();
         let group = |id: &TargetId| self.ledger.groups().any(|group| group.target_id == *id);
-        if !changes.whole || changes.gone.iter().any(|id| self.owner_of(id).is_some() || group(id)) {
+        if !changes.whole || !owners.is_empty() || changes.gone.iter().any(group) {
             let last = self.complete_listing(Kind::Accounts).unwrap_or_default();
             self.observe_at = self.observe_at.min((last + APART).max(cx.now.mono));
+        }
+        for name in owners {
+            // Nothing is given to an account that may not be there; that listing is waited for, and not for ever.
+            self.embargo.insert(name, self.observe_at + LISTED);
         }
     }
 

@@ -234,7 +234,9 @@ fn with_account(
         return waiting(correlate::protected());
     }
     let mut record_now = record.clone();
-    if !subject.user_name.is_empty() {
+    // Who has ended is known by what was recorded: what the manifest says of them later gives their account to nobody.
+    let ended = subject.decision.owner.is_some_and(|owner| owner.state == State::Ended);
+    if !subject.user_name.is_empty() && !ended {
         record_now.owner = subject.owner.clone();
         record_now.external_id = subject.external_id.cloned();
         record_now.user_name = subject.user_name.into();

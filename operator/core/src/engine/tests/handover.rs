@@ -115,3 +115,17 @@ fn who_comes_under_the_name_of_one_who_left_is_given_what_their_external_id_has_
     assert_eq!(world.accounts.len(), 2);
     assert!(!stands(&world, "zoe"));
 }
+
+#[test]
+fn what_is_written_of_one_who_has_ended_gives_their_account_to_nobody() {
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[identity("bob", 1, &scientist("bob", Some("E-1"), None))]));
+    world.pass(30);
+    let bobs = world.id_of("bob");
+    let zoe = identity("zoe", 1, &scientist("zoe", Some("E-2"), None));
+    let ended = identity("bob", 2, &scientist("bob", Some("E-2"), Some(0)));
+    tell(&mut world, &[ended, zoe]);
+    world.pass(120);
+    assert!(!world.accounts[&bobs].enabled && world.accounts[&world.id_of("zoe")].enabled);
+    assert_eq!(owners(&world), ["bob bob", "zoe zoe"]);
+}

@@ -188,8 +188,8 @@ pub fn crash(stage: &mut Stage) {
     let joiners: Vec<String> = (1..=8).map(|n| format!("new{n}")).collect();
     let manifests: String =
         joiners.iter().zip(1020..).map(|(name, number)| person(name, "Engineering", number)).collect();
-    stage.apply(&manifests);
     let before = stage.main().accounts().len();
+    stage.apply(&manifests);
     stage.wait("the first of them is there", |s| s.main().accounts().len() > before);
     stage.kill_operator();
     let main = stage.main();

@@ -4,6 +4,7 @@
 mod account;
 #[cfg(test)]
 mod account_tests;
+mod adopt;
 mod attributes;
 mod budget;
 mod correlate;

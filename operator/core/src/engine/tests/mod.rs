@@ -16,6 +16,7 @@ mod priority;
 mod restored;
 mod safety;
 mod settling;
+mod target;
 mod tenure;
 mod waits;
 mod world;

@@ -280,6 +280,35 @@ fn check_journal(world: &World, story: &Story) {
     }
 }
 
+/// Started once more, it reads everything and writes nothing.
+async fn has_nothing_to_do(
+    world: &mut World,
+    targets: &[Target],
+    pictures: &[Picture],
+    story: &Story,
+    known: &mut Known,
+) {
+    for ((name, _), target) in CATALOGUES.iter().zip(targets) {
+        known.look(name, &target.picture().await, story);
+        target.requests();
+    }
+    world.start();
+    world.operator().ready();
+    for (name, _) in CATALOGUES {
+        world.reconcile_now(name, "last");
+        until("the last sync is over", async || {
+            let status = world.get(&format!("targetapplications.provost.dev/{name}"))["status"].clone();
+            (status["lastHandledReconcileAt"] == "last").then_some(())
+        })
+        .await;
+    }
+    for (picture, target) in pictures.iter().zip(targets) {
+        assert_eq!(target.picture().await, *picture);
+        let requests = target.requests();
+        assert!(requests.iter().all(|(method, _)| method == "GET"), "there was nothing to do: {requests:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle_says() {
     let seed = seed();
@@ -314,26 +343,7 @@ async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle
     world.stop();
     nothing_is_left(&world, &pictures);
 
-    // Started once more, it reads everything and has nothing to do.
-    for ((name, _), target) in CATALOGUES.iter().zip(&targets) {
-        known.look(name, &target.picture().await, &story);
-        target.requests();
-    }
-    world.start();
-    world.operator().ready();
-    for (name, _) in CATALOGUES {
-        world.reconcile_now(name, "last");
-        until("the last sync is over", async || {
-            let status = world.get(&format!("targetapplications.provost.dev/{name}"))["status"].clone();
-            (status["lastHandledReconcileAt"] == "last").then_some(())
-        })
-        .await;
-    }
-    for (picture, target) in pictures.iter().zip(&targets) {
-        assert_eq!(target.picture().await, *picture);
-        let requests = target.requests();
-        assert!(requests.iter().all(|(method, _)| method == "GET"), "there was nothing to do: {requests:?}");
-    }
+    has_nothing_to_do(&mut world, &targets, &pictures, &story, &mut known).await;
     let declared = |object: &Value| object["kind"] == "Identity";
     let objects: Vec<Value> = world.objects().into_iter().filter(declared).collect();
     assert_eq!(

@@ -68,7 +68,7 @@ impl Sync {
             match item {
                 Item::Account(observed) => self.account_changed(&observed, began, cx),
                 Item::Entitlement(observed) => {
-                    self.group_changed(observed, began, cx);
+                    self.group_changed(observed, &changes.gone, began, cx);
                     regrouped = true;
                 }
             }
@@ -115,7 +115,8 @@ impl Sync {
         self.touch_as(&name, Priority::Drift, cx);
     }
 
-    fn group_changed(&mut self, observed: ObservedEntitlement, began: Now, cx: &Context<'_>) {
+    /// Whoever is gone is not to be a member again before a listing says how that is.
+    fn group_changed(&mut self, observed: ObservedEntitlement, gone: &[TargetId], began: Now, cx: &Context<'_>) {
         let id = observed.id.clone();
         if self.shadow.group(&id).is_none() {
             return;
@@ -123,7 +124,7 @@ impl Sync {
         let before = self.members_of(&id);
         self.shadow.remember_group(observed, began.wall, self.visibility());
         let differing = before.symmetric_difference(&self.members_of(&id)).cloned().collect::<Vec<_>>();
-        for account in differing {
+        for account in differing.into_iter().filter(|account| !gone.contains(account)) {
             if let Some((name, _)) = self.owner_of(&account) {
                 self.touch_as(&name, Priority::Drift, cx);
             }

@@ -165,7 +165,11 @@ async fn from_a_scim_server_under_the_whole_operator() {
     let writes: Vec<_> = asked.iter().filter(|(method, _)| method != "GET").collect();
     println!("scim: {MANY} accounts, {} writes at the server, of these {MARKS} marks", writes.len());
     assert_eq!(writes.len(), MARKS, "{:?}", writes.first());
-    assert_eq!(target.picture().await, before);
+    let mut after = target.picture().await;
+    for account in after.accounts.values_mut().filter(|account| account.external_id.starts_with("provost:")) {
+        account.external_id.clear();
+    }
+    assert!(after == before, "something besides our marks was changed");
     // An application's own numbers are gathered for some seconds, and may be written after those of the last account.
     until("the application counts every account as an identity's", async || {
         let status = world.get("targetapplications.provost.dev/wiki")["status"].clone();

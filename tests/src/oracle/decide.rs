@@ -104,16 +104,17 @@ impl<'a> Decision<'a> {
     /// An entitlement. `rests`: it is ours, and the ledger says that it rests on these.
     pub fn entitlement(&self, entitlement: &Name, rests: Option<&BTreeSet<Name>>) -> Verdict {
         let names = |what: &GrantWhat| matches!(what, GrantWhat::Named(all) if all.contains(entitlement));
-        let denied = self.denies.iter().filter(|(_, what)| *what == GrantWhat::EveryEntitlement || names(what));
-        let denied = denied.map(|(truth, _)| *truth).max().unwrap_or(Truth::False);
         let entry = self.settings.entitlements.iter().find(|entry| entry.name == *entitlement);
+        // What names something that the catalogue does not have is Unknown, an Allow or a Deny.
+        let at_most = if entry.is_none() { Truth::Unknown } else { Truth::True };
+        let denied = self.denies.iter().filter_map(|(truth, what)| match what {
+            GrantWhat::EveryEntitlement => Some(*truth),
+            what => names(what).then_some((*truth).min(at_most)),
+        });
+        let denied = denied.max().unwrap_or(Truth::False);
         let lacking = entry.map_or(Truth::False, |entry| self.rule(entry.requires.as_ref()).not());
-        // A grant of what the catalogue does not have is Unknown.
         let allows = self.allows.iter().filter_map(|(name, (truth, what))| match what {
-            Some(what) if names(what) => {
-                Some((name, if entry.is_none() { (*truth).min(Truth::Unknown) } else { *truth }))
-            }
-            Some(_) => None,
+            Some(what) => names(what).then_some((name, (*truth).min(at_most))),
             None => Some((name, *truth)),
         });
         verdict(allows, denied.max(self.withheld()).max(lacking), rests)

@@ -9,6 +9,7 @@
 )]
 
 pub mod argocd;
+pub mod changes;
 pub mod cluster;
 pub mod desk;
 pub mod drive;

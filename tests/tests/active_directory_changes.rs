@@ -7,39 +7,17 @@
     reason = "helpers of tests fail the test"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use provost_connectors::AnyTarget;
-use provost_core::model::{Attributes, Changes, Cursor, Item, Step, TargetId, Value};
+use provost_core::model::{Attributes, Cursor, Step, TargetId, Value};
 use serde_json::json;
+use tests::changes::{changes, made, texts, told};
 use tests::servers::samba::{DOMAIN, Samba};
-
-async fn made(target: &AnyTarget, step: Step) -> TargetId {
-    target.apply(&[step]).await.0.pop().unwrap().unwrap().id.unwrap()
-}
 
 async fn create(target: &AnyTarget, name: &str) -> TargetId {
     let attributes: Attributes = [("sAMAccountName".into(), Value::from(name))].into();
     made(target, Step::CreateAccount { attributes, enabled: true, password: true }).await
-}
-
-async fn changes(target: &AnyTarget, from: &Cursor) -> Changes {
-    target.changes(from).await.0.unwrap()
-}
-
-/// Ids of what was touched, with the title of an account, or the members of a group.
-fn told(changes: &Changes) -> BTreeMap<TargetId, BTreeSet<String>> {
-    let of = |item: &Item| match item {
-        Item::Account(account) => (account.id.clone(), account.text("title").into_iter().map(str::to_owned).collect()),
-        Item::Entitlement(group) => {
-            (group.id.clone(), group.members.iter().flatten().map(|id| id.as_str().to_owned()).collect())
-        }
-    };
-    changes.items.iter().map(of).collect()
-}
-
-fn texts(values: &[&str]) -> BTreeSet<String> {
-    values.iter().map(|value| (*value).to_owned()).collect()
 }
 
 #[tokio::test]

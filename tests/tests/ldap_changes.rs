@@ -7,17 +7,14 @@
     reason = "helpers of tests fail the test"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use provost_connectors::AnyTarget;
-use provost_core::model::{Attributes, Changes, Cursor, Item, Kind, Step, TargetError, TargetId, Value};
+use provost_core::model::{Attributes, Cursor, Item, Kind, Step, TargetError, TargetId, Value};
 use serde_json::json;
+use tests::changes::{changes, made, texts, told};
 use tests::servers::slapd::{SUFFIX, Setup, Slapd};
-
-async fn made(target: &AnyTarget, step: Step) -> TargetId {
-    target.apply(&[step]).await.0.pop().unwrap().unwrap().id.unwrap()
-}
 
 async fn create(target: &AnyTarget, name: &str) -> TargetId {
     let attributes: Attributes = ["uid", "cn", "sn"].map(|attribute| (attribute.into(), Value::from(name))).into();
@@ -40,25 +37,6 @@ async fn cursor(target: &AnyTarget) -> Option<Cursor> {
     let said = if profile.changes.is_some() { "contextCSN" } else { "no" };
     assert_eq!(profile.measured["changes"], said.into());
     profile.changes
-}
-
-async fn changes(target: &AnyTarget, from: &Cursor) -> Changes {
-    target.changes(from).await.0.unwrap()
-}
-
-/// Ids of what was touched, with the title of an account, or the members of a group.
-fn told(changes: &Changes) -> BTreeMap<TargetId, BTreeSet<String>> {
-    let of = |item: &Item| match item {
-        Item::Account(account) => (account.id.clone(), account.text("title").into_iter().map(str::to_owned).collect()),
-        Item::Entitlement(group) => {
-            (group.id.clone(), group.members.iter().flatten().map(|id| id.as_str().to_owned()).collect())
-        }
-    };
-    changes.items.iter().map(of).collect()
-}
-
-fn texts(values: &[&str]) -> BTreeSet<String> {
-    values.iter().map(|value| (*value).to_owned()).collect()
 }
 
 fn title(server: &Slapd, name: &str, title: &str) {

@@ -8,10 +8,8 @@ use provost_core::model::{Changes, Cursor, Item, Spent, TargetError, TargetId};
 
 use super::{ActiveDirectory, Sort, extended, groups, map};
 use crate::ldap::wire::error::no_base;
-use crate::ldap::wire::{Entry, Filter, Own, Refusal, Search, code};
+use crate::ldap::wire::{Entry, Filter, Own, Refusal, Search};
 
-/// Entries in one answer; more than that is for a listing.
-const MOST: i32 = 500;
 /// The number of an entry's last change.
 const NUMBER: &str = "uSNChanged";
 /// What is asked of the root entry.
@@ -103,11 +101,9 @@ impl ActiveDirectory {
             wanted.push(groups::first_members());
         }
         for base in bases {
-            let search = Search::below(base, class.clone().and(since.clone()), &wanted).with(extended()).at_most(MOST);
-            let found = match self.wire.ask(own, search, spent).await {
-                Err(Refusal { code: Some(code::SIZE_LIMIT), .. }) => return Ok(false),
-                found => found.map_err(|refusal| no_base(refusal, base))?.entries,
-            };
+            let search = Search::below(base, class.clone().and(since.clone()), &wanted).with(extended());
+            let found = self.wire.few(own, search, spent).await;
+            let Some(found) = found.map_err(|refusal| no_base(refusal, base))? else { return Ok(false) };
             for entry in &found {
                 items.push(self.item(sort, entry, spent).await?);
             }
@@ -126,10 +122,10 @@ impl ActiveDirectory {
     ) -> Result<bool, TargetError> {
         let filter = Filter::equal("isDeleted", "TRUE").and(since);
         let shown = RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None };
-        let search = Search::below(top, filter, &["1.1".to_owned()]).with(extended()).with(shown).at_most(MOST);
-        match self.wire.ask(own, search, spent).await {
-            Ok(found) => gone.extend(found.entries.iter().filter_map(|entry| map::id(&entry.dn))),
-            Err(Refusal { code: Some(code::SIZE_LIMIT), .. }) => return Ok(false),
+        let search = Search::below(top, filter, &["1.1".to_owned()]).with(extended()).with(shown);
+        match self.wire.few(own, search, spent).await {
+            Ok(Some(found)) => gone.extend(found.iter().filter_map(|entry| map::id(&entry.dn))),
+            Ok(None) => return Ok(false),
             Err(Refusal { code: Some(_), .. }) => {}
             Err(refusal) => return Err(refusal.into()),
         }

@@ -7,15 +7,13 @@ use std::collections::BTreeMap;
 use provost_core::model::{Changes, Cursor, Item, Spent, TargetError};
 
 use super::wire::error::no_base;
-use super::wire::{Entry, Filter, Own, Refusal, Search, code, dn};
+use super::wire::{Entry, Filter, Own, Refusal, Search, dn};
 use super::{Ldap, Sort, schema};
 
 /// How far a database has come.
 const REACHED: &str = "contextCSN";
 /// When an entry was last changed.
 pub(super) const STAMP: &str = "entryCSN";
-/// Entries in one answer; more than that is for a listing.
-const MOST: i32 = 500;
 
 /// The latest stamp of each server, by its number.
 type Reached = BTreeMap<String, String>;
@@ -81,10 +79,8 @@ impl Ldap {
         wanted.push(STAMP.to_owned());
         for base in bases {
             let filter = class.clone().and(Filter::at_least(STAMP, &since));
-            let found = match self.wire.ask(own, Search::below(base, filter, &wanted).at_most(MOST), spent).await {
-                Err(Refusal { code: Some(code::SIZE_LIMIT), .. }) => return Ok(false),
-                found => found.map_err(|refusal| no_base(refusal, base))?.entries,
-            };
+            let found = self.wire.few(own, Search::below(base, filter, &wanted), spent).await;
+            let Some(found) = found.map_err(|refusal| no_base(refusal, base))? else { return Ok(false) };
             let is_new = |entry: &Entry| {
                 let stamp = entry.text(STAMP).unwrap_or_default();
                 before.get(server(stamp)).is_none_or(|before| stamp > before.as_str())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::row::Whose;
 use super::{Context, Sync};
 use crate::directory::{AttributeValue, Decision, IdentityView, PolicyState};
 use crate::model::{
@@ -147,7 +148,7 @@ impl Sync {
             AttributeValue::Account(Some(other)) => {
                 let Some(view) = cx.directory.identity(&other) else { return Some(Value::Null) };
                 let records = self.ledger.of_name(&other);
-                let stands = records.iter().find(|record| is_same(record, &view))?;
+                let stands = records.iter().find(|record| is_same(*record, &view))?;
                 stands.target_id.as_ref().map(|id| Value::from(id.as_str()))
             }
             AttributeValue::Unknown(_) => None,
@@ -190,19 +191,20 @@ fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
 }
 
 /// Whether the record is this Identity's: the same uid, or a restore of the same person.
-pub(super) fn is_same(record: &Record, view: &IdentityView<'_>) -> bool {
-    if record.owner.uid == *view.uid {
+pub(super) fn is_same<'a>(record: impl Into<Whose<'a>>, view: &IdentityView<'_>) -> bool {
+    let whose: Whose<'_> = record.into();
+    if *whose.uid == *view.uid {
         return true;
     }
     // An invalid Identity is frozen, not gone, also when it was restored.
     let Ok(identity) = view.spec else { return true };
     // One that was rebuilt from the journal knows neither: nobody is ended for that.
-    if record.external_id.is_none() && record.user_name.is_empty() {
+    if whose.external_id.is_none() && whose.user_name.is_empty() {
         return true;
     }
-    match (&record.external_id, identity.external_id()) {
-        (Some(recorded), Some(external)) => **recorded == *external,
-        _ => *record.user_name == *identity.folded_user_name(),
+    match (whose.external_id, identity.external_id()) {
+        (Some(recorded), Some(external)) => *recorded == *external,
+        _ => *whose.user_name == *identity.folded_user_name(),
     }
 }
 

@@ -61,7 +61,7 @@ impl Sync {
 
     /// Whether an identity has a record here; those that others of its name left are not its own.
     fn has_record(&self, view: &IdentityView<'_>) -> bool {
-        self.ledger.of_name(view.name).iter().any(|record| is_same(record, view))
+        self.ledger.rows_of(view.name).any(|row| is_same(row, view))
     }
 
     /// A record passes with both owners free.

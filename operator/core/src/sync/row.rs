@@ -30,6 +30,27 @@ pub(super) struct Row {
     grants: Box<[Arc<(TargetId, Grant)>]>,
 }
 
+/// Whose a record is, as far as it was recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whose<'a> {
+    pub(super) uid: &'a Uid,
+    pub(super) external_id: Option<&'a str>,
+    pub(super) user_name: &'a str,
+}
+
+impl<'a> From<&'a Row> for Whose<'a> {
+    fn from(row: &'a Row) -> Self {
+        let user_name = row.texts.get(USER_NAME).unwrap_or(row.owner());
+        Self { uid: &row.uid, external_id: row.external_id(), user_name }
+    }
+}
+
+impl<'a> From<&'a Record> for Whose<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self { uid: &record.owner.uid, external_id: record.external_id.as_deref(), user_name: &record.user_name }
+    }
+}
+
 /// What records have in common.
 #[derive(Debug, Default)]
 pub(super) struct Common {
@@ -174,6 +195,7 @@ mod tests {
         for at in 0..9 {
             let row = Row::new(record(at), None, &mut common);
             assert_eq!(row.record(), record(at));
+            assert_eq!(format!("{:?}", Whose::from(&row)), format!("{:?}", Whose::from(&record(at))));
             assert_eq!(Row::new(record(at), Some(&row), &mut common).record(), record(at));
             assert!((0..9).all(|n| row.holds(&format!("g{n}").as_str().into()) == (n < at)));
         }

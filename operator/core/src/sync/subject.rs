@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::flight::{Part, group_of};
 use super::gather::{Gathered, is_same};
-use super::row::Row;
 use super::{Context, FRESH, Sync};
 use crate::directory::AttributeValue;
-use crate::model::{AttributeName, Kind, Name, Record, RecordId, Step, TargetId, Value};
+use crate::model::{AttributeName, Kind, Name, RecordId, Step, TargetId, Value};
 use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
 use crate::report;
 
@@ -123,15 +122,14 @@ impl Sync {
             let shade = self.shadow.account(id)?;
             let owned =
                 self.ledger.of_target(id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
-            let owned = owned.map(Row::record);
-            let stands =
-                |record: &Record| cx.directory.identity(&record.owner.name).is_some_and(|v| is_same(record, &v));
             Some(Candidate {
                 id: id.clone(),
                 shade,
-                owned: owned.map(|record| {
-                    let frees = stands(&record) && self.frees(&record.owner.name, shade, cx);
-                    (record.owner.name, frees)
+                owned: owned.map(|row| {
+                    let holder = Name::from(row.owner());
+                    let stands = cx.directory.identity(&holder).is_some_and(|view| is_same(row, &view));
+                    let frees = stands && self.frees(&holder, shade, cx);
+                    (holder, frees)
                 }),
                 protected: self.is_protected(id, Some(shade)),
                 privileged: self.is_privileged(id),

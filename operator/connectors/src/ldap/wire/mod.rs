@@ -23,6 +23,8 @@ pub(crate) use entry::Entry;
 pub(crate) use error::{Asked, code};
 pub(crate) use filter::Filter;
 
+/// Entries that a search for changes may find at most.
+const FEW: i32 = 500;
 /// Paged results (RFC 2696).
 pub(crate) const PAGED: &str = "1.2.840.113556.1.4.319";
 /// Assertion (RFC 4528).
@@ -49,7 +51,7 @@ pub(crate) struct Search {
     pub(crate) attributes: Vec<String>,
     pub(crate) controls: Vec<RawControl>,
     /// Entries that are wanted at most; 0: all.
-    pub(crate) most: i32,
+    most: i32,
 }
 
 impl Search {
@@ -75,7 +77,7 @@ impl Search {
     }
 
     /// The same, refused with `SIZE_LIMIT` where more than this is found.
-    pub(crate) fn at_most(mut self, most: i32) -> Self {
+    fn at_most(mut self, most: i32) -> Self {
         self.most = most;
         self
     }
@@ -218,6 +220,19 @@ impl Wire {
     /// Everything that a search finds, asked for on this connection.
     pub(crate) async fn ask(&self, own: &mut Own, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
         self.look(&mut own.0, search, None, spent).await
+    }
+
+    /// The same, of what is told of changes; `None`: there is more than that, which is for a listing.
+    pub(crate) async fn few(
+        &self,
+        own: &mut Own,
+        search: Search,
+        spent: &mut Spent,
+    ) -> Result<Option<Vec<Entry>>, Refusal> {
+        match self.ask(own, search.at_most(FEW), spent).await {
+            Err(Refusal { code: Some(code::SIZE_LIMIT), .. }) => Ok(None),
+            found => Ok(Some(found?.entries)),
+        }
     }
 
     /// One page. The cookie of the last one, or an empty one at the beginning.

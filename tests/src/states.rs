@@ -39,6 +39,7 @@ pub fn expected(reason: Reason) -> (KStatus, &'static str) {
         | R::AdoptionNeedsApproval
         | R::ProtectedAccount
         | R::DisabledAtTarget
+        | R::DeletedAtTarget
         | R::Unauthorized
         | R::HostNotAllowed
         | R::TlsFailed

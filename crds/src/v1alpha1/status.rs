@@ -132,6 +132,7 @@ reasons! {
         AdoptionNeedsApproval: "An account was found whose adoption is not safe without a person's consent; approve the held plan, set the same externalId on both sides, or remove the account.",
         ProtectedAccount: "The account is protected and never written to; remove it from the list of protected accounts, or the identity from the policy.",
         DisabledAtTarget: "Somebody disabled the account at the target and that is respected; enable it there, or set disabledAtTarget: Correct.",
+        DeletedAtTarget: "Somebody deleted the account at the target and that is respected; set deletedAtTarget: Recreate, or take the identity out of the policy.",
         Unauthorized: "The target refuses the credentials; put valid ones into the Secret.",
         HostNotAllowed: "The Secret does not allow that it is sent to this host, or the address may not be contacted; correct the annotation provost.dev/allowed-hosts or the url.",
         TlsFailed: "The target's certificate cannot be verified; give the right CA in tls.caSecretRef.",

@@ -24,8 +24,8 @@ reasons! {
     Progressing, ProgressingWithRetry, RateLimited, AwaitingVisibility, Settling, Paused, PlanOnly, ReferenceNotFound,
     SecretNotFound, TargetUnreachable, IncompleteObservation, StoreUnavailable, ClockSkew, Rejected,
     InvalidSpec, InvalidExpression, EvaluationFailed, MembershipCycle, DuplicateUserName, DuplicateExternalId,
-    UserNameTaken, CorrelationAmbiguous, AdoptionNeedsApproval, ProtectedAccount, DisabledAtTarget, Unauthorized,
-    HostNotAllowed, TlsFailed, TargetChanged, TargetConflict, RemovalBudgetExceeded, GrantBudgetExceeded,
+    UserNameTaken, CorrelationAmbiguous, AdoptionNeedsApproval, ProtectedAccount, DisabledAtTarget,
+    DeletedAtTarget, Unauthorized, HostNotAllowed, TlsFailed, TargetChanged, TargetConflict, RemovalBudgetExceeded, GrantBudgetExceeded,
     LedgerMismatch, Unsupported,
 }
 

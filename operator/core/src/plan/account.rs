@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::adopt::without_account;
+use super::adopt::{stays_deleted, without_account};
 use super::correlate;
 use super::entitlements::{Entitlements, Fate, Holding, entitlements, fate, join, rests_on};
 use super::{AppRules, Change, Lookup, Planned, Seen, Shade, Subject, Verdict, attributes};
@@ -141,12 +141,12 @@ fn gone(record: &Record, goal: &Goal, rules: &AppRules<'_>) -> Verdict {
     record.state = RecordState::Deleted;
     record.written.clear();
     record.grants.clear();
-    let message = if rules.settings.account.recreate_deleted {
-        "the account was deleted at the target and is created again"
+    let account = if rules.settings.account.recreate_deleted {
+        let message = "the account was deleted at the target and is created again";
+        report::Account::Pending(Some(Problem::new(Reason::ProgressingWithRetry, message)))
     } else {
-        "the account was deleted at the target and deletedAtTarget is Respect"
+        stays_deleted()
     };
-    let account = report::Account::Pending(Some(Problem::new(Reason::ProgressingWithRetry, message)));
     Verdict { record: Some(record), account, ..Verdict::default() }
 }
 

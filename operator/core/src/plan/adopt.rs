@@ -7,6 +7,12 @@ use super::{AppRules, Change, Lookup, Planned, Subject, Verdict, attributes};
 use crate::model::{Lane, Reason, Record, RecordId, RecordState, State, Step, TargetId};
 use crate::report::{self, Problem};
 
+/// Somebody deleted it, and that is respected.
+pub(super) fn stays_deleted() -> report::Account {
+    let message = "the account was deleted at the target and deletedAtTarget is Respect";
+    report::Account::Blocked(Problem::new(Reason::DeletedAtTarget, message))
+}
+
 /// There is no account yet, or no longer.
 pub(super) fn without_account(
     subject: &Subject<'_>,
@@ -30,11 +36,7 @@ pub(super) fn without_account(
         }
     };
     if record.is_some_and(|r| r.state == RecordState::Deleted) && !rules.settings.account.recreate_deleted {
-        let message = "the account was deleted at the target and deletedAtTarget is Respect";
-        return Verdict {
-            account: report::Account::Blocked(Problem::new(Reason::Rejected, message)),
-            ..Verdict::default()
-        };
+        return Verdict { account: stays_deleted(), ..Verdict::default() };
     }
     if !subject.matches.searched {
         return pending(Verdict { need: Some(Lookup::Find), ..Verdict::default() });

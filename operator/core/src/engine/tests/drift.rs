@@ -88,3 +88,30 @@ fn a_target_that_makes_another_name_of_it_is_not_told_again_and_again() {
     }
     assert!(world.applied.len() <= 2, "{:?}", world.applied);
 }
+
+#[test]
+fn an_account_that_others_deleted_stays_so_where_that_is_respected_and_a_person_is_told() {
+    let with = |deleted: &str, generation: i64| {
+        let sync = json!({"concurrency": 1, "interval": "1m"});
+        let account = json!({"deletedAtTarget": deleted});
+        let spec = json!({"connector": {"fake": {}}, "sync": sync, "account": account, "entitlements": []});
+        let mut wiki = object("TargetApplication", "wiki", &spec);
+        wiki["metadata"]["generation"] = json!(generation);
+        wiki
+    };
+    let mut world = World::new();
+    let ada = identity("ada", 1, &json!({"department": "Science"}));
+    world.list(&[ada, policy("science", "Science", &[]), with("Respect", 1)]);
+    world.pass(60);
+    let id = world.id_of("ada");
+    world.accounts.remove(&id).unwrap();
+    world.writes = 0;
+    world.pass(600);
+    assert_eq!((world.accounts.len(), world.writes, world.account("ada").as_str()), (0, 0, "Blocked"));
+    assert_eq!(world.written("ada").last().unwrap(), "False DeletedAtTarget");
+    let says = world.statuses["ada"]["problems"][0]["message"].as_str().unwrap();
+    assert!(says.contains("deletedAtTarget is Respect"), "{says}");
+    tell(&mut world, &[with("Recreate", 2)]);
+    world.pass(60);
+    assert_eq!((world.accounts.len(), world.written("ada").last().unwrap().as_str()), (1, "True Provisioned"));
+}

@@ -261,19 +261,34 @@ impl Ldap {
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
         self.is_free(set, Some(id), spent).await?;
-        let renames = set.contains_key(&self.settings.naming);
-        let moved = renames && self.rename_account(id, self.name_of(set)?, spent).await?;
-        let applied = Applied { moved, ..Applied::default() };
+        let name = set.contains_key(&self.settings.naming).then(|| self.name_of(set)).transpose()?;
         let mut changes = Vec::new();
         for (name, value) in set.iter().filter(|(name, _)| **name != self.settings.naming) {
             if let Some(at) = map::attribute(&self.settings, name.as_str()) {
                 changes.push(Change::Replace(at.into(), self.values_of(name, value, spent).await?));
             }
         }
-        if changes.is_empty() {
-            return Ok(applied);
-        }
         let relogged = set.contains_key(schema::LOGIN) && self.settings.by_login();
+        self.change_account(id, changes, relogged, spent).await?;
+        // Last: who is refused something else has the name as before.
+        let moved = match name {
+            Some(name) => self.rename_account(id, name, spent).await?,
+            None => false,
+        };
+        Ok(Applied { moved, ..Applied::default() })
+    }
+
+    /// `relogged`: groups hold the login name that it has now.
+    async fn change_account(
+        &self,
+        id: &TargetId,
+        changes: Vec<Change>,
+        relogged: bool,
+        spent: &mut Spent,
+    ) -> Result<(), TargetError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let write = Write::Modify(changes);
         let known = match self.write(Sort::Account, id, &write, spent).await {
             Err(Refusal { code: Some(code::OBJECT_CLASS_VIOLATION), error }) => {
@@ -285,7 +300,7 @@ impl Ldap {
             self.entry(Sort::Account, id, spent).await?;
             self.follow(&known, Some(id), spent).await?;
         }
-        Ok(applied)
+        Ok(())
     }
 
     /// An entry that was there before may lack the object classes for what is mapped: they come with the change.

@@ -179,7 +179,7 @@ impl Sync {
             }
             TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
-                self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
+                self.read_first(flight, cx);
                 match super::lost::given_by(flight.step()) {
                     Some(group) if !self.shows_members(group) => self.keep_lost(&flight.intent),
                     _ => self.ledger.close(flight.intent.id, Outcome::Failed(words)),
@@ -224,6 +224,17 @@ impl Sync {
             _ => {}
         }
         self.free(flight, cx);
+    }
+
+    /// It may have been done: these are read before anything of them is believed, and so is who refers to one whose name may be
+    /// another one now.
+    fn read_first(&mut self, flight: &Flight, cx: &Context<'_>) {
+        for part in &flight.parts {
+            self.must_read.insert(part.name.clone());
+            if matches!(part.planned.step, Step::RenameAccount { .. }) {
+                self.account_moved(&part.name, cx);
+            }
+        }
     }
 
     /// A removal from a group that neither answers nor is in a complete listing is done.
@@ -285,7 +296,7 @@ impl Sync {
             }
             _ => {
                 self.keep_lost(&intent);
-                self.must_read.extend(flight.parts.iter().map(|part| part.name.clone()));
+                self.read_first(flight, cx);
                 // One whose answers are always lost waits longer and longer, by itself.
                 if flight.parts.len() > 1 {
                     self.alone.extend(flight.parts.iter().map(|part| part.name.clone()));

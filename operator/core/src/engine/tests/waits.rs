@@ -115,16 +115,21 @@ fn who_is_renamed_where_references_hold_names_is_named_anew_by_those_who_refer_t
         identity("grace", generation, &json!({"department": "Science", "userName": user_name}))
     };
     let ada = identity("ada", 1, &json!({"department": "Science", "managerRef": {"name": "grace"}}));
-    let mut world = World::new();
-    world.by_name = true;
-    world.list(&declared(&[ada, grace(1, "hopper")]));
-    world.pass(30);
-    let before = world.listings;
-    tell(&mut world, &[grace(2, "murray")]);
-    world.pass(5);
-    let manager = world.accounts[&world.id_of("ada")].text("manager").map(str::to_owned);
-    assert_eq!(manager, Some(world.id_of("murray").to_string()));
-    assert_eq!(world.listings, before, "it does not wait for the next sync");
+    // The answer comes; it is lost; it says that something failed, which was done all the same.
+    for (lose, transient) in [(false, false), (true, false), (true, true)] {
+        let mut world = World::new();
+        world.by_name = true;
+        world.list(&declared(&[ada.clone(), grace(1, "hopper")]));
+        world.pass(30);
+        let before = world.listings;
+        (world.lose, world.transient) = (lose, transient);
+        tell(&mut world, &[grace(2, "murray")]);
+        world.lose = false;
+        world.pass(10);
+        let manager = world.accounts[&world.id_of("ada")].text("manager").map(str::to_owned);
+        assert_eq!(manager, Some(world.id_of("murray").to_string()), "lost: {lose}, failed: {transient}");
+        assert_eq!(world.listings, before, "it does not wait for the next sync");
+    }
 }
 
 #[test]

@@ -164,6 +164,15 @@ async fn what_others_edit_is_put_right_while_the_next_listing_is_an_hour_away() 
     holds(&server, "(uid=zoe)", &locked).await;
     server.edit(&format!("dn: uid=zoe,{people}\nchangetype: modify\ndelete: pwdAccountLockedTime\n"));
     holds(&server, "(uid=zoe)", &locked).await;
+    // Deleted, and moved away: a new account, since nobody finds the old one; it is in the group again.
+    server.edit(&format!("dn: uid=ada,{people}\nchangetype: delete\n"));
+    server.edit(&format!(
+        "dn: uid=bob,{people}\nchangetype: modrdn\nnewrdn: uid=bob\ndeleteoldrdn: 0\nnewsuperior: {}\n",
+        place("services")
+    ));
+    holds(&server, "(uid=ada)", &["title: Analyst"]).await;
+    holds(&server, "(uid=bob)", &["title: Analyst"]).await;
+    team(&server, &["ada", "zoe"]).await;
     world.all_ready();
     world.check();
 }

@@ -7,7 +7,7 @@
     reason = "helpers of tests fail the test"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use provost_connectors::AnyTarget;
@@ -119,6 +119,71 @@ async fn of_one_who_was_renamed_by_others_it_is_told_in_which_groups_the_new_nam
         }
         target.apply(&[Step::DeleteGroup { id: team }]).await.0.pop().unwrap().unwrap();
     }
+}
+
+/// Everything of a kind, so that it is known.
+async fn list(target: &AnyTarget, kind: Kind) -> usize {
+    let (mut page, mut count) = (None, 0);
+    loop {
+        let found = target.observe(kind, page.as_ref()).await.0.unwrap();
+        count += found.items.len();
+        page = found.next;
+        if page.is_none() {
+            return count;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_or_moved_away_is_told_as_gone_also_where_the_last_change_is_another() {
+    let server = Slapd::start();
+    let target = server.connected(&json!({})).await;
+    target.probe().await.0.unwrap();
+    let (ada, bob, cyn) = (create(&target, "ada").await, create(&target, "bob").await, create(&target, "cyn").await);
+    group(&target, "team", &[&cyn]).await;
+    let other = group(&target, "other", &[&cyn]).await;
+    let from = cursor(&target).await.unwrap();
+    let people = format!("ou=people,{SUFFIX}");
+    server.edit(&format!("dn: uid=ada,{people}\nchangetype: delete\n"));
+    server.edit(&format!(
+        "dn: uid=bob,{people}\nchangetype: modrdn\nnewrdn: uid=bob\ndeleteoldrdn: 0\nnewsuperior: {SUFFIX}\n"
+    ));
+    server.edit(&format!("dn: cn=other,ou=groups,{SUFFIX}\nchangetype: delete\n"));
+    title(&server, "cyn", "Count");
+    let some = changes(&target, &from).await;
+    let gone: BTreeSet<TargetId> = some.gone.iter().cloned().collect();
+    assert_eq!((gone, some.gone.len(), some.whole), ([ada, bob, other].into(), 3, true));
+    assert_eq!(told(&some), [(cyn, texts(&["Count"]))].into());
+    let (none, spent) = target.changes(&some.next).await;
+    assert_eq!((none.unwrap().gone, spent.requests), (vec![], 1), "once, and nothing is listed while nothing changes");
+}
+
+#[tokio::test]
+async fn of_many_that_are_still_there_a_few_pages_of_ids_tell_and_a_limit_tells_nothing() {
+    let people = (0..1100).map(|n| {
+        format!("dn: uid=p{n},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: p{n}\ncn: p{n}\nsn: p{n}\n\n")
+    });
+    let server = Slapd::start_with(&Setup { entries: people.collect(), ..Setup::default() });
+    let target = server.connected(&json!({})).await;
+    let from = target.probe().await.0.unwrap().changes.unwrap();
+    assert_eq!((list(&target, Kind::Accounts).await, list(&target, Kind::Groups).await), (1100, 0));
+    for n in [0, 700, 1099] {
+        server.edit(&format!("dn: uid=p{n},ou=people,{SUFFIX}\nchangetype: delete\n"));
+    }
+    let (some, spent) = target.changes(&from).await;
+    // How far it has come; what was changed of accounts and of groups; three pages of accounts and one of groups.
+    assert_eq!((some.unwrap().gone.len(), spent.requests), (3, 7));
+
+    let server = Slapd::start_with(&Setup { database: "sizelimit 20\n", ..Setup::default() });
+    let target = server.connected(&json!({})).await;
+    target.probe().await.0.unwrap();
+    for n in 0..30 {
+        create(&target, &format!("p{n}")).await;
+    }
+    let from = target.probe().await.0.unwrap().changes.unwrap();
+    server.edit(&format!("dn: uid=p0,ou=people,{SUFFIX}\nchangetype: delete\n"));
+    let some = changes(&target, &from).await;
+    assert_eq!((some.gone, some.whole), (vec![], true), "what is not listed is not gone");
 }
 
 #[tokio::test]

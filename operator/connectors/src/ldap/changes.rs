@@ -1,19 +1,40 @@
 //! What has changed, where the server stamps it (OpenLDAP with syncprov): the entry at the top of a database says how far each server
 //! that writes to it has come (`contextCSN`), and every entry when it was last changed (`entryCSN`). What is deleted leaves no
-//! entry behind: a listing shows that.
+//! entry behind, and the next change hides that there was one more: once something has changed, ids alone are listed.
 
 use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use provost_core::model::{Changes, Cursor, Item, Spent, TargetError};
+use provost_core::model::{Changes, Cursor, Item, Spent, TargetError, TargetId};
 
 use super::wire::error::no_base;
-use super::wire::{Entry, Filter, Own, Refusal, Search, dn};
+use super::wire::{Entry, Filter, Own, Refusal, Search, dn, listing};
 use super::{Ldap, Sort, schema};
 
 /// How far a database has come.
 const REACHED: &str = "contextCSN";
 /// When an entry was last changed.
 pub(super) const STAMP: &str = "entryCSN";
+
+/// From one listing of ids to the next.
+const APART: Duration = Duration::from_secs(10);
+/// They take at most one part of so many of the time.
+const SHARE: u32 = 20;
+
+/// When ids are listed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Roll {
+    /// Something has changed since they were.
+    due: bool,
+    not_before: Option<Instant>,
+}
+
+impl Roll {
+    fn is_due(&self) -> bool {
+        self.due && self.not_before.is_none_or(|at| Instant::now() >= at)
+    }
+}
 
 /// The latest stamp of each server, by its number.
 type Reached = BTreeMap<String, String>;
@@ -55,14 +76,66 @@ impl Ldap {
         // Of a server that was not there before it is not known since when.
         changes.whole = !now.is_empty() && ahead.iter().all(|name| before.contains_key(*name));
         if let Some(since) = ahead.iter().filter_map(|name| before.get(*name)).min() {
-            for sort in [Sort::Account, Sort::Group] {
-                if sort == Sort::Account || self.settings.groups.is_some() {
-                    changes.whole &= self.changed(&mut own, sort, since, &before, &mut changes.items, spent).await?;
-                }
+            for sort in self.sorts() {
+                changes.whole &= self.changed(&mut own, sort, since, &before, &mut changes.items, spent).await?;
             }
+        }
+        self.roll().due |= !ahead.is_empty();
+        // Where not all can be told, everything is listed anyway.
+        if changes.whole && self.roll().is_due() {
+            changes.gone = self.gone(&mut own, spent).await?;
         }
         self.wire.done(own);
         Ok(changes)
+    }
+
+    fn sorts(&self) -> impl Iterator<Item = Sort> {
+        [Sort::Account].into_iter().chain(self.settings.groups.is_some().then_some(Sort::Group))
+    }
+
+    /// A lock is held for a moment and never over an await.
+    pub(super) fn roll(&self) -> MutexGuard<'_, Roll> {
+        self.roll.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ids that were known and are not there any more, or not in a place that the manifest names.
+    async fn gone(&self, own: &mut Own, spent: &mut Spent) -> Result<Vec<TargetId>, TargetError> {
+        let began = Instant::now();
+        let mut gone = Vec::new();
+        for sort in self.sorts() {
+            match self.missing(own, sort, spent).await {
+                Ok(missing) => gone.extend(missing),
+                // Beyond a limit, or where it may not look, nothing is said to be gone.
+                Err(Refusal { code: Some(_), .. }) => {}
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        let not_before = Some(Instant::now() + APART.max(began.elapsed() * SHARE));
+        *self.roll() = Roll { due: false, not_before };
+        Ok(gone)
+    }
+
+    async fn missing(&self, own: &mut Own, sort: Sort, spent: &mut Spent) -> Result<Vec<TargetId>, Refusal> {
+        // Taken before the list: what is made meanwhile is not missed.
+        let mut known = self.names(sort).ids();
+        let (bases, class, _) = self.sort(sort)?;
+        for base in bases {
+            let mut cookie = Vec::new();
+            loop {
+                let search = Search::below(base, class.clone(), std::slice::from_ref(&self.settings.id));
+                let page = self.wire.page(own, search, listing::ACCOUNTS, cookie, spent).await?;
+                for entry in &page.entries {
+                    known.remove(&self.id(entry)?);
+                }
+                cookie = page.cookie;
+                if cookie.is_empty() {
+                    break;
+                }
+            }
+        }
+        let mut names = self.names(sort);
+        known.iter().for_each(|id| names.forget(id));
+        Ok(known.into_iter().collect())
     }
 
     /// Entries of a sort with a later stamp; false: there are more than can be told.

@@ -50,6 +50,7 @@ pub struct Ldap {
     groups: Mutex<Names>,
     listings: Listings,
     numbers: tokio::sync::Mutex<numbers::Numbers>,
+    roll: Mutex<changes::Roll>,
 }
 
 /// What an entry is.
@@ -81,6 +82,7 @@ impl Ldap {
             groups: Mutex::default(),
             listings: Listings::default(),
             numbers: tokio::sync::Mutex::default(),
+            roll: Mutex::default(),
         })
     }
 
@@ -91,6 +93,8 @@ impl Ldap {
                 let known = earlier.names(sort).clone();
                 *self.names(sort) = known;
             }
+            let roll = earlier.roll().clone();
+            *self.roll() = roll;
         }
     }
 

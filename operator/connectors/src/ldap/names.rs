@@ -1,7 +1,7 @@
 //! Which entry has which id: ids are what the core knows, names are what LDAP speaks. What is remembered here is a hint; every
 //! write asserts the id, and who is not where it was is looked for.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,11 @@ impl Names {
         {
             self.by_login.remove(&*login);
         }
+    }
+
+    /// Everything that is known.
+    pub(super) fn ids(&self) -> BTreeSet<TargetId> {
+        self.by_id.keys().cloned().collect()
     }
 
     pub(super) fn of(&self, id: &TargetId) -> Option<Known> {

@@ -40,6 +40,13 @@ fn foresees(report: &Value) {
     assert_eq!(report["foreseen"], expected, "left out: {}", report["leftOut"]);
 }
 
+/// Group 2 is within Group 1.
+fn nests(manifests: &[Value]) {
+    let is = |manifest: &&Value| manifest["kind"] == "Group" && manifest["metadata"]["name"] == "group-1";
+    let members = &manifests.iter().find(is).unwrap()["spec"]["members"];
+    assert!(members.as_array().unwrap().contains(&json!({"kind": "Group", "name": "group-2"})), "{members}");
+}
+
 /// Applies to the target what was written; how many accounts are ours then.
 async fn apply(target: provost_connectors::AnyTarget, desk: &Desk, application: &Value) -> usize {
     let mut drive = Drive::new(target);
@@ -137,7 +144,10 @@ async fn from_a_scim_server_under_the_whole_operator() {
             "members": members,
         })
     };
-    make_all(&target.url(), "Groups", (0..GROUPS).map(group).collect()).await;
+    let mut groups: Vec<Value> = (0..GROUPS).map(group).collect();
+    let within = make(&target.url(), "Groups", &groups.remove(2)).await;
+    groups[1]["members"].as_array_mut().unwrap().push(json!({"value": within, "type": "Group"}));
+    make_all(&target.url(), "Groups", groups).await;
     let before = target.picture().await;
     let application = wiki(&target.url());
     let desk = Desk::with(&application.manifest(), &[("wiki", "token", TOKEN)]);
@@ -147,6 +157,7 @@ async fn from_a_scim_server_under_the_whole_operator() {
     foresees(&report);
     assert_eq!(report["uncatalogued"].as_array().unwrap().len(), GROUPS - 1);
     let manifests = desk.manifests();
+    nests(&manifests);
     let managers = manifests.iter().filter(|manifest| manifest["spec"]["managerRef"]["name"].is_string()).count();
     let suspended = manifests.iter().filter(|manifest| manifest["spec"]["lifecycle"]["suspended"] == true).count();
     assert_eq!((managers, suspended), (MANY - 10, MANY / DISABLED));
@@ -239,11 +250,7 @@ async fn from_an_ldap_directory() {
     let before = changes();
     let report = desk.import(&[]).await;
     foresees(&report);
-    let groups = desk.manifests();
-    let nested =
-        groups.iter().find(|manifest| manifest["kind"] == "Group" && manifest["metadata"]["name"] == "group-1");
-    let kinds = nested.unwrap()["spec"]["members"].as_array().unwrap().clone();
-    assert!(kinds.contains(&json!({"kind": "Group", "name": "group-2"})), "{kinds:?}");
+    nests(&desk.manifests());
     let ours = apply(server.connected(&json!({})).await, &desk, &application).await;
     let written = changes().difference(&before).count();
     println!("ldap: {MANY} accounts, {written} entries written at the server, of these {MARKS} marks");
@@ -312,6 +319,7 @@ async fn from_a_domain() {
     let before = changes();
     let report = desk.import(&[]).await;
     foresees(&report);
+    nests(&desk.manifests());
     let ours = apply(server.connected(&json!({})).await, &desk, &application).await;
     let written = changes().difference(&before).count();
     println!("active directory: {MANY} accounts, {written} entries written at the server, of these {MARKS} marks");

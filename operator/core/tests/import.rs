@@ -70,7 +70,8 @@ fn account(id: &str, attributes: &[(&str, &str)]) -> Observed {
 
 fn group(id: &str, name: &str, members: &[&str]) -> ObservedEntitlement {
     let members = Some(members.iter().map(|id| TargetId::from(*id)).collect());
-    ObservedEntitlement { id: TargetId::from(id), kind: EntitlementKind::Group, name: name.into(), mark: None, members }
+    let (id, kind) = (TargetId::from(id), EntitlementKind::Group);
+    ObservedEntitlement { id, kind, name: name.into(), mark: None, members, groups: Vec::new() }
 }
 
 fn shown(accounts: Vec<Observed>, entitlements: Vec<ObservedEntitlement>) -> Shown {
@@ -283,6 +284,20 @@ fn groups_within_groups_are_kept_and_give_nobody_more() {
     assert_eq!(members(&brought, "wiki-editors-direct"), [r#"Identity("ada")"#]);
     assert_eq!(brought.uncatalogued.len(), 2);
     assert!(whys(&brought)[0].2.contains("a circle is not kept"), "{:?}", whys(&brought));
+    assert_eq!(applied(&declared, &brought, &shown), Rehearsal { adopted: 2, ..Rehearsal::default() });
+}
+
+#[test]
+fn a_group_that_is_told_from_accounts_is_found_by_its_id_also_where_an_account_has_the_same_one() {
+    let of = |id: &str, uid: &str| account(id, &[("uid", uid), ("cn", uid), ("sn", uid), ("externalId", id)]);
+    let mut editors = group("2", "Wiki Editors", &["1"]);
+    editors.groups = vec![TargetId::from("1"), TargetId::from("9")];
+    let shown = shown(vec![of("1", "ada"), of("2", "bob")], vec![editors, group("1", "Chiefs", &["2"])]);
+    let declared = [application(&json!({}))];
+    let brought = bring(&declared, &shown);
+    assert_eq!(members(&brought, "wiki-editors"), [r#"Group("chiefs")"#, r#"Group("wiki-editors-direct")"#]);
+    assert_eq!(members(&brought, "wiki-editors-direct"), [r#"Identity("ada")"#]);
+    assert_eq!(whys(&brought), [("member", "Wiki Editors", "1 member is none of those that are brought in")]);
     assert_eq!(applied(&declared, &brought, &shown), Rehearsal { adopted: 2, ..Rehearsal::default() });
 }
 

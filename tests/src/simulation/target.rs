@@ -327,5 +327,6 @@ fn listed(id: &TargetId, group: &Group, blind: bool) -> Item {
         name: Arc::clone(&group.name),
         mark: group.mark.clone(),
         members: (!blind).then(|| group.members.iter().cloned().collect()),
+        groups: Vec::new(),
     })
 }

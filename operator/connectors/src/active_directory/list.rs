@@ -50,6 +50,7 @@ impl ActiveDirectory {
             name: entry.text(NAMING).unwrap_or_default().into(),
             mark: mark(entry, &self.group_settings()?.mark).map(Into::into),
             members,
+            groups: Vec::new(),
         })
     }
 }

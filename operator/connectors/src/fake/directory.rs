@@ -251,6 +251,7 @@ impl FakeDirectory {
             name: Arc::clone(&e.name),
             mark: e.mark.clone(),
             members: (!self.switches.hide_members).then(|| e.members.iter().cloned().collect()),
+            groups: Vec::new(),
         };
         self.entitlements
             .iter()

@@ -66,6 +66,7 @@ impl Keycloak {
                 name: node.path.as_str().into(),
                 mark: node.mark.clone(),
                 members,
+                groups: Vec::new(),
             }));
         }
         let reached = at + items.len();

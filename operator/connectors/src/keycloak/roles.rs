@@ -40,6 +40,7 @@ impl Keycloak {
                 name: name.into(),
                 mark: None,
                 members: Some(members),
+                groups: Vec::new(),
             }));
         }
         let total = Some(items.len() as u64);

@@ -65,6 +65,7 @@ impl Ldap {
             name: named.as_deref().or_else(|| entry.text("cn")).unwrap_or_default().into(),
             mark: mark(entry, &groups.mark).map(Into::into),
             members: Some(members),
+            groups: Vec::new(),
         })
     }
 }

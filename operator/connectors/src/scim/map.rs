@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use provost_core::model::{AttributeName, Attributes, EntitlementKind, Observed, ObservedEntitlement, Value};
+
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::names::{ENTERPRISE, GROUP, PATCH_OP, Path, USER, known, mapped};
-use super::wire::{self, Resource};
+use super::wire::{self, Held, Resource};
 
 /// What is not an attribute of the account but of the protocol, or is said elsewhere.
 const NOT_ATTRIBUTES: [&str; 7] = ["id", "meta", "schemas", "active", "groups", "password", "members"];
@@ -314,17 +315,16 @@ fn of_number(number: &Number) -> Value {
     number.as_i64().map_or_else(|| Value::from(number.to_string().as_str()), Value::Int)
 }
 
-/// A group as the core sees it; `members` as the caller knows how far they can be believed.
-pub(super) fn group(
-    resource: &Resource,
-    members: Option<Vec<provost_core::model::TargetId>>,
-) -> Option<ObservedEntitlement> {
+/// A group as the core sees it; who is in it as the caller knows how far that can be believed.
+pub(super) fn group(resource: &Resource, held: Option<Held>) -> Option<ObservedEntitlement> {
+    let (members, groups) = held.map(|held| (held.accounts, held.groups)).unzip();
     Some(ObservedEntitlement {
         id: resource.id()?,
         kind: EntitlementKind::Group,
         name: resource.text("displayName").unwrap_or_default().into(),
         mark: resource.text("externalId").filter(|mark| !mark.is_empty()).map(Arc::from),
         members,
+        groups: groups.unwrap_or_default(),
     })
 }
 

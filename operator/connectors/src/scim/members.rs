@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::filter::Filter;
 use super::learned::{Learned, Members};
 use super::list::{PAGE_OF_READS, refuses_filter};
-use super::wire::Resource;
+use super::wire::{Held, Resource};
 use super::{Scim, map};
 
 /// How many of the members that a group had are asked for, before it counts as one that was emptied.
@@ -25,7 +25,7 @@ impl Scim {
         let mut asked = false;
         for group in listed {
             let known = self.learned().members;
-            let members = match known {
+            let held = match known {
                 Some(Members::Listed) => match self.shown(group) {
                     None => self.left_out(group, spent).await?,
                     shown => shown,
@@ -37,7 +37,7 @@ impl Scim {
                     self.members_by_read(group, known, spent).await?
                 }
             };
-            groups.extend(map::group(group, members));
+            groups.extend(map::group(group, held));
         }
         Ok(groups)
     }
@@ -56,33 +56,33 @@ impl Scim {
     }
 
     /// The members that come with a group, which are remembered; `None`: the list is left out.
-    fn shown(&self, group: &Resource) -> Option<Vec<TargetId>> {
-        let members = group.members()?;
+    fn shown(&self, group: &Resource) -> Option<Held> {
+        let held = group.held()?;
         let mut learned = self.learned();
         learned.empty_shown |= group.get("members").and_then(Json::as_array).is_some_and(Vec::is_empty);
         if let Some(id) = group.id() {
-            learned.has_members(&id, &members);
+            learned.has_members(&id, &held.accounts);
         }
-        Some(members)
+        Some(held)
     }
 
     /// The members of a group that was listed without: as a read shows them, else nobody if nothing speaks against it.
-    async fn left_out(&self, group: &Resource, spent: &mut Spent) -> Result<Option<Vec<TargetId>>, TargetError> {
+    async fn left_out(&self, group: &Resource, spent: &mut Spent) -> Result<Option<Held>, TargetError> {
         let Some(id) = group.id() else { return Ok(None) };
         if self.learned().is_known_empty(&id, group) {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Held::default()));
         }
         let Some(read) = self.read_group(&id, spent).await? else { return Ok(None) };
-        let members = match self.shown(&read) {
-            Some(members) => members,
-            None if self.may_be_empty(&id, spent).await? => Vec::new(),
+        let held = match self.shown(&read) {
+            Some(held) => held,
+            None if self.may_be_empty(&id, spent).await? => Held::default(),
             None => return Ok(None),
         };
-        if members.is_empty() {
+        if held.is_empty() {
             // As it was listed, which was before: what changed in between shows in the next listing.
             self.learned().empty_as_listed(&id, group);
         }
-        Ok(Some(members))
+        Ok(Some(held))
     }
 
     /// A group by itself; `None`: it was deleted meanwhile, or is protected, and nothing is said about it.
@@ -154,23 +154,23 @@ impl Scim {
         group: &Resource,
         known: Option<Members>,
         spent: &mut Spent,
-    ) -> Result<Option<Vec<TargetId>>, TargetError> {
+    ) -> Result<Option<Held>, TargetError> {
         let Some(id) = group.id() else { return Ok(None) };
         let Some(read) = self.read_group(&id, spent).await? else { return Ok(None) };
-        let Some(members) = read.members() else { return Ok(None) };
+        let Some(held) = read.held() else { return Ok(None) };
         if known.is_none() {
-            if members.is_empty() {
+            if held.is_empty() {
                 return Ok(None);
             }
             self.learned().members = Some(Members::ByRead);
         }
-        Ok(Some(members))
+        Ok(Some(held))
     }
 }
 
 impl Learned {
     fn seen_in_list(&mut self, listed: &[Resource]) {
-        if listed.iter().any(|group| group.members().is_some_and(|members| !members.is_empty())) {
+        if listed.iter().any(|group| group.held().is_some_and(|held| !held.is_empty())) {
             self.members = Some(Members::Listed);
         }
         self.without_members |= self.members.is_none() && listed.iter().any(|group| group.members().is_none());

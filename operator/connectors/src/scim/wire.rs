@@ -68,13 +68,31 @@ impl Resource {
 
     /// The accounts in a group, each once; `None`: the attribute is not there.
     pub(super) fn members(&self) -> Option<Vec<TargetId>> {
-        Some(ids(self.get("members")?, |item| !said(item, "type", "Group")))
+        Some(ids(self.get("members")?, |item| !is_group(item)))
+    }
+
+    /// Who is in a group; `None`: the attribute is not there.
+    pub(super) fn held(&self) -> Option<Held> {
+        Some(Held { accounts: self.members()?, groups: ids(self.get("members")?, is_group) })
     }
 
     /// How often a member is stored, where one is stored more than once.
     pub(super) fn repeats_members(&self) -> bool {
         let Some(members) = self.get("members") else { return false };
         list(members).count() > ids(members, |_| true).len()
+    }
+}
+
+/// Who is in a group, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) accounts: Vec<TargetId>,
+    pub(super) groups: Vec<TargetId>,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.groups.is_empty()
     }
 }
 
@@ -124,6 +142,15 @@ fn said(item: &Json, name: &str, value: &str) -> bool {
         .and_then(|map| get(map, name))
         .and_then(Json::as_str)
         .is_some_and(|text| text.eq_ignore_ascii_case(value))
+}
+
+/// Whether a member is a group: by its type, which may be left out (RFC 7643, 8.7.1), or by where it is.
+fn is_group(item: &Json) -> bool {
+    let place = item.as_object().and_then(|map| get(map, "$ref")?.as_str());
+    match item.as_object().and_then(|map| get(map, "type")?.as_str()) {
+        Some(named) => named.eq_ignore_ascii_case("Group"),
+        None => place.is_some_and(|place| place.rsplit('/').nth(1) == Some("Groups")),
+    }
 }
 
 fn ids(json: &Json, keep: impl Fn(&Json) -> bool) -> Vec<TargetId> {
@@ -417,6 +444,10 @@ mod tests {
         let read =
             group(r#"{"Members":[{"value":"a"},"b",{"Value":"a"},{"value":"g","type":"Group"},{"display":"x"}]}"#);
         assert_eq!(read.members().unwrap(), [TargetId::from("a"), TargetId::from("b")]);
+        assert_eq!(read.held().unwrap().groups, [TargetId::from("g")]);
+        let placed = r#"{"members":[{"value":"1","$ref":"https://x/v2/Groups/1"},{"value":"1","$ref":"../Users/1"}]}"#;
+        let one = vec![TargetId::from("1")];
+        assert_eq!(group(placed).held(), Some(Held { accounts: one.clone(), groups: one }));
         assert!(read.repeats_members());
         assert_eq!(group("{}").members(), None);
         assert_eq!(group(r#"{"members":null}"#).members(), Some(vec![]));

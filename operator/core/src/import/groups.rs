@@ -182,6 +182,7 @@ fn members(
             None => strangers += 1,
         }
     }
+    strangers += seen.groups.iter().filter(|id| !groups.contains_key(id.as_str())).count();
     if strangers > 0 {
         let noun = if strangers == 1 { "member is" } else { "members are" };
         let why = format!("{strangers} {noun} none of those that are brought in");
@@ -207,7 +208,7 @@ fn nested(
         }
     }
     for (id, (_, seen)) in groups {
-        for within in seen.members.iter().flatten() {
+        for within in seen.members.iter().flatten().chain(&seen.groups) {
             let Some((within, (name, _))) = groups.get_key_value(within.as_str()) else { continue };
             if reaches(&edges, within, id) {
                 let why = format!("the group {name} within it holds it, too: a circle is not kept");

@@ -177,6 +177,8 @@ pub struct ObservedEntitlement {
     pub mark: Option<Arc<str>>,
     /// Members by account id; `None`: not shown (never means empty).
     pub members: Option<Vec<TargetId>>,
+    /// Groups within it, where the target tells them from accounts; else their ids are among the members.
+    pub groups: Vec<TargetId>,
 }
 
 /// One attribute and the value to look for.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::shadow::kind_of;
+use super::shadow::{GroupShade, kind_of};
 use super::{Context, Sync};
 use crate::directory::{Decision, Truth, Wanted, Withheld};
 use crate::model::{
@@ -88,11 +88,15 @@ impl Sync {
         let authoritative = self.entries.iter().filter(|entry| entry.membership == Membership::Authoritative);
         let groups = authoritative.filter_map(|entry| {
             let id = self.bound(entry.target.kind, &entry.target.name)?;
-            Some((id, self.shadow.group(id)?.members.as_ref()?))
+            let group = self.shadow.group(id)?;
+            Some((id, group.members.as_ref()?, group.groups))
         });
         let undeclared =
             |id: &TargetId, member: &TargetId| self.ledger.of_target(member).is_none_or(|record| !record.holds(id));
-        groups.map(|(id, members)| members.iter().filter(|member| undeclared(id, member)).count()).sum()
+        let left = |(id, members, within): (&TargetId, &BTreeSet<TargetId>, usize)| {
+            within + members.iter().filter(|member| undeclared(id, member)).count()
+        };
+        groups.map(left).sum()
     }
 
     /// Whether a group of this name goes when nothing declares it any more.
@@ -121,7 +125,9 @@ impl Sync {
             if self.busy_groups.contains_key(&id) {
                 continue;
             }
-            match self.shadow.group(&id).map(|group| group.members.as_ref().is_some_and(BTreeSet::is_empty)) {
+            let is_empty =
+                |group: &GroupShade| group.groups == 0 && group.members.as_ref().is_some_and(BTreeSet::is_empty);
+            match self.shadow.group(&id).map(is_empty) {
                 Some(true) => self.delete_group(id, cx),
                 Some(false) => {}
                 None => {

@@ -19,6 +19,8 @@ pub(super) struct GroupShade {
     pub(super) mark: Option<Arc<str>>,
     /// `None`: not shown, which never means empty.
     pub(super) members: Option<BTreeSet<TargetId>>,
+    /// Groups within it, which are not among the members.
+    pub(super) groups: usize,
     /// When the observation that says so began.
     pub(super) began: Timestamp,
     round: u64,
@@ -175,7 +177,7 @@ impl Shadow {
     pub(super) fn add_group(&mut self, id: TargetId, name: Arc<str>, mark: Arc<str>, shown: bool, at: Timestamp) {
         let (kind, round) = (EntitlementKind::Group, self.round);
         let members = shown.then(BTreeSet::new);
-        self.groups.insert(id, GroupShade { kind, name, mark: Some(mark), members, began: at, round });
+        self.groups.insert(id, GroupShade { kind, name, mark: Some(mark), members, groups: 0, began: at, round });
     }
 
     /// A group that we deleted.
@@ -204,7 +206,7 @@ impl Shadow {
 
     /// A listing that began before our write had become visible does not show it; one that began later is right.
     pub(super) fn remember_group(&mut self, observed: ObservedEntitlement, began: Timestamp, visibility: Duration) {
-        let ObservedEntitlement { id, kind, name, mark, members } = observed;
+        let ObservedEntitlement { id, kind, name, mark, members, groups } = observed;
         let mut members: Option<BTreeSet<TargetId>> = members.map(|m| m.into_iter().collect());
         if let Some(members) = &mut members {
             let from = (id.clone(), TargetId::new(""));
@@ -218,7 +220,8 @@ impl Shadow {
                 };
             }
         }
-        self.groups.insert(id, GroupShade { kind, name, mark, members, began, round: self.round });
+        let groups = groups.len();
+        self.groups.insert(id, GroupShade { kind, name, mark, members, groups, began, round: self.round });
     }
 
     fn replace(&mut self, id: &TargetId, shade: Option<Shade>, schema: &Schema) {

@@ -278,6 +278,7 @@ fn a_group_is_bound_by_its_name_again_at_another_target_whose_ids_may_be_any_gro
         name: "editors".into(),
         mark: None,
         members: Some(Vec::new()),
+        groups: Vec::new(),
     };
     world.mirrors.insert(id.clone(), editors);
     world.accounts.clear();

@@ -380,7 +380,8 @@ impl World {
     pub(super) fn mirror(&mut self, name: &str, mark: Option<Arc<str>>) {
         let id = TargetId::new(format!("g-{name}"));
         let (kind, members) = (EntitlementKind::Group, Some(Vec::new()));
-        self.mirrors.insert(id.clone(), ObservedEntitlement { id, kind, name: name.into(), mark, members });
+        let groups = Vec::new();
+        self.mirrors.insert(id.clone(), ObservedEntitlement { id, kind, name: name.into(), mark, members, groups });
     }
 
     pub(super) fn members(&mut self, group: &TargetId) -> &mut Vec<TargetId> {

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tests::cluster::{cache, repository};
+use tests::documents::shown;
 
 /// A time that no example depends on.
 const AT: &str = "2026-12-01T00:00:00Z";
@@ -235,24 +236,6 @@ fn called_as_a_plugin_by_kubectl_it_speaks_as_one() {
     let (status, help) = kubectl(&["lint", "--help"]);
     assert!(status == Some(0) && help.contains("Usage: kubectl provost lint [OPTIONS]"), "{help}");
     assert_eq!(kubectl(&["lint", "-f", EXAMPLE]).0, Some(0));
-}
-
-/// The `$ provost ...` lines of the documentation, and the lines of output below each.
-fn shown(text: &str) -> Vec<(String, Vec<String>)> {
-    let mut commands: Vec<(String, Vec<String>)> = Vec::new();
-    let mut inside = false;
-    for line in text.lines() {
-        if line.starts_with("```") {
-            inside = !inside && line == "```console";
-        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
-            let command = command.split("    #").next().unwrap().split("  #").next().unwrap().trim();
-            commands.push((command.to_owned(), Vec::new()));
-        } else if inside && let Some((_, output)) = commands.last_mut() {
-            output.push(line.to_owned());
-        }
-    }
-    commands.retain(|(command, _)| command.starts_with("provost ") && !command.contains('|'));
-    commands
 }
 
 fn documents() -> Vec<std::path::PathBuf> {

@@ -1,48 +1,51 @@
 //! The contract of connectors on OpenLDAP's server, in every style that the manifest knows.
 
-use provost_connectors::contract::{Contract, Words, contract};
-use provost_connectors::{AnyTarget, schema};
+use provost_connectors::AnyTarget;
+use provost_connectors::contract::{Contract, Words};
 use provost_core::model::ConnectorKind;
 use serde_json::{Value, json};
+use tests::keeps::keeps;
 use tests::servers::slapd::{SUFFIX, Setup, Slapd};
 
-async fn broken(target: &AnyTarget) -> Vec<String> {
+async fn kept(how: &str, target: &AnyTarget) {
     let what = Contract { prefix: "contract-".into(), crowd: 520, words: Words::ldap() };
-    contract(target, schema(ConnectorKind::Ldap), &what).await.iter().map(ToString::to_string).collect()
+    keeps(&format!("ldap on slapd, {how}"), target, ConnectorKind::Ldap, &what).await;
 }
 
-async fn keeps_the_contract(more: &Value) {
+async fn keeps_the_contract(how: &str, more: &Value) {
     let server = Slapd::start();
-    assert_eq!(broken(&server.connected(more).await).await, Vec::<String>::new(), "{more}");
+    kept(how, &server.connected(more).await).await;
 }
 
 #[tokio::test]
 async fn slapd_keeps_the_contract() {
-    keeps_the_contract(&json!({})).await;
+    keeps_the_contract("by default", &json!({})).await;
 }
 
 #[tokio::test]
 async fn accounts_disabled_by_an_attribute_and_groups_of_unique_names_keep_it() {
     let disable = json!({"attribute": {"name": "roomNumber", "value": "disabled", "enabledValue": "enabled"}});
-    keeps_the_contract(&json!({"accounts": {"disable": disable}, "groups": {"style": "GroupOfUniqueNames"}})).await;
+    let more = json!({"accounts": {"disable": disable}, "groups": {"style": "GroupOfUniqueNames"}});
+    keeps_the_contract("disabled by an attribute, groupOfUniqueNames", &more).await;
 }
 
 #[tokio::test]
 async fn accounts_disabled_by_a_move_keep_it() {
     let disable = json!({"moveTo": {"dn": format!("ou=left,{SUFFIX}")}});
-    keeps_the_contract(&json!({"accounts": {"disable": disable}})).await;
+    keeps_the_contract("disabled by a move", &json!({"accounts": {"disable": disable}})).await;
 }
 
 #[tokio::test]
 async fn numbered_accounts_and_groups_by_login_name_keep_it() {
     let posix = json!({"first": 10_000, "last": 20_000, "counterDN": format!("cn=next,{SUFFIX}")});
     let accounts = json!({"objectClasses": ["inetOrgPerson", "posixAccount"], "posix": posix});
-    keeps_the_contract(&json!({"accounts": accounts, "groups": {"style": "PosixGroup"}})).await;
+    let more = json!({"accounts": accounts, "groups": {"style": "PosixGroup"}});
+    keeps_the_contract("posixAccount, posixGroup", &more).await;
 }
 
 #[tokio::test]
 async fn entries_named_by_cn_keep_it() {
-    keeps_the_contract(&json!({"accounts": {"rdnAttribute": "cn"}})).await;
+    keeps_the_contract("entries named by cn", &json!({"accounts": {"rdnAttribute": "cn"}})).await;
 }
 
 #[tokio::test]
@@ -50,16 +53,16 @@ async fn a_server_that_follows_renames_by_itself_keeps_it() {
     let database = "limits dn.exact=\"cn=provost,ou=services,dc=acme,dc=test\" size=unlimited time=unlimited\n\
                     overlay refint\nrefint_attributes member manager\nrefint_nothing \"cn=nobody\"\n";
     let server = Slapd::start_with(&Setup { database, ..Setup::default() });
-    assert_eq!(broken(&server.connected(&json!({})).await).await, Vec::<String>::new());
+    kept("with refint", &server.connected(&json!({})).await).await;
 }
 
 #[tokio::test]
 async fn ldaps_and_a_socket_keep_it() {
     let server = Slapd::start();
     let secure = server.connected_at(&server.secure_url(), &json!({}), tests::servers::slapd::PASSWORD).await;
-    assert_eq!(broken(&secure).await, Vec::<String>::new());
+    kept("over ldaps", &secure).await;
     let server = Slapd::start();
     let local = json!({"bind": {"external": {}}, "tls": null});
     let local = server.connected_at(&server.socket_url(), &local, "").await;
-    assert_eq!(broken(&local).await, Vec::<String>::new());
+    kept("by a socket", &local).await;
 }

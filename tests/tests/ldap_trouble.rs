@@ -221,6 +221,22 @@ async fn who_is_refused_something_is_not_renamed_either_and_the_rename_is_told_o
 }
 
 #[tokio::test]
+async fn what_is_no_text_is_shown_in_hexadecimal_and_kept_by_an_update() {
+    let photo = "jpegPhoto:: /9j/4A==";
+    let ada =
+        format!("dn: uid=ada,ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: ada\ncn: ada\nsn: ada\n{photo}\n\n");
+    let server = Slapd::start_with(&Setup { entries: ada, ..Setup::default() });
+    let target = server.connected(&json!({"attributes": ["jpegPhoto"]})).await;
+    target.probe().await.0.unwrap();
+    let key = CorrelationKey { attribute: "uid".into(), value: "ada".into() };
+    let ada = target.find(&key).await.0.unwrap().remove(0);
+    assert_eq!(ada.text("jpegPhoto"), Some("ffd8ffe0"));
+    apply(&target, update(&ada.id, "title", "Analyst")).await.unwrap();
+    let stored = server.search(&format!("ou=people,{SUFFIX}"), "(uid=ada)", &["jpegPhoto", "title"]);
+    assert!(stored.contains(photo) && stored.contains("title: Analyst"), "{stored}");
+}
+
+#[tokio::test]
 async fn a_limited_listing_is_incomplete_and_not_short() {
     let server = Slapd::start_with(&Setup { database: "sizelimit 20\n", ..Setup::default() });
     let target = server.connected(&json!({})).await;
@@ -430,18 +446,19 @@ async fn large_groups_and_parts_that_other_servers_hold_are_listed() {
     let server = Slapd::start_with(&Setup { entries, ..Setup::default() });
     let target = server.connected(&json!({})).await;
     target.probe().await.0.unwrap();
-    let (mut requests, mut next, mut accounts) = (0, None, 0);
+    let (mut requests, mut next, mut accounts, mut elsewhere) = (0, None, 0, 0);
     loop {
         let (page, spent) = target.observe(Kind::Accounts, next.as_ref()).await;
         let page = page.unwrap();
         requests += spent.requests;
         accounts += page.items.len();
+        elsewhere += page.elsewhere;
         next = page.next;
         if next.is_none() {
             break;
         }
     }
-    assert_eq!(accounts, 2500);
+    assert_eq!((accounts, elsewhere), (2500, 1));
     let (page, spent) = target.observe(Kind::Groups, None).await;
     let Item::Entitlement(group) = &page.unwrap().items[0] else { panic!("a group") };
     assert_eq!(group.members.as_ref().map(Vec::len), Some(2500));

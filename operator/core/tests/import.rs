@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use provost_core::import::{Brought, Rehearsal, Shown, from_table, from_target, rehearse};
+use provost_core::import::{Brought, Rehearsal, Shown, What, from_table, from_target, rehearse};
 use provost_core::input;
 use provost_core::model::{
     AttributeName, Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability,
@@ -86,7 +86,7 @@ fn shown(accounts: Vec<Observed>, entitlements: Vec<ObservedEntitlement>) -> Sho
         request_timeout: Duration::from_secs(30),
     };
     let profile = Profile { measured: BTreeMap::new(), capabilities, principal: None, changes: None };
-    Shown { profile, accounts, entitlements }
+    Shown { profile, accounts, entitlements, elsewhere: Vec::new() }
 }
 
 fn bring(declared: &[Change], shown: &Shown) -> Brought {
@@ -233,6 +233,7 @@ fn whoever_is_left_out_is_named_with_the_reason() {
     ];
     let mut shown = shown(accounts, vec![group("g", "Wiki Editors", &["1", "10", "x"])]);
     shown.profile.principal = Some(TargetId::from("9"));
+    shown.elsewhere = vec![(What::Account, 2), (What::Group, 0)];
     let declared = [application(&json!({"safety": {"protected": [{"attribute": "uid", "values": ["admin"]}]}}))];
     let brought = bring(&declared, &shown);
     assert_eq!(names(&brought), ["ida"]);
@@ -248,10 +249,11 @@ fn whoever_is_left_out_is_named_with_the_reason() {
         ("hal", "spec.title"),
         ("own", "operator itself"),
         ("Wiki Editors", "2 members are none of those"),
+        ("elsewhere", "other servers hold parts of the list (2)"),
     ] {
         assert!(told.iter().any(|(_, of, said)| *of == name && said.contains(why)), "{name}: {told:?}");
     }
-    assert_eq!(told.len(), 10);
+    assert_eq!(told.len(), 11);
     assert_eq!(applied(&declared, &brought, &shown).writes, []);
 }
 

@@ -176,7 +176,7 @@ impl Model {
 
     fn page(&self, kind: Kind, page: Option<&PageToken>) -> Page {
         if kind != Kind::Accounts {
-            return Page { items: Vec::new(), total: Some(0), next: None, profile: None };
+            return Page { items: Vec::new(), total: Some(0), next: None, profile: None, elsewhere: 0 };
         }
         let from: usize = page.map_or(0, |token| token.0.parse().unwrap());
         let to = (from + PAGE).min(self.accounts.len());
@@ -185,7 +185,13 @@ impl Model {
             Item::Account(Observed { id: id(at), enabled: true, attributes, holds: None })
         };
         let next = (to < self.accounts.len()).then(|| PageToken(to.to_string().into()));
-        Page { items: (from..to).map(account).collect(), total: Some(self.accounts.len() as u64), next, profile: None }
+        Page {
+            items: (from..to).map(account).collect(),
+            total: Some(self.accounts.len() as u64),
+            next,
+            profile: None,
+            elsewhere: 0,
+        }
     }
 }
 

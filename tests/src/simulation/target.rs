@@ -193,7 +193,7 @@ impl Target {
         let total = items.len();
         let items: Vec<Item> = items.into_iter().skip(from).take(size).collect();
         let next = (from + size < total).then(|| PageToken((from + size).to_string().into()));
-        Page { items, total: Some(total as u64), next, profile: None }
+        Page { items, total: Some(total as u64), next, profile: None, elsewhere: 0 }
     }
 
     pub fn find(&self, key: &CorrelationKey, seen: Duration) -> Vec<Observed> {

@@ -26,12 +26,12 @@ impl ActiveDirectory {
         }
         let search = |base| Search::below(base, class.clone(), &wanted).with(extended());
         let searches = bases.into_iter().map(search).collect();
-        let (entries, next) = self.listings.page(&self.wire, (kind, page), searches, size, spent).await?;
+        let (entries, next, elsewhere) = self.listings.page(&self.wire, (kind, page), searches, size, spent).await?;
         let mut items = Vec::with_capacity(entries.len());
         for entry in &entries {
             items.push(self.item(sort, entry, spent).await?);
         }
-        Ok(Page { items, total: None, next, profile: None })
+        Ok(Page { items, total: None, next, profile: None, elsewhere })
     }
 
     /// An entry as the core sees it; of a group, its first members were asked for.

@@ -154,7 +154,7 @@ impl FakeDirectory {
             last = Some(PageToken(id.as_str().into()));
         }
         let next = last.filter(|_| rest.peek().is_some());
-        Ok(Page { items, total: Some(total), next, profile: None })
+        Ok(Page { items, total: Some(total), next, profile: None, elsewhere: 0 })
     }
 
     /// Accounts with a key, whatever its case.

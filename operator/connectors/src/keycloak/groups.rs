@@ -71,7 +71,7 @@ impl Keycloak {
         }
         let reached = at + items.len();
         let next = (reached < tree.nodes.len()).then(|| PageToken(format!("{}:{reached}", tree.serial).into()));
-        Ok(Page { items, total: Some(tree.total), next, profile: None })
+        Ok(Page { items, total: Some(tree.total), next, profile: None, elsewhere: 0 })
     }
 
     /// A listing under way.

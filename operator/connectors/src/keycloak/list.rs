@@ -22,7 +22,7 @@ impl Keycloak {
             Kind::Accounts => self.observe_users(token, spent).await,
             Kind::Groups => self.observe_groups(token, spent).await,
             Kind::Roles => self.observe_roles(spent).await,
-            Kind::Licenses => Ok(Page { items: Vec::new(), total: Some(0), next: None, profile: None }),
+            Kind::Licenses => Ok(Page { items: Vec::new(), total: Some(0), next: None, profile: None, elsewhere: 0 }),
         }
     }
 
@@ -47,7 +47,13 @@ impl Keycloak {
             total = Some(self.count_users(spent).await?);
         }
         let items = users.into_iter().map(|user| Item::Account(self.account(user))).collect();
-        Ok(Page { items, total, next: more.then(|| PageToken(reached.to_string().into())), profile: None })
+        Ok(Page {
+            items,
+            total,
+            next: more.then(|| PageToken(reached.to_string().into())),
+            profile: None,
+            elsewhere: 0,
+        })
     }
 
     async fn count_users(&self, spent: &mut Spent) -> Result<u64, TargetError> {

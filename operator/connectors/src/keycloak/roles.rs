@@ -44,7 +44,7 @@ impl Keycloak {
             }));
         }
         let total = Some(items.len() as u64);
-        Ok(Page { items, total, next: None, profile: None })
+        Ok(Page { items, total, next: None, profile: None, elsewhere: 0 })
     }
 
     /// A role by its name in the catalogue; `None`: there is none. Client ids may hold slashes, names of roles here not.

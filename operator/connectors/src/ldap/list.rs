@@ -23,8 +23,8 @@ impl Ldap {
         };
         let (bases, class, wanted) = self.sort(sort)?;
         let searches = bases.into_iter().map(|base| Search::below(base, class.clone(), &wanted)).collect();
-        let (entries, next) = self.listings.page(&self.wire, (kind, page), searches, size, spent).await?;
-        Ok(Page { items: self.items(sort, &entries, spent).await?, total: None, next, profile: None })
+        let (entries, next, elsewhere) = self.listings.page(&self.wire, (kind, page), searches, size, spent).await?;
+        Ok(Page { items: self.items(sort, &entries, spent).await?, total: None, next, profile: None, elsewhere })
     }
 
     pub(super) async fn items(

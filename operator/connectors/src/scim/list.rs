@@ -108,7 +108,7 @@ impl Scim {
         // Once a listing of accounts is enough.
         let last = kind == Kind::Accounts && raw.next.is_none();
         let profile = last.then(|| Box::new(self.profile()));
-        Ok(Page { items, total: raw.total, next: raw.next.as_ref().map(At::token), profile })
+        Ok(Page { items, total: raw.total, next: raw.next.as_ref().map(At::token), profile, elsewhere: 0 })
     }
 
     /// Accounts with a key, inactive ones included. Where the target ignores or refuses the filter, all are looked at.
@@ -348,7 +348,7 @@ impl Scim {
 }
 
 fn empty() -> Page {
-    Page { items: Vec::new(), total: Some(0), next: None, profile: None }
+    Page { items: Vec::new(), total: Some(0), next: None, profile: None, elsewhere: 0 }
 }
 
 fn matches(account: &Observed, key: &CorrelationKey) -> bool {

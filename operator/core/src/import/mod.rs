@@ -34,6 +34,8 @@ pub struct Shown {
     pub accounts: Vec<Observed>,
     /// Its groups, roles and licences.
     pub entitlements: Vec<ObservedEntitlement>,
+    /// How many parts of a list other servers hold, which were not asked.
+    pub elsewhere: Vec<(What, usize)>,
 }
 
 /// What is to be declared, and what could not be.
@@ -113,6 +115,10 @@ pub fn from_target(
     directory.replace(declared.to_vec(), jiff::Timestamp::UNIX_EPOCH);
     let spec = directory.application_spec(application).ok_or_else(|| NotRead::Application(application.clone()))?;
     let mut brought = Brought::default();
+    for (what, parts) in shown.elsewhere.iter().filter(|(_, parts)| *parts > 0) {
+        let why = format!("other servers hold parts of the list ({parts}), which are not asked");
+        brought.skipped.push(Skipped { what: *what, name: "elsewhere".into(), why: why.into() });
+    }
     let mut people = People::beside(&directory);
     for account in &shown.accounts {
         let own = shown.profile.principal.as_ref() == Some(&account.id);

@@ -141,7 +141,7 @@ impl Stage<'_> {
         let items: Vec<Item> = all.into_iter().skip(from).take(PAGE).collect();
         let reached = from + items.len();
         let next = (reached < total).then(|| PageToken(reached.to_string().into()));
-        Page { items, total: u64::try_from(total).ok(), next, profile: None }
+        Page { items, total: u64::try_from(total).ok(), next, profile: None, elsewhere: 0 }
     }
 
     fn find(&self, key: &CorrelationKey) -> Vec<Observed> {

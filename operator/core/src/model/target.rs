@@ -116,6 +116,8 @@ pub struct Page {
     pub next: Option<PageToken>,
     /// What is known of the target by now, where that may be more than its probe told: writes teach too.
     pub profile: Option<Box<Profile>>,
+    /// Parts of the list that other servers hold, which are not asked.
+    pub elsewhere: usize,
 }
 
 /// A moment from which a target tells what has changed; opaque to the core.

@@ -255,7 +255,7 @@ impl Sync {
             }
             // A kind that the target does not have is nothing to be observed.
             Err(TargetError::Unsupported(_)) if kind != Kind::Accounts => {
-                Page { items: Vec::new(), total: None, next: None, profile: None }
+                Page { items: Vec::new(), total: None, next: None, profile: None, elsewhere: 0 }
             }
             Err(error) => {
                 self.on_error(&error, cx, out);

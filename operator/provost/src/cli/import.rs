@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, connect, secrets};
-use provost_core::import::{Brought, Rehearsal, Shown, from_table, from_target, rehearse};
+use provost_core::import::{Brought, Rehearsal, Shown, What, from_table, from_target, rehearse};
 use provost_core::input;
 use provost_core::model::{
     Change, Connector, EntitlementKind, Item, Kind, Name, PageToken, TargetApplication, TargetError,
@@ -187,8 +187,10 @@ fn credentials(connector: &Connector, folder: Option<&Path>) -> Result<Credentia
 /// `named`: the same target, as the operator looks at it.
 async fn shown(target: &AnyTarget, named: &AnyTarget, application: &TargetApplication) -> Result<Shown, TargetError> {
     let profile = target.probe().await.0?;
-    let mut shown = Shown { profile, accounts: Vec::new(), entitlements: Vec::new() };
-    for item in listed(target, Kind::Accounts).await? {
+    let mut shown = Shown { profile, accounts: Vec::new(), entitlements: Vec::new(), elsewhere: Vec::new() };
+    let (accounts, elsewhere) = listed(target, Kind::Accounts).await?;
+    shown.elsewhere.push((What::Account, elsewhere));
+    for item in accounts {
         if let Item::Account(account) = item {
             shown.accounts.push(account);
         }
@@ -199,15 +201,16 @@ async fn shown(target: &AnyTarget, named: &AnyTarget, application: &TargetApplic
     }
     for kind in kinds {
         let target = if kind == Kind::Groups { target } else { named };
-        let mut items = match listed(target, kind).await {
+        let (mut items, mut elsewhere) = match listed(target, kind).await {
             // A directory of which no place for groups was told.
             Err(TargetError::Unsupported(_)) => continue,
             items => items?,
         };
         if kind == Kind::Groups && has_strangers(&items, &shown) {
             // A directory tells a group within a group by its id once it has listed it.
-            items = listed(target, kind).await?;
+            (items, elsewhere) = listed(target, kind).await?;
         }
+        shown.elsewhere.push((What::Group, elsewhere));
         shown.entitlements.extend(items.into_iter().filter_map(|item| match item {
             Item::Entitlement(seen) => Some(seen),
             Item::Account(_) => None,
@@ -224,10 +227,10 @@ fn has_strangers(items: &[Item], shown: &Shown) -> bool {
     })
 }
 
-/// Everything of a kind; a list that is not complete is none.
-async fn listed(target: &AnyTarget, kind: Kind) -> Result<Vec<Item>, TargetError> {
+/// Everything of a kind, and how many parts of it other servers hold; a list that is not complete is none.
+async fn listed(target: &AnyTarget, kind: Kind) -> Result<(Vec<Item>, usize), TargetError> {
     let (mut all, mut page): (Vec<Item>, Option<PageToken>) = (Vec::new(), None);
-    let mut waited = 0;
+    let (mut elsewhere, mut waited) = (0, 0);
     loop {
         let (answer, spent) = target.observe(kind, page.as_ref()).await;
         if let Some(wait) = spent.wait {
@@ -248,9 +251,10 @@ async fn listed(target: &AnyTarget, kind: Kind) -> Result<Vec<Item>, TargetError
             found => found?,
         };
         all.extend(found.items);
+        elsewhere += found.elsewhere;
         match found.next {
             Some(next) => page = Some(next),
-            None => return complete(all, found.total),
+            None => return Ok((complete(all, found.total)?, elsewhere)),
         }
     }
 }

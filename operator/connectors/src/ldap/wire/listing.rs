@@ -42,7 +42,8 @@ pub(crate) fn neither() -> TargetError {
 }
 
 impl Listings {
-    /// One page of what the searches find together, and where it goes on; `None`: from the beginning.
+    /// One page of what the searches find together, where it goes on, and how many parts of it other servers hold; `None`: from the
+    /// beginning.
     pub(crate) async fn page(
         &self,
         wire: &Wire,
@@ -50,12 +51,12 @@ impl Listings {
         searches: Vec<Search>,
         size: usize,
         spent: &mut Spent,
-    ) -> Result<(Vec<Entry>, Option<PageToken>), TargetError> {
+    ) -> Result<(Vec<Entry>, Option<PageToken>, usize), TargetError> {
         let mut listing = match page {
             Some(token) => self.resumed(kind, token)?,
             None => self.begun(wire.own(spent).await?, kind, searches),
         };
-        let mut entries = Vec::new();
+        let (mut entries, mut elsewhere) = (Vec::new(), 0);
         // A server may answer an empty page in between.
         while entries.is_empty() {
             let Some(search) = listing.searches.front().cloned() else { break };
@@ -66,6 +67,7 @@ impl Listings {
             if found.referrals > 0 {
                 tracing::warn!(%base, referrals = found.referrals, "other servers hold a part of this; it is not listed");
             }
+            elsewhere += found.referrals;
             listing.cookie = found.cookie;
             if listing.cookie.is_empty() {
                 listing.searches.pop_front();
@@ -74,9 +76,9 @@ impl Listings {
         }
         if listing.searches.is_empty() {
             wire.done(listing.own);
-            return Ok((entries, None));
+            return Ok((entries, None, elsewhere));
         }
-        Ok((entries, Some(self.waits(listing))))
+        Ok((entries, Some(self.waits(listing)), elsewhere))
     }
 
     fn begun(&self, own: Own, kind: Kind, searches: Vec<Search>) -> Listing {

@@ -318,7 +318,13 @@ impl World {
                 };
                 let total = items.len() as u64 + u64::from(self.miscounts);
                 self.listings += usize::from(kind == Kind::Groups);
-                Answer::Page(Ok(Page { total: self.counts.then_some(total), items, next: None, profile: None }))
+                Answer::Page(Ok(Page {
+                    total: self.counts.then_some(total),
+                    items,
+                    next: None,
+                    profile: None,
+                    elsewhere: 0,
+                }))
             }
             Effect::Find(key) => {
                 let found = self.seen().filter(|a| a.text(key.attribute.as_str()) == Some(&*key.value));

@@ -16,7 +16,7 @@ use provost_core::import::{Brought, Rehearsal, Shown, What, from_table, from_tar
 use provost_core::input;
 use provost_core::model::{
     AttributeName, Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability,
-    Observed, ObservedEntitlement, Profile, Schema, TargetId, Value,
+    Observed, ObservedEntitlement, Profile, Schema, Spelling, TargetId, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -37,6 +37,7 @@ static SCHEMA: Schema = Schema {
     ],
     references: &["manager"],
     control: &["enabled"],
+    spelling: Spelling::Exact,
     case_insensitive: &["uid", "mail"],
     mark: Some("externalId"),
     user_name: "uid",

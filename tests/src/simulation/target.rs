@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use provost_core::model::{
     Applied, AttributeName, Attributes, Capabilities, Changes, CorrelationKey, Cursor, DeleteMeans, EntitlementKind,
-    Item, Kind, Observability, Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Step, TargetError,
-    TargetId, Value,
+    Item, Kind, Observability, Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Spelling, Step,
+    TargetError, TargetId, Value,
 };
 
 /// What the model says of itself.
@@ -21,6 +21,7 @@ pub static SCHEMA: Schema = Schema {
     ],
     references: &["manager"],
     control: &["active", "password", "groups"],
+    spelling: Spelling::Exact,
     case_insensitive: &["userName"],
     mark: Some("externalId"),
     user_name: "userName",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_core::model::{EntitlementKind, Schema};
+use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
 pub(super) const MARK: &str = "externalId";
@@ -68,6 +68,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         "name",
         PROTECTION,
     ],
+    spelling: Spelling::Ldap,
     case_insensitive: &[LOGIN, "userPrincipalName", "mail", PARENT],
     mark: Some(MARK),
     user_name: LOGIN,

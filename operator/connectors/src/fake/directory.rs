@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use provost_core::model::{
     Applied, Attributes, Capabilities, CorrelationKey, DeleteMeans, EntitlementKind, Item, Kind, Observability,
-    Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Step, TargetError, TargetId, Value,
+    Observed, ObservedEntitlement, Page, PageToken, Profile, Schema, Spelling, Step, TargetError, TargetId, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ pub static SCHEMA: Schema = Schema {
     mapping: crate::scim::MAPPING,
     references: &["manager"],
     control: &["id", "enabled", "password", "groups", "members", "roles", "licenses"],
+    spelling: Spelling::Exact,
     case_insensitive: &["userName"],
     mark: Some("externalId"),
     user_name: "userName",

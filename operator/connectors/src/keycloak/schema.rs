@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_core::model::{EntitlementKind, Schema};
+use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name by which mappings know the mark, whatever the realm calls it.
 pub(super) const MARK: &str = "externalId";
@@ -36,6 +36,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         "notBefore",
         "totp",
     ],
+    spelling: Spelling::Exact,
     case_insensitive: &["username", "email"],
     mark: Some(MARK),
     user_name: "username",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_core::model::{EntitlementKind, Schema};
+use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
 pub(crate) const MARK: &str = "externalId";
@@ -55,6 +55,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         "pwdPolicySubentry",
         "pwdReset",
     ],
+    spelling: Spelling::Ldap,
     case_insensitive: &[LOGIN, "mail"],
     mark: Some(MARK),
     user_name: LOGIN,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provost_core::model::{EntitlementKind, Schema};
+use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// Every field of an Identity that RFC 7643 has a place for: attribute and CEL source.
 pub(crate) const MAPPING: &[(&str, &str)] = &[
@@ -44,6 +44,7 @@ pub(crate) static SCHEMA: Schema = Schema {
         "entitlements",
         "x509Certificates",
     ],
+    spelling: Spelling::Scim,
     case_insensitive: &["userName", "emails"],
     mark: Some("externalId"),
     user_name: "userName",

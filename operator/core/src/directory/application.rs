@@ -83,16 +83,20 @@ impl ApplicationSpec {
 
     /// What the manifest maps, in place of or besides the defaults. A control attribute is never mapped.
     fn map(&mut self, names: &mut Names<'_>) {
+        let mut mapped = BTreeMap::new();
         for mapping in &self.application.account.attributes {
-            let attribute = mapping.attribute.clone();
-            if self.schema.control.contains(&attribute.as_str()) {
-                self.faults.push(Problem::at(
-                    Reason::InvalidSpec,
-                    format!("spec.account.attributes[name={attribute}]").into(),
-                    format!("{attribute} is controlled by Provost itself and cannot be mapped; remove this entry"),
-                ));
+            let declared = &mapping.attribute;
+            let before = mapped.insert(self.schema.spelling.canonical(declared.as_str()), declared);
+            let twice = || {
+                before
+                    .map(|before| format!("{declared} is {before}, which an entry before maps; remove one of the two"))
+            };
+            if let Some(why) = self.schema.unmappable(declared).or_else(twice) {
+                let path = format!("spec.account.attributes[name={declared}]").into();
+                self.faults.push(Problem::at(Reason::InvalidSpec, path, why));
                 continue;
             }
+            let attribute = self.schema.spelled(declared);
             let (from, apply) = match &mapping.source {
                 MappingSource::Literal(value, apply) => (From::Literal(value.clone()), *apply),
                 MappingSource::Expression(source, apply) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AttributeName, Attributes, EntitlementKind, TargetId, Value};
+use super::{AttributeName, Attributes, EntitlementKind, Spelling, TargetId, Value};
 
 /// What a connector is, known offline: needed to plan before the target was ever reached.
 #[derive(Debug)]
@@ -14,8 +14,10 @@ pub struct Schema {
     pub mapping: &'static [(&'static str, &'static str)],
     /// Attributes that hold a reference to another account (manager): the value is that account's id.
     pub references: &'static [&'static str],
-    /// Attributes that can never be mapped (passwords, enabled flags, membership, admin rights).
+    /// Attributes that can never be mapped (passwords, enabled flags, membership, admin rights), in none of their spellings.
     pub control: &'static [&'static str],
+    /// Which spellings of a name are the same.
+    pub spelling: Spelling,
     /// Attributes compared without case (RFC 7643 `caseExact: false`).
     pub case_insensitive: &'static [&'static str],
     /// The attribute that carries our mark, if the target has one meant for it.

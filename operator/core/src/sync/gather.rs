@@ -160,7 +160,8 @@ impl Sync {
     fn add_mark(&self, attributes: &mut Vec<WantedAttribute>, mark: &Arc<str>, record: Option<&Record>) {
         let Some(attribute) = self.schema.mark else { return };
         let mut declared = self.settings.account.attributes.iter();
-        if declared.any(|m| m.attribute.as_str() == attribute && m.source == MappingSource::Never) {
+        if declared.any(|m| self.schema.spelled(&m.attribute).as_str() == attribute && m.source == MappingSource::Never)
+        {
             return;
         }
         let carried = record

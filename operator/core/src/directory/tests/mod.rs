@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::model::{
     AccountSettings, Connector, ConnectorKind, DeletionPolicy, Deprovision, DeprovisionStep, Entitlement,
-    EntitlementKind, EntitlementTarget, Membership, Orphaned, Safety, Schema, Source, SyncMode, SyncSettings,
+    EntitlementKind, EntitlementTarget, Membership, Orphaned, Safety, Schema, Source, Spelling, SyncMode, SyncSettings,
     TargetApplication,
 };
 
@@ -24,6 +24,7 @@ pub(crate) static SCHEMA: Schema = Schema {
     ],
     references: &["manager"],
     control: &["password", "active"],
+    spelling: Spelling::Scim,
     case_insensitive: &["userName"],
     mark: None,
     user_name: "userName",

@@ -280,6 +280,33 @@ fn a_manifest_extends_and_replaces_the_default_mapping_and_never_maps_a_control_
 }
 
 #[test]
+fn a_mapping_replaces_the_default_in_whatever_spelling_and_never_maps_a_control_attribute_in_any() {
+    let map = |attribute: &str, source: MappingSource| Mapping { attribute: attribute.into(), source };
+    let literal = |text: &str| MappingSource::Literal(Value::from(text), Apply::Always);
+    let user_name = "urn:ietf:params:scim:schemas:core:2.0:User:USERNAME";
+    let directory = namespace(vec![
+        target_with("wiki", &[], |wiki| {
+            wiki.account.attributes = vec![
+                map("TITLE", MappingSource::Never),
+                map(user_name, literal("x")),
+                map("Active", literal("true")),
+                map("nick", literal("first")),
+                map("Nick", literal("second")),
+            ];
+        }),
+        person("ada", "Engineering"),
+    ]);
+    let attributes = directory.attributes(&"ada".into(), &"wiki".into()).unwrap();
+    let values: Vec<(&str, &AttributeValue)> =
+        attributes.iter().map(|(name, attribute)| (name.as_str(), &attribute.value)).collect();
+    let value = |text: &str| AttributeValue::Value(text.into());
+    let expected = [("manager", &AttributeValue::Account(None)), ("nick", &value("first")), ("userName", &value("x"))];
+    assert_eq!(values, expected);
+    let invalid = Reason::InvalidSpec;
+    assert_eq!(reasons(&directory, ObjectKind::TargetApplication, "wiki"), [invalid, invalid]);
+}
+
+#[test]
 fn correlation_goes_by_external_id_and_user_name_and_skips_what_is_empty() {
     let directory = namespace(vec![
         target("wiki", &[]),

@@ -1,0 +1,122 @@
+use super::{AttributeName, Schema};
+
+/// The core User schema (RFC 7643, 8.7.1) and the enterprise extension (4.3), whose attributes mappings name with or without it.
+const PLAIN: [&str; 2] =
+    ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"];
+
+/// Which spellings of an attribute's name are the same to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// One alone.
+    Exact,
+    /// Attribute descriptions (RFC 4512, 2.5): in any case, with options after `;`.
+    Ldap,
+    /// Attribute notation (RFC 7644, 3.10): in any case, with or without the URN of the User schemas, with a sub-attribute after
+    /// `.` and a filter in `[]`.
+    Scim,
+}
+
+impl Spelling {
+    /// One text for every spelling of a name.
+    pub fn canonical(self, name: &str) -> String {
+        if self == Self::Exact {
+            return name.to_owned();
+        }
+        let name = name.trim().to_ascii_lowercase();
+        if self == Self::Ldap {
+            return name;
+        }
+        let plain = |urn: &str| match name.strip_prefix(&urn.to_ascii_lowercase())? {
+            "" => Some(String::new()),
+            rest => rest.strip_prefix(':').map(str::to_owned),
+        };
+        PLAIN.into_iter().find_map(plain).unwrap_or(name)
+    }
+
+    /// The attribute that a name says something of, canonical: without options, sub-attribute and filter.
+    fn attribute(self, name: &str) -> String {
+        let name = self.canonical(name);
+        let until = |text: &str, end: char| text.split(end).next().unwrap_or_default().trim().to_owned();
+        match self {
+            Self::Exact => name,
+            Self::Ldap => until(&name, ';'),
+            Self::Scim => {
+                let name = until(&name, '[');
+                // A URN has full stops of its own.
+                match name.rsplit_once(':') {
+                    Some((urn, attribute)) => format!("{urn}:{}", until(attribute, '.')),
+                    None => until(&name, '.'),
+                }
+            }
+        }
+    }
+
+    /// Whether two names are of one attribute, whatever else they say.
+    pub fn is_of(self, one: &str, other: &str) -> bool {
+        self.attribute(one) == self.attribute(other)
+    }
+}
+
+impl Schema {
+    /// A name as this schema spells it, where it knows the attribute.
+    pub fn spelled(&self, name: &AttributeName) -> AttributeName {
+        let mapped = self.mapping.iter().map(|(name, _)| *name);
+        let known = mapped.chain([self.user_name]).chain(self.external_id).chain(self.mark);
+        let canonical = self.spelling.canonical(name.as_str());
+        let mut known = known.filter(|known| self.spelling.canonical(known) == canonical);
+        known.next().map_or_else(|| name.clone(), AttributeName::from)
+    }
+
+    /// Why an attribute can never be mapped, if it cannot, in whatever spelling.
+    pub fn unmappable(&self, name: &AttributeName) -> Option<String> {
+        let attribute = self.spelling.attribute(name.as_str());
+        let control = self.control.iter().find(|control| self.spelling.is_of(control, &attribute));
+        if let Some(control) = control {
+            let what =
+                if name.as_str() == *control { control.to_string() } else { format!("{name}, which is {control},") };
+            return Some(format!("{what} is controlled by Provost itself and cannot be mapped; remove this entry"));
+        }
+        let number = attribute.strip_prefix("oid.").unwrap_or(&attribute);
+        if self.spelling == Spelling::Ldap && number.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some(format!(
+                "{name} is a number, which does not say whether it can be mapped; write the attribute's name"
+            ));
+        }
+        attribute.is_empty().then(|| format!("{name} names no attribute; write one, or remove this entry"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spelling::{Exact, Ldap, Scim};
+
+    #[test]
+    fn one_attribute_has_one_canonical_name() {
+        let user = "urn:ietf:params:scim:schemas:core:2.0:User";
+        for (spelling, name, canonical) in [
+            (Exact, "Mail", "Mail"),
+            (Ldap, "Mail;Lang-FR", "mail;lang-fr"),
+            (Scim, "Name.GivenName", "name.givenname"),
+            (Scim, &format!("{user}:Title"), "title"),
+            (Scim, user, ""),
+            (Scim, "urn:acme:1.0:User:Title", "urn:acme:1.0:user:title"),
+        ] {
+            assert_eq!(spelling.canonical(name), canonical, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_told_from_what_is_said_of_it() {
+        for (spelling, one, other, same) in [
+            (Exact, "a.b", "a", false),
+            (Ldap, "mail;lang-fr", "MAIL", true),
+            (Ldap, "mailbox", "mail", false),
+            (Scim, "emails[type eq \"work\"].value", "Emails", true),
+            (Scim, "name.givenName", "name.familyName", true),
+            (Scim, "urn:acme:1.0:User:a.b", "urn:acme:1.0:User:a", true),
+            (Scim, "urn:acme:1.0:User:a", "urn:acme:1.0:User:b", false),
+        ] {
+            assert_eq!(spelling.is_of(one, other), same, "{one} {other}");
+        }
+    }
+}

@@ -264,7 +264,9 @@ impl Ldap {
         let name = set.contains_key(&self.settings.naming).then(|| self.name_of(set)).transpose()?;
         let mut changes = Vec::new();
         for (name, value) in set.iter().filter(|(name, _)| **name != self.settings.naming) {
-            if let Some(at) = map::attribute(&self.settings, name.as_str()) {
+            let Some(at) = map::attribute(&self.settings, name.as_str()) else { continue };
+            // What says whether it can be used is not the mapping's to say.
+            if map::told_by(&self.settings.disable).is_none_or(|switch| !switch.eq_ignore_ascii_case(at)) {
                 changes.push(Change::Replace(at.into(), self.values_of(name, value, spent).await?));
             }
         }

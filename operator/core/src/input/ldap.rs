@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::check::Checks;
 use super::connector::secret_key;
 use super::path::Path;
-use crate::model::{AccountSettings, AttributeName, Mapping, MappingSource, Safety};
+use crate::model::{AccountSettings, AttributeName, Mapping, MappingSource, Safety, Spelling};
 
 const URL: &str = "must be ldaps://host, ldap://host (with StartTLS) or ldapi://%2Fpath%2Fof%2Fsocket, without user info, query and DN, as in ldaps://ldap.example.com";
 
@@ -47,11 +47,14 @@ pub(super) fn authority(checks: &mut Checks, at: Path<'_>, tls: Option<&crds::Tl
 
 /// What the connector reads of the rest of the manifest: the names of the attributes that it must show. Where accounts carry
 /// no mark, nobody is asked to write one.
-pub(super) fn complete(settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
+pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
+    if let Some(name) = settings.pointer("/ldap/accounts/disable/attribute/name").and_then(Json::as_str) {
+        disables_alone(checks, name, account);
+    }
     let given = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
     let kind = ["ldap", "activeDirectory"].into_iter().find(given);
     let Some(ldap) = kind.and_then(|kind| settings.get_mut(kind)) else { return };
-    let declared = |mapping: &Mapping| mapping.attribute.as_str() == MARK;
+    let declared = |mapping: &Mapping| mapping.attribute.as_str().eq_ignore_ascii_case(MARK);
     if ldap.pointer("/accounts/markAttribute").is_none_or(Json::is_null) && !account.attributes.iter().any(declared) {
         account.attributes.push(Mapping { attribute: MARK.into(), source: MappingSource::Never });
     }
@@ -61,6 +64,33 @@ pub(super) fn complete(settings: &mut Json, account: &mut AccountSettings, safet
     let names: std::collections::BTreeSet<&str> =
         mapped.chain(looked_up).chain(protected).map(AttributeName::as_str).collect();
     ldap["attributes"] = json!(names);
+}
+
+/// The attribute that disables is not the mapping's to write, which would enable who is disabled: the manifest may not map it, and
+/// the default mapping leaves it out.
+fn disables_alone(checks: &mut Checks, name: &str, account: &mut AccountSettings) {
+    let at = Path::Root("spec");
+    let at = at.field("account");
+    let at = at.field("attributes");
+    let mut left_out = false;
+    for (index, mapping) in account.attributes.iter().enumerate() {
+        let declared = mapping.attribute.as_str();
+        if !Spelling::Ldap.is_of(declared, name) {
+            continue;
+        }
+        left_out |= declared.eq_ignore_ascii_case(name);
+        if mapping.source != MappingSource::Never {
+            checks.wrong(
+                at.item(index).field("name"),
+                declared,
+                "is the attribute that disables accounts",
+                "must be removed, or connector.ldap.accounts.disable must name another attribute",
+            );
+        }
+    }
+    if !left_out {
+        account.attributes.push(Mapping { attribute: name.into(), source: MappingSource::Never });
+    }
 }
 
 /// Host and port as the fingerprint has them. The URL is never repeated: somebody may have written a password into it.
@@ -139,7 +169,7 @@ fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
             checks.text(at.item(index), class, 1, 256);
         }
     }
-    disable(checks, at.field("disable"), &accounts.disable);
+    disable(checks, at.field("disable"), accounts);
     if let Some(posix) = &accounts.posix {
         let at = at.field("posix");
         if !classes.unwrap_or_default().iter().any(|class| class.eq_ignore_ascii_case("posixAccount")) {
@@ -158,7 +188,8 @@ fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     }
 }
 
-fn disable(checks: &mut Checks, at: Path<'_>, disable: &crds::LdapDisable) {
+fn disable(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
+    let disable = &accounts.disable;
     let members = [
         ("attribute", disable.attribute.is_some()),
         ("passwordLock", disable.password_lock.is_some()),
@@ -168,6 +199,16 @@ fn disable(checks: &mut Checks, at: Path<'_>, disable: &crds::LdapDisable) {
     if let Some(attribute) = &disable.attribute {
         let at = at.field("attribute");
         checks.text(at.field("name"), &attribute.name, 1, 256);
+        let named = [&accounts.rdn_attribute, &accounts.id_attribute, &accounts.mark_attribute];
+        let named = named.into_iter().filter_map(Option::as_deref).chain(["uid", "entryUUID", "objectClass"]);
+        if named.into_iter().any(|other| Spelling::Ldap.is_of(other, &attribute.name)) {
+            let remedy = "must be one of its own: neither uid nor objectClass, nor the rdnAttribute, idAttribute or markAttribute";
+            checks.wrong(at.field("name"), &attribute.name, "says something else of an account", remedy);
+        }
+        if attribute.name.starts_with(|c: char| c.is_ascii_digit()) {
+            let remedy = "must be its name, by which it is told from what is mapped";
+            checks.wrong(at.field("name"), &attribute.name, "is the number of an attribute", remedy);
+        }
         checks.text(at.field("value"), &attribute.value, 1, 1024);
         checks.optional(at.field("enabledValue"), attribute.enabled_value.as_ref(), 1, 1024);
     }

@@ -45,7 +45,12 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
     rules_together(&mut checks, at, &application);
-    super::ldap::complete(&mut application.connector.settings, &mut application.account, &application.safety);
+    super::ldap::complete(
+        &mut checks,
+        &mut application.connector.settings,
+        &mut application.account,
+        &application.safety,
+    );
     if let Some(keycloak) = &spec.connector.keycloak {
         super::keycloak::complete(&mut checks, keycloak, &mut application);
     }

@@ -198,7 +198,7 @@ impl Sync {
                 self.failures = 0;
                 self.probe_failures = 0;
                 self.rate.resume();
-                self.read_again(cx);
+                self.try_again(cx);
                 self.trouble = self.unacknowledged("this may not be the target that was first reached");
                 self.recognise(cx);
                 if self.observed || self.observation.is_none() {

@@ -220,7 +220,8 @@ impl Sync {
                 self.fail_parts(flight, error, Duration::from_secs(1), cx);
             }
             TargetError::Rejected { .. } => self.fail_parts(flight, error, Duration::from_secs(10), cx),
-            TargetError::Unsupported(_) => self.fail_parts(flight, error, LONGEST, cx),
+            // A page of maintenance and a replica that lacks something say so too: it is asked soon, and then ever more rarely.
+            TargetError::Unsupported(_) => self.fail_parts(flight, error, Duration::from_mins(1), cx),
             _ => {}
         }
         self.free(flight, cx);

@@ -1,12 +1,13 @@
 //! Accounts that could not be looked for or read: each waits longer and longer by itself, up to 24 hours where the target
 //! refuses to show it, sooner when what is decided or seen of it changes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::rate::backoff;
 use super::{Context, Sync};
 use crate::directory::Decision;
-use crate::model::{Name, PackedIdentity, TargetError};
+use crate::model::{Name, PackedIdentity, Reason, TargetError};
 use crate::plan::Shade;
 use crate::report::Problem;
 
@@ -58,11 +59,20 @@ impl Sync {
         waits.then_some(problem)
     }
 
-    /// The target is back: who waits for its failures does so no longer.
-    pub(super) fn read_again(&mut self, cx: &Context<'_>) {
-        let failed: Vec<Name> = self.unread.iter().filter(|(_, u)| !u.refused).map(|(name, _)| name.clone()).collect();
-        for name in failed {
-            self.unread.remove(&name);
+    /// The target is back: who waits for its failures does so no longer, nor for what it could not do, which may have been said by
+    /// what stood in its place.
+    pub(super) fn try_again(&mut self, cx: &Context<'_>) {
+        let unable = |problem: &Problem| problem.reason() == Reason::Unsupported;
+        let unread = self.unread.iter().filter(|(_, u)| !u.refused || unable(&u.problem)).map(|(name, _)| name.clone());
+        let mut waits: BTreeSet<Name> = unread.collect();
+        self.unread.retain(|name, _| !waits.contains(name));
+        for (name, failures) in &mut self.failed {
+            for failed in failures.iter_mut().filter(|failed| unable(&failed.problem)) {
+                failed.until = cx.now.mono;
+                waits.insert(name.clone());
+            }
+        }
+        for name in waits {
             self.touch(&name, cx);
         }
     }

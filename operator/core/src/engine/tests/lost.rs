@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{World, declared, identity, scientist};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
 
 #[test]
@@ -41,6 +41,43 @@ fn a_target_that_refuses_connections_is_told_at_its_second_failure_and_one_that_
         world.pass(60);
         assert_eq!(world.account("bob"), "Provisioned");
     }
+}
+
+/// Ada has left, and what answers the disabling cannot do it.
+fn a_leaver_who_cannot_be_disabled() -> World {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    world.unable = Some("DisableAccount");
+    let left = json!({"department": "Science", "title": "Analyst", "lifecycle": {"endTime": "2026-01-01T00:00:00Z"}});
+    tell(&mut world, &[identity("ada", 2, &left)]);
+    world.pass(15);
+    assert_eq!((world.writes, world.applied.as_slice()), (2, ["CreateAccount"].as_slice()), "it was tried");
+    world
+}
+
+#[test]
+fn what_a_target_says_it_cannot_do_is_tried_again_within_minutes_and_then_more_rarely() {
+    let mut world = a_leaver_who_cannot_be_disabled();
+    let before = world.writes;
+    world.sleep(24 * 3600);
+    let day = world.writes - before;
+    assert!((8..=12).contains(&day), "{day} attempts in a day");
+    let mut world = a_leaver_who_cannot_be_disabled();
+    world.unable = None;
+    world.pass(80);
+    assert!(world.accounts.values().all(|account| !account.enabled), "within the first minute, and a quarter");
+}
+
+#[test]
+fn what_a_target_said_it_cannot_do_is_tried_again_as_soon_as_it_is_back() {
+    let mut world = a_leaver_who_cannot_be_disabled();
+    world.sleep(12 * 3600);
+    (world.reachable, world.refuses_connections) = (false, true);
+    world.sleep(1800);
+    (world.reachable, world.unable) = (true, None);
+    world.pass(40);
+    assert!(world.accounts.values().all(|account| !account.enabled));
 }
 
 #[test]

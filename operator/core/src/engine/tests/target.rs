@@ -32,6 +32,9 @@ impl World {
         if self.forbidden == Some(step.name()) {
             return Err(TargetError::Rejected { field: None, reason: "403".into(), detail: "".into() });
         }
+        if self.unable == Some(step.name()) {
+            return Err(TargetError::Unsupported("HTTP 405 for PATCH".into()));
+        }
         if let Step::UpdateAccount { id, .. } = &step
             && self.broken.as_ref() == Some(id)
         {

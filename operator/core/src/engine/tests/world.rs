@@ -55,6 +55,8 @@ pub(super) struct World {
     pub(super) batch: usize,
     /// Steps of this name are refused.
     pub(super) forbidden: Option<&'static str>,
+    /// And answered by something that cannot do them.
+    pub(super) unable: Option<&'static str>,
     /// Listings do not show who is in a group.
     pub(super) blind: bool,
     /// Where they do not, whether an account is in a group is answered by a read.
@@ -127,6 +129,7 @@ impl World {
             requests: 0,
             batch: 1,
             forbidden: None,
+            unable: None,
             blind: false,
             answers: false,
             asked: Vec::new(),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use provost_connectors::contract::{Contract, Words, contract};
-use provost_connectors::schema;
 use provost_core::model::{
     ConnectorKind, CorrelationKey, DeleteMeans, Item, Kind, Observability, Observed, Step, TargetError, TargetId, Value,
 };
@@ -12,20 +10,17 @@ use tests::misbehaving::Switches;
 use tests::misbehaving::client::{apply, attributes, create, find, list, measured, members, probe, start, update};
 use tests::servers::connected;
 
-async fn keeps_the_contract(switches: Switches) {
-    let shown = format!("{switches:?}");
+async fn keeps_the_contract(name: &str, switches: Switches) {
     let (_server, target) = start(switches).await;
-    let what = Contract { prefix: "Contract-".into(), crowd: 230, words: Words::scim() };
-    let broken = contract(&target, schema(ConnectorKind::Scim), &what).await;
-    let broken: Vec<String> = broken.iter().map(ToString::to_string).collect();
-    assert_eq!(broken, Vec::<String>::new(), "{shown}");
+    let of = format!("our own: {}", name.replace('_', " "));
+    tests::contract::keeps(&of, &target, ConnectorKind::Scim, ("Contract-", 230)).await;
 }
 
 macro_rules! keeps_the_contract {
     ($($name:ident: {$($switch:ident: $value:expr),* $(,)?},)+) => {
         $(#[tokio::test]
         async fn $name() {
-            keeps_the_contract(Switches { $($switch: $value,)* ..Switches::default() }).await;
+            keeps_the_contract(stringify!($name), Switches { $($switch: $value,)* ..Switches::default() }).await;
         })+
     };
 }
@@ -62,6 +57,21 @@ keeps_the_contract! {
     a_server_without_patch_that_leaves_out_empty_lists_passes: { no_patch: true, empty_left_out: true },
     a_server_whose_delete_deactivates_passes: { delete_deactivates: true },
     a_server_that_refuses_deletes_passes: { delete_refused: true },
+}
+
+#[tokio::test]
+async fn a_service_without_groups_has_an_empty_list_and_one_that_fails_has_none() {
+    for without in [404, 405, 501] {
+        let (server, target) = start(Switches { groups_refused: Some(without), ..Switches::default() }).await;
+        probe(&target).await;
+        let page = target.observe(Kind::Groups, None).await.0.unwrap();
+        assert_eq!((page.items.len(), page.total), (0, Some(0)), "HTTP {without}");
+        for failing in [401, 403, 429, 500, 503] {
+            server.with(|service| service.switches.groups_refused = Some(failing));
+            let page = target.observe(Kind::Groups, None).await.0;
+            assert!(page.is_err(), "HTTP {failing} after {without}: {page:?}");
+        }
+    }
 }
 
 #[tokio::test]

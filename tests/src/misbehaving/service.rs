@@ -94,6 +94,9 @@ impl Service {
         let asked = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
         self.requests.push(format!("{} {asked}", parts.method));
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if let Some(status) = self.switches.tokens_refused.filter(|_| path == "/token") {
+            return Answer::refused((status, "", "not now".to_owned()));
+        }
         if path == "/token" {
             return self.token(header("authorization"), &String::from_utf8_lossy(body));
         }
@@ -105,6 +108,9 @@ impl Service {
         if let Some((status, wait, body)) = self.switches.answer {
             let headers = wait.map(|wait| ("retry-after", wait.to_owned())).into_iter().collect();
             return Answer { status, headers, body: body.to_owned() };
+        }
+        if let Some(status) = self.switches.groups_refused.filter(|_| path == "/scim/Groups") {
+            return Answer::refused((status, "", "not now".to_owned()));
         }
         if !header("if-match").is_empty() {
             self.if_match.push(header("if-match").to_owned());

@@ -87,6 +87,10 @@ pub struct Switches {
     pub no_versions: bool,
     /// Answered instead of everything else: status, `Retry-After`, body.
     pub answer: Option<(u16, Option<&'static str>, &'static str)>,
+    /// Answered to every list of groups.
+    pub groups_refused: Option<u16>,
+    /// Answered by the endpoint for tokens.
+    pub tokens_refused: Option<u16>,
     /// How long tokens last, in seconds; tokens are then what is asked for.
     pub tokens_last: Option<u64>,
     /// The token that is asked for, instead of the usual one.

@@ -92,8 +92,8 @@ impl Scim {
         let by_read = kind == Kind::Groups && self.learned().members == Some(Members::ByRead);
         let count = if by_read { PAGE_OF_READS } else { PAGE };
         let raw = match self.page(resource, None, at, count, spent).await {
-            // Only where the probe saw it too: a list that is refused now and then is not empty.
-            Err(_) if kind == Kind::Groups && self.learned().groups == Some(false) => {
+            // Only where the probe saw it too, and for what says so: a list that fails now and then is not empty.
+            Err(refusal) if kind == Kind::Groups && has_no_list(&refusal) && self.learned().groups == Some(false) => {
                 return Ok(empty());
             }
             other => other?,
@@ -380,6 +380,11 @@ fn no_list(kind: &str, refusal: Refusal) -> Refusal {
         }
         _ => refusal,
     }
+}
+
+/// Whether it says that there are none of this kind.
+pub(super) fn has_no_list(refusal: &Refusal) -> bool {
+    matches!(refusal.status, Some(404 | 405 | 501))
 }
 
 pub(super) fn refuses_filter(refusal: &Refusal) -> bool {

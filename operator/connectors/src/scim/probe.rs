@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::filter::Filter;
 use super::learned::{Hint, Members};
-use super::list::refuses_filter;
+use super::list::{has_no_list, refuses_filter};
 use super::wire::{self, Resource};
 use super::{ACCEPT, Scim};
 use crate::http::{Refusal, Request};
@@ -130,7 +130,7 @@ impl Scim {
     async fn measure_groups(&self, spent: &mut Spent) -> Result<(), TargetError> {
         let listed = match self.sample("Groups", None, 10, spent).await {
             Ok(listed) => listed,
-            Err(refusal) if matches!(refusal.status, Some(404 | 405 | 501)) => {
+            Err(refusal) if has_no_list(&refusal) => {
                 self.learned().groups = Some(false);
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! The rules of transport, on a live connection: what answers mean, how one logs in, where one may go, and what is
 //! never said.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use provost_connectors::{Credentials, Role, Timeouts, connect, secrets};
@@ -154,12 +155,66 @@ async fn tokens_are_fetched_once_kept_and_replaced_when_refused_or_old() {
     );
 }
 
+/// Of a client that fetches its tokens there.
+fn client(token_url: &str) -> serde_json::Value {
+    let secret = json!({"name": "scim", "key": "secret"});
+    json!({"oauth2ClientCredentials": {"tokenUrl": token_url, "clientId": "provost", "clientSecretRef": secret}})
+}
+
+#[tokio::test]
+async fn of_many_requests_that_are_refused_together_one_fetches_a_token() {
+    let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
+    let credentials = Credentials::default().with(Role::ClientSecret, TOKEN.to_owned().into());
+    let target = connect(&settings(&server, &client(&server.token_url())), credentials, &loopback()).await.unwrap();
+    probe(&target).await;
+    server.take();
+    server.with(|service| (service.tokens, service.refused) = (40, 0));
+    let target = Arc::new(target);
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let target = Arc::clone(&target);
+        requests.spawn(async move { target.observe(Kind::Accounts, None).await.0.map(drop) });
+    }
+    while let Some(page) = requests.join_next().await {
+        page.unwrap().unwrap();
+    }
+    assert_eq!(server.with(|service| service.refused), 16, "all of them were refused");
+    assert_eq!(server.take().iter().filter(|request| *request == "POST /token").count(), 1);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_where_tokens_are_fetched_says_that_nothing_was_sent() {
+    let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
+    let connected = async |token_url: &str| {
+        let timeouts = Timeouts { whole: Duration::from_millis(500), ..Timeouts::default() };
+        let rules = provost_connectors::NetworkRules { timeouts, ..loopback() };
+        let credentials = Credentials::default().with(Role::ClientSecret, TOKEN.to_owned().into());
+        connect(&settings(&server, &client(token_url)), credentials, &rules).await.unwrap()
+    };
+    for (status, transient) in
+        [(500, true), (502, true), (503, true), (400, false), (404, false), (405, false), (409, false), (501, false)]
+    {
+        server.with(|service| service.switches.tokens_refused = Some(status));
+        let written = apply(&connected(&server.token_url()).await, creation()).await;
+        let expected = match &written {
+            Err(TargetError::Transient(text)) => transient && text.starts_with("the token endpoint"),
+            Err(TargetError::Unauthorized(text)) => !transient && text.starts_with("the token endpoint"),
+            _ => false,
+        };
+        assert!(expected, "HTTP {status}: {written:?}");
+    }
+    let silent = Raw::start(Says::Silence);
+    let written = apply(&connected(&silent.url("127.0.0.1")).await, creation()).await;
+    assert!(matches!(written, Err(TargetError::Transient(_))), "{written:?}");
+    let written = apply(&connected("http://127.0.0.1:1/token").await, creation()).await;
+    assert!(matches!(written, Err(TargetError::Unreachable(_))), "{written:?}");
+    assert!(server.take().iter().all(|request| request == "POST /token"), "nothing else was sent");
+}
+
 #[tokio::test]
 async fn a_wrong_client_secret_is_unauthorized() {
     let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
-    let auth = json!({"oauth2ClientCredentials": {
-        "tokenUrl": server.token_url(), "clientId": "provost", "clientSecretRef": {"name": "scim", "key": "secret"},
-    }});
+    let auth = client(&server.token_url());
     let credentials = Credentials::default().with(Role::ClientSecret, "wrong".to_owned().into());
     let target = connect(&settings(&server, &auth), credentials, &loopback()).await.unwrap();
     let error = target.probe().await.0.unwrap_err();

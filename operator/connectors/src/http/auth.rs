@@ -79,10 +79,18 @@ impl Auth {
         }
     }
 
-    /// The target did not accept the header. True: a token was dropped, and another may be tried.
-    pub(super) async fn refused(&self) -> bool {
+    /// The target did not accept this header. True: another may be tried. A token that came meanwhile is not the one that was
+    /// refused, and stays.
+    pub(super) async fn refused(&self, header: &HeaderValue) -> bool {
         match self {
-            Self::Client(client) => client.token.lock().await.take().is_some(),
+            Self::Client(client) => {
+                let mut token = client.token.lock().await;
+                if token.as_ref().is_some_and(|current| bearer(&current.value).is_ok_and(|current| current == *header))
+                {
+                    *token = None;
+                }
+                true
+            }
             Self::Bearer(_) | Self::Basic { .. } => false,
         }
     }
@@ -120,16 +128,7 @@ impl ClientCredentials {
             }
             other => other,
         };
-        answer.map_err(|error| match error {
-            TargetError::Rejected { reason, .. } => {
-                TargetError::Unauthorized(format!("the token endpoint: {reason}").into())
-            }
-            // Of an account it would say that it is gone.
-            TargetError::NotFound => TargetError::Unauthorized(
-                "the token endpoint is not there, HTTP 404; check its url (for Keycloak: url and realm)".into(),
-            ),
-            other => other,
-        })
+        answer.map_err(without_a_token)
     }
 
     async fn ask(
@@ -152,6 +151,24 @@ impl ClientCredentials {
         sender.hide(&answer.access_token);
         let renew = Instant::now() + Duration::from_secs(lasts.saturating_sub(early).min(86_400));
         Ok(Token { value: answer.access_token, renew })
+    }
+}
+
+/// What it means for a request that there is no token for it: it was not sent, so nothing of it is lost, is there already, is gone
+/// or cannot be done.
+fn without_a_token(error: TargetError) -> TargetError {
+    let refused = |why: &str| TargetError::Unauthorized(format!("the token endpoint: {why}").into());
+    match error {
+        TargetError::Rejected { reason, .. } => refused(&reason),
+        TargetError::NotFound => TargetError::Unauthorized(
+            "the token endpoint is not there, HTTP 404; check its url (for Keycloak: url and realm)".into(),
+        ),
+        TargetError::Conflict => refused("HTTP 409"),
+        TargetError::Unsupported(why) => refused(&why),
+        TargetError::Lost(why) | TargetError::Transient(why) => {
+            TargetError::Transient(format!("the token endpoint: {why}").into())
+        }
+        other => other,
     }
 }
 

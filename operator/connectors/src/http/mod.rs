@@ -221,8 +221,8 @@ impl Http {
     /// Sends, signed. A refused token is replaced and the request sent again, once: a 401 was not carried out.
     pub(crate) async fn send(&self, request: &Request, spent: &mut Spent) -> Result<Answer, Refusal> {
         let header = self.auth.header(&self.sender, spent).await?;
-        match self.sender.send(request, Some(header), spent).await {
-            Err(Refusal { status: Some(401), .. }) if self.auth.refused().await => {
+        match self.sender.send(request, Some(header.clone()), spent).await {
+            Err(Refusal { status: Some(401), .. }) if self.auth.refused(&header).await => {
                 let header = self.auth.header(&self.sender, spent).await?;
                 self.sender.send(request, Some(header), spent).await.map_err(|refusal| match refusal.status {
                     // The secret is right, or there were no token.

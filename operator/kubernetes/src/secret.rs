@@ -36,7 +36,7 @@ pub enum SecretError {
     },
     /// It lacks the key. Retried.
     #[error(
-        "the Secret {namespace}/{name} has no key {key:?} ({found}); add the key, or name another one in secretRef.key"
+        "the Secret {namespace}/{name} has no key {key:?}{found}; add the key, or name another one in secretRef.key"
     )]
     NoSuchKey {
         /// Its namespace.
@@ -45,7 +45,7 @@ pub enum SecretError {
         name: String,
         /// The key that is wanted.
         key: String,
-        /// Which keys there are.
+        /// Which keys there are, for whom it is allowed to be sent somewhere.
         found: String,
     },
     /// Its annotation does not name the host. Only an edit of the Secret can help.
@@ -157,8 +157,10 @@ fn take(secret: Secret, namespace: &str, name: &str, key: &str, hosts: &[&str]) 
     let mut data = secret.data.unwrap_or_default();
     let Some(bytes) = data.remove(&key) else {
         let found = match data.keys().map(String::as_str).collect::<Vec<_>>() {
-            keys if keys.is_empty() => "it has none".to_owned(),
-            keys => format!("it has {}", keys.join(", ")),
+            // Without hosts its owner has allowed nothing.
+            _ if hosts.is_empty() => String::new(),
+            keys if keys.is_empty() => " (it has none)".to_owned(),
+            keys => format!(" (it has {})", keys.join(", ")),
         };
         return Err(SecretError::NoSuchKey { namespace, name, key, found });
     };
@@ -268,10 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_names_those_that_are_there() {
+    fn a_missing_key_names_those_that_are_there_to_whom_its_owner_allows_a_host_alone() {
         let error = take(secret(Some("a.test"), b"x"), "acme", "wiki", "password", &["a.test"]).unwrap_err();
         assert_eq!(error.reason(), Reason::SecretNotFound);
-        assert!(error.to_string().contains("it has token"), "{error}");
+        assert!(error.to_string().contains("(it has token)"), "{error}");
+        for annotation in [None, Some("a.test")] {
+            let error = take(secret(annotation, b"x"), "acme", "wiki", "ca.crt", &[]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the Secret acme/wiki has no key \"ca.crt\"; add the key, or name another one in secretRef.key"
+            );
+        }
     }
 
     #[test]

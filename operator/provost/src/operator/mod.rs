@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use provost_core::engine::EngineEvent;
 use provost_kubernetes::{client, health, lease::Lease, metrics::Metrics, watch::Watch};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -46,9 +46,9 @@ pub enum OperatorError {
     /// Another process took the Lease: this one must not write any more, and ends.
     #[error("the Lease was lost; this process ends, and waits to lead when it is started again")]
     LeaseLost,
-    /// A namespace's task ended, which it never does by itself.
-    #[error("a namespace's task has ended unexpectedly; this process ends, and begins anew when it is started again")]
-    TaskEnded,
+    /// The watch or a namespace's task ended, which neither does by itself.
+    #[error("{0} has ended unexpectedly; this process ends, and begins anew when it is started again")]
+    TaskEnded(&'static str),
     /// The runtime could not be started, or signals not be heard.
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
@@ -131,25 +131,9 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
         readiness: shell.readiness.clone(),
     };
     let watching = tokio::spawn(watch.run(events));
-    let mut inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>> = HashMap::new();
-    let mut tasks = JoinSet::new();
-    tokio::pin!(stop);
-    let ended = loop {
-        let heard = tokio::select! {
-            heard = heard.recv() => heard,
-            Some(_) = tasks.join_next() => break Err(OperatorError::TaskEnded),
-            () = &mut stop => break Ok(()),
-        };
-        let Some((namespace, event)) = heard else { break Ok(()) };
-        let inbox = inboxes.entry(Arc::clone(&namespace)).or_insert_with(|| {
-            let (inbox, events) = unbounded_channel();
-            tasks.spawn(namespace::run(Arc::clone(&shell), Arc::clone(&namespace), events));
-            inbox
-        });
-        if inbox.send(event).is_err() {
-            break Err(OperatorError::TaskEnded);
-        }
-    };
+    let (mut inboxes, mut tasks) = (HashMap::new(), JoinSet::new());
+    let begin = |namespace: &Arc<str>, events| namespace::run(Arc::clone(&shell), Arc::clone(namespace), events);
+    let ended = hand_out(&mut heard, (&mut inboxes, &mut tasks), begin, stop).await;
     watching.abort();
     for inbox in inboxes.values() {
         let _ = inbox.send(EngineEvent::Halted("the operator stops".into()));
@@ -166,6 +150,34 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
         warn!("some writes had not ended in time; they are looked for at the next start");
     }
     ended
+}
+
+/// Gives each namespace's events to its task, which begins with the first of them, until `stop`. An error: the watch or a task
+/// ended by itself.
+async fn hand_out<Task: Future<Output = ()> + Send + 'static>(
+    heard: &mut Receiver<(Arc<str>, EngineEvent)>,
+    (inboxes, tasks): (&mut HashMap<Arc<str>, UnboundedSender<EngineEvent>>, &mut JoinSet<()>),
+    begin: impl Fn(&Arc<str>, UnboundedReceiver<EngineEvent>) -> Task,
+    stop: impl Future<Output = ()>,
+) -> Result<(), OperatorError> {
+    let task_ended = || Err(OperatorError::TaskEnded("a namespace's task"));
+    tokio::pin!(stop);
+    loop {
+        let heard = tokio::select! {
+            heard = heard.recv() => heard,
+            Some(_) = tasks.join_next() => break task_ended(),
+            () = &mut stop => break Ok(()),
+        };
+        let Some((namespace, event)) = heard else { break Err(OperatorError::TaskEnded("the watch")) };
+        let inbox = inboxes.entry(Arc::clone(&namespace)).or_insert_with(|| {
+            let (inbox, events) = unbounded_channel();
+            tasks.spawn(begin(&namespace, events));
+            inbox
+        });
+        if inbox.send(event).is_err() {
+            break task_ended();
+        }
+    }
 }
 
 /// SIGTERM and SIGINT.
@@ -185,5 +197,47 @@ impl Signals {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    type Heard = tokio::sync::mpsc::Sender<(Arc<str>, EngineEvent)>;
+
+    /// What comes of a watch that says this, of tasks that do this, and of this stop.
+    async fn ended(
+        says: impl FnOnce(Heard),
+        task: impl Fn(UnboundedReceiver<EngineEvent>) -> bool + Copy + Send + 'static,
+        stop: impl Future<Output = ()>,
+    ) -> String {
+        let (events, mut heard) = tokio::sync::mpsc::channel(8);
+        says(events);
+        let begin = |_: &Arc<str>, inbox| async move {
+            if task(inbox) {
+                pending::<()>().await;
+            }
+        };
+        let (mut inboxes, mut tasks) = (HashMap::new(), JoinSet::new());
+        let ended = hand_out(&mut heard, (&mut inboxes, &mut tasks), begin, stop).await;
+        ended.map_or_else(|error| error.to_string(), |()| "asked to stop".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_watch_or_a_task_that_ends_by_itself_is_an_error_and_a_stop_is_none() {
+        let hear = |events: &Heard| events.try_send(("acme".into(), EngineEvent::Tick)).unwrap();
+        // A task that panics drops what it sends by.
+        let gone = ended(drop, |_| true, pending()).await;
+        assert!(gone.starts_with("the watch has ended unexpectedly"), "{gone}");
+        let watch = |events: Heard| {
+            hear(&events);
+            std::mem::forget(events);
+        };
+        let task = ended(watch, |_| false, pending()).await;
+        assert!(task.starts_with("a namespace's task has ended unexpectedly"), "{task}");
+        assert_eq!(ended(std::mem::forget, |_| true, ready(())).await, "asked to stop");
     }
 }

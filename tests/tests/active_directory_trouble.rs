@@ -344,6 +344,22 @@ async fn disabled_accounts_are_moved_and_come_back_to_where_they_belong() {
 }
 
 #[tokio::test]
+async fn a_place_for_disabled_accounts_that_is_not_there_is_named() {
+    let Some(server) = Samba::start() else { return };
+    let target = placing(&server, true).await;
+    let ada = create(&target, &[("sAMAccountName", "ada")]).await;
+    let left = format!("OU=Left,{DOMAIN}");
+    server.run("ldbdel", &[left.as_str()], "");
+    let error = apply(&target, Step::DisableAccount { id: ada.clone() }).await.unwrap_err();
+    let named = |reason: &str| reason == format!("there is no {left}; create it, or correct accounts.disabledDN");
+    assert!(matches!(&error, TargetError::Rejected { reason, .. } if named(reason)), "{error:?}");
+    assert!(!read(&target, &ada).await.enabled, "it is disabled all the same");
+    server.add(&format!("dn: {left}\nobjectClass: organizationalUnit\n\n"));
+    apply(&target, Step::DisableAccount { id: ada.clone() }).await.unwrap();
+    assert!(shown(&server, "ada", "dn").pop().unwrap().ends_with(&left));
+}
+
+#[tokio::test]
 async fn locks_other_switches_and_the_age_of_passwords_stay() {
     let Some(server) = Samba::start() else { return };
     let target = placing(&server, false).await;

@@ -237,6 +237,12 @@ impl ActiveDirectory {
                 let rdn = dn::rdn("CN", &format!("{name} {part}"));
                 Ok(self.wire.rename(&known, &rdn, Some(parent), Vec::new(), spent).await?)
             }
+            // The account was there a moment ago.
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => {
+                let field = if enabled { "accounts.baseDN" } else { "accounts.disabledDN" };
+                let reason = format!("there is no {parent}; create it, or correct {field}").into();
+                Err(TargetError::Rejected { field: None, reason, detail: "".into() })
+            }
             other => Ok(other?),
         }
     }

@@ -150,7 +150,10 @@ impl Ldap {
         self.unhaunt(&dn, spent).await?;
         let body = self.body(attributes, enabled, spent).await?;
         let post_read = self.supports().post_read.then(|| PostRead::new(vec![self.settings.id.as_str()]));
-        let controls = self.wire.add(&dn, body, post_read.into_iter().collect(), spent).await?;
+        let controls = match self.wire.add(&dn, body, post_read.into_iter().collect(), spent).await {
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => return Err(self.no_place(enabled)),
+            other => other?,
+        };
         let id = match entry::post_read(&controls).and_then(|entry| self.id(&entry).ok()) {
             Some(id) => id,
             None => self.created(&dn, spent).await?,
@@ -382,10 +385,24 @@ impl Ldap {
         let (rdn, _) = dn::split(&entry.dn).ok_or(TargetError::NotFound)?;
         let dn = dn::below(&rdn, parent);
         self.unhaunt(&dn, spent).await?;
-        let before = self.write(Sort::Account, id, &Write::Move(parent.clone()), spent).await?;
+        let before = match self.write(Sort::Account, id, &Write::Move(parent.clone()), spent).await {
+            // It was looked for once more and found: it is the place that is not.
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => return Err(self.no_place(enabled)),
+            other => other?,
+        };
         self.names(Sort::Account).learn(id, &dn, before.login.as_deref());
         self.follow(&before, Some(id), spent).await?;
         Ok(Applied { moved: true, ..Applied::default() })
+    }
+
+    /// Of an account that is to be where the server has no entry.
+    fn no_place(&self, enabled: bool) -> TargetError {
+        let (place, field) = match &self.settings.disable {
+            Disable::MoveTo { dn, .. } if !enabled => (dn, "accounts.disable.moveTo.dn"),
+            _ => (&self.settings.base, "accounts.baseDN"),
+        };
+        let reason = format!("there is no {place}; create it, or correct {field}").into();
+        TargetError::Rejected { field: None, reason, detail: "".into() }
     }
 
     pub(super) async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {

@@ -22,6 +22,9 @@ pub use raw::{Authority, Raw, Says};
 /// The token that every server here asks for.
 pub const TOKEN: &str = "canary-token-7f3a";
 
+/// Every credential that a server of these tests asks for: nothing that the operator leaves anywhere holds one.
+pub const CANARIES: [&str; 4] = [TOKEN, slapd::PASSWORD, slapd::ROOT_PASSWORD, samba::PASSWORD];
+
 /// A SCIM server that can be started.
 #[derive(Clone, Debug)]
 pub struct Program {

@@ -185,8 +185,7 @@ async fn of_many_requests_that_are_refused_together_one_fetches_a_token() {
 #[tokio::test]
 async fn what_goes_wrong_where_tokens_are_fetched_says_that_nothing_was_sent() {
     let server = Misbehaving::start(Switches { tokens_last: Some(3600), ..Switches::default() }).await;
-    let connected = async |token_url: &str| {
-        let timeouts = Timeouts { whole: Duration::from_millis(500), ..Timeouts::default() };
+    let connected = async |token_url: &str, timeouts: Timeouts| {
         let rules = provost_connectors::NetworkRules { timeouts, ..loopback() };
         let credentials = Credentials::default().with(Role::ClientSecret, TOKEN.to_owned().into());
         connect(&settings(&server, &client(token_url)), credentials, &rules).await.unwrap()
@@ -195,7 +194,8 @@ async fn what_goes_wrong_where_tokens_are_fetched_says_that_nothing_was_sent() {
         [(500, true), (502, true), (503, true), (400, false), (404, false), (405, false), (409, false), (501, false)]
     {
         server.with(|service| service.switches.tokens_refused = Some(status));
-        let written = apply(&connected(&server.token_url()).await, creation()).await;
+        let target = connected(&server.token_url(), Timeouts::default()).await;
+        let written = apply(&target, creation()).await;
         let expected = match &written {
             Err(TargetError::Transient(text)) => transient && text.starts_with("the token endpoint"),
             Err(TargetError::Unauthorized(text)) => !transient && text.starts_with("the token endpoint"),
@@ -204,9 +204,10 @@ async fn what_goes_wrong_where_tokens_are_fetched_says_that_nothing_was_sent() {
         assert!(expected, "HTTP {status}: {written:?}");
     }
     let silent = Raw::start(Says::Silence);
-    let written = apply(&connected(&silent.url("127.0.0.1")).await, creation()).await;
+    let impatient = Timeouts { whole: Duration::from_millis(500), ..Timeouts::default() };
+    let written = apply(&connected(&silent.url("127.0.0.1"), impatient).await, creation()).await;
     assert!(matches!(written, Err(TargetError::Transient(_))), "{written:?}");
-    let written = apply(&connected("http://127.0.0.1:1/token").await, creation()).await;
+    let written = apply(&connected("http://127.0.0.1:1/token", Timeouts::default()).await, creation()).await;
     assert!(matches!(written, Err(TargetError::Unreachable(_))), "{written:?}");
     assert!(server.take().iter().all(|request| request == "POST /token"), "nothing else was sent");
 }

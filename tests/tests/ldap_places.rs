@@ -45,17 +45,25 @@ async fn an_update_never_writes_the_attribute_that_disables() {
 #[tokio::test]
 async fn a_place_for_accounts_that_is_not_there_is_named() {
     let server = Slapd::start();
-    let left = format!("ou=left,{SUFFIX}");
-    let target = server.connected(&json!({"accounts": {"disable": {"moveTo": {"dn": left}}}})).await;
-    target.probe().await.0.unwrap();
-    let id = apply(&target, new("ada", true)).await.unwrap().id.unwrap();
-    server.run("ldapdelete", &[left.as_str()], "");
-    for step in [Step::DisableAccount { id: id.clone() }, new("bob", false)] {
-        let name = step.name();
-        let error = apply(&target, step).await.unwrap_err();
-        assert!(error.to_string().contains(&format!("there is no {left}")), "{name}: {error:?}");
+    // Beside the accounts, and below them.
+    for left in [format!("ou=left,{SUFFIX}"), format!("ou=left,ou=people,{SUFFIX}")] {
+        let make =
+            || server.edit(&format!("dn: {left}\nchangetype: add\nobjectClass: organizationalUnit\nou: left\n\n"));
+        if left.contains("people") {
+            make();
+        }
+        let target = server.connected(&json!({"accounts": {"disable": {"moveTo": {"dn": left}}}})).await;
+        target.probe().await.0.unwrap();
+        let id = apply(&target, new("ada", true)).await.unwrap().id.unwrap();
+        server.run("ldapdelete", &[left.as_str()], "");
+        for step in [Step::DisableAccount { id: id.clone() }, new("bob", false)] {
+            let name = step.name();
+            let error = apply(&target, step).await.unwrap_err();
+            assert!(error.to_string().contains(&format!("there is no {left}")), "{name}: {error:?}");
+        }
+        make();
+        apply(&target, Step::DisableAccount { id: id.clone() }).await.unwrap();
+        assert!(!enabled(&target, &id).await, "it is there again");
+        apply(&target, Step::DeleteAccount { id }).await.unwrap();
     }
-    server.edit(&format!("dn: {left}\nchangetype: add\nobjectClass: organizationalUnit\nou: left\n\n"));
-    apply(&target, Step::DisableAccount { id: id.clone() }).await.unwrap();
-    assert!(!enabled(&target, &id).await, "it is there again");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::row::Whose;
+use super::row::{Row, Whose};
 use super::{Context, Sync};
 use crate::directory::{AttributeValue, Decision, IdentityView, PolicyState};
 use crate::model::{
@@ -87,11 +87,11 @@ impl Sync {
     /// Every owner of this name: records whose owner is gone, then the Identity that is there.
     pub(super) fn owners_of(&self, name: &Name, cx: &Context<'_>) -> Vec<Gathered> {
         let live = cx.directory.identity(name);
+        let own = live.and_then(|view| self.own_record(&view)).map(|row| row.id);
         let mut current: Option<Record> = None;
         let mut out = Vec::new();
         for record in self.ledger.of_name(name) {
-            let same = live.is_some_and(|view| current.is_none() && is_same(&record, &view));
-            if same {
+            if Some(record.id) == own {
                 current = Some(record);
             } else if record.state != RecordState::Released && !self.may_come_back(&record, live.is_some()) {
                 out.push(Gathered::gone(record));
@@ -101,6 +101,13 @@ impl Sync {
             out.push(self.gather(&view, current, cx));
         }
         out
+    }
+
+    /// The record of an Identity, of those of its name: the one with its uid, or of one that was restored what is the same
+    /// person's.
+    pub(super) fn own_record(&self, view: &IdentityView<'_>) -> Option<&Row> {
+        let same = self.ledger.rows_of(view.name).filter(|row| is_same(*row, view));
+        same.min_by_key(|row| (*Whose::from(*row).uid != *view.uid, row.id))
     }
 
     /// An Identity with what the directory says of its account.
@@ -147,9 +154,7 @@ impl Sync {
             AttributeValue::Account(None) => Some(Value::Null),
             AttributeValue::Account(Some(other)) => {
                 let Some(view) = cx.directory.identity(&other) else { return Some(Value::Null) };
-                let records = self.ledger.of_name(&other);
-                let stands = records.iter().find(|record| is_same(*record, &view))?;
-                stands.target_id.as_ref().map(|id| Value::from(id.as_str()))
+                self.own_record(&view)?.target_id().map(Value::from)
             }
             AttributeValue::Unknown(_) => None,
         }
@@ -192,7 +197,7 @@ fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
 }
 
 /// Whether the record is this Identity's: the same uid, or a restore of the same person.
-pub(super) fn is_same<'a>(record: impl Into<Whose<'a>>, view: &IdentityView<'_>) -> bool {
+fn is_same<'a>(record: impl Into<Whose<'a>>, view: &IdentityView<'_>) -> bool {
     let whose: Whose<'_> = record.into();
     if *whose.uid == *view.uid {
         return true;

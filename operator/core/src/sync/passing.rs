@@ -1,8 +1,7 @@
 //! A record passes by externalId to the identity that has it now, where its owner is gone or ended: handover and re-hire.
 
-use super::gather::{Gathered, is_same};
+use super::gather::Gathered;
 use super::{Context, Priority, Sync};
-use crate::directory::IdentityView;
 use crate::model::{Name, Owner, Record, RecordState, State};
 
 impl Sync {
@@ -37,11 +36,11 @@ impl Sync {
     /// The record that passes to this identity, as its own, and whose it was.
     fn inheritance(&self, name: &Name, cx: &Context<'_>) -> Option<(Record, Name)> {
         let view = cx.directory.identity(name)?;
-        if view.frozen.is_some() || view.state == State::Ended || self.has_record(&view) {
+        if view.frozen.is_some() || view.state == State::Ended || self.own_record(&view).is_some() {
             return None;
         }
         let external = view.spec.ok()?.external_id()?;
-        let passes = |record: &Record| is_gone(record, cx) && self.may_pass(record);
+        let passes = |record: &Record| self.is_gone(record, cx) && self.may_pass(record);
         let record = self.ledger.of_external(external).into_iter().find(passes)?;
         let from = record.owner.name.clone();
         Some((Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record }, from))
@@ -49,19 +48,22 @@ impl Sync {
 
     /// Who has the externalId of a record whose owner is gone or ended, and no record yet.
     fn heir(&self, record: &Record, cx: &Context<'_>) -> Option<Owner> {
-        if !is_gone(record, cx) || !self.may_pass(record) {
+        if !self.is_gone(record, cx) || !self.may_pass(record) {
             return None;
         }
         let heir = cx.directory.by_external_id(record.external_id.as_ref()?)?;
         let name = heir.name;
-        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.has_record(&heir);
+        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.own_record(&heir).is_some();
         let owner = || Owner { name: name.clone(), uid: heir.uid.clone() };
         (!waits && !self.busy.contains_key(name) && !self.looking.contains_key(name)).then(owner)
     }
 
-    /// Whether an identity has a record here; those that others of its name left are not its own.
-    fn has_record(&self, view: &IdentityView<'_>) -> bool {
-        self.ledger.rows_of(view.name).any(|row| is_same(row, view))
+    /// Whether a record's owner is gone or ended.
+    fn is_gone(&self, record: &Record, cx: &Context<'_>) -> bool {
+        let owner = cx.directory.identity(&record.owner.name);
+        owner.is_none_or(|owner| {
+            owner.state == State::Ended || self.own_record(&owner).is_none_or(|own| own.id != record.id)
+        })
     }
 
     /// A record passes with both owners free.
@@ -72,10 +74,4 @@ impl Sync {
             && !self.busy.contains_key(owner)
             && !self.looking.contains_key(owner)
     }
-}
-
-/// Whether a record's owner is gone or ended.
-fn is_gone(record: &Record, cx: &Context<'_>) -> bool {
-    let owner = cx.directory.identity(&record.owner.name);
-    owner.is_none_or(|owner| owner.state == State::Ended || !is_same(record, &owner))
 }

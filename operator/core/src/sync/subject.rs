@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::flight::{Part, group_of};
-use super::gather::{Gathered, is_same};
+use super::gather::Gathered;
 use super::{Context, FRESH, Sync};
 use crate::directory::AttributeValue;
 use crate::model::{AttributeName, Kind, Name, RecordId, Step, TargetId, Value};
@@ -127,7 +127,8 @@ impl Sync {
                 shade,
                 owned: owned.map(|row| {
                     let holder = Name::from(row.owner());
-                    let stands = cx.directory.identity(&holder).is_some_and(|view| is_same(row, &view));
+                    let own = cx.directory.identity(&holder).and_then(|view| self.own_record(&view));
+                    let stands = own.is_some_and(|own| own.id == row.id);
                     let frees = stands && self.frees(&holder, shade, cx);
                     (holder, frees)
                 }),

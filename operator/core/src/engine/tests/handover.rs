@@ -129,3 +129,39 @@ fn what_is_written_of_one_who_has_ended_gives_their_account_to_nobody() {
     assert!(!world.accounts[&bobs].enabled && world.accounts[&world.id_of("zoe")].enabled);
     assert_eq!(owners(&world), ["bob bob", "zoe zoe"]);
 }
+
+/// Two of one name: the account of the first is retained, and the second has another.
+fn namesakes() -> (World, crate::model::TargetId) {
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[identity("ada", 1, &scientist("ada", Some("E-1"), None))]));
+    world.pass(30);
+    world.tell(EngineEvent::Changed(vec![gone("ada")]));
+    world.pass(90);
+    tell(&mut world, &[second(1, &scientist("ada2", Some("E-2"), None))]);
+    world.pass(90);
+    let id = world.id_of("ada2");
+    assert_eq!((world.accounts.len(), world.accounts[&id].enabled), (2, true));
+    (world, id)
+}
+
+fn second(generation: i64, spec: &Value) -> Value {
+    with_uid(identity("ada", generation, spec), "ada-2")
+}
+
+#[test]
+fn who_has_a_name_that_another_left_loses_nothing_when_the_manifest_becomes_invalid() {
+    let (mut world, id) = namesakes();
+    tell(&mut world, &[second(2, &scientist("ada 2", Some("E-2"), None))]);
+    world.pass(200);
+    assert!(world.accounts[&id].enabled, "{:?}", world.applied);
+    assert_eq!(world.account("ada"), "Blocked");
+}
+
+#[test]
+fn who_has_a_name_that_another_left_loses_nothing_when_given_the_external_id_of_that_one() {
+    let (mut world, id) = namesakes();
+    tell(&mut world, &[second(2, &scientist("ada2", Some("E-1"), None))]);
+    world.pass(200);
+    assert!(world.accounts[&id].enabled, "{:?}", world.applied);
+    assert_eq!(world.accounts.values().filter(|account| account.enabled).count(), 1);
+}

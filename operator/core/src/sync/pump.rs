@@ -313,7 +313,10 @@ impl Sync {
             account || writes.get(id).is_some_and(|at| began_mono <= *at + visibility)
         };
         self.shadow.end_round(kind, spared, self.schema);
-        if kind != Kind::Accounts {
+        if kind == Kind::Accounts {
+            // Before anybody has a turn: what is missing at another target must not be made there.
+            self.check_the_right_target(cx);
+        } else {
             self.bind_groups(cx);
         }
     }
@@ -327,7 +330,6 @@ impl Sync {
             self.trouble = None;
         }
         self.bind_protected();
-        self.check_the_right_target(cx);
         self.bind_groups(cx);
         self.touch_all(cx);
         self.touch_orphans(cx);

@@ -299,3 +299,17 @@ fn a_group_is_bound_by_its_name_again_at_another_target_whose_ids_may_be_any_gro
     let members = |world: &World, id: &str| world.mirrors[&TargetId::new(id)].members.clone().unwrap().len();
     assert_eq!((members(&world, "g-editors"), members(&world, "e-1")), (0, 2));
 }
+
+#[test]
+fn another_target_is_noticed_and_not_written_to_where_its_groups_cannot_be_listed() {
+    let mut world = World::new();
+    world.list(&team(30, &json!({"sync": {"concurrency": 1, "interval": "1m"}})));
+    world.pass(60);
+    assert_eq!(world.accounts.len(), 30);
+    world.accounts.clear();
+    world.groups_fail = true;
+    world.applied.clear();
+    world.pass(300);
+    assert_eq!(ready(&world).0, "TargetChanged");
+    assert_eq!((world.accounts.len(), world.applied.as_slice()), (0, &[][..]));
+}

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) refuses: Option<(AttributeName, Arc<str>)>,
     /// Listings claim a total.
     pub(super) counts: bool,
+    /// Groups cannot be listed.
+    pub(super) groups_fail: bool,
     /// How often groups were listed.
     pub(super) listings: usize,
     /// What was applied, by name.
@@ -119,6 +121,7 @@ impl World {
             transient: false,
             refuses: None,
             counts: true,
+            groups_fail: false,
             listings: 0,
             applied: Vec::new(),
             goes: false,
@@ -283,6 +286,7 @@ impl World {
                 Answer::Probed(Ok(Box::new(Profile { changes: self.tells.cursor(), ..profile })))
             }
             Effect::Changes(from) => self.changes(&from),
+            Effect::Observe { kind: Kind::Groups, .. } if self.groups_fail => Answer::Page(Err(down())),
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::flight::Flight;
 use super::{Context, Out, Sync};
 use crate::engine::{DeletionOrder, Note};
-use crate::model::{KEPT, Name, ObjectKind, ObjectRef, RecordState, SyncMode};
+use crate::model::{KEPT, Name, ObjectKind, ObjectRef, RecordState, Step, SyncMode};
 
 impl Sync {
     /// Cancels the deletion of an identity's retained account, or lets it fall due now: it goes through the budgets as any
@@ -28,6 +29,19 @@ impl Sync {
         if retained.is_empty() {
             return Err(format!("{identity} has no account in {application} that is retained").into());
         }
+        // What was sent is not recalled, and who is only being disabled has no date yet.
+        let waits = |flight: &Flight| {
+            let mut theirs = flight.parts.iter().filter(|part| part.name == *identity);
+            theirs.any(|part| match part.planned.step {
+                Step::DeleteAccount { .. } => flight.sent,
+                Step::DisableAccount { .. } => part.before.as_ref().is_none_or(|r| r.state != RecordState::Retained),
+                _ => false,
+            })
+        };
+        if self.flights.values().any(waits) {
+            let words = "is being disabled or deleted right now; ask again";
+            return Err(format!("the account of {identity} in {application} {words}").into());
+        }
         let (at, reason, words) = match order {
             DeletionOrder::Cancel => (KEPT, "DeletionCancelled", "the deletion was cancelled of the account of"),
             DeletionOrder::Hasten => (cx.now.wall, "DeletionHastened", "the deletion was hastened of the account of"),
@@ -35,6 +49,10 @@ impl Sync {
         for record in &mut retained {
             record.delete_at = Some(at);
             self.ledger.put(record.clone());
+            // What is under way is asked again, and taken back, by the record before it.
+            let under_way = self.flights.values_mut().flat_map(|flight| &mut flight.parts);
+            let before = under_way.filter_map(|part| part.before.as_mut()).filter(|before| before.id == record.id);
+            before.for_each(|before| before.delete_at = Some(at));
         }
         out.notes.push(Note {
             object: ObjectRef { kind: ObjectKind::TargetApplication, name: self.application.clone() },

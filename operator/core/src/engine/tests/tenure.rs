@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
-use crate::engine::{Effect, EngineEffect, EngineEvent};
-use crate::model::{Change, LedgerChange, ObjectKind, ObjectRef, Observed, Outcome, Spent, TargetId};
+use crate::engine::{DeletionOrder, Effect, EngineEffect, EngineEvent};
+use crate::model::{Change, LedgerChange, Name, ObjectKind, ObjectRef, Observed, Outcome, Spent, Step, TargetId};
 
 const DAY: i64 = 24 * 3600;
 
@@ -24,6 +24,13 @@ impl World {
 
     pub(super) fn is_hiding(&self) -> bool {
         self.second < self.hides
+    }
+
+    /// What an effect is answered with brings about.
+    fn answered(&mut self, effect: EngineEffect) -> Vec<EngineEffect> {
+        let EngineEffect::Do { application, id, effect } = effect else { return Vec::new() };
+        let answer = self.answer(effect);
+        self.handle(EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() })
     }
 
     /// What listings and searches show of the accounts.
@@ -212,4 +219,39 @@ fn an_application_that_is_deleted_keeps_our_finalizer_until_nobody_has_an_accoun
     world.forbidden = None;
     world.pass(900);
     assert_eq!((world.applied.as_slice(), world.finalizer), (&["RemoveMembers", "DisableAccount"][..], false));
+}
+
+#[test]
+fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
+    let hour = json!({"deprovision": {"ended": {"action": "Disable", "deleteAfter": "1h"}}});
+    let mut world = joined(&ada(1, &json!({})), &hour);
+    world.tell(gone());
+    let is_deletion = |changes: &[LedgerChange]| {
+        let deletes = |step: &Step| matches!(step, Step::DeleteAccount { .. });
+        changes.iter().any(|change| matches!(change, LedgerChange::Open(intent) if deletes(&intent.step)))
+    };
+    let mut deletion = None;
+    while deletion.is_none() && world.second < 7200 {
+        world.second += 30;
+        let mut effects = world.handle(EngineEvent::Tick);
+        while let Some(effect) = effects.pop() {
+            match effect {
+                EngineEffect::Do { application, id, effect: Effect::Record(changes) } if is_deletion(&changes) => {
+                    deletion = Some((application, id, Effect::Record(changes)));
+                }
+                effect => effects.extend(world.answered(effect)),
+            }
+        }
+    }
+    let now = world.now();
+    let ada = Name::from("ada");
+    let order = |world: &mut World| world.engine.order_deletion(&"wiki".into(), &ada, DeletionOrder::Cancel, now);
+    let mut effects = order(&mut world).unwrap();
+    let (application, id, effect) = deletion.unwrap();
+    effects.extend(world.answered(EngineEffect::Do { application, id, effect }));
+    while let Some(effect) = effects.pop() {
+        effects.extend(world.answered(effect));
+    }
+    world.sleep(DAY);
+    assert_eq!((world.accounts.len(), world.applied.contains(&"DeleteAccount")), (1, false));
 }

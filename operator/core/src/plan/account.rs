@@ -141,6 +141,8 @@ fn gone(record: &Record, goal: &Goal, rules: &AppRules<'_>) -> Verdict {
     record.state = RecordState::Deleted;
     record.written.clear();
     record.grants.clear();
+    // Another account is not disabled since then, and has no date.
+    (record.disabled_at, record.delete_at) = (None, None);
     let account = if rules.settings.account.recreate_deleted {
         let message = "the account was deleted at the target and is created again";
         report::Account::Pending(Some(Problem::new(Reason::ProgressingWithRetry, message)))

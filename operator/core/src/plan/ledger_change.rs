@@ -73,7 +73,7 @@ impl Change {
             Self::Create { state, .. } => {
                 record.target_id.clone_from(&applied.id);
                 record.state = *state;
-                record.disabled_at = (*state == RecordState::Disabled).then_some(at);
+                (record.disabled_at, record.delete_at) = ((*state == RecordState::Disabled).then_some(at), None);
             }
             Self::Write(written) => {
                 for (name, digest) in written {

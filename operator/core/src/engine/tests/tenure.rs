@@ -222,6 +222,23 @@ fn an_application_that_is_deleted_keeps_our_finalizer_until_nobody_has_an_accoun
 }
 
 #[test]
+fn an_account_that_was_made_anew_has_another_deletion_date_than_the_one_before_it() {
+    let month = json!({"deprovision": {"ended": {"action": "Disable", "deleteAfter": "720h"}}});
+    let mut world = joined(&ada(1, &json!({})), &month);
+    world.tell(gone());
+    world.sleep(10 * DAY);
+    assert_eq!(world.account("ada"), "Retained");
+    world.accounts.clear();
+    tell(&mut world, &[ada(1, &json!({}))]);
+    world.sleep(2 * DAY);
+    assert_eq!((world.account("ada").as_str(), world.accounts.len()), ("Provisioned", 1));
+    world.sleep(25 * DAY);
+    world.tell(gone());
+    world.sleep(DAY);
+    assert_eq!((world.account("ada").as_str(), world.accounts.len()), ("Retained", 1));
+}
+
+#[test]
 fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
     let hour = json!({"deprovision": {"ended": {"action": "Disable", "deleteAfter": "1h"}}});
     let mut world = joined(&ada(1, &json!({})), &hour);

@@ -57,6 +57,9 @@ impl Sync {
             out.changed = true;
             self.owners_foreseen(name, cx)
         };
+        if owners.len() > 1 && self.enforces() {
+            self.drop_what_no_owner_wants(name, &owners, cx);
+        }
         let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Released;
         if !self.ledger.of_name(name).iter().any(there) {
             self.has_read(name, cx);
@@ -172,6 +175,23 @@ impl Sync {
     fn drop_what_is_not_wanted(&mut self, name: &Name, verdict: &Verdict, cx: &Context<'_>) {
         let mut wanted = waves::in_lanes(name, verdict);
         wanted.extend(self.orphans_in_lanes(name, cx));
+        self.drop_unwanted(name, &wanted);
+    }
+
+    /// The same of several owners of a name, once it is known of each what is to be taken.
+    fn drop_what_no_owner_wants(&mut self, name: &Name, owners: &[Gathered], cx: &Context<'_>) {
+        let mut wanted = self.orphans_in_lanes(name, cx);
+        for gathered in owners {
+            let verdict = self.plan(gathered, cx);
+            let there = |record: &Record| record.target_id.is_some();
+            let had = gathered.record.as_ref().is_some_and(there);
+            let changes = verdict.record.as_ref().is_some_and(|record| there(record) != had);
+            let unread = had && self.must_read.contains(name);
+            if verdict.need.is_some() || changes || unread || (verdict.forget && self.is_mismatched()) {
+                return;
+            }
+            wanted.extend(waves::in_lanes(name, &verdict));
+        }
         self.drop_unwanted(name, &wanted);
     }
 

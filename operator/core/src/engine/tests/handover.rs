@@ -165,3 +165,19 @@ fn who_has_a_name_that_another_left_loses_nothing_when_given_the_external_id_of_
     assert!(world.accounts[&id].enabled, "{:?}", world.applied);
     assert_eq!(world.accounts.values().filter(|account| account.enabled).count(), 1);
 }
+
+#[test]
+fn what_is_held_of_who_has_a_name_that_another_left_drops_out_when_it_is_not_wanted_any_more() {
+    let (mut world, _) = namesakes();
+    let mut strict = all(&[]).pop().unwrap();
+    strict["spec"]["safety"] = json!({"removals": [{"count": 0, "percent": 0, "window": "1h"}]});
+    tell(&mut world, &[strict]);
+    world.pass(60);
+    let held = |world: &World| world.engine.sync(&Name::from("wiki")).unwrap().held().len();
+    tell(&mut world, &[second(2, &json!({"department": "Arts", "userName": "ada2", "externalId": "E-2"}))]);
+    world.pass(120);
+    assert_eq!(held(&world), 1);
+    tell(&mut world, &[second(3, &scientist("ada2", Some("E-2"), None))]);
+    world.pass(120);
+    assert_eq!(held(&world), 0);
+}

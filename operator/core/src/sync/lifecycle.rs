@@ -167,6 +167,7 @@ impl Sync {
                         }
                     }
                     self.keep_lost(&intent);
+                    self.doubt_disable(&intent);
                 }
             }
         }

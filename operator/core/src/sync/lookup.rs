@@ -111,6 +111,7 @@ impl Sync {
     ) {
         match self.believe_read(id, began, answer) {
             Ok(()) => {
+                self.learn_disable(id, began.wall);
                 self.has_read(name, cx);
                 self.looked(name, Ok(()), cx);
             }

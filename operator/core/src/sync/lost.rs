@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::Sync;
 use super::row::Row;
-use crate::model::{Intent, IntentId, Outcome, RecordId, Step, TargetId};
+use crate::model::{Intent, IntentId, Outcome, RecordId, RecordState, Step, TargetId};
 use crate::plan::{Fold, digest};
 
 /// A write whose answer was lost, and the records of which what became of it is not seen yet.
@@ -107,6 +109,30 @@ impl Sync {
             | Step::CreateGroup { .. }
             | Step::UpdateGroup { .. }
             | Step::DeleteGroup { .. } => false,
+        }
+    }
+}
+
+impl Sync {
+    /// Whether this disable was done is not known: a read shows it.
+    pub(super) fn doubt_disable(&mut self, intent: &Intent) {
+        if matches!(intent.step, Step::DisableAccount { .. }) {
+            self.doubted.extend(intent.records.iter().map(|id| (*id, intent.at)));
+        }
+    }
+
+    /// An account was read. A disable that was not done took nothing away: who is wanted again does not come back.
+    pub(super) fn learn_disable(&mut self, account: &TargetId, began: Timestamp) {
+        let Some(row) = self.ledger.of_target(account).filter(|row| !self.is_old_news(began, row.last_write)) else {
+            return;
+        };
+        let Some(intended) = self.doubted.remove(&row.id) else { return };
+        let enabled = self.shadow.account(account).is_some_and(|shade| shade.enabled);
+        let mut record = row.record();
+        if enabled && self.enforces() && record.disabled_at == Some(intended) {
+            record.state = RecordState::Active;
+            (record.disabled_at, record.delete_at) = (None, None);
+            self.ledger.put(record);
         }
     }
 }

@@ -228,6 +228,8 @@ pub struct Sync {
     must_read: BTreeSet<Name>,
     /// Writes whose answer was lost, until what they did is seen.
     lost: BTreeMap<IntentId, lost::Lost>,
+    /// Disables of which it is not known whether they were done, by when they were intended.
+    doubted: BTreeMap<RecordId, Timestamp>,
     /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
     embargo: BTreeMap<Name, Duration>,
     absent: BTreeMap<TargetId, Timestamp>,
@@ -328,6 +330,7 @@ impl Sync {
             must_find: BTreeSet::new(),
             must_read: BTreeSet::new(),
             lost: BTreeMap::new(),
+            doubted: BTreeMap::new(),
             embargo: BTreeMap::new(),
             absent: BTreeMap::new(),
             alone: BTreeSet::new(),

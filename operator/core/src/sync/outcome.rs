@@ -179,6 +179,7 @@ impl Sync {
             }
             TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) => {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
+                self.doubt_disable(&flight.intent);
                 self.read_first(flight, cx);
                 match super::lost::given_by(flight.step()) {
                     Some(group) if !self.shows_members(group) => self.keep_lost(&flight.intent),
@@ -297,6 +298,7 @@ impl Sync {
             }
             _ => {
                 self.keep_lost(&intent);
+                self.doubt_disable(&intent);
                 self.read_first(flight, cx);
                 // One whose answers are always lost waits longer and longer, by itself.
                 if flight.parts.len() > 1 {

@@ -215,3 +215,29 @@ fn where_members_are_not_shown_a_grant_whose_answer_was_lost_is_given_again_also
         assert!(world.intents.is_empty(), "{:?}", world.intents);
     }
 }
+
+#[test]
+fn a_disable_that_was_not_done_and_is_not_wanted_any_more_costs_nothing_that_others_gave() {
+    let editor = json!([{"name": "editor", "target": {"group": {"name": "editors", "create": true}}}]);
+    let mut all = declared(&[identity("ada", 1, &scientist("Analyst"))]);
+    all[2]["spec"]["entitlements"] = editor;
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(60);
+    let id = world.id_of("ada");
+    world.members(&"g-editors".into()).push(id.clone());
+    (world.lose, world.done) = (true, false);
+    for (generation, transient) in [(2, true), (4, false)] {
+        world.transient = transient;
+        world.applied.clear();
+        tell(&mut world, &[identity("ada", generation, &json!({"department": "Arts"}))]);
+        world.pass(60);
+        assert_eq!(world.account("ada"), "Failed");
+        tell(&mut world, &[identity("ada", generation + 1, &scientist("Analyst"))]);
+        world.lose = false;
+        world.pass(120);
+        world.lose = true;
+        assert_eq!((world.account("ada").as_str(), world.names_in("editors")), ("Provisioned", vec!["ada"]));
+        assert!(world.accounts[&id].enabled && world.applied.is_empty(), "{:?}", world.applied);
+    }
+}

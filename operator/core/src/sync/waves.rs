@@ -393,6 +393,10 @@ impl Sync {
     /// The plan that `approvedPlan` names is released, once, within 24 hours of being set.
     fn release_approved(&mut self, cx: &Context<'_>, out: &mut Out) {
         let approved = Arc::clone(&self.settings.safety.approved_plan);
+        // What is set again after it was cleared is approved anew.
+        if self.ledger.standing.approval.take_if(|(hash, _)| *hash != approved).is_some() {
+            self.ledger.put_standing();
+        }
         let standing = &mut self.ledger.standing;
         if approved.is_empty() || standing.used.contains_key(&approved) {
             return;

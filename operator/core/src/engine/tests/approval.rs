@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{World, declared, identity, scientist};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
 use crate::model::{Change, Name, ObjectKind, ObjectRef};
 
@@ -41,4 +41,17 @@ fn an_approval_is_good_for_a_day() {
     let (world, left) = held(&hash, 25);
     assert_eq!(left, Some(hash));
     assert!(world.accounts.values().all(|account| account.enabled), "too long before");
+}
+
+#[test]
+fn an_approval_that_ran_out_is_given_again_by_clearing_it_and_setting_it_anew() {
+    let hash = held("", 0).1.unwrap();
+    let (mut world, left) = held(&hash, 25);
+    assert_eq!(left.as_ref(), Some(&hash));
+    for approved in ["", &*hash] {
+        assert!(world.accounts.values().all(|account| account.enabled));
+        tell(&mut world, &approving(approved)[31..]);
+        world.pass(60);
+    }
+    assert!(world.accounts.values().all(|account| !account.enabled));
 }

@@ -27,6 +27,10 @@ impl Sync {
 
     /// Binds what can be bound and creates what is to be created. Called after listings, edits and creates.
     pub(super) fn bind_groups(&mut self, cx: &Context<'_>) {
+        // What may be another target says nothing of the groups of ours.
+        if self.ledger.standing.awaiting.is_some() {
+            return;
+        }
         let before = self.bound.clone();
         for entry in &*Arc::clone(&self.entries) {
             let (kind, name) = (entry.target.kind, &entry.target.name);

@@ -224,6 +224,7 @@ impl Sync {
                     self.ledger.standing.awaiting = None;
                     self.ledger.put_standing();
                     self.trouble = None;
+                    self.bind_groups(cx);
                 }
             }
             Some(known) => {
@@ -297,6 +298,7 @@ impl Sync {
         let missing = ours.filter(|r| r.target_id().is_some_and(|id| self.shadow.account(id).is_none()));
         let names: BTreeSet<Name> = missing.map(|record| Name::from(record.owner())).collect();
         self.must_read.extend(names);
+        self.bind_groups(cx);
         self.touch_all(cx);
     }
 

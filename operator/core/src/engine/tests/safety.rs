@@ -313,3 +313,24 @@ fn another_target_is_noticed_and_not_written_to_where_its_groups_cannot_be_liste
     assert_eq!(ready(&world).0, "TargetChanged");
     assert_eq!((world.accounts.len(), world.applied.as_slice()), (0, &[][..]));
 }
+
+#[test]
+fn a_target_that_is_not_acknowledged_changes_nothing_of_what_is_known_of_our_groups() {
+    let editor = json!([{"name": "editor", "target": {"group": {"name": "editors", "create": true}}}]);
+    let mut all = team(1, &json!({"entitlements": editor, "sync": {"concurrency": 1, "interval": "1m"}}));
+    all[1]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(60);
+    assert!(world.groups.len() == 1 && world.groups.values().all(|group| group.created));
+    let groups = world.groups.clone();
+    let mut other = all.pop().unwrap();
+    let mut there = world.mirrors.remove(&TargetId::new("g-editors")).unwrap();
+    (there.id, there.mark) = (TargetId::new("e-1"), None);
+    world.mirrors.insert(there.id.clone(), there);
+    other["spec"]["connector"] = json!({"fake": {"directory": "other"}});
+    tell(&mut world, &[other]);
+    world.pass(200);
+    assert_eq!(ready(&world).0, "TargetChanged");
+    assert_eq!(world.groups, groups);
+}

@@ -338,7 +338,9 @@ impl Sync {
             return;
         }
         let since = *self.deleting_since.get_or_insert(cx.now.mono);
-        let unreachable = self.phase != Phase::Ready && cx.now.mono >= since + self.settings.release_after;
+        // One that is not asked, as while it is paused, is not unreachable.
+        let failed = self.phase != Phase::Ready && self.probe_failures > 0;
+        let unreachable = failed && cx.now.mono >= since + self.settings.release_after;
         let unsent: Vec<_> = self.flights.iter().filter(|(_, flight)| !flight.sent).map(|(id, _)| *id).collect();
         if self.retains() || unreachable {
             for id in unsent {

@@ -33,6 +33,11 @@ impl World {
         self.handle(EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() })
     }
 
+    /// How the ledger's records stand.
+    fn account_states(&self) -> Vec<String> {
+        self.records.values().map(|record| format!("{:?}", record.state)).collect()
+    }
+
     /// What listings and searches show of the accounts.
     pub(super) fn seen(&self) -> impl Iterator<Item = &Observed> {
         let hides = self.is_hiding();
@@ -219,6 +224,19 @@ fn an_application_that_is_deleted_keeps_our_finalizer_until_nobody_has_an_accoun
     world.forbidden = None;
     world.pass(900);
     assert_eq!((world.applied.as_slice(), world.finalizer), (&["RemoveMembers", "DisableAccount"][..], false));
+}
+
+#[test]
+fn an_application_that_is_paused_and_so_not_asked_is_not_let_go_as_if_it_could_not_be_reached() {
+    let mut world = joined(&ada(1, &json!({})), &json!({}));
+    let settings = json!({"mode": "Paused", "deletionPolicy": "Deprovision"});
+    let mut all = editor(&ada(1, &json!({})), &settings);
+    all[2]["metadata"]["deletionTimestamp"] = json!(at(0));
+    world.finalizer = true;
+    world.restart(&all);
+    world.pass(900);
+    assert!(world.finalizer);
+    assert_eq!(world.account_states(), ["Active"]);
 }
 
 #[test]

@@ -64,28 +64,46 @@ impl Sync {
         if !self.ledger.of_name(name).iter().any(there) {
             self.has_read(name, cx);
         }
-        let mut told = (false, report::Account::None);
-        let sole = owners.len() == 1;
-        let mut went = false;
-        for gathered in owners {
-            let turned = self.advance(gathered, priority, sole, cx);
-            if turned.account != report::Account::None {
-                told = (turned.desired, turned.account);
-            }
-            went = turned.went;
-            if went {
-                break;
-            }
-        }
+        let (went, told) = self.advance_all(name, owners, priority, cx);
         if !went {
             self.turn_to_orphans(name, priority, cx, out);
         }
-        self.tell(name, told.0, told.1, out);
+        if let Some((desired, account)) = told {
+            self.tell(name, desired, account, out);
+        }
     }
 
     /// Mode Enforce: what is decided is recorded and written.
     pub(super) fn enforces(&self) -> bool {
         self.settings.mode == SyncMode::Enforce
+    }
+
+    /// One owner of a name after the other, until something is under way; and what is to be told of who has it now, unless
+    /// their own turn is still to come.
+    fn advance_all(
+        &mut self,
+        name: &Name,
+        owners: Vec<Gathered>,
+        priority: Priority,
+        cx: &Context<'_>,
+    ) -> (bool, Option<(bool, report::Account)>) {
+        let live = cx.directory.identity(name).map(|view| view.uid.clone());
+        // What others of the name left is nothing of who has it now.
+        let is_own = |gathered: &Gathered| live.as_ref().is_none_or(|uid| *uid == gathered.owner.uid);
+        let waits = live.is_some() && owners.iter().any(is_own);
+        let mut told = (!waits).then_some((false, report::Account::None));
+        let sole = owners.len() == 1;
+        for gathered in owners {
+            let own = is_own(&gathered);
+            let turned = self.advance(gathered, priority, sole, cx);
+            if own && (live.is_some() || turned.account != report::Account::None) {
+                told = Some((turned.desired, turned.account));
+            }
+            if turned.went {
+                return (true, told);
+            }
+        }
+        (false, told)
     }
 
     /// Plans one record (or none yet) of an owner and begins its first step.

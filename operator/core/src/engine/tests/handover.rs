@@ -181,3 +181,17 @@ fn what_is_held_of_who_has_a_name_that_another_left_drops_out_when_it_is_not_wan
     world.pass(120);
     assert_eq!(held(&world), 0);
 }
+
+#[test]
+fn nothing_is_told_of_who_has_a_name_about_the_account_of_who_left_it() {
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all(&[identity("ada", 1, &scientist("ada", Some("E-1"), None))]));
+    world.pass(30);
+    world.tell(EngineEvent::Changed(vec![gone("ada")]));
+    world.pass(90);
+    assert!(stands(&world, "ada"));
+    tell(&mut world, &[second(1, &json!({"department": "Arts", "userName": "ada2", "externalId": "E-2"}))]);
+    world.pass(90);
+    assert!(!stands(&world, "ada"));
+    assert_eq!(world.written("ada").last().unwrap(), "True NothingMatched");
+}

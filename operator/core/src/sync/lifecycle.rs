@@ -83,6 +83,8 @@ impl Sync {
             self.found.clear();
             self.observed = false;
             self.observation = None;
+            // A page that is still to come belongs to the listing that is given up.
+            self.awaited.retain(|_, awaited| !matches!(awaited, super::Awaited::Page));
         }
         if moved || other_keys {
             self.observe_at = cx.now.mono;

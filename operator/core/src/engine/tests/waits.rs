@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
-use crate::engine::EngineEvent;
-use crate::model::{Change, Name, ObjectKind, ObjectRef, Observed, TargetId};
+use crate::engine::{Answer, Effect, EngineEffect, EngineEvent};
+use crate::model::{Change, Kind, Name, ObjectKind, ObjectRef, Observed, Page, Spent, TargetId};
 
 fn gone(name: &str) -> Change {
     Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: name.into() })
@@ -258,4 +258,35 @@ fn a_rename_that_was_refused_is_tried_as_soon_as_the_account_that_had_the_name_i
     world.forbidden = None;
     world.pass(30);
     assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Provisioned", 1));
+}
+
+#[test]
+fn a_page_that_was_asked_for_before_other_keys_were_declared_is_not_taken_for_one_of_the_listing_after() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    let accounts = |effects: Vec<EngineEffect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            EngineEffect::Do { application, id, effect: Effect::Observe { kind: Kind::Accounts, .. } } => {
+                Some((application, id))
+            }
+            _ => None,
+        })
+    };
+    let mut listing = None;
+    while listing.is_none() && world.second < 7200 {
+        world.second += 1;
+        let effects = world.handle(EngineEvent::Tick);
+        listing = accounts(effects);
+    }
+    let (application, before) = listing.unwrap();
+    let protects = json!({"safety": {"protected": [{"attribute": "title", "values": ["King"]}]}});
+    let change = world.change(&with_settings(&[], &protects).pop().unwrap());
+    let effects = world.handle(EngineEvent::Changed(vec![change]));
+    assert!(accounts(effects).is_some(), "listed anew");
+    let page = Page { items: Vec::new(), total: Some(0), next: None, profile: None };
+    let late = Answer::Page(Ok(page));
+    let spent = Spent::default();
+    let effects = world.handle(EngineEvent::Answered { application, effect: before, answer: late, spent });
+    assert!(effects.is_empty(), "{effects:?}");
 }

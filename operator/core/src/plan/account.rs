@@ -60,6 +60,7 @@ fn goal(subject: &Subject<'_>, rules: &AppRules<'_>) -> Goal {
     match standing.state {
         State::Ended => Goal::Remove { how: deprovision.ended, holding: Holding::NothingAtAll, lane, why: "ended" },
         _ if rules.deprovision => lost,
+        State::Suspended if standing.frozen.is_none() && stays_lost(subject) => lost,
         State::Suspended => {
             Goal::Rest { create: false, holding: frozen_or(&standing, Holding::NothingNew), lane, why: "suspended" }
         }
@@ -75,6 +76,12 @@ fn goal(subject: &Subject<'_>, rules: &AppRules<'_>) -> Goal {
             Fate::Take => lost,
         },
     }
+}
+
+/// Taken away before, and not to be had again: its date stands, whatever becomes of its owner meanwhile.
+fn stays_lost(subject: &Subject<'_>) -> bool {
+    let taken = subject.record.filter(|record| record.state == RecordState::Retained && record.disabled_at.is_some());
+    taken.is_some_and(|record| fate(&subject.decision.account, Some(&record.policies)) == Fate::Take)
 }
 
 /// A frozen identity loses nothing that its lifecycle does not take.

@@ -257,6 +257,20 @@ fn an_account_that_was_made_anew_has_another_deletion_date_than_the_one_before_i
 }
 
 #[test]
+fn an_account_that_is_lost_goes_on_its_date_also_where_its_owner_is_suspended_meanwhile() {
+    let month = json!({"deprovision": {"action": "Disable", "deleteAfter": "720h"}});
+    let mut world = joined(&ada(1, &json!({})), &month);
+    tell(&mut world, &[identity("ada", 2, &json!({"department": "Arts"}))]);
+    world.sleep(DAY);
+    assert_eq!(world.account("ada"), "Retained");
+    tell(&mut world, &[identity("ada", 3, &json!({"department": "Arts", "lifecycle": {"suspended": true}}))]);
+    world.sleep(28 * DAY);
+    assert_eq!(world.accounts.len(), 1);
+    world.sleep(2 * DAY);
+    assert_eq!(world.accounts.len(), 0);
+}
+
+#[test]
 fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
     let hour = json!({"deprovision": {"ended": {"action": "Disable", "deleteAfter": "1h"}}});
     let mut world = joined(&ada(1, &json!({})), &hour);

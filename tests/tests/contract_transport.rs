@@ -269,25 +269,31 @@ async fn an_answer_that_never_comes_is_lost_for_a_write_and_transient_for_a_read
 
 #[tokio::test]
 async fn a_write_whose_permit_is_withdrawn_after_it_was_begun_sends_not_one_byte() {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}/scim", listener.local_addr().unwrap());
-    let heard = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let (mut stream, _) = listener.accept().unwrap();
-        std::io::Read::read_to_end(&mut stream, &mut bytes).map(|_| bytes)
-    });
-    // As of a process that is stopped between the decision to write and the socket: the first look still allows it.
-    let asked = std::sync::atomic::AtomicUsize::new(0);
-    let may = move || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
-    let rules = provost_connectors::NetworkRules { permit: provost_connectors::Permit::new(may), ..loopback() };
-    let credentials = Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
-    let target = connect(&connector(&url), credentials, &rules).await.unwrap();
-    let withdrawn = Err(TargetError::Transient("this process may not write any more".into()));
-    assert_eq!(apply(&target, creation()).await, withdrawn);
-    let heard = tokio::task::spawn_blocking(move || heard.join().unwrap()).await.unwrap();
-    assert_eq!(String::from_utf8(heard.unwrap()).unwrap(), "");
-    // Nobody listens any more: it is not even tried.
-    assert_eq!(apply(&target, creation()).await, withdrawn);
+    // One with a body, and one without.
+    for step in [creation(), Step::DeleteAccount { id: "1".into() }] {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}/scim", listener.local_addr().unwrap());
+        let heard = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let (mut stream, _) = listener.accept().unwrap();
+            // As of one that never answers, for whom nobody waits.
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let ended = std::io::Read::read_to_end(&mut stream, &mut bytes);
+            (ended.is_ok(), String::from_utf8(bytes).unwrap())
+        });
+        // As of a process that is stopped between the decision to write and the socket: the first look still allows it.
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let may = move || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        let rules = provost_connectors::NetworkRules { permit: provost_connectors::Permit::new(may), ..loopback() };
+        let credentials = Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
+        let target = connect(&connector(&url), credentials, &rules).await.unwrap();
+        let withdrawn = Err(TargetError::Transient("this process may not write any more".into()));
+        assert_eq!(apply(&target, step.clone()).await, withdrawn, "{step:?}");
+        let heard = tokio::task::spawn_blocking(move || heard.join().unwrap()).await.unwrap();
+        assert_eq!(heard, (true, String::new()), "{step:?}");
+        // Nobody listens any more: it is not even tried.
+        assert_eq!(apply(&target, step).await, withdrawn);
+    }
 }
 
 #[tokio::test]

@@ -37,7 +37,6 @@ pub(super) fn of_transport(error: &reqwest::Error, reads: bool) -> TargetError {
         return TargetError::Tls(too_long(&tls.to_string()).into());
     }
     if cause::<Withdrawn>(error).is_some() {
-        // Its head may have gone out with HTTP/2; without its body it is no request.
         return TargetError::Transient(Withdrawn.to_string().into());
     }
     let words = words(error);

@@ -259,9 +259,12 @@ impl Sender {
         if let Some(version) = &request.if_match {
             builder = builder.header(IF_MATCH, version);
         }
-        if let Some((kind, bytes)) = &request.body {
-            let body = reqwest::Body::wrap(permit::Permitted::new(bytes, &self.rules.permit));
-            builder = builder.header(CONTENT_TYPE, *kind).body(body);
+        if let Some((kind, _)) = &request.body {
+            builder = builder.header(CONTENT_TYPE, *kind);
+        }
+        if !request.reads() {
+            let bytes = request.body.as_ref().map(|(_, bytes)| bytes);
+            builder = builder.body(reqwest::Body::wrap(permit::Permitted::new(bytes, &self.rules.permit)));
         }
         let answer = builder.send().await.map_err(|e| error::of_transport(&e, request.reads()))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -341,6 +344,8 @@ fn client(authority: Option<&SecretString>, rules: &NetworkRules) -> Result<reqw
         // A redirect or a proxy would carry the credential to a host that the Secret does not name.
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        // HTTP/2 sends a head before its body is asked for, and some carry out a DELETE at once.
+        .http1_only()
         .dns_resolver(Arc::new(address::CheckedResolver(rules.clone())))
         .connect_timeout(rules.timeouts.connect)
         .read_timeout(rules.timeouts.answer)

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// Asked before each request that writes, and again by the connection's own task when the body goes into the socket: between
-/// the two a process may have been stopped for long.
+/// Asked before each request that writes, and again by the connection's own task when it goes into the socket: between the two a
+/// process may have been stopped for long.
 #[derive(Clone, Default)]
 pub struct Permit(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
 
@@ -47,15 +47,16 @@ impl Eq for Permit {}
 #[error("this process may not write any more")]
 pub(super) struct Withdrawn;
 
-/// A body that is handed out only while it may be sent. Its head waits for it in the same buffer.
+/// The body of a write, which goes out only while it may. With HTTP/1.1 its head waits for it in the same buffer, and the
+/// connection asks for both in one go; where there is no body, `is_end_stream` is what it asks before it writes the head.
 pub(super) struct Permitted {
     bytes: Option<Bytes>,
     permit: Permit,
 }
 
 impl Permitted {
-    pub fn new(bytes: &Arc<[u8]>, permit: &Permit) -> Self {
-        Self { bytes: Some(Bytes::copy_from_slice(bytes)), permit: permit.clone() }
+    pub fn new(bytes: Option<&Arc<[u8]>>, permit: &Permit) -> Self {
+        Self { bytes: bytes.map(|bytes| Bytes::copy_from_slice(bytes)), permit: permit.clone() }
     }
 }
 
@@ -71,10 +72,11 @@ impl Body for Permitted {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
+        self.bytes.is_none() && self.permit.holds()
     }
 
+    /// Without bytes nothing is said: of a body of no bytes, the head would go out alone.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        self.bytes.as_ref().map_or_else(SizeHint::new, |bytes| SizeHint::with_exact(bytes.len() as u64))
     }
 }

@@ -1,16 +1,22 @@
 //! A connection: to a checked address, encrypted, and logged in.
 
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ldap3::{LdapConnAsync, LdapConnSettings, StdStream};
+use ldap3::{LdapConnAsync, LdapConnSettings, LdapError, StdStream};
 use provost_core::model::{Spent, TargetError};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::error::{Asked, code, of_result, of_transport};
+use super::guarded::Guarded;
+use super::{alone, gate};
 use crate::http::NetworkRules;
 
 /// Where a directory is.
@@ -116,43 +122,59 @@ impl Login {
     }
 
     async fn connect_unbounded(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
-        let settings = LdapConnSettings::new().set_config(Arc::clone(&self.tls));
-        let (settings, url) = match &self.endpoint {
-            Endpoint::Tls(host, port) => {
-                (settings.set_std_stream(self.dial(host, *port).await?), format!("ldaps://{host}:{port}"))
-            }
+        let stream = match &self.endpoint {
+            Endpoint::Tls(host, port) => self.encrypted(self.dial(host, *port).await?, host, false).await?,
             Endpoint::StartTls(host, port) => {
                 spent.requests += 1;
-                let stream = self.dial(host, *port).await?;
-                (settings.set_starttls(true).set_std_stream(stream), format!("ldap://{host}:{port}"))
+                self.encrypted(self.dial(host, *port).await?, host, true).await?
             }
-            Endpoint::Socket(path) => (settings.set_std_stream(self.open(path).await?), "ldapi:///".to_owned()),
+            Endpoint::Socket(path) => gate::before(self.open(path).await?).map_err(|error| unreachable(&error))?,
         };
-        // In a task of its own: what a hostile server sends may make the library panic.
-        let connecting = tokio::spawn(async move { LdapConnAsync::with_settings(settings, &url).await });
-        let (connection, mut ldap) = match connecting.await {
-            Ok(connected) => connected.map_err(|error| of_transport(&error, Asked::Login))?,
-            Err(_) => return Err(TargetError::Malformed("what the server sends is no LDAP".into())),
-        };
+        let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(stream));
+        let connected = LdapConnAsync::with_settings(settings, "ldapi:///").await;
+        let (connection, ldap) = connected.map_err(|error| of_transport(&error, Asked::Login))?;
         tokio::spawn(async move {
             if let Err(error) = connection.drive().await {
                 tracing::debug!(%error, "connection ended");
             }
         });
         spent.requests += 1;
-        ldap.with_timeout(self.rules.timeouts.whole);
+        let mut asking = ldap.clone();
+        asking.with_timeout(self.rules.timeouts.whole);
         let bound = match &self.bind {
-            Bind::Simple { dn, password } => ldap.simple_bind(dn, password.expose_secret()).await,
-            Bind::External => ldap.sasl_external_bind().await,
+            Bind::Simple { dn, password } => {
+                let (dn, password) = (dn.clone(), password.clone());
+                alone(async move { asking.simple_bind(&dn, password.expose_secret()).await }, Asked::Login).await?
+            }
+            Bind::External => alone(async move { asking.sasl_external_bind().await }, Asked::Login).await?,
         };
-        let bound = bound.map_err(|error| of_transport(&error, Asked::Login))?;
         if bound.rc == code::SUCCESS { Ok(ldap) } else { Err(of_result(&bound, Asked::Login, &[], &self.hidden())) }
     }
 
+    /// The socket belongs to this future: who does not wait for a server that accepts and says nothing closes it.
+    async fn encrypted(
+        &self,
+        mut socket: Guarded<TcpStream>,
+        host: &str,
+        asks: bool,
+    ) -> Result<UnixStream, TargetError> {
+        let host = bare(host).to_owned();
+        let work = async {
+            if asks {
+                gate::start_tls(&mut socket).await?;
+            }
+            let encrypted = TlsConnector::from(Arc::clone(&self.tls)).connect(ServerName::try_from(host)?, socket);
+            Ok::<_, LdapError>(gate::before(encrypted.await?)?)
+        };
+        match tokio::time::timeout(self.rules.timeouts.connect, work).await {
+            Ok(encrypted) => encrypted.map_err(|error| of_transport(&error, Asked::Login)),
+            Err(_) => Err(TargetError::Unreachable("it accepts connections, and does not encrypt them in time".into())),
+        }
+    }
+
     /// To the first address that may be reached and answers.
-    async fn dial(&self, host: &str, port: u16) -> Result<StdStream, TargetError> {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found = tokio::net::lookup_host((bare, port)).await;
+    async fn dial(&self, host: &str, port: u16) -> Result<Guarded<TcpStream>, TargetError> {
+        let found = tokio::net::lookup_host((bare(host), port)).await;
         let found =
             found.map_err(|e| TargetError::Unreachable(format!("no address of the host ({})", e.kind()).into()))?;
         let mut last = TargetError::Unreachable("no address of the host".into());
@@ -161,31 +183,36 @@ impl Login {
                 last = TargetError::HostNotAllowed(refused.to_string().into());
                 continue;
             }
-            let dialling = tokio::net::TcpStream::connect(address);
+            let dialling = TcpStream::connect(address);
             let dialled = match tokio::time::timeout(self.rules.timeouts.connect, dialling).await {
-                Ok(dialled) => dialled.and_then(|stream| {
-                    stream.set_nodelay(true)?;
-                    stream.into_std()
-                }),
-                Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+                Ok(dialled) => dialled.and_then(|stream| stream.set_nodelay(true).map(|()| stream)),
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
             };
             match dialled {
-                Ok(stream) => return Ok(StdStream::Tcp(stream)),
-                Err(error) => last = TargetError::Unreachable(format!("no connection ({})", error.kind()).into()),
+                Ok(stream) => return Ok(Guarded::new(stream, &self.rules.permit)),
+                Err(error) => last = unreachable(&error),
             }
         }
         Err(last)
     }
 
-    async fn open(&self, path: &std::path::Path) -> Result<StdStream, TargetError> {
+    async fn open(&self, path: &Path) -> Result<Guarded<tokio::net::UnixStream>, TargetError> {
         if !self.rules.loopback {
             let text = "a socket is the operator's own machine, which is closed to connectors (--allow-loopback)";
             return Err(TargetError::HostNotAllowed(text.into()));
         }
-        let opened = tokio::net::UnixStream::connect(path).await.and_then(tokio::net::UnixStream::into_std);
-        let unix = opened.map_err(|e| TargetError::Unreachable(format!("no connection ({})", e.kind()).into()))?;
-        Ok(StdStream::Unix(unix))
+        let socket = tokio::net::UnixStream::connect(path).await.map_err(|error| unreachable(&error))?;
+        Ok(Guarded::new(socket, &self.rules.permit))
     }
+}
+
+fn unreachable(error: &io::Error) -> TargetError {
+    TargetError::Unreachable(format!("no connection ({})", error.kind()).into())
+}
+
+/// An IPv6 address without the brackets of a URL.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// How certificates are verified and, with SASL EXTERNAL, what is shown in turn: certificate chain and key in PEM.

@@ -15,6 +15,9 @@ pub(crate) const GROUPS: usize = 50;
 /// Listings that wait for their next page. Who comes back later begins again.
 const WAITING: usize = 4;
 
+/// Empty pages one after the other; a server that gives more lists nothing.
+const EMPTY: usize = 100;
+
 /// Listings under way, by the token that goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Listings(Mutex<Waiting>);
@@ -56,9 +59,14 @@ impl Listings {
             Some(token) => self.resumed(kind, token)?,
             None => self.begun(wire.own(spent).await?, kind, searches),
         };
-        let (mut entries, mut elsewhere) = (Vec::new(), 0);
+        let (mut entries, mut elsewhere, mut pages) = (Vec::new(), 0, 0);
         // A server may answer an empty page in between.
         while entries.is_empty() {
+            if pages == EMPTY {
+                let text = format!("the server answers {EMPTY} empty pages in a row, and says that there are more");
+                return Err(TargetError::Malformed(text.into()));
+            }
+            pages += 1;
             let Some(search) = listing.searches.front().cloned() else { break };
             let base = search.base.clone();
             let cookie = std::mem::take(&mut listing.cookie);
@@ -84,7 +92,15 @@ impl Listings {
     fn begun(&self, own: Own, kind: Kind, searches: Vec<Search>) -> Listing {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.begun += 1;
-        Listing { number: waiting.begun, page: 0, kind, searches: searches.into(), cookie: Vec::new(), own }
+        Listing {
+            number: waiting.begun,
+            page: 0,
+            kind,
+            searches: searches.into(),
+            cookie: Vec::new(),
+            own,
+            referrals: 0,
+        }
     }
 
     fn resumed(&self, kind: Kind, token: &PageToken) -> Result<Listing, TargetError> {

@@ -6,17 +6,21 @@ pub(crate) mod dn;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod filter;
+mod gate;
+mod guarded;
 pub(crate) mod listing;
 pub(crate) mod value;
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use ldap3::controls::{Control, PagedResults, RawControl};
 use ldap3::{LdapError, LdapResult, Mod, Scope, SearchOptions};
 use provost_core::model::{Spent, TargetError};
 use secrecy::SecretString;
+use tokio::task::JoinSet;
 
 use connect::Login;
 pub(crate) use entry::Entry;
@@ -118,8 +122,15 @@ impl From<Refusal> for TargetError {
 #[derive(Debug)]
 pub(crate) struct Wire {
     login: Login,
-    shared: tokio::sync::Mutex<Option<ldap3::Ldap>>,
+    shared: tokio::sync::Mutex<Shared>,
     idle: Mutex<Vec<ldap3::Ldap>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    ldap: Option<ldap3::Ldap>,
+    /// When and why the last attempt to connect failed.
+    failed: Option<(Instant, TargetError)>,
 }
 
 /// A connection for a listing.
@@ -142,21 +153,33 @@ impl Wire {
     }
 
     async fn shared(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
+        let asked = Instant::now();
         let mut shared = self.shared.lock().await;
-        if let Some(ldap) = shared.as_mut()
+        if let Some(ldap) = shared.ldap.as_mut()
             && !ldap.is_closed()
         {
             return Ok(ldap.clone());
         }
-        *shared = None;
-        let ldap = self.login.connect(spent).await?;
-        *shared = Some(ldap.clone());
-        Ok(ldap)
+        shared.ldap = None;
+        // Who has waited for an attempt that failed does not wait for another one.
+        if let Some((_, error)) = shared.failed.as_ref().filter(|(at, _)| *at >= asked) {
+            return Err(error.clone());
+        }
+        match self.login.connect(spent).await {
+            Ok(ldap) => {
+                shared.ldap = Some(ldap.clone());
+                Ok(ldap)
+            }
+            Err(error) => {
+                shared.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
     }
 
     /// A connection that does not answer is left alone, and the next request makes another.
     async fn broken(&self) {
-        *self.shared.lock().await = None;
+        self.shared.lock().await.ldap = None;
     }
 
     /// A connection for one listing at a time.
@@ -375,14 +398,16 @@ impl Wire {
     }
 }
 
-/// In a task of its own: what a hostile server sends may make the library panic, and who asked goes on.
+/// In a task of its own: what a hostile server sends may make the library panic, and who asked goes on. The task ends with who asked.
 async fn alone<T: Send + 'static>(
     act: impl Future<Output = Result<T, LdapError>> + Send + 'static,
     asked: Asked,
 ) -> Result<T, TargetError> {
-    match tokio::spawn(act).await {
-        Ok(done) => done.map_err(|error| error::of_transport(&error, asked)),
-        Err(_) if asked == Asked::Write => Err(TargetError::Lost("the answer cannot be read".into())),
-        Err(_) => Err(TargetError::Malformed("the answer cannot be read".into())),
+    let mut task = JoinSet::new();
+    task.spawn(act);
+    match task.join_next().await {
+        Some(Ok(done)) => done.map_err(|error| error::of_transport(&error, asked)),
+        _ if asked == Asked::Write => Err(TargetError::Lost("the answer cannot be read".into())),
+        _ => Err(TargetError::Malformed("the answer cannot be read".into())),
     }
 }

@@ -1,0 +1,181 @@
+//! Connections to directories: what a server that says nothing, or nonsense, may not do to the operator, and that nothing goes
+//! out after the Lease.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use provost_connectors::http::Permit;
+use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, connect};
+use provost_core::model::{Connector, ConnectorKind, CorrelationKey, Kind, Step, TargetError};
+use serde_json::json;
+use tests::servers::loopback;
+use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
+
+async fn connected(url: &str, rules: &NetworkRules) -> AnyTarget {
+    let settings = json!({"ldap": {
+        "url": url,
+        "bind": {"simple": {"dn": "cn=provost,dc=acme,dc=test", "passwordSecretRef": {"name": "ldap", "key": "password"}}},
+        "accounts": {"baseDN": "ou=people,dc=acme,dc=test"},
+    }});
+    let connector = Connector { kind: ConnectorKind::Ldap, fingerprint: format!("ldap {url}").into(), settings };
+    let credentials = Credentials::default().with(Role::Password, PASSWORD.to_owned().into());
+    connect(&connector, credentials, rules).await.expect("the settings are right")
+}
+
+fn uid(name: &str) -> CorrelationKey {
+    CorrelationKey { attribute: "uid".into(), value: name.into() }
+}
+
+#[tokio::test]
+async fn who_gives_up_a_server_that_accepts_and_says_nothing_leaves_no_socket_behind() {
+    let short = Duration::from_millis(300);
+    let timeouts = Timeouts { connect: short, answer: short, whole: short * 2 };
+    for scheme in ["ldap", "ldaps"] {
+        // The system accepts; nobody reads.
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("{scheme}://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let target = connected(&url, &NetworkRules { timeouts, ..loopback() }).await;
+        let key = uid("ada");
+        let asked = tokio::join!(target.find(&key), target.find(&key), target.find(&key), target.find(&key));
+        for (found, _) in [asked.0, asked.1, asked.2, asked.3] {
+            assert!(matches!(&found, Err(TargetError::Unreachable(_))), "{scheme}: {found:?}");
+        }
+        listener.set_nonblocking(true).unwrap();
+        let accepted: Vec<_> = std::iter::from_fn(|| listener.accept().ok()).collect();
+        assert_eq!(accepted.len(), 1, "{scheme}: who has waited for an attempt that failed makes no other");
+        for (mut stream, _) in accepted {
+            stream.set_nonblocking(false).unwrap();
+            // Of a socket that was left open, the end never comes.
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap_or_else(|error| panic!("{scheme}: it is still open: {error}"));
+        }
+    }
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&[tag, 0x84][..], &length, content].concat()
+}
+
+/// The parts of the first element: tag, content, what is after.
+fn split(bytes: &[u8]) -> (u8, &[u8], &[u8]) {
+    let (length, rest) = match bytes[1] {
+        short @ ..0x80 => (usize::from(short), &bytes[2..]),
+        long => {
+            let (digits, rest) = bytes[2..].split_at(usize::from(long & 0x7f));
+            (digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit)), rest)
+        }
+    };
+    (bytes[0], &rest[..length], &rest[length..])
+}
+
+/// One message; `None`: there are no more.
+fn message(stream: &mut UnixStream) -> Option<Vec<u8>> {
+    let mut held = vec![0; 2];
+    stream.read_exact(&mut held).ok()?;
+    let mut length = usize::from(held[1]);
+    if length >= 0x80 {
+        let mut digits = vec![0; length & 0x7f];
+        stream.read_exact(&mut digits).ok()?;
+        length = digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit));
+        held.extend(digits);
+    }
+    let mut content = vec![0; length];
+    stream.read_exact(&mut content).ok()?;
+    held.extend(content);
+    Some(held)
+}
+
+/// What is said to a search: the number of the message, and how many searches came before.
+type Answer = fn(id: &[u8], before: usize) -> Vec<u8>;
+
+/// A server on a socket in this folder that lets everybody log in; its URL.
+fn server(folder: &tempfile::TempDir, answer: Answer) -> String {
+    let path = folder.path().join("ldapi");
+    let listener = UnixListener::bind(&path).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut before = 0;
+                while let Some(message) = message(&mut stream) {
+                    let (_, content, _) = split(&message);
+                    let (_, id, asked) = split(content);
+                    let answer = match asked[0] {
+                        0x60 => tlv(0x30, &[tlv(0x02, id), tlv(0x61, SUCCESS)].concat()),
+                        _ => answer(id, before),
+                    };
+                    before += 1;
+                    if stream.write_all(&answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("ldapi://{}", path.to_str().unwrap().replace('/', "%2F"))
+}
+
+/// Of a result: success, and two empty texts.
+const SUCCESS: &[u8] = b"\x0a\x01\x00\x04\x00\x04\x00";
+
+#[tokio::test]
+async fn an_answer_that_is_nested_without_end_breaks_its_connection_and_not_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = server(&folder, |id, _| {
+        let nested = (0..20_000).fold(Vec::new(), |content, _| tlv(0x30, &content));
+        tlv(0x30, &[tlv(0x02, id), tlv(0x64, &nested)].concat())
+    });
+    let target = connected(&url, &loopback()).await;
+    for _ in 0..2 {
+        let error = target.probe().await.0.unwrap_err();
+        assert!(matches!(&error, TargetError::Transient(text) if text.contains("broke off")), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn empty_pages_without_end_are_no_listing() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = server(&folder, |id, before| {
+        // One that lists for ever would not end the test.
+        let cookie = if before < 1000 { &b"more"[..] } else { b"" };
+        let value = tlv(0x30, &[tlv(0x02, b"\0"), tlv(0x04, cookie)].concat());
+        let control = tlv(0x30, &[tlv(0x04, b"1.2.840.113556.1.4.319"), tlv(0x04, &value)].concat());
+        tlv(0x30, &[tlv(0x02, id), tlv(0x65, SUCCESS), tlv(0xa0, &control)].concat())
+    });
+    let target = connected(&url, &loopback()).await;
+    let error = target.observe(Kind::Accounts, None).await.0.unwrap_err();
+    assert!(matches!(&error, TargetError::Malformed(text) if text.contains("empty pages")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_removal_whose_permit_is_withdrawn_after_it_was_begun_does_not_reach_the_server() {
+    let server = Slapd::start();
+    let (armed, asked) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
+    let may = Arc::clone(&armed);
+    // As of a process that is stopped between the decision to write and the socket: the first look still allows it.
+    let permit = Permit::new(move || !may.load(Ordering::Relaxed) || !asked.swap(true, Ordering::Relaxed));
+    let credentials = Credentials::default().with(Role::Password, PASSWORD.to_owned().into());
+    let credentials = credentials.with(Role::Authority, server.authority().to_owned().into());
+    let rules = NetworkRules { permit, ..loopback() };
+    let target = connect(&server.connector(&server.url(), &json!({})), credentials, &rules).await.unwrap();
+    target.probe().await.0.unwrap();
+    let attributes = ["uid", "cn", "sn"].map(|attribute| (attribute.into(), "ada".into())).into();
+    let step = Step::CreateAccount { attributes, enabled: true, password: true };
+    let ada = target.apply(&[step]).await.0.remove(0).unwrap().id.unwrap();
+    armed.store(true, Ordering::Relaxed);
+    let outcome = target.apply(&[Step::DeleteAccount { id: ada }]).await.0.remove(0);
+    assert!(matches!(&outcome, Err(TargetError::Lost(_))), "{outcome:?}");
+    let found = server.search(&format!("ou=people,{SUFFIX}"), "(uid=ada)", &["uid"]);
+    assert!(found.contains("uid: ada"), "a stale process wrote: {found}");
+}

@@ -21,6 +21,8 @@ const HANDED: usize = 50;
 const MEMBERS_HANDED: usize = 10_000;
 /// Members in one request.
 const PAGE_OF_MEMBERS: usize = 1000;
+/// How often they are listed from the beginning before the listing counts as incomplete.
+const WALKS: usize = 3;
 /// More groups than this are no directory that can be held.
 const MOST: usize = 100_000;
 
@@ -166,17 +168,31 @@ impl Keycloak {
 
     /// All users below a path, each once.
     pub(super) async fn everybody(&self, segments: &[&str], spent: &mut Spent) -> Result<Vec<TargetId>, Refusal> {
-        let (mut all, mut first) = (BTreeSet::new(), 0);
+        for _ in 0..WALKS {
+            if let Some(all) = self.walk(segments, spent).await? {
+                return Ok(all);
+            }
+        }
+        Err(TargetError::Transient("members came and went while they were listed".into()).into())
+    }
+
+    /// The same, once; `None`: who came or went meanwhile has moved the others over the edge of a page. Each page begins with the
+    /// last one of the page before, which shows it.
+    async fn walk(&self, segments: &[&str], spent: &mut Spent) -> Result<Option<Vec<TargetId>>, Refusal> {
+        let mut all: Vec<TargetId> = Vec::new();
         loop {
-            let (from, max) = (first.to_string(), PAGE_OF_MEMBERS.to_string());
+            let (from, max) = (all.len().saturating_sub(1).to_string(), PAGE_OF_MEMBERS.to_string());
             let query = [("first", from.as_str()), ("max", max.as_str()), ("briefRepresentation", "true")];
             let page: Vec<Identified> = self.get(segments, &query, spent).await?;
-            let (got, last) = (page.len(), page.len() < PAGE_OF_MEMBERS);
-            all.extend(page.into_iter().map(|user| TargetId::new(user.id)));
-            if last {
-                return Ok(all.into_iter().collect());
+            let more = page.len() >= PAGE_OF_MEMBERS;
+            let mut page = page.into_iter().map(|user| TargetId::new(user.id));
+            if !all.is_empty() && page.next().as_ref() != all.last() {
+                return Ok(None);
             }
-            first += got;
+            all.extend(page);
+            if !more {
+                return Ok(Some(BTreeSet::from_iter(all).into_iter().collect()));
+            }
         }
     }
 

@@ -1,0 +1,77 @@
+//! Members of a group of Keycloak, more than one page of them, while somebody leaves.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use provost_core::model::{Connector, ConnectorKind, Item, Kind, ObservedEntitlement, TargetError, TargetId};
+use serde_json::{Value, json};
+use tests::servers::{TOKEN, connected_to};
+
+/// A realm with one group.
+#[derive(Debug)]
+struct Realm {
+    members: Vec<String>,
+    /// How many leave still, the first of the list after each page.
+    leave: usize,
+}
+
+type Shared = State<Arc<Mutex<Realm>>>;
+
+async fn page(State(realm): Shared, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let mut realm = realm.lock().unwrap();
+    let (first, max) = (query["first"].parse().unwrap(), query["max"].parse().unwrap());
+    let page: Vec<Value> = realm.members.iter().skip(first).take(max).map(|id| json!({"id": id})).collect();
+    if realm.leave > 0 {
+        realm.leave -= 1;
+        realm.members.remove(0);
+    }
+    Json(page.into())
+}
+
+/// The members that a listing shows of a group of 2,500, and those that there are at the end.
+async fn listed(leave: usize) -> (Result<BTreeSet<TargetId>, TargetError>, BTreeSet<TargetId>) {
+    let members = (0..2500).map(|number| format!("u{number:04}")).collect();
+    let realm = Arc::new(Mutex::new(Realm { members, leave }));
+    let group = json!([{"id": "g", "name": "all", "subGroupCount": 0}]);
+    let router = Router::new()
+        .route("/realms/acme/protocol/openid-connect/token", post(async || Json(json!({"access_token": "t"}))))
+        .route("/admin/realms/acme/groups/count", get(async || Json(json!({"count": 1}))))
+        .route("/admin/realms/acme/groups", get(async || Json(group)))
+        .route("/admin/realms/acme/groups/g/members", get(page))
+        .with_state(Arc::clone(&realm));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let settings = json!({"keycloak": {
+        "url": url, "realm": "acme", "auth": {"clientId": "provost", "clientSecretRef": {"name": "sso", "key": "secret"}},
+    }});
+    let connector = Connector { kind: ConnectorKind::Keycloak, fingerprint: "keycloak acme".into(), settings };
+    let listed = connected_to(&connector, TOKEN).await.observe(Kind::Groups, None).await.0.map(|page| {
+        let [Item::Entitlement(ObservedEntitlement { members: Some(members), .. })] = page.items.as_slice() else {
+            panic!("{:?}", page.items)
+        };
+        members.iter().cloned().collect()
+    });
+    serving.abort();
+    let there = realm.lock().unwrap().members.iter().map(|id| TargetId::new(id.as_str())).collect();
+    (listed, there)
+}
+
+#[tokio::test]
+async fn who_leaves_a_large_group_while_it_is_listed_hides_nobody() {
+    for leave in [0, 1, 2] {
+        let (listed, there) = listed(leave).await;
+        let missing: Vec<_> = there.difference(&listed.unwrap()).cloned().collect();
+        assert_eq!((missing, there.len()), (Vec::new(), 2500 - leave), "{leave} left");
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_does_not_come_to_rest_is_not_listed() {
+    let (listed, _) = listed(1000).await;
+    assert!(matches!(&listed, Err(TargetError::Transient(text)) if text.contains("came and went")), "{listed:?}");
+}

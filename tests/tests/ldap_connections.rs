@@ -1,5 +1,5 @@
-//! Connections to directories: what a server that says nothing, or nonsense, may not do to the operator, and that nothing goes
-//! out after the Lease.
+//! Connections to directories: what a server that says nothing, or nonsense, may not do to the operator, that nothing goes out after
+//! the Lease, and that what other servers hold is not taken for gone.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use provost_connectors::{AnyTarget, Credentials, NetworkRules, Role, Timeouts, c
 use provost_core::model::{Connector, ConnectorKind, CorrelationKey, Kind, Step, TargetError};
 use serde_json::json;
 use tests::servers::loopback;
-use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
+use tests::servers::slapd::{PASSWORD, SUFFIX, Setup, Slapd};
 
 async fn connected(url: &str, rules: &NetworkRules) -> AnyTarget {
     let settings = json!({"ldap": {
@@ -178,4 +178,32 @@ async fn a_removal_whose_permit_is_withdrawn_after_it_was_begun_does_not_reach_t
     assert!(matches!(&outcome, Err(TargetError::Lost(_))), "{outcome:?}");
     let found = server.search(&format!("ou=people,{SUFFIX}"), "(uid=ada)", &["uid"]);
     assert!(found.contains("uid: ada"), "a stale process wrote: {found}");
+}
+
+#[tokio::test]
+async fn what_has_become_a_referral_is_neither_gone_nor_is_the_listing_complete() {
+    let moved = format!("ou=moved,ou=people,{SUFFIX}");
+    let entries = format!(
+        "dn: {moved}\nobjectClass: organizationalUnit\nou: moved\n\n\
+         dn: uid=ada,{moved}\nobjectClass: inetOrgPerson\nuid: ada\ncn: Ada\nsn: Ada\n\n"
+    );
+    let server = Slapd::start_with(&Setup { entries, ..Setup::default() });
+    let target = server.connected(&json!({})).await;
+    target.probe().await.0.unwrap();
+    let ada = target.find(&uid("ada")).await.0.unwrap()[0].id.clone();
+    let page = target.observe(Kind::Accounts, None).await.0.unwrap();
+    assert_eq!((page.items.len(), page.next), (1, None));
+    server.edit(&format!(
+        "dn: uid=ada,{moved}\nchangetype: delete\n\ndn: {moved}\nchangetype: delete\n\n\
+         dn: {moved}\nchangetype: add\nobjectClass: referral\nobjectClass: extensibleObject\nou: moved\n\
+         ref: ldap://other.acme.test/ou=people,dc=other\n"
+    ));
+    // One that remembers no names, as after a restart.
+    let target = server.connected(&json!({})).await;
+    target.probe().await.0.unwrap();
+    let told = |error: &TargetError| matches!(error, TargetError::Transient(text) if text.contains("base DN"));
+    let read = target.read(&ada).await.0;
+    assert!(read.as_ref().is_err_and(told), "{read:?}");
+    let page = target.observe(Kind::Accounts, None).await.0.unwrap();
+    assert_eq!((page.items.len(), page.elsewhere), (0, 1));
 }

@@ -240,7 +240,7 @@ pub(crate) fn connect(
         wire: Wire::new(login)?,
         settings: Settings::new(spec, attributes)?,
         user: spec.bind.user.clone(),
-        listings: Listings::default(),
+        listings: Listings::of_domain(),
         told: Mutex::default(),
     })
 }

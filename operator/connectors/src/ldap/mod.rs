@@ -26,7 +26,7 @@ pub(crate) use schema::SCHEMA;
 use settings::Settings;
 use wire::connect::{Bind, Endpoint, Login};
 use wire::error::no_base;
-use wire::listing::Listings;
+use wire::listing::{Listings, elsewhere};
 use wire::{Change, Entry, Filter, Refusal, Search, Wire, code, dn};
 
 /// Members in one request.
@@ -181,20 +181,35 @@ impl Ldap {
 
     /// Every entry of a sort that a further filter finds.
     async fn search(&self, sort: Sort, filter: &Filter, spent: &mut Spent) -> Result<Vec<Entry>, TargetError> {
+        Ok(self.search_here(sort, filter, spent).await?.0)
+    }
+
+    /// The same, and at how many places other servers would go on.
+    async fn search_here(
+        &self,
+        sort: Sort,
+        filter: &Filter,
+        spent: &mut Spent,
+    ) -> Result<(Vec<Entry>, usize), TargetError> {
         let (bases, class, wanted) = self.sort(sort)?;
-        let mut entries = Vec::new();
+        let (mut entries, mut referrals) = (Vec::new(), 0);
         for base in bases {
             let search = Search::below(base, class.clone().and(filter.clone()), &wanted);
             let found = self.wire.search(search, spent).await.map_err(|refusal| no_base(refusal, base))?;
             entries.extend(found.entries);
+            referrals += found.referrals;
         }
-        Ok(entries)
+        Ok((entries, referrals))
     }
 
     /// An entry by its id, wherever it is.
     async fn look_up(&self, sort: Sort, id: &TargetId, spent: &mut Spent) -> Result<Option<Entry>, TargetError> {
-        let found = self.search(sort, &Filter::equal(&self.settings.id, id.as_str()), spent).await?;
+        let filter = Filter::equal(&self.settings.id, id.as_str());
+        let (found, referrals) = self.search_here(sort, &filter, spent).await?;
         let Some(entry) = found.into_iter().next() else {
+            if referrals > 0 {
+                return Err(elsewhere());
+            }
             self.names(sort).forget(id);
             return Ok(None);
         };

@@ -20,6 +20,8 @@ pub(super) struct Observation {
     /// When this kind's listing began.
     pub(super) began: Timestamp,
     pub(super) began_mono: Duration,
+    /// Other servers hold a part of what was listed.
+    elsewhere: bool,
     listing: Listing,
 }
 
@@ -47,7 +49,7 @@ pub(super) enum Ended {
 
 impl Observation {
     pub(super) fn new(kinds: Vec<Kind>, wall: Timestamp, mono: Duration) -> Self {
-        Self { kinds, at: 0, page: None, asked: false, began: wall, began_mono: mono, listing: Listing::default() }
+        Self { kinds, at: 0, page: None, asked: false, began: wall, began_mono: mono, elsewhere: false, listing: Listing::default() }
     }
 
     /// What is listed now; `None`: everything was.
@@ -59,6 +61,7 @@ impl Observation {
     pub(super) fn page(&mut self, page: &Page, known: impl Iterator<Item = TargetId>) -> Ended {
         self.asked = false;
         let listing = &mut self.listing;
+        self.elsewhere |= page.elsewhere > 0;
         listing.items += page.items.len() as u64;
         listing.ids.extend(page.items.iter().map(|item| match item {
             Item::Account(observed) => observed.id.clone(),
@@ -76,13 +79,23 @@ impl Observation {
                 return Ended::No;
             }
         }
-        let complete = listing.is_complete(known);
+        let complete = !self.elsewhere && listing.is_complete(known);
         if complete { Ended::Complete } else { Ended::Incomplete }
     }
 
     /// The target claims a total, and the listing came to it.
     pub(super) fn is_counted(&self) -> bool {
         self.listing.last_total.is_some()
+    }
+
+    /// Why it cannot be told from it what is gone, once it has ended so.
+    pub(super) fn lacks(&self) -> &'static str {
+        if self.elsewhere {
+            "the server refers to another one for a part of it, which is not followed; name a base DN that holds no \
+             referral, or set the url to the server that holds everything below it"
+        } else {
+            "the listing did not add up"
+        }
     }
 
     /// Goes on to the next kind.

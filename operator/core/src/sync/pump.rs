@@ -289,10 +289,11 @@ impl Sync {
             }
             observation.next_kind(cx.now.wall, cx.now.mono);
         }
+        let lacks = observation.lacks();
         if observation.kind().is_some() {
             self.observation = Some(observation);
         } else if self.partial {
-            self.observation_failed("the listing did not add up", cx, out);
+            self.observation_failed(lacks, cx, out);
         } else {
             self.observation_complete(cx, out);
         }

@@ -20,7 +20,11 @@ const EMPTY: usize = 100;
 
 /// Listings under way, by the token that goes on.
 #[derive(Debug, Default)]
-pub(crate) struct Listings(Mutex<Waiting>);
+pub(crate) struct Listings {
+    waiting: Mutex<Waiting>,
+    /// A listing that other servers hold a part of is complete all the same.
+    without_others: bool,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -44,7 +48,19 @@ pub(crate) fn neither() -> TargetError {
     TargetError::Unsupported("a directory knows accounts and groups alone".into())
 }
 
+/// Other servers hold a part of what was searched: what was not found here may be there.
+pub(crate) fn elsewhere() -> TargetError {
+    let text = "the server refers to another one for a part of this, which is not followed, so nothing is taken for absent; name a \
+                base DN that holds no referral, or set the url to the server that holds everything below it";
+    TargetError::Transient(text.into())
+}
+
 impl Listings {
+    /// Of a domain, which refers to its other partitions wherever it is asked at the top; no account is there.
+    pub(crate) fn of_domain() -> Self {
+        Self { without_others: true, ..Self::default() }
+    }
+
     /// One page of what the searches find together, where it goes on, and how many parts of it other servers hold; `None`: from the
     /// beginning.
     pub(crate) async fn page(
@@ -72,10 +88,9 @@ impl Listings {
             let cookie = std::mem::take(&mut listing.cookie);
             let found = wire.page(&mut listing.own, search, size, cookie, spent).await;
             let found = found.map_err(|refusal| no_base(refusal, &base))?;
-            if found.referrals > 0 {
-                tracing::warn!(%base, referrals = found.referrals, "other servers hold a part of this; it is not listed");
+            if !self.without_others {
+                elsewhere += found.referrals;
             }
-            elsewhere += found.referrals;
             listing.cookie = found.cookie;
             if listing.cookie.is_empty() {
                 listing.searches.pop_front();
@@ -90,7 +105,7 @@ impl Listings {
     }
 
     fn begun(&self, own: Own, kind: Kind, searches: Vec<Search>) -> Listing {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.begun += 1;
         Listing {
             number: waiting.begun,
@@ -99,12 +114,11 @@ impl Listings {
             searches: searches.into(),
             cookie: Vec::new(),
             own,
-            referrals: 0,
         }
     }
 
     fn resumed(&self, kind: Kind, token: &PageToken) -> Result<Listing, TargetError> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let at = waiting.listings.iter().position(|(known, listing)| *known == token.0 && listing.kind == kind);
         let unknown = || TargetError::Malformed("this listing is not under way any more; it begins again".into());
         Ok(at.and_then(|at| waiting.listings.remove(at)).ok_or_else(unknown)?.1)
@@ -113,7 +127,7 @@ impl Listings {
     fn waits(&self, mut listing: Listing) -> PageToken {
         listing.page += 1;
         let token: Arc<str> = format!("{}.{}", listing.number, listing.page).into();
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.listings.len() == WAITING {
             waiting.listings.pop_front();
         }

@@ -256,6 +256,20 @@ async fn a_delete_that_deactivates_or_is_refused_is_measured() {
 }
 
 #[tokio::test]
+async fn a_delete_that_a_read_does_not_confirm_is_not_believed_whatever_was_seen_before() {
+    let (server, target) = start(Switches::default()).await;
+    let [ada, bob] = [create(&target, &[("userName", "ada")]).await, create(&target, &[("userName", "bob")]).await];
+    apply(&target, Step::DeleteAccount { id: ada }).await.unwrap();
+    assert_eq!(probe(&target).await.capabilities.delete, DeleteMeans::Hard);
+    server.with(|service| service.switches.delete_deactivates = true);
+    let outcome = apply(&target, Step::DeleteAccount { id: bob }).await;
+    assert!(
+        matches!(&outcome, Err(TargetError::Lost(text)) if text.contains("a read shows the account")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_inactive_are_found_where_searches_hide_them() {
     let (server, target) = start(Switches { inactive_hidden: true, ..Switches::default() }).await;
     server.with(|service| [("ada", true), ("bob", false)].map(|(name, active)| service.add_user(name, active)));

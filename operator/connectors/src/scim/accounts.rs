@@ -96,17 +96,22 @@ impl Scim {
                 return Err(self.refused(refusal, &[]));
             }
         }
-        if self.learned().delete == Some(DeleteMeans::Hard) {
-            return Ok(Applied::default());
-        }
-        // What DELETE means is seen by looking. A look that fails leaves it for the next one.
+        // A deletion is believed once a read confirms it: some deactivate, some delete later, some not at all.
+        let was_hard = self.learned().delete == Some(DeleteMeans::Hard);
         match self.resource("Users", id, spent).await {
             Ok(None) => self.learned().delete = Some(DeleteMeans::Hard),
-            Ok(Some(left)) if left.active() == Some(false) => {
+            Ok(Some(left)) if left.active() == Some(false) && !was_hard => {
                 self.learned().delete = Some(DeleteMeans::Deactivate);
                 return Ok(Applied { observed: self.account(&left), ..Applied::default() });
             }
-            Ok(Some(_)) | Err(_) => {}
+            Ok(Some(_)) => {
+                return Err(TargetError::Lost("the target accepted the deletion, and a read shows the account".into()));
+            }
+            Err(error) => {
+                return Err(TargetError::Lost(
+                    format!("it was deleted, and could not be read afterwards: {error}").into(),
+                ));
+            }
         }
         Ok(Applied::default())
     }

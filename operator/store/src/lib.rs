@@ -7,6 +7,7 @@
 mod apply;
 mod database;
 mod digest;
+mod disk;
 mod error;
 mod journal;
 mod migrate;
@@ -19,6 +20,7 @@ mod tests;
 mod transfer;
 mod writer;
 
+pub use disk::Disk;
 pub use error::StoreError;
 pub use journal::{Granted, Journal, JournalQuery, JournalRecord};
 pub use rebuild::Rebuilt;

@@ -14,7 +14,7 @@ use crate::database::{self, Identification, Opener, explain, explain_fault, iden
 use crate::digest::Key;
 use crate::tables::{EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, OpenIntent, RECORDS, STANDING};
 use crate::writer::{self, Job, Waiter};
-use crate::{Journal, JournalQuery, JournalRecord, StoreError};
+use crate::{Disk, Journal, JournalQuery, JournalRecord, StoreError};
 
 /// What a new store is given, since it has no randomness of its own.
 #[derive(Debug)]
@@ -75,6 +75,12 @@ impl Store {
     /// A store that is forgotten with the process: for plans from files, demos and tests.
     pub fn in_memory(fresh: impl FnOnce() -> Fresh) -> Result<Self, StoreError> {
         Self::start("memory".into(), database::backend(redb::backends::InMemoryBackend::new), Some(fresh))
+    }
+
+    /// A store on a disk in memory, which outlives it.
+    pub fn on(disk: &Disk, fresh: impl FnOnce() -> Fresh) -> Result<Self, StoreError> {
+        let disk = disk.clone();
+        Self::start("memory".into(), database::backend(move || disk.clone()), Some(fresh))
     }
 
     pub(crate) fn start(
@@ -163,6 +169,19 @@ impl Store {
             // A job that cannot be sent is dropped, and its waiter is answered by that.
             _ = jobs.send(job);
         }
+    }
+
+    /// The same on the caller's own thread, in a commit of its own: for simulations, where everything has its turn.
+    pub fn record_here(
+        &self,
+        namespace: &str,
+        application: &Name,
+        at: Timestamp,
+        changes: Vec<LedgerChange>,
+    ) -> Result<Vec<JournalRecord>, StoreError> {
+        let waiter = Waiter::nobody();
+        let job = Job { namespace: namespace.into(), application: application.clone(), at, changes, waiter };
+        writer::write(&self.shared, &[job]).map(|answers| answers.into_iter().flatten().collect())
     }
 
     /// Entries of the journal, oldest first.

@@ -34,6 +34,10 @@ impl Waiter {
         Self(Some(done))
     }
 
+    pub fn nobody() -> Self {
+        Self(None)
+    }
+
     fn answer(mut self, answer: Answer) {
         if let Some(done) = self.0.take() {
             done(answer);
@@ -58,9 +62,8 @@ pub(crate) fn run(shared: &Shared, jobs: &Receiver<Job>) {
         {
             batch.push(job);
         }
-        match shared.with(|database| commit(database, &batch, shared)) {
-            Ok((answers, epoch)) => {
-                shared.raise_epoch(epoch);
+        match write(shared, &batch) {
+            Ok(answers) => {
                 for (job, answer) in batch.into_iter().zip(answers) {
                     job.waiter.answer(Ok(answer));
                 }
@@ -68,17 +71,20 @@ pub(crate) fn run(shared: &Shared, jobs: &Receiver<Job>) {
             // One job that cannot be encoded must not take the others with it.
             Err(StoreError::Encoding { .. }) if batch.len() > 1 => {
                 for job in batch {
-                    let alone = std::slice::from_ref(&job);
-                    let answer = shared.with(|database| commit(database, alone, shared));
-                    job.waiter.answer(answer.map(|(answers, epoch)| {
-                        shared.raise_epoch(epoch);
-                        answers.into_iter().flatten().collect()
-                    }));
+                    let answer = write(shared, std::slice::from_ref(&job));
+                    job.waiter.answer(answer.map(|answers| answers.into_iter().flatten().collect()));
                 }
             }
             Err(error) => batch.into_iter().for_each(|job| job.waiter.answer(Err(error.clone()))),
         }
     }
+}
+
+/// All of the jobs or none; durable when it returns. Answers with what each closed.
+pub(crate) fn write(shared: &Shared, jobs: &[Job]) -> Result<Vec<Vec<JournalRecord>>, StoreError> {
+    let (answers, epoch) = shared.with(|database| commit(database, jobs, shared))?;
+    shared.raise_epoch(epoch);
+    Ok(answers)
 }
 
 /// All of the jobs or none; durable when it returns. Answers with what each closed, and the store's epoch. Only under the

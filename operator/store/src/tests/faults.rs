@@ -5,15 +5,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use provost_core::model::{GroupRecord, LedgerChange, Name};
 
-use super::disk::Disk;
 use super::model::{APPLICATIONS, Model, assert_same, jobs};
 use super::{at, fresh, open, record};
-use crate::database::backend;
-use crate::{Store, StoreError};
+use crate::{Disk, Store, StoreError};
 
 fn on(disk: &Disk) -> Store {
-    let disk = disk.clone();
-    Store::start("disk".into(), backend(move || disk.clone()), Some(fresh)).unwrap()
+    Store::on(disk, fresh).unwrap()
 }
 
 fn a_group(id: &str) -> LedgerChange {

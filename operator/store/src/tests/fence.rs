@@ -1,14 +1,11 @@
 //! Only who claimed the store last writes.
 
-use super::disk::Disk;
 use super::journal::{create, intent, ledger_record};
 use super::{fresh, record};
-use crate::database::backend;
-use crate::{Store, StoreError};
+use crate::{Disk, Store, StoreError};
 
 fn opened(disk: &Disk) -> Store {
-    let disk = disk.clone();
-    Store::start("disk".into(), backend(move || disk.clone()), Some(fresh)).unwrap()
+    Store::on(disk, fresh).unwrap()
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Ledgers and journal against a model, on files, and on a disk that loses power or refuses.
 
-mod disk;
 mod faults;
 mod fence;
 mod journal;

@@ -12,11 +12,13 @@ const TOLERATED: SignedDuration = SignedDuration::from_secs(60);
 /// Compares clocks, and says the time to decide by.
 ///
 /// Guarantees, once there was something to compare with: while the clocks differ by more than a minute a date has come only
-/// when both have passed it, so nobody is removed by a clock that is wrong; and the time never runs backwards.
+/// when both have passed it, so nobody is removed by a clock that is wrong; and the time never runs backwards, also not over
+/// a restart, as far as either clock confirms what was reached before.
 #[derive(Debug, Default)]
 pub struct Clock {
     compared: Option<Compared>,
     last: Option<Timestamp>,
+    reached: Option<Timestamp>,
 }
 
 /// What the API server's clock showed, and when.
@@ -32,10 +34,21 @@ impl Clock {
         self.compared = Some(Compared { server, mono: now.mono });
     }
 
+    /// What was decided before this process began was decided by this time: whoever started by then is not to wait again
+    /// because a clock is behind now.
+    pub fn remember(&mut self, reached: Timestamp) {
+        self.reached = self.reached.max(Some(reached));
+    }
+
     /// The time to decide by, given what this machine's clocks show.
     pub fn time(&mut self, now: Now) -> Now {
         let Some(expected) = self.expected(now) else { return now };
-        let wall = if is_skewed(now.wall, expected) { now.wall.min(expected) } else { now.wall };
+        let wall = if is_skewed(now.wall, expected) {
+            let (earlier, later) = (now.wall.min(expected), now.wall.max(expected));
+            self.reached.map_or(earlier, |reached| reached.clamp(earlier, later))
+        } else {
+            now.wall
+        };
         let wall = self.last.map_or(wall, |last| last.max(wall));
         self.last = Some(wall);
         Now { wall, mono: now.mono }
@@ -117,6 +130,23 @@ mod tests {
         assert_eq!(clock.time(now(1000, 1000)).wall, at(1000));
         clock.compare(at(-5000), now(1001, 1001));
         assert_eq!(clock.time(now(1001, 1001)).wall, at(1000), "dates that have come have come");
+    }
+
+    #[test]
+    fn what_was_reached_before_a_restart_stands_while_the_clocks_disagree() {
+        // What was reached before, this machine's clock, the time. The API server's shows 0.
+        let table = [
+            ("this one is behind", -100, -7200, -100),
+            ("nothing is reached that neither clock confirms", 500, -7200, 0),
+            ("this one is ahead", -100, 7200, 0),
+            ("what they agree on counts", 500, 10, 10),
+        ];
+        for (case, reached, shown, expected) in table {
+            let mut clock = Clock::default();
+            clock.compare(at(0), now(shown, 0));
+            clock.remember(at(reached));
+            assert_eq!(clock.time(now(shown, 0)).wall, at(expected), "{case}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tracing::{error, info};
 
 use super::leading::Leading;
 use super::settings::Settings;
+use super::time::Time;
 
 /// How long until a store that cannot be opened is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -29,6 +30,7 @@ pub struct Keeper {
     state: Arc<RwLock<Result<Arc<Store>, Arc<str>>>>,
     leading: Leading,
     readiness: Readiness,
+    time: Arc<Time>,
     /// The last write failed: told in `/readyz` until one succeeds.
     failing: Arc<AtomicBool>,
     path: Arc<Path>,
@@ -36,13 +38,14 @@ pub struct Keeper {
 
 impl Keeper {
     /// Opens the store in a folder, claims it for this process as the one that leads, and goes on trying until it is so.
-    pub fn start(settings: &Settings, leading: Leading, readiness: Readiness) -> Self {
+    pub fn start(settings: &Settings, leading: Leading, readiness: Readiness, time: Arc<Time>) -> Self {
         let state = Arc::new(RwLock::new(Err(Arc::from("it is being opened"))));
         let path = settings.data.join("provost.redb");
         let keeper = Self {
             state: Arc::clone(&state),
             leading: leading.clone(),
             readiness: readiness.clone(),
+            time: Arc::clone(&time),
             failing: Arc::default(),
             path: path.as_path().into(),
         };
@@ -57,10 +60,11 @@ impl Keeper {
                 let said: Arc<str> = match opened.await {
                     Ok(Ok(store)) => {
                         info!(store = &**store.id(), epoch = store.epoch(), "the store is open");
+                        time.remember(store.epoch());
                         let store = Arc::new(store);
                         set(&state, Ok(Arc::clone(&store)));
                         readiness.ready("store");
-                        return forget_the_old(store, days, bytes).await;
+                        return forget_the_old(store, &time, days, bytes).await;
                     }
                     Ok(Err(said)) => said,
                     Err(error) => error.to_string().into(),
@@ -108,7 +112,8 @@ impl Keeper {
             if !self.leading.is_so() {
                 return Err(StoreFailure("this process does not lead any more".into()));
             }
-            store.record(namespace, application, Timestamp::now(), changes, move |result| {
+            // By the time that decides: by a clock that is wrong the ledger would look older than the status says, or younger.
+            store.record(namespace, application, self.time.now().wall, changes, move |result| {
                 let _ = done.send(result);
             });
             Ok(())
@@ -151,11 +156,11 @@ impl Keeper {
 }
 
 /// Drops journal entries that are older than they are kept, or too many, now and every hour.
-async fn forget_the_old(store: Arc<Store>, days: u32, bytes: u64) {
+async fn forget_the_old(store: Arc<Store>, time: &Time, days: u32, bytes: u64) {
     loop {
         let keeper = Arc::clone(&store);
         let kept = SignedDuration::from_hours(i64::from(days) * 24);
-        let from = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        let from = time.now().wall.checked_sub(kept).unwrap_or(Timestamp::MIN);
         let pruned = tokio::task::spawn_blocking(move || keeper.prune(&Keep { from, bytes })).await;
         let more = match pruned {
             Ok(Ok(0)) => false,

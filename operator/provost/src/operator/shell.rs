@@ -56,9 +56,9 @@ impl Shell {
             writer.run().await;
             Ok(())
         });
-        let ledger = Keeper::start(settings, leading.clone(), readiness.clone());
-        inquiries.answer(client.clone(), ledger.clone());
         let time = Arc::new(Time::new());
+        let ledger = Keeper::start(settings, leading.clone(), readiness.clone(), Arc::clone(&time));
+        inquiries.answer(client.clone(), ledger.clone());
         tasks.spawn({
             let (time, client) = (Arc::clone(&time), client.clone());
             async move {

@@ -39,6 +39,13 @@ impl Time {
         clock.time(shown)
     }
 
+    /// The store was written to until this minute (since 1970).
+    pub fn remember(&self, minute: i64) {
+        if let Ok(end) = Timestamp::from_second(minute.saturating_add(1).saturating_mul(60)) {
+            self.clock.lock().unwrap_or_else(PoisonError::into_inner).remember(end);
+        }
+    }
+
     /// What is wrong with the clocks, whenever that changes.
     pub fn skew(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.skew.subscribe()

@@ -170,6 +170,10 @@ fn give(
     let lane = (privileged && before.is_none()).then_some(Lane::PrivilegedGrant);
     let drift = before.iter().map(|_| AttributeName::new(MEMBERSHIP)).collect();
     let (entitlement, denied) = (Some(name), false);
+    if let Some(known) = record.grants.get_mut(group) {
+        // Whether or not it can be given again now: a policy that grants it no more does not keep it once it is Unknown.
+        known.policies.clone_from(&grant.policies);
+    }
     let change = Change::Grant(group.clone(), grant);
     out.grants.push(Planned { step, cause, entitlement, lane, privileged, denied, drift, change });
 }

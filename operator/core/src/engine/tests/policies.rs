@@ -110,3 +110,24 @@ fn what_rests_on_a_policy_that_is_not_valid_goes_all_the_same_when_what_it_requi
         assert_eq!(world.names_in("editors"), left, "{requires}");
     }
 }
+
+#[test]
+fn what_others_took_from_somebody_suspended_rests_no_more_on_a_policy_that_grants_it_no_more() {
+    let mut world = editors(false);
+    let rests = |world: &World| {
+        let ada = world.records.values().find(|record| record.owner.name.as_str() == "ada").unwrap();
+        ada.grants[&"g-editors".into()].policies.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    tell(&mut world, &[policy("also", "Science", &["editor"])]);
+    world.pass(60);
+    assert_eq!(rests(&world), ["also", "some"]);
+    tell(&mut world, &[scientist("ada", true)]);
+    world.pass(60);
+    let ada = world.id_of("ada");
+    world.members(&"g-editors".into()).retain(|id| *id != ada);
+    world.pass(120);
+    tell(&mut world, &[policy("also", "Nowhere", &["editor"])]);
+    world.pass(120);
+    assert_eq!(rests(&world), ["some"]);
+    assert_eq!(world.names_in("editors"), ["bob"], "nothing is given to who is suspended");
+}

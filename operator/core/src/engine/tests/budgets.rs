@@ -65,6 +65,30 @@ fn what_is_held_does_not_go_by_itself_when_its_budget_has_room_again() {
 }
 
 #[test]
+fn what_drips_slowly_is_held_once_its_window_is_full_also_over_restarts_and_the_window_slides() {
+    let mut world = world();
+    let after = |gone: usize| -> Vec<Value> {
+        let moved = (0..gone).map(|n| identity(&format!("i-{n}"), 2, &json!({"department": "Arts"})));
+        moved.chain(team().into_iter().skip(gone)).collect()
+    };
+    for n in 0..5 {
+        move_away(&mut world, n..n + 1);
+        world.sleep(3600);
+        world.restart(&after(n + 1));
+        world.pass(30);
+    }
+    assert_eq!(stands(&world), (5, vec![]));
+    move_away(&mut world, 5..6);
+    assert_eq!(stands(&world), (5, vec![1]), "one an hour is too many in a day");
+    // A day after the first one: it counts no more, the second still does.
+    world.sleep(19 * 3600);
+    move_away(&mut world, 6..7);
+    assert_eq!(stands(&world), (6, vec![1]));
+    move_away(&mut world, 7..8);
+    assert_eq!(stands(&world), (6, vec![1, 1]));
+}
+
+#[test]
 fn an_approval_that_was_used_lets_nothing_go_when_the_same_is_held_again() {
     let mut world = world();
     let policy = team().into_iter().find(|object| object["kind"] == "AccessPolicy").unwrap();

@@ -20,6 +20,7 @@ pub mod misbehaving;
 pub mod mutants;
 pub mod oracle;
 pub mod realm;
+pub mod seeds;
 pub mod servers;
 pub mod simulation;
 pub mod states;

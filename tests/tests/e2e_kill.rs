@@ -10,10 +10,11 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::e2e::{Application, Picture, Target, World, identity, policy, until};
+use tests::seeds;
 use tests::servers::TOKEN;
 use tests::simulation::Random;
 
@@ -129,22 +130,19 @@ impl Story {
     }
 }
 
-fn seed() -> u64 {
-    let given = std::env::var("PROVOST_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        u64::from(now.subsec_nanos())
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_it_ends_where_it_should() {
-    let seed = seed();
+    for seed in seeds::of_this_moment("e2e_kill") {
+        killed(seed).await;
+    }
+}
+
+async fn killed(seed: u64) {
     tests::tell(format!("killed: PROVOST_SEED={seed}"));
     let kills = std::env::var("PROVOST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let mut random = Random::new(seed);
     let target = Target::start().await;
-    let mut world = World::new("kill");
+    let mut world = World::new(&format!("kill-{seed}"));
     let application = Application::new("wiki", &target.url(), &DEPARTMENTS);
     let grants =
         DEPARTMENTS.map(|d| policy(&d.to_lowercase(), &format!("identity.department == \"{d}\""), "wiki", &[d]));

@@ -10,7 +10,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use provost_core::model::Name;
@@ -18,23 +18,15 @@ use provost_store::Store;
 use serde_json::{Value, json};
 use tests::e2e::{Account, Application, Picture, Story, Target, Wave, World, until};
 use tests::oracle::{Directory, Seen, Should, Standing};
+use tests::seeds;
 use tests::servers::TOKEN;
 
 const AT_FIRST: usize = 240;
 const WAVES: usize = 6;
-const NAMESPACE: &str = "lifecycle";
 
 /// Who leaves the chat is deleted there after seconds; the wiki keeps its accounts.
 const DELETES: &str = "chat";
 const CATALOGUES: [(&str, &[&str]); 2] = [("chat", &["tech"]), ("wiki", &["editor", "reader"])];
-
-fn seed() -> u64 {
-    let given = std::env::var("PROVOST_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        u64::from(now.subsec_nanos())
-    })
-}
 
 fn application(name: &str, target: &Target, entitlements: &[&str]) -> [Value; 2] {
     // Half a year in a minute: the budgets are not what is tried here.
@@ -234,7 +226,7 @@ fn told(world: &World, objects: &[Value], differs: &[String]) -> String {
 }
 
 /// With the ledger of the operator, which has ended, the oracle finds nothing that is left to be done.
-fn nothing_is_left(world: &World, pictures: &[Picture]) {
+fn nothing_is_left(world: &World, namespace: &str, pictures: &[Picture]) {
     let objects = world.objects();
     let directory = Directory::read(&objects, &Story::rules());
     let store = Store::open_existing(&world.ledger()).unwrap();
@@ -247,7 +239,7 @@ fn nothing_is_left(world: &World, pictures: &[Picture]) {
             holds: holds(application, picture, user_name),
         };
         let accounts: Vec<Seen> = picture.accounts.iter().map(seen).collect();
-        let ledger = store.load(NAMESPACE, &Name::new(*application)).unwrap();
+        let ledger = store.load(namespace, &Name::new(*application)).unwrap();
         let left = directory.left(application, &accounts, &ledger, Timestamp::now());
         assert!(left.is_empty(), "{application}: {left:#?}");
         tests::tell(format!(
@@ -311,11 +303,17 @@ async fn has_nothing_to_do(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle_says() {
-    let seed = seed();
+    for seed in seeds::of_this_moment("e2e_lifecycle") {
+        lives(seed).await;
+    }
+}
+
+async fn lives(seed: u64) {
     tests::tell(format!("lifecycle: PROVOST_SEED={seed}"));
     let mut story = Story::new(seed, AT_FIRST);
     let targets = [Target::start().await, Target::start().await];
-    let mut world = World::new(NAMESPACE);
+    let namespace = format!("lifecycle-{seed}");
+    let mut world = World::new(&namespace);
     for ((name, entitlements), target) in CATALOGUES.iter().zip(&targets) {
         world.apply(&application(name, target, entitlements));
     }
@@ -341,7 +339,7 @@ async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle
     let pictures = in_the_end(&world, &targets, &story, &mut known).await;
     world.many_ready().await;
     world.stop();
-    nothing_is_left(&world, &pictures);
+    nothing_is_left(&world, &namespace, &pictures);
 
     has_nothing_to_do(&mut world, &targets, &pictures, &story, &mut known).await;
     let declared = |object: &Value| object["kind"] == "Identity";

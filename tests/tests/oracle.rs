@@ -4,17 +4,7 @@
 use std::time::Instant;
 
 use tests::oracle::run;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-/// Seeds that once failed.
-#[allow(clippy::expect_used, reason = "a test says what is wrong with its own list by failing")]
-fn kept() -> impl Iterator<Item = u64> {
-    let lines = include_str!("../seeds.txt").lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty()).map(|line| line.parse().expect("a line of seeds.txt begins with a number"))
-}
+use tests::seeds::{kept, number};
 
 #[test]
 #[allow(clippy::panic, clippy::print_stdout, reason = "a seed is printed before it is used")]

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use tests::seeds::{kept, number};
 use tests::simulation::{Plan, simulate};
 
 /// The seed of a scenario with every kind of step that the model knows, in at most 150 writes.
@@ -24,17 +25,6 @@ const KINDS: [&str; 10] = [
 /// Lines of a failing seed's story that are shown without replaying it.
 const SHOWN: usize = 200;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-/// Seeds that once failed.
-#[allow(clippy::expect_used, reason = "a test says what is wrong with its own list by failing")]
-fn kept() -> impl Iterator<Item = u64> {
-    let lines = include_str!("../seeds.txt").lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty()).map(|line| line.parse().expect("a line of seeds.txt begins with a number"))
-}
-
 /// Runs these plans; a broken one ends the test with its story.
 #[allow(clippy::panic, clippy::print_stdout, reason = "the body of two tests")]
 fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) {
@@ -44,7 +34,8 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         assert_eq!(outcome.broken, None, "seed {seed}");
         return;
     }
-    let (mut writes, mut crashes) = (0, 0);
+    let (mut writes, mut crashes, mut jumps, mut expired, mut restored, mut statuses) = (0, 0, 0, 0, 0, 0);
+    let mut loads = 0;
     let (began, count) = (Instant::now(), seeds.end - seeds.start);
     for seed in kept().chain(seeds) {
         println!("{variable}={seed}");
@@ -58,10 +49,19 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         }
         writes += outcome.writes;
         crashes += outcome.crashes;
+        jumps += outcome.jumps;
+        expired += outcome.expired;
+        restored += outcome.restored;
+        statuses += outcome.statuses;
+        loads += outcome.loads;
     }
     let seconds = began.elapsed().as_secs();
-    tests::tell(format!("simulation: {count} {what}s, {writes} writes, {crashes} crashes in {seconds} s"));
-    assert!(writes > 0 && crashes > 0);
+    tests::tell(format!(
+        "simulation: {count} {what}s, {writes} writes, {statuses} statuses, {crashes} crashes, {loads} ledgers read back, {jumps} \
+         clocks set wrong, {expired} watches begun anew, {restored} identities made anew in {seconds} s"
+    ));
+    let all = [writes, statuses, crashes, loads, jumps, expired, restored];
+    assert!(all.iter().all(|count| *count > 0), "{all:?}");
 }
 
 #[test]

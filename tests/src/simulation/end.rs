@@ -4,6 +4,7 @@ use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, Stat
 
 use super::expected::{Sure, wanted};
 use super::guard::somebodys;
+use super::manifests::uid;
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
@@ -40,6 +41,7 @@ impl Sim {
                 }
             }
             wrong.extend(self.check_members(&app, target, store));
+            wrong.extend(self.check_journal(&app, store));
             let pushes = self.world.apps.get(app.as_str()).is_some_and(|app| app.pushes);
             if let Some(group) = store.groups.values().find(|g| {
                 let empty = target.group(&g.target_id).is_some_and(|group| group.members.is_empty());
@@ -51,6 +53,16 @@ impl Sim {
         for what in wrong {
             self.fail(what);
         }
+    }
+
+    /// The journal has each intent, and what came of it.
+    fn check_journal(&self, app: &Name, store: &Store) -> Option<String> {
+        let (opened, closed) = match self.memory.journalled(app) {
+            Ok(journalled) => journalled,
+            Err(error) => return Some(format!("{app}: {error}")),
+        };
+        let same = opened.iter().eq(store.opened.keys()) && closed == store.closed;
+        (!same).then(|| format!("{app}: the journal has {opened:?} {closed:?}, not {:?}", store.closed))
     }
 
     /// Nobody's accounts are in no group whose members are exactly those declared.
@@ -144,11 +156,11 @@ impl Sim {
     /// Whether the reference to a manager is to the account that this one has here; where there is none it is not known.
     fn refers_rightly(&self, name: &Name, reference: Option<&str>, store: &Store) -> bool {
         let manager = self.world.people.get(name).and_then(|person| person.manager.as_ref());
-        let Some((manager, person)) = manager.and_then(|m| Some((m, self.world.people.get(m)?))) else {
+        let Some((manager, person)) = manager.and_then(|m| Some((m, self.told.people.get(m)?))) else {
             return reference.is_none();
         };
-        let uid = format!("{manager}-{}", person.uid);
-        let theirs = store.records.values().find(|r| r.owner.name == *manager && r.owner.uid.to_string() == uid);
+        let uid = uid(manager, person.uid);
+        let theirs = store.records.values().find(|r| r.owner.name == *manager && r.owner.uid == uid);
         theirs.and_then(|record| record.target_id.as_ref()).is_none_or(|id| reference == Some(id.as_str()))
     }
 

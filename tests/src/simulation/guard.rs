@@ -7,6 +7,7 @@ use provost_core::engine::EffectId;
 use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, TargetId, Value};
 
 use super::expected::{Sure, broken, wanted};
+use super::manifests::uid;
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
@@ -83,10 +84,13 @@ impl Sim {
 
     /// Whether a step may be sent, by the store and by what the engine was told.
     fn judge(&self, app: &Name, store: &Store, intent: &Intent, step: &Step) -> Option<String> {
-        let now = self.wall();
+        // By the time that decides: the right one, or an earlier one.
+        let now = self.decided();
         let live = |record: &Record| {
             let person = self.told.people.get(&record.owner.name)?;
-            let same = record.owner.uid.to_string() == format!("{}-{}", record.owner.name, person.uid);
+            // The same one under another uid was restored.
+            let restored = record.external_id.is_some() && record.external_id.as_deref() == person.external.as_deref();
+            let same = record.owner.uid == uid(&record.owner.name, person.uid) || restored;
             same.then(|| wanted(&self.told, &record.owner.name, app.as_str(), now)).flatten()
         };
         // What was disabled by us and others enabled is disabled again all the same; it is not deleted.

@@ -1,67 +1,113 @@
 //! The declared state as the engine is told it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use provost_core::model::{
     AccessPolicy, AccountSettings, AttributeName, Budget, Change, Connector, ConnectorKind, DeletionPolicy,
     Deprovision, DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError,
-    GrantSpec, GrantWhat, Group, Identity, IdentityType, Invalid, Manifest, Member, Membership, Meta, Name, ObjectRef,
-    Orphaned, PolicyMode, PushedGroup, Safety, Source, Subject, SyncSettings, TargetApplication, Uid, UserName,
+    GrantSpec, GrantWhat, Group, Identity, IdentityType, Invalid, Manifest, Member, Membership, Meta, Name, ObjectKind,
+    ObjectRef, Orphaned, PolicyMode, PushedGroup, Safety, Source, Subject, SyncSettings, TargetApplication, Uid,
+    UserName,
 };
+use provost_crds::FINALIZER;
 
-use super::world::{APPS, App, ENTITLEMENTS, PROTECTED, PUSHED, Person, Rule, World, group_name};
+use super::api::Object;
+use super::world::{APPS, App, ENTITLEMENTS, PROTECTED, PUSHED, Person, Rule, Team, World, group_name};
+
+/// What one manifest declares; who made it, and when, is the API server's to say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Declared {
+    Person(Person),
+    Team(Team),
+    Rule(Rule),
+    App(App),
+}
 
 impl World {
-    /// Everything as manifests.
-    pub fn manifests(&self) -> Vec<Change> {
-        let mut out = Vec::new();
-        for (name, person) in &self.people {
-            out.push(Change::Identity(Manifest { meta: meta(name, person.uid), spec: Ok(identity(name, person)) }));
-        }
-        for (name, team) in &self.teams {
-            let members = team.members.iter();
-            let members = members.map(|m| Member { subject: Subject::Identity(m.clone()), not_after: None }).collect();
-            let rule = team.department.map(|d| source(&format!("identity.department == \"{d}\"")));
-            let group = Group { members, rule, ..Group::default() };
-            out.push(Change::Group(Manifest { meta: meta(name, 1), spec: Ok(group) }));
-        }
-        for (name, rule) in &self.rules {
-            let spec = if rule.broken { Err(invalid()) } else { Ok(policy(rule)) };
-            out.push(Change::AccessPolicy(Manifest { meta: meta(name, 1), spec }));
-        }
-        for (name, app) in self.apps.iter().filter(|(_, app)| !app.absent) {
-            let mut meta = meta(&Name::new(*name), app.uid);
-            (meta.finalizer, meta.deleting) = (app.finalizer, app.deleting);
-            let spec = Ok(self.application(name, app));
-            out.push(Change::TargetApplication(Box::new(Manifest { meta, spec })));
-        }
-        out
+    /// Everything that is to be there.
+    pub fn declared(&self) -> BTreeMap<ObjectRef, Declared> {
+        let key = |kind, name: &Name| ObjectRef { kind, name: name.clone() };
+        let people = self.people.iter().map(|(name, person)| {
+            (key(ObjectKind::Identity, name), Declared::Person(Person { uid: 0, ..person.clone() }))
+        });
+        let teams = self.teams.iter().map(|(name, team)| (key(ObjectKind::Group, name), Declared::Team(team.clone())));
+        let rules = self.rules.iter().map(|(n, rule)| (key(ObjectKind::AccessPolicy, n), Declared::Rule(rule.clone())));
+        let apps = self.apps.iter().filter(|(_, app)| !app.absent).map(|(name, app)| {
+            let app = App { uid: 0, finalizer: false, deleting: false, ..app.clone() };
+            (key(ObjectKind::TargetApplication, &Name::new(*name)), Declared::App(app))
+        });
+        people.chain(teams).chain(rules).chain(apps).collect()
     }
 
-    /// What a watch tells of the way from `self` to `other`.
-    pub fn difference(&self, other: &Self) -> Vec<Change> {
-        let before = self.manifests();
-        let after = other.manifests();
-        let named: BTreeSet<ObjectRef> = after.iter().map(Change::object).collect();
-        let gone = before.iter().map(Change::object).filter(|o| !named.contains(o)).map(Change::Gone);
-        let changed = after.iter().filter(|change| !before.contains(change)).cloned();
-        gone.chain(changed).collect()
+    /// Takes an object as it is shown, or that it is gone, and says it to the engine.
+    pub fn hear(&mut self, key: &ObjectRef, object: Option<&Object<Declared>>) -> Change {
+        let name = key.name.clone();
+        let Some(object) = object else {
+            self.forget(key);
+            return Change::Gone(key.clone());
+        };
+        let meta = meta(&name, object);
+        match object.spec.clone() {
+            Declared::Person(person) => {
+                let spec = Ok(identity(&name, &person));
+                self.people.insert(name, Person { uid: object.uid, ..person });
+                Change::Identity(Manifest { meta, spec })
+            }
+            Declared::Team(team) => {
+                let members = team.members.iter();
+                let members =
+                    members.map(|m| Member { subject: Subject::Identity(m.clone()), not_after: None }).collect();
+                let rule = team.department.map(|d| source(&format!("identity.department == \"{d}\"")));
+                self.teams.insert(name, team);
+                Change::Group(Manifest { meta, spec: Ok(Group { members, rule, ..Group::default() }) })
+            }
+            Declared::Rule(rule) => {
+                let spec = if rule.broken { Err(invalid()) } else { Ok(policy(&rule)) };
+                self.rules.insert(name, rule);
+                Change::AccessPolicy(Manifest { meta, spec })
+            }
+            Declared::App(app) => {
+                let spec = Ok(self.application(name.as_str(), &app));
+                if let Some(known) = APPS.iter().find(|app| **app == name.as_str()) {
+                    let (uid, finalizer, deleting) = (object.uid, meta.finalizer, object.deleting);
+                    self.apps.insert(known, App { uid, finalizer, deleting, ..app });
+                }
+                Change::TargetApplication(Box::new(Manifest { meta, spec }))
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &ObjectRef) {
+        match key.kind {
+            ObjectKind::Identity => _ = self.people.remove(&key.name),
+            ObjectKind::Group => _ = self.teams.remove(&key.name),
+            ObjectKind::AccessPolicy => _ = self.rules.remove(&key.name),
+            ObjectKind::TargetApplication => {
+                if let Some(app) = self.apps.get_mut(key.name.as_str()) {
+                    app.absent = true;
+                }
+            }
+        }
     }
 }
 
-fn meta(name: &Name, uid: u64) -> Meta {
+/// The uid of an object of this name: in the order in which they were made, as their texts are.
+pub fn uid(name: &Name, uid: u64) -> Uid {
+    Uid::new(&format!("{uid:06}-{name}"))
+}
+
+fn meta(name: &Name, object: &Object<Declared>) -> Meta {
     Meta {
         name: name.clone(),
-        uid: Uid::new(&format!("{name}-{uid}")),
-        generation: 1,
-        created: Timestamp::UNIX_EPOCH,
-        deleting: false,
-        finalizer: false,
+        uid: uid(name, object.uid),
+        generation: object.generation,
+        created: object.created,
+        deleting: object.deleting,
+        finalizer: object.finalizers.iter().any(|one| one == FINALIZER),
         reconcile_now: None,
-        status: None,
+        status: object.status.clone().map(Box::new),
     }
 }
 

@@ -1,9 +1,12 @@
 //! One namespace, its targets and its store in one thread under a virtual clock: one seed decides everything.
 //!
-//! The engine under test is the real one, with the real directory. Around it: a model of a target that can fail in the ways
-//! real ones do ([`target`]), a store that keeps only what it was asked to record ([`store`]), declared state that is edited
-//! while all goes on ([`world`]), and a naive reading of what the end should be ([`expected`]).
+//! The engine under test is the real one, with the real directory, and so is the store, on a disk in memory. Around it: a
+//! model of a target that can fail in the ways real ones do ([`target`]), a model of the API server ([`api`]), what the store
+//! must give back after a crash ([`store`]), declared state that is edited while all goes on ([`world`]), clocks that are
+//! wrong at times ([`clock`]), and a naive reading of what the end should be ([`expected`]).
 
+pub mod api;
+mod clock;
 mod end;
 mod expected;
 mod guard;
@@ -13,6 +16,7 @@ mod random;
 mod run;
 pub(crate) mod store;
 pub(crate) mod target;
+mod told;
 mod world;
 
 pub use random::Random;

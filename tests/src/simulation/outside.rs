@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use provost_core::engine::{Answer, Effect, EffectId, StoreFailure};
-use provost_core::model::{Applied, AttributeName, Attributes, Spent, Step, TargetError, TargetId, Value};
+use provost_core::model::{Applied, AttributeName, Attributes, Ledger, Spent, Step, TargetError, TargetId, Value};
 
 use super::run::{At, Event, Sim};
 use super::target::{Account, TIMEOUT, Target, VISIBILITY};
@@ -45,19 +45,26 @@ impl Sim {
         let now = self.now;
         let answer = match effect {
             Effect::Load => match self.stores.get(app) {
-                Some(store) => Answer::Loaded(Ok(Box::new(store.ledger()))),
+                Some(must) => match self.memory.load(app) {
+                    Ok(ledger) => {
+                        self.out.loads += 1;
+                        let stored = Ledger { store: None, ..ledger.clone() };
+                        if stored != must.ledger() {
+                            let text = format!("{app}: the store holds {stored:?} in place of {:?}", must.ledger());
+                            self.fail(text);
+                        }
+                        Answer::Loaded(Ok(Box::new(ledger)))
+                    }
+                    Err(error) => Answer::Loaded(Err(StoreFailure(error.to_string().into()))),
+                },
                 None => Answer::Loaded(Err(StoreFailure("no store".into()))),
             },
             Effect::Record(changes) => {
-                if fault == 0 {
-                    Answer::Recorded(Err(StoreFailure("disk full".into())))
-                } else {
-                    let Some(store) = self.stores.get_mut(app) else { return };
-                    if let Err(error) = store.record(&changes) {
-                        self.fail(error);
-                    }
-                    Answer::Recorded(Ok(()))
+                let recorded = self.record(app, &changes, fault == 0);
+                if !recorded && fault != 0 {
+                    self.fail(format!("{app}: a disk with room does not take {changes:?}"));
                 }
+                Answer::Recorded(if recorded { Ok(()) } else { Err(StoreFailure("disk full".into())) })
             }
             Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
             Effect::Probe(_) => {

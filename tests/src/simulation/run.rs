@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent};
-use provost_core::model::{Name, Now, Spent, TargetId};
+use provost_core::model::{LedgerChange, Name, ObjectKind, Spent, TargetId};
 
+use super::api::Api;
+use super::clock::Clocks;
+use super::manifests::Declared;
 use super::random::Random;
-use super::store::Store;
+use super::store::{Memory, Store};
 use super::target::{SCHEMA, Target};
 use super::world::{APPS, World};
 
@@ -41,6 +44,8 @@ pub struct Plan {
     pub answers: bool,
     /// Targets tell what has changed.
     pub tells: bool,
+    /// How often this machine's clock is set wrong.
+    pub jumps: u64,
 }
 
 impl Plan {
@@ -62,6 +67,7 @@ impl Plan {
             blind: seed.is_multiple_of(7),
             answers: false,
             tells: false,
+            jumps: if seed.is_multiple_of(5) { 0 } else { random.below(4) },
         }
     }
 
@@ -92,7 +98,7 @@ impl Plan {
     /// Edits, but nothing that goes wrong.
     pub fn calm(seed: u64) -> Self {
         let span = Duration::from_mins(3);
-        Self { people: 12, edits: 12, faults: false, crashes: 0, span, blind: false, ..Self::from_seed(seed) }
+        Self { people: 12, edits: 12, faults: false, crashes: 0, span, blind: false, jumps: 0, ..Self::from_seed(seed) }
     }
 }
 
@@ -111,6 +117,16 @@ pub struct Outcome {
     pub kinds: BTreeSet<&'static str>,
     /// A write whose answer was to be lost reached a target.
     pub lost: bool,
+    /// How often this machine's clock was set wrong.
+    pub jumps: u64,
+    /// Watches whose history was gone.
+    pub expired: u64,
+    /// Identities that were deleted and made anew.
+    pub restored: u64,
+    /// Statuses that were written.
+    pub statuses: u64,
+    /// Ledgers that were read back after a crash.
+    pub loads: u64,
 }
 
 pub(super) enum Event {
@@ -119,6 +135,9 @@ pub(super) enum Event {
     Edit,
     Tamper,
     Watch,
+    SetClock,
+    RightClock,
+    Compare,
     /// A deleted application is made anew.
     Return(&'static str),
     Tick,
@@ -137,10 +156,16 @@ pub(super) struct Sim {
     pub(super) engine: Engine,
     pub(super) life: u64,
     pub(super) world: World,
+    pub(super) api: Api<Declared>,
+    /// How far each watch has come.
+    pub(super) heard: BTreeMap<ObjectKind, u64>,
+    pub(super) clocks: Clocks,
     /// What the engine was told.
     pub(super) told: World,
     pub(super) targets: BTreeMap<At, Target>,
+    /// What the store must hold.
     pub(super) stores: BTreeMap<Name, Store>,
+    pub(super) memory: Memory,
     pub(super) agenda: BTreeMap<(Duration, u64), Event>,
     pub(super) serial: u64,
     pub(super) tick: Option<Duration>,
@@ -158,6 +183,9 @@ pub(super) struct Sim {
 }
 
 /// Runs one plan to its end.
+///
+/// # Panics
+/// If there is no memory for a disk.
 pub fn simulate(plan: &Plan) -> Outcome {
     let mut random = Random::new(plan.seed);
     let world = World::generate(&mut random, plan.people, plan.pace, plan.interval);
@@ -165,6 +193,10 @@ pub fn simulate(plan: &Plan) -> Outcome {
         engine: Engine::new("acme", |_| &SCHEMA),
         told: world.clone(),
         targets: BTreeMap::new(),
+        api: Api::default(),
+        heard: BTreeMap::new(),
+        clocks: Clocks::default(),
+        memory: Memory::new().expect("a store in memory"),
         stores: APPS.iter().map(|app| (Name::new(*app), Store::default())).collect(),
         plan: plan.clone(),
         random,
@@ -191,15 +223,6 @@ pub fn simulate(plan: &Plan) -> Outcome {
 }
 
 impl Sim {
-    pub(super) fn wall(&self) -> Timestamp {
-        let base: Timestamp = Timestamp::from_second(1_800_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
-        base.checked_add(self.now).unwrap_or(base)
-    }
-
-    fn clock(&self) -> Now {
-        Now { wall: self.wall(), mono: self.now }
-    }
-
     /// The target that an application's connector speaks to, as the engine was told.
     pub(super) fn at(&self, app: &str) -> At {
         (Name::new(app), self.told.apps.get(app).map_or(0, |app| app.target))
@@ -238,6 +261,7 @@ impl Sim {
     }
 
     fn run(&mut self) {
+        self.publish();
         self.start();
         let span = self.plan.span;
         for _ in 0..self.plan.edits {
@@ -248,11 +272,17 @@ impl Sim {
             let wait = self.random.within(span);
             self.later(wait, Event::Tamper);
         }
+        for _ in 0..self.plan.jumps {
+            let wait = self.random.within(span);
+            self.later(wait, Event::SetClock);
+        }
         self.until(self.now + span);
         // Faults stop; a little later all must be as declared.
         self.faults = false;
         self.plan.crashes = 0;
+        self.wrong_by(SignedDuration::ZERO);
         self.world.mend();
+        self.publish();
         self.later(Duration::from_millis(1), Event::Watch);
         // What is deleted after a while is so; what was put off is tried again, and seen.
         self.until(self.now + self.plan.pace * 4 + self.plan.interval * 3 + Duration::from_mins(5));
@@ -273,9 +303,8 @@ impl Sim {
     }
 
     fn start(&mut self) {
-        self.tell_world();
-        let all = self.world.manifests();
-        self.handle(EngineEvent::Listed(all));
+        self.begin_clocks(self.memory.epoch());
+        self.list();
     }
 
     fn until(&mut self, end: Duration) {
@@ -311,11 +340,12 @@ impl Sim {
             Event::Deliver(..) => {}
             Event::Edit => {
                 let wall = self.wall();
-                let what = self.world.edit(&mut self.random, wall);
+                let restored = self.random.chance(4);
+                let what = if restored { self.restore() } else { self.world.edit(&mut self.random, wall) };
                 if !what.is_empty() {
                     self.say(&what);
                 }
-                self.collect();
+                self.publish();
                 let wait = self.soon(1500);
                 self.later(wait, Event::Watch);
             }
@@ -325,24 +355,22 @@ impl Sim {
                 let wait = self.soon(20_000);
                 self.later(wait, Event::Watch);
             }
+            Event::Watch if self.faults && self.random.chance(5) => self.list(),
             Event::Watch => {
-                let changes = self.told.difference(&self.world);
-                self.tell_world();
-                if !changes.is_empty() {
-                    self.say(&format!("the engine is told {} changes", changes.len()));
+                if self.faults && self.random.chance(5) {
+                    self.say("the API server is started anew");
+                    self.api.forget();
                 }
-                let event = if self.faults && self.random.chance(10) {
-                    EngineEvent::Listed(self.world.manifests())
-                } else {
-                    EngineEvent::Changed(changes)
-                };
-                self.handle(event);
+                self.watch();
             }
+            Event::SetClock => self.set_clock(),
+            Event::RightClock => self.wrong_by(SignedDuration::ZERO),
+            Event::Compare => self.compare(),
             Event::Return(app) => {
                 if let Some(app) = self.world.apps.get_mut(app) {
-                    (app.absent, app.deleting, app.finalizer) = (false, false, false);
-                    app.uid += 1;
+                    (app.absent, app.deleting) = (false, false);
                 }
+                self.publish();
                 self.say(&format!("{app} is made anew"));
                 self.later(Duration::from_millis(1), Event::Watch);
             }
@@ -354,9 +382,10 @@ impl Sim {
         }
     }
 
-    fn handle(&mut self, event: EngineEvent) {
+    pub(super) fn handle(&mut self, event: EngineEvent) {
         let now = self.clock();
-        let effects = self.engine.handle(event, now);
+        let mut effects = self.told_clocks().map_or_else(Vec::new, |clocks| self.engine.handle(clocks, now));
+        effects.extend(self.engine.handle(event, now));
         for effect in effects {
             match effect {
                 EngineEffect::Do { application, id, effect } => {
@@ -367,49 +396,14 @@ impl Sim {
                     let at = self.at(application.as_str());
                     self.later(wait, Event::Execute(self.life, at, id, effect));
                 }
-                EngineEffect::Finalizer { application, on, .. } => self.finalizer(application.as_str(), on),
+                EngineEffect::Finalizer { application, uid, on } => self.finalizer(&application, &uid, on),
                 EngineEffect::Note(note) => self.say(&format!("note: {} {}", note.reason, note.message)),
                 EngineEffect::Disconnect { application } => self.say(&format!("disconnect {application}")),
             }
         }
         self.approve();
+        self.write_statuses();
         self.wake();
-    }
-
-    /// The world as it is declared, as the engine knows it from now.
-    fn tell_world(&mut self) {
-        for app in APPS {
-            let target = self.world.apps.get(app).map_or(0, |app| app.target);
-            if !self.targets.contains_key(&(Name::new(app), target)) {
-                self.furnish(app, target);
-            }
-        }
-        self.told = self.world.clone();
-    }
-
-    fn finalizer(&mut self, name: &str, on: bool) {
-        let Some(&name) = APPS.iter().find(|app| **app == name) else { return };
-        let Some(app) = self.world.apps.get_mut(name) else { return };
-        if app.finalizer == on || app.absent {
-            return;
-        }
-        app.finalizer = on;
-        self.collect();
-        let wait = self.soon(50);
-        self.later(wait, Event::Watch);
-    }
-
-    /// What was deleted and has no finalizer is gone, and comes back some time.
-    fn collect(&mut self) {
-        for name in APPS {
-            let Some(app) = self.world.apps.get_mut(name) else { continue };
-            if app.deleting && !app.finalizer && !app.absent {
-                app.absent = true;
-                self.say(&format!("{name} is gone"));
-                let wait = self.random.within(self.plan.pace);
-                self.later(wait, Event::Return(name));
-            }
-        }
     }
 
     /// A person approves what is held, and acknowledges another target.
@@ -417,7 +411,11 @@ impl Sim {
         for app in APPS {
             let held = self.engine.sync(&Name::new(app)).and_then(|sync| sync.held().first());
             let hash = held.map(|plan| plan.hash.clone()).filter(|hash| !hash.is_empty());
-            let token = self.stores.get(app).and_then(|store| store.standing.awaiting.clone());
+            let standing = self.stores.get(app).map(|store| &store.standing);
+            let token = standing.and_then(|standing| standing.awaiting.clone());
+            if let Some(mismatch) = standing.and_then(|standing| standing.mismatch.clone()) {
+                self.fail(format!("{app}: the ledger is the one that was left, and the engine says: {}", mismatch.why));
+            }
             let Some(declared) = self.world.apps.get_mut(app) else { continue };
             let mut what = Vec::new();
             if let Some(hash) = hash.filter(|hash| *hash != declared.approved) {
@@ -430,6 +428,7 @@ impl Sim {
             }
             for what in what {
                 self.say(&what);
+                self.publish();
                 let wait = self.soon(5000);
                 self.later(wait, Event::Watch);
             }
@@ -443,7 +442,7 @@ impl Sim {
             let wait = at.duration_since(now.wall);
             now.mono + Duration::try_from(wait).unwrap_or_default()
         });
-        let Some(at) = [wake.mono, wall].into_iter().flatten().min() else { return };
+        let Some(at) = [wake.mono, wall, self.engine.status_wake()].into_iter().flatten().min() else { return };
         let at = at.max(now.mono);
         if self.tick.is_none_or(|tick| at < tick) {
             self.tick = Some(at);
@@ -462,11 +461,8 @@ impl Sim {
         for (key, event) in agenda {
             match event {
                 Event::Execute(_, (app, _), _, Effect::Record(changes)) => {
-                    if self.random.chance(50)
-                        && let Some(store) = self.stores.get_mut(&app)
-                        && let Err(error) = store.record(&changes)
-                    {
-                        self.fail(error);
+                    if self.random.chance(50) {
+                        self.record(&app, &changes, false);
                     }
                 }
                 Event::Execute(_, _, _, Effect::Apply(_)) if self.random.chance(50) => {
@@ -477,6 +473,21 @@ impl Sim {
             }
         }
         self.engine = Engine::new("acme", |_| &SCHEMA);
+        if let Err(error) = self.memory.crash() {
+            self.fail(format!("after a crash: {error}"));
+        }
         self.start();
+    }
+
+    /// Records in the store, and in what it must hold; whether it did.
+    pub(super) fn record(&mut self, app: &Name, changes: &[LedgerChange], full: bool) -> bool {
+        let at = self.decided();
+        let recorded = self.memory.record(app, at, changes, full);
+        let Some(store) = self.stores.get_mut(app).filter(|_| recorded.is_ok()) else { return false };
+        self.clocks.recorded = self.clocks.recorded.max(Some(at));
+        if let Err(error) = store.record(changes) {
+            self.fail(error);
+        }
+        true
     }
 }

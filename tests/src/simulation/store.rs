@@ -1,10 +1,13 @@
-//! A store that keeps only what it was asked to record, in one piece or not at all.
+//! The real store on a disk in memory, and what it must give back: what it was asked to record, in one piece or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use provost_core::model::{
-    GroupRecord, Intent, IntentId, Ledger, LedgerChange, Outcome, Record, RecordId, Standing, TargetId,
+    GroupRecord, Intent, IntentId, Ledger, LedgerChange, Name, Outcome, Record, RecordId, Standing, TargetId,
 };
+use provost_store::{Disk, Fresh, JournalQuery, StoreError};
+use secrecy::SecretBox;
 
 /// One application's ledger on disk.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +66,7 @@ impl Store {
                     // A lost one stays open until what became of it is seen.
                     if *outcome != Outcome::Lost {
                         self.intents.remove(id);
-                        self.closed.insert(*id, outcome.clone());
+                        self.closed.entry(*id).or_insert_with(|| outcome.clone());
                     }
                 }
                 LedgerChange::PutGroup(group) => {
@@ -81,5 +84,74 @@ impl Store {
     /// Who has this account.
     pub fn of_target(&self, id: &TargetId) -> Option<&Record> {
         self.records.values().find(|record| record.target_id.as_ref() == Some(id))
+    }
+}
+
+/// The store itself, on a disk in memory.
+#[derive(Debug)]
+pub struct Memory {
+    disk: Disk,
+    store: Option<provost_store::Store>,
+    claims: u64,
+}
+
+impl Memory {
+    /// A new one.
+    pub fn new() -> Result<Self, StoreError> {
+        let mut memory = Self { disk: Disk::default(), store: None, claims: 0 };
+        memory.open()?;
+        Ok(memory)
+    }
+
+    fn open(&mut self) -> Result<(), StoreError> {
+        let fresh = || Fresh { id: "simulated".into(), key: SecretBox::new(Box::new([1; 32])) };
+        let store = provost_store::Store::on(&self.disk, fresh)?;
+        self.claims += 1;
+        store.claim(self.claims)?;
+        self.store = Some(store);
+        Ok(())
+    }
+
+    /// The process is killed, and another one opens what is on the disk.
+    pub fn crash(&mut self) -> Result<(), StoreError> {
+        // Before the store is dropped: that writes what a kill does not.
+        let left = self.disk.without_power();
+        self.store = None;
+        self.disk = left;
+        self.open()
+    }
+
+    /// The minute of the latest record.
+    pub fn epoch(&self) -> i64 {
+        self.store.as_ref().map_or(0, provost_store::Store::epoch)
+    }
+
+    /// The ledger of one application.
+    pub fn load(&self, app: &Name) -> Result<Ledger, StoreError> {
+        self.store.as_ref().ok_or(StoreError::Closed)?.load("acme", app)
+    }
+
+    /// Records, on a disk that may be full.
+    pub fn record(&self, app: &Name, at: Timestamp, changes: &[LedgerChange], full: bool) -> Result<(), StoreError> {
+        let store = self.store.as_ref().ok_or(StoreError::Closed)?;
+        self.disk.refuse(full);
+        let recorded = store.record_here("acme", app, at, changes.to_vec());
+        self.disk.refuse(false);
+        recorded.map(|_| ())
+    }
+
+    /// Of one application: intents that were journalled before their writes, and outcomes after.
+    pub fn journalled(&self, app: &Name) -> Result<(BTreeSet<IntentId>, BTreeMap<IntentId, Outcome>), StoreError> {
+        let query = JournalQuery { application: Some(app.clone()), ..JournalQuery::default() };
+        let (mut opened, mut closed) = (BTreeSet::new(), BTreeMap::new());
+        for entry in self.store.as_ref().ok_or(StoreError::Closed)?.journal(query)? {
+            let entry = entry?;
+            match entry.outcome {
+                None => _ = opened.insert(entry.intent),
+                Some(Outcome::Lost) => {}
+                Some(outcome) => _ = closed.insert(entry.intent, outcome),
+            }
+        }
+        Ok((opened, closed))
     }
 }

@@ -7,6 +7,7 @@ use provost_core::engine::{Clock, EngineEvent};
 use provost_core::model::Now;
 
 use super::run::{Event, Sim};
+use super::store::Memory;
 
 /// How often the operator asks the API server what time it is.
 const COMPARED: Duration = Duration::from_secs(30);
@@ -47,8 +48,9 @@ impl Sim {
         if ahead > TOLERATED {
             self.fail(format!("it is decided by a time that is {ahead:#} ahead"));
         }
-        // A store remembers minutes.
-        let before = self.clocks.decided.or(self.clocks.recorded);
+        // Over a restart a difference is tolerated as ever: a store remembers minutes.
+        let recorded = self.clocks.recorded.and_then(|at| at.checked_sub(TOLERATED).ok());
+        let before = self.clocks.decided.or(recorded);
         if let Some(before) = before.filter(|before| *before > now.wall) {
             self.fail(format!("the time runs backwards, from {before} to {}", now.wall));
         }
@@ -65,11 +67,16 @@ impl Sim {
     }
 
     /// A process begins: it asks the API server, and the store how far it has come.
-    pub(super) fn begin_clocks(&mut self, epoch: i64) {
+    pub(super) fn begin_clocks(&mut self) {
         let Clocks { wrong, recorded, .. } = self.clocks;
         self.clocks = Clocks { wrong, recorded, ..Clocks::default() };
         let (right, shown) = (self.wall(), self.shown());
         self.clocks.clock.compare(right, shown);
+        let minute = recorded.map_or(0, |at| at.as_second() / 60);
+        let epoch = self.memory.as_ref().map_or(minute, Memory::epoch);
+        if epoch != minute {
+            self.fail(format!("the store was written to until minute {epoch}, not {minute}"));
+        }
         if let Ok(end) = Timestamp::from_second((epoch + 1) * 60) {
             self.clocks.clock.remember(end);
         }

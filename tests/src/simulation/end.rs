@@ -57,7 +57,7 @@ impl Sim {
 
     /// The journal has each intent, and what came of it.
     fn check_journal(&self, app: &Name, store: &Store) -> Option<String> {
-        let (opened, closed) = match self.memory.journalled(app) {
+        let (opened, closed) = match self.memory.as_ref()?.journalled(app) {
             Ok(journalled) => journalled,
             Err(error) => return Some(format!("{app}: {error}")),
         };

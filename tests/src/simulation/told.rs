@@ -169,7 +169,7 @@ impl Sim {
     /// Writes the statuses that are due; a watch shows them, as it does everything.
     pub(super) fn write_statuses(&mut self) {
         let now = self.clock();
-        if self.engine.status_wake().is_none_or(|at| at > now.mono) {
+        if !self.plan.whole || self.engine.status_wake().is_none_or(|at| at > now.mono) {
             return;
         }
         let mut wrote = false;

@@ -12,6 +12,7 @@ mod expected;
 mod guard;
 mod manifests;
 mod outside;
+mod plan;
 mod random;
 mod run;
 pub(crate) mod store;
@@ -19,5 +20,6 @@ pub(crate) mod target;
 mod told;
 mod world;
 
+pub use plan::{Outcome, Plan};
 pub use random::Random;
-pub use run::{Outcome, Plan, simulate};
+pub use run::simulate;

@@ -56,7 +56,9 @@ impl Sim {
             return Some(format!("{app}: a write while it is {declared:?}"));
         }
         let known = store.standing.fingerprint.as_deref();
-        if known != Some(&*format!("{app}-{}", declared.target)) {
+        // What was acknowledged is stored while the first writes are under way.
+        let acknowledged = store.standing.awaiting.as_ref().is_some_and(|token| *token == declared.acknowledged);
+        if known != Some(&*format!("{app}-{}", declared.target)) && !acknowledged {
             return Some(format!("{app}: a write to target {}, and {known:?} is known", declared.target));
         }
         let awaiting = store.standing.awaiting.as_ref().filter(|token| **token != declared.acknowledged);

@@ -156,6 +156,10 @@ impl Drive {
                     self.parts.set_off(&application, id, effect);
                 }
             }
+            if self.events.is_empty() && self.engine.is_behind() {
+                tokio::task::yield_now().await;
+                self.events.push_back(EngineEvent::Tick);
+            }
         }
         let now = self.now();
         let wait = self.engine.next_wake(now).mono.map(|at| at.saturating_sub(now.mono));

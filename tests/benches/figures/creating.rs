@@ -16,6 +16,11 @@ use crate::world;
 /// So many accounts of one application at its target, whose server has this process id; with the store on disk or without
 /// any. The time is from the first step sent to the last answer.
 pub async fn create(application: Change, target: AnyTarget, server: u32, accounts: usize, stored: bool) -> Run {
+    // In a task, as the operator's namespaces.
+    tokio::spawn(run(application, target, server, accounts, stored)).await.unwrap()
+}
+
+async fn run(application: Change, target: AnyTarget, server: u32, accounts: usize, stored: bool) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let (back, mut answers) = unbounded_channel();
     let store = stored.then(|| store(folder.path()));
@@ -41,6 +46,10 @@ pub async fn create(application: Change, target: AnyTarget, server: u32, account
                     }
                     parts.set_off(&application, id, effect);
                 }
+            }
+            if events.is_empty() && engine.is_behind() {
+                tokio::task::yield_now().await;
+                events.push_back(EngineEvent::Tick);
             }
         }
         let wait = engine.next_wake(parts.now()).mono.map(|at| at.saturating_sub(parts.now().mono));

@@ -202,6 +202,11 @@ impl Engine {
         self.listed && self.syncs.values().all(Sync::is_idle)
     }
 
+    /// The last answer was handled as far as the next write needs it: the next tick is due at once, whatever else is awaited.
+    pub fn is_behind(&self) -> bool {
+        self.syncs.values().any(Sync::is_behind)
+    }
+
     fn seed(&mut self, batch: &[Change]) {
         for change in batch {
             match change {
@@ -228,6 +233,7 @@ impl Engine {
 
     /// Tells syncs and board what may have changed.
     fn touched(&mut self, touched: &Touched, now: Now, out: &mut Vec<EngineEffect>) {
+        self.syncs.values_mut().for_each(Sync::hear);
         let mark = |board: &mut Board, kind: ObjectKind, names: &BTreeSet<Name>| {
             for name in names {
                 board.mark(&ObjectRef { kind, name: name.clone() });

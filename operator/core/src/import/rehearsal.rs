@@ -98,7 +98,11 @@ impl Stage<'_> {
     /// Tells the engine, and answers everything that follows.
     fn tell(&mut self, engine: &mut Engine, event: EngineEvent, now: Now) {
         let mut effects = engine.handle(event, now);
-        while let Some(effect) = effects.pop() {
+        loop {
+            if effects.is_empty() && engine.is_behind() {
+                effects = engine.handle(EngineEvent::Tick, now);
+            }
+            let Some(effect) = effects.pop() else { break };
             if let EngineEffect::Do { application, id, effect } = effect {
                 let answer = self.answer(effect);
                 let spent = Spent::default();

@@ -1,10 +1,11 @@
 //! Writes under way: the intent is recorded, stored, asked for again, sent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::{AHEAD, Awaited, Context, Out, Sync, excess};
+use super::{AHEAD, Awaited, Context, ENOUGH, GATHER, Out, Sync, excess};
 use crate::engine::Effect;
 use crate::model::{CorrelationKey, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId};
 use crate::plan::{Fold, Planned};
@@ -43,6 +44,8 @@ pub(super) struct Part {
     /// The record before the intent; `None`: there was none.
     pub(super) before: Option<Record>,
     pub(super) planned: Planned,
+    /// What had been heard when it was decided, and when that was.
+    pub(super) decided: (u64, Duration),
 }
 
 /// The group, role or licence that a step writes.
@@ -104,7 +107,7 @@ impl Sync {
         }
         let id = record.id;
         self.ledger.put(record);
-        Part { name: name.clone(), record: id, before, planned }
+        Part { name: name.clone(), record: id, before, planned, decided: (self.heard, cx.now.mono) }
     }
 
     /// Adds the accounts that wait for this group and want the same of it.
@@ -116,7 +119,11 @@ impl Sync {
             Step::RemoveMembers { .. } => false,
             _ => return,
         };
-        let Some(mut waiting) = self.parked.remove(group).filter(|_| !solo && batch > 1) else { return };
+        if solo || batch <= 1 {
+            return;
+        }
+        let waiting = if adds { self.gathering.remove(group) } else { self.parked.remove(group) };
+        let Some(mut waiting) = waiting else { return };
         let mut others = BTreeSet::new();
         while parts.len() < batch {
             let Some(name) = waiting.pop_first() else { break };
@@ -132,10 +139,13 @@ impl Sync {
                 others.insert(name);
                 continue;
             }
-            let Some((gathered, planned)) = self.next_step_at(&name, group, cx) else { continue };
-            if matches!(planned.step, Step::AddMembers { .. }) != adds {
+            let next = self.next_step_at(&name, group, cx);
+            let same = next.filter(|(_, planned)| matches!(planned.step, Step::AddMembers { .. }) == adds);
+            let Some((gathered, planned)) = same else {
+                // Whatever it is that they want now.
+                self.touch_as(&name, Priority::Mover, cx);
                 continue;
-            }
+            };
             if let (
                 Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. },
                 Step::AddMembers { members: more, .. } | Step::RemoveMembers { members: more, .. },
@@ -149,7 +159,8 @@ impl Sync {
         }
         waiting.append(&mut others);
         if !waiting.is_empty() {
-            self.parked.insert(group.clone(), waiting);
+            let all = if adds { &mut self.gathering } else { &mut self.parked };
+            all.insert(group.clone(), waiting);
         }
     }
 
@@ -180,7 +191,7 @@ impl Sync {
 
     /// Records what is to be recorded, if nothing is being recorded.
     pub(super) fn flush(&mut self, cx: &Context<'_>, out: &mut Out) {
-        if self.recording || !self.ledger.has_outgoing() || cx.now.mono < self.record_at {
+        if self.recording || !self.ledger.has_outgoing() || cx.now.mono < self.record_at || self.gathers(cx) {
             return;
         }
         let changes = self.ledger.take_outgoing();
@@ -188,6 +199,19 @@ impl Sync {
         let id = out.effect(Effect::Record(changes.clone()));
         self.recording_since = cx.now.wall;
         self.awaited.insert(id, Awaited::Record(changes));
+    }
+
+    /// Whether what is to be recorded may wait for more: the target has enough to do, and nothing of it is urgent.
+    fn gathers(&mut self, cx: &Context<'_>) -> bool {
+        let urgent = |flight: &Flight| !flight.sent && flight.priority <= Priority::Urgent;
+        if self.stored.len() >= ENOUGH && !self.flights.values().any(urgent) {
+            let until = *self.gathers_until.get_or_insert(cx.now.mono + GATHER);
+            if cx.now.mono < until {
+                return true;
+            }
+        }
+        self.gathers_until = None;
+        false
     }
 
     /// Sends what is stored, best priority first, as far as rate and concurrency allow.
@@ -303,7 +327,7 @@ impl Sync {
             self.busy_groups.remove(group);
             let waiting: BTreeSet<Name> = self.parked.get(group).cloned().unwrap_or_default();
             for name in waiting {
-                self.touch(&name, cx);
+                self.touch_as(&name, Priority::Mover, cx);
             }
         }
     }

@@ -253,6 +253,7 @@ impl Sync {
 
     /// Every account that may be concerned gets its turn.
     pub(super) fn touch_all(&mut self, cx: &Context<'_>) {
+        self.hear();
         let owners = self.ledger.owners().into_iter().chain(cx.directory.owners(&self.application));
         let names: BTreeSet<_> = owners.chain(self.to_be_reclaimed(cx)).collect();
         for name in names {

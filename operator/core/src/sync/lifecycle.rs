@@ -27,6 +27,7 @@ impl Sync {
 
     /// The manifest as it stands now; `None`: it is not valid, and nothing is written until it is.
     pub fn declared(&mut self, meta: &Meta, settings: Option<Arc<TargetApplication>>, cx: &Context<'_>, out: &mut Out) {
+        self.hear();
         let reconcile = meta.reconcile_now.is_some() && meta.reconcile_now != self.meta.reconcile_now;
         let finalizer = meta.finalizer != self.meta.finalizer;
         if finalizer || meta.generation != self.meta.generation || meta.uid != self.meta.uid {

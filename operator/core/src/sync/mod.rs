@@ -205,7 +205,10 @@ pub struct Sync {
     busy_groups: BTreeMap<TargetId, IntentId>,
     /// Intents that are stored and wait to be sent.
     stored: BTreeSet<(Priority, IntentId)>,
+    /// Who waits for the write that is under way at a group.
     parked: BTreeMap<TargetId, BTreeSet<Name>>,
+    /// Who waits to be put into a group together with others.
+    gathering: BTreeMap<TargetId, BTreeSet<Name>>,
     claims: BTreeMap<(AttributeName, String), Name>,
     waiting_for_claims: BTreeSet<Name>,
     /// Since when somebody is known to leave.
@@ -240,6 +243,12 @@ pub struct Sync {
     recording: bool,
     store_failures: u32,
     record_at: Duration,
+    /// Until when what is to be recorded waits for more.
+    gathers_until: Option<Duration>,
+    /// Counts whatever may change a decision: all but that writes of ours were stored and done.
+    heard: u64,
+    /// What is not asked of the target is still to be done for the answers that came last.
+    behind: bool,
     store_trouble: Option<Problem>,
 
     accounts: Told,
@@ -255,6 +264,11 @@ const FRESH: Duration = Duration::from_mins(5);
 const TURNS: usize = 500;
 /// Intents recorded ahead at most.
 const AHEAD: usize = 64;
+/// While so many writes are stored and wait for the target, what is to be recorded waits for more: one commit of the store
+/// costs as much as several writes of a fast target.
+const ENOUGH: usize = AHEAD / 4;
+/// For so long at most.
+const GATHER: Duration = Duration::from_millis(5);
 
 impl Sync {
     /// A target application that was not known before; asks for its ledger.
@@ -314,6 +328,7 @@ impl Sync {
             busy_groups: BTreeMap::new(),
             stored: BTreeSet::new(),
             parked: BTreeMap::new(),
+            gathering: BTreeMap::new(),
             claims: BTreeMap::new(),
             waiting_for_claims: BTreeSet::new(),
             leaving: BTreeMap::new(),
@@ -340,6 +355,9 @@ impl Sync {
             recording: false,
             store_failures: 0,
             record_at: Duration::ZERO,
+            gathers_until: None,
+            heard: 0,
+            behind: false,
             store_trouble: None,
             accounts: Told::default(),
             planned: BTreeMap::new(),

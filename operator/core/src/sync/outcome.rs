@@ -39,6 +39,13 @@ impl Sync {
 
     fn landed(&mut self, flight: &Flight, outcome: Result<Applied, TargetError>, cx: &Context<'_>, out: &mut Out) {
         out.changed = true;
+        let says_no_more = matches!(
+            flight.step(),
+            Step::CreateAccount { .. } | Step::UpdateAccount { .. } | Step::AddMembers { .. } | Step::Assign { .. }
+        );
+        if !says_no_more || outcome.as_ref().map_or(true, |applied| applied.moved) {
+            self.hear();
+        }
         match outcome {
             Ok(applied) => self.done(flight, &applied, cx),
             Err(error) => self.undone(flight, &error, cx, out),

@@ -23,6 +23,10 @@ impl Sync {
         if awaited.is_request() {
             self.rate.spent(spent.requests, spent.wait, cx.now.mono);
         }
+        let wrote = matches!(awaited, Awaited::Apply(_));
+        if !wrote && !matches!(answer, Answer::Recorded(Ok(()))) {
+            self.hear();
+        }
         match (awaited, answer) {
             (Awaited::Load, Answer::Loaded(loaded)) => self.on_loaded(loaded, cx, out),
             (Awaited::Probe, Answer::Probed(probed)) => self.on_probed(probed, cx, out),
@@ -38,7 +42,27 @@ impl Sync {
             // An answer of another kind than what was asked: as if the asked one had been lost.
             (awaited, _) => self.give_up(awaited, cx, out),
         }
-        self.pump(cx, out);
+        if !wrote || !self.goes_on(cx, out) {
+            self.pump(cx, out);
+        }
+    }
+
+    /// Sends the next write that is stored, if the target is to be asked nothing else: it works on that while the rest of
+    /// what follows from the last answer is done, which is due at once.
+    fn goes_on(&mut self, cx: &Context<'_>, out: &mut Out) -> bool {
+        let lists = self.wants_page() || (self.observation.is_none() && cx.now.mono >= self.observe_at);
+        if self.meta.deleting || lists || !self.lookups.is_empty() {
+            return false;
+        }
+        let before = out.effects.len();
+        self.send(Priority::Drift, cx, out);
+        self.behind |= out.effects.len() > before;
+        self.behind
+    }
+
+    /// Whether the next pump is due at once.
+    pub fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// An effect whose answer cannot come any more.
@@ -59,6 +83,7 @@ impl Sync {
 
     /// Does all that can be done now. Harmless at any time.
     pub fn pump(&mut self, cx: &Context<'_>, out: &mut Out) {
+        self.behind = false;
         for name in self.queue.ripe(cx.now) {
             self.touch(&name, cx);
         }
@@ -111,6 +136,10 @@ impl Sync {
             return;
         }
         for _ in 0..TURNS {
+            if let Some(group) = self.next_gathered().cloned() {
+                self.turn_to_gathered(group, cx, out);
+                continue;
+            }
             let Some(best) = self.queue.best().filter(|best| *best <= at_least && self.has_room(*best)) else { return };
             let Some((name, priority)) = self.queue.pop(best) else { return };
             self.turn(&name, priority, cx, out);
@@ -127,6 +156,7 @@ impl Sync {
     pub fn next_wake(&self, now: Now) -> Wake {
         let (wall, later) = self.queue.next();
         let mut times: Vec<Duration> = later.into_iter().collect();
+        times.extend(self.behind.then_some(now.mono));
         times.extend(self.finalizer_again(now.mono));
         let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
         match self.phase {
@@ -146,7 +176,7 @@ impl Sync {
                     .queue
                     .best()
                     .is_some_and(|best| (self.observed || best == Priority::Leaver) && self.has_room(best));
-                if due && self.may_turn() {
+                if (due || self.next_gathered().is_some()) && self.may_turn() {
                     times.push(now.mono);
                 }
                 if self.may_write() {
@@ -156,13 +186,19 @@ impl Sync {
             _ => {}
         }
         if self.ledger.has_outgoing() && !self.recording {
-            times.push(self.record_at);
+            times.push(self.gathers_until.unwrap_or_default().max(self.record_at));
         }
         Wake { wall, mono: times.into_iter().min() }
     }
 
+    /// Whatever was decided before may be decided otherwise now.
+    pub const fn hear(&mut self) {
+        self.heard += 1;
+    }
+
     /// An account may have to be looked at: it gets its turn by how it stands.
     pub fn touch(&mut self, name: &Name, cx: &Context<'_>) {
+        self.hear();
         self.touch_as(name, Priority::Mover, cx);
     }
 

@@ -11,6 +11,9 @@ use crate::model::{AttributeName, Kind, Name, RecordId, Step, TargetId, Value};
 use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
 use crate::report;
 
+/// A decision since which nothing was heard is asked again after this all the same.
+const STANDS: Duration = Duration::from_secs(1);
+
 impl Sync {
     /// Plans one account.
     pub(super) fn plan(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
@@ -234,6 +237,11 @@ impl Sync {
 
     /// Whether an account still wants the step of an intent.
     pub(super) fn still_wants(&self, part: &Part, cx: &Context<'_>) -> bool {
+        // Nothing has come since that could have changed it.
+        let (heard, at) = part.decided;
+        if heard == self.heard && cx.now.mono.saturating_sub(at) < STANDS && !part.planned.is_removal() {
+            return true;
+        }
         let mut owners = self.owners_of(&part.name, cx);
         let owner = owners.iter().position(|g| g.record.as_ref().is_some_and(|r| r.id == part.record));
         let Some(mut gathered) = owner.map(|at| owners.swap_remove(at)) else { return false };

@@ -1,5 +1,6 @@
 //! An account's turn: what is decided and known of it is gathered, planned, and its first step begun.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::gather::Gathered;
 use super::queue::Priority;
 use super::waves::{self, settles};
 use super::{Context, Out, PlannedStep, Sync, excess};
-use crate::model::{CorrelationKey, Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode};
+use crate::model::{CorrelationKey, Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
 
@@ -279,8 +280,7 @@ impl Sync {
                 break;
             }
             let gives = matches!(planned.step, Step::AddMembers { .. } | Step::Assign { .. });
-            if let Some(group) = group_of(&planned.step).filter(|group| self.busy_groups.contains_key(*group)) {
-                self.parked.entry(group.clone()).or_default().insert(name.clone());
+            if group_of(&planned.step).is_some_and(|group| self.waits_for(group, &name, &planned.step)) {
                 parked_at.get_or_insert(gives);
                 continue;
             }
@@ -300,6 +300,45 @@ impl Sync {
             _ => account,
         };
         (parked_at.is_some(), account)
+    }
+
+    /// Whether a step at a group waits, and who then does: for the write that is under way there, or with others who are to be
+    /// put into it, as long as somebody else joins or moves.
+    fn waits_for(&mut self, group: &TargetId, name: &Name, step: &Step) -> bool {
+        let busy = self.busy_groups.contains_key(group);
+        let batch = self.capabilities().map_or(1, |c| c.member_batch);
+        if !matches!(step, Step::AddMembers { .. }) || batch <= 1 || self.alone.contains(name) {
+            if busy {
+                self.parked.entry(group.clone()).or_default().insert(name.clone());
+            }
+            return busy;
+        }
+        let others = self.queue.best().is_some_and(|best| best <= Priority::Mover);
+        let waits = busy || (others && self.gathering.get(group).map_or(0, BTreeSet::len) + 1 < batch);
+        if waits {
+            self.gathering.entry(group.clone()).or_default().insert(name.clone());
+        }
+        waits
+    }
+
+    /// A group that is free and into which somebody waits to be put, once nobody else joins or moves.
+    pub(super) fn next_gathered(&self) -> Option<&TargetId> {
+        let others = self.queue.best().is_some_and(|best| best <= Priority::Mover);
+        let mut free = self.gathering.keys().filter(|group| !self.busy_groups.contains_key(*group));
+        free.next().filter(|_| self.observed && !others && self.has_room(Priority::Mover))
+    }
+
+    /// The turn of the first of those who wait for a group; the others go with it.
+    pub(super) fn turn_to_gathered(&mut self, group: TargetId, cx: &Context<'_>, out: &mut Out) {
+        let Some(mut waiting) = self.gathering.remove(&group) else { return };
+        let first = waiting.pop_first();
+        if !waiting.is_empty() {
+            self.gathering.insert(group, waiting);
+        }
+        if let Some(name) = first {
+            self.queue.take(&name);
+            self.turn(&name, Priority::Mover, cx, out);
+        }
     }
 
     /// Starts the look-up that a plan needs; it may have to wait for visibility.

@@ -151,6 +151,7 @@ impl Sync {
             && self.observed
             && self.queue.is_empty()
             && self.flights.is_empty()
+            && self.gathering.is_empty()
             && self.looking.is_empty()
             && self.unresolved.is_empty()
             && self.unresolved_groups.is_empty()

@@ -1,6 +1,7 @@
 //! Statuses through the whole engine, against a target and a store that do as they are told.
 
 mod adoption;
+mod ahead;
 mod approval;
 mod budgets;
 mod changes;

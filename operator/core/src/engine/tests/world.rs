@@ -195,7 +195,11 @@ impl World {
     /// Tells the engine, answers everything that follows from it, and writes what is due.
     pub(super) fn tell(&mut self, event: EngineEvent) {
         let mut effects = self.handle(event);
-        while let Some(effect) = effects.pop() {
+        loop {
+            if effects.is_empty() && self.engine.is_behind() {
+                effects = self.handle(EngineEvent::Tick);
+            }
+            let Some(effect) = effects.pop() else { break };
             if let EngineEffect::Finalizer { on, .. } = &effect {
                 (self.finalizers, self.finalizer) = (self.finalizers + 1, *on);
             }

@@ -1,0 +1,168 @@
+//! What is done between the answer to a write and the next one, and what waits.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::membership::{object, policy};
+use super::{World, declared, identity, scientist};
+use crate::engine::{Effect, EngineEffect, EngineEvent};
+use crate::model::{LedgerChange, Outcome, Spent, Step};
+
+/// So many scientists, and a wiki that is asked as fast as it answers, by one request at a time.
+fn team(people: usize) -> Vec<Value> {
+    let mut all: Vec<_> = (0..people).map(|n| identity(&format!("i-{n:03}"), 1, &scientist("Analyst"))).collect();
+    all = declared(&all);
+    all.last_mut().unwrap()["spec"]["sync"] = json!({"concurrency": 1, "requestsPerSecond": 1000});
+    all
+}
+
+impl World {
+    fn answered(&mut self, effect: EngineEffect) -> EngineEvent {
+        let EngineEffect::Do { application, id, effect } = effect else { panic!("nothing answers {effect:?}") };
+        let answer = self.answer(effect);
+        EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() }
+    }
+
+    /// Tells the engine, and answers all that follows but writes; these, and how often something was recorded.
+    fn but_writes(&mut self, event: EngineEvent) -> (VecDeque<EngineEffect>, usize) {
+        let (mut writes, mut records) = (VecDeque::new(), 0);
+        let mut effects = VecDeque::from(self.handle(event));
+        loop {
+            if effects.is_empty() && self.engine.is_behind() {
+                effects.extend(self.handle(EngineEvent::Tick));
+            }
+            let Some(effect) = effects.pop_front() else { return (writes, records) };
+            match &effect {
+                EngineEffect::Do { effect: Effect::Apply(_), .. } => writes.push_back(effect),
+                EngineEffect::Do { effect: asked, .. } => {
+                    records += usize::from(matches!(asked, Effect::Record(_)));
+                    let event = self.answered(effect);
+                    effects.extend(self.handle(event));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn listed(&mut self, all: &[Value]) -> VecDeque<EngineEffect> {
+        let all = all.iter().map(|object| self.change(object)).collect();
+        self.but_writes(EngineEvent::Listed(all)).0
+    }
+}
+
+/// Who is created by these effects, and nothing else is done by them.
+fn created(effects: &[EngineEffect]) -> Vec<String> {
+    let of = |effect: &EngineEffect| match effect {
+        EngineEffect::Do { effect: Effect::Apply(steps), .. } => match steps.as_slice() {
+            [Step::CreateAccount { attributes, .. }] => attributes["userName"].as_text().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    effects.iter().map(of).collect()
+}
+
+/// Writes that are recorded as done by these effects.
+fn done(effects: &[EngineEffect]) -> usize {
+    let recorded = effects.iter().flat_map(|effect| match effect {
+        EngineEffect::Do { effect: Effect::Record(changes), .. } => changes.as_slice(),
+        _ => &[],
+    });
+    recorded.filter(|change| matches!(change, LedgerChange::Close(_, Outcome::Done))).count()
+}
+
+#[test]
+fn the_next_write_is_sent_before_the_outcome_of_the_last_is_recorded() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(3));
+    assert_eq!(created(writes.make_contiguous()), ["i-000"]);
+    let answer = world.answered(writes.pop_front().unwrap());
+    assert_eq!(created(&world.handle(answer)), ["i-001"]);
+    assert!(world.engine.is_behind());
+    assert_eq!(world.engine.next_wake(world.now()).mono, Some(world.now().mono), "the rest is due at once");
+    let rest = world.handle(EngineEvent::Tick);
+    assert_eq!((done(&rest), world.engine.is_behind()), (1, false));
+}
+
+#[test]
+fn what_an_edit_took_back_since_it_was_stored_is_not_sent_upon_the_answer_to_the_last() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(3));
+    let edit = vec![world.change(&identity("i-001", 2, &json!({"department": "Arts"})))];
+    assert_eq!(world.but_writes(EngineEvent::Changed(edit)).0.len(), 0, "one at a time");
+    let answer = world.answered(writes.pop_front().unwrap());
+    assert_eq!(created(&world.handle(answer)), ["i-002"]);
+}
+
+#[test]
+fn what_is_recorded_while_the_target_has_enough_to_do_is_recorded_together() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(200));
+    let (mut sent, mut records) = (0, 0);
+    while let Some(write) = writes.pop_front() {
+        sent += 1;
+        let answer = world.answered(write);
+        let (more, recorded) = world.but_writes(answer);
+        writes.extend(more);
+        records += recorded;
+    }
+    assert_eq!((sent, world.accounts.len()), (200, 200));
+    assert!(world.records.values().all(|record| record.target_id.is_some()) && world.intents.is_empty());
+    assert!(records * 4 < sent, "{records} times for {sent} writes");
+}
+
+#[test]
+fn an_outcome_waits_for_others_no_longer_than_a_moment() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(60));
+    let answer = world.answered(writes.pop_front().unwrap());
+    let (under_way, records) = world.but_writes(answer);
+    assert_eq!((under_way.len(), records), (1, 0));
+    let wake = world.engine.next_wake(world.now()).mono.unwrap();
+    assert!(wake <= world.now().mono + Duration::from_millis(5), "{wake:?}");
+    world.second += 1;
+    assert_eq!(done(&world.handle(EngineEvent::Tick)), 1);
+}
+
+#[test]
+fn what_is_urgent_is_recorded_at_once_whatever_else_waits() {
+    let mut world = World::new();
+    let mut all = team(61);
+    let late: Vec<Value> = all.drain(1..61).collect();
+    world.list(&all);
+    assert_eq!(world.accounts.len(), 1);
+    let joined = late.iter().map(|object| world.change(object)).collect();
+    assert_eq!(world.but_writes(EngineEvent::Changed(joined)).0.len(), 1);
+    let suspended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}});
+    let edit = vec![world.change(&identity("i-000", 2, &suspended))];
+    let effects = world.handle(EngineEvent::Changed(edit));
+    let disables = |change: &LedgerChange| matches!(change, LedgerChange::Open(intent) if matches!(intent.step, Step::DisableAccount { .. }));
+    let recorded = |effect: &EngineEffect| match effect {
+        EngineEffect::Do { effect: Effect::Record(changes), .. } => changes.iter().any(disables),
+        _ => false,
+    };
+    assert!(effects.iter().any(recorded), "{effects:?}");
+}
+
+#[test]
+fn those_who_join_together_are_put_into_their_group_by_few_writes() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.mirror("authors", None);
+    let wiki = |name: &str| json!({"name": name, "target": {"group": {"name": name}}});
+    let sync = json!({"concurrency": 1, "requestsPerSecond": 1000});
+    let spec = json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [wiki("editors"), wiki("authors")]});
+    let departments = ["Science", "Law"];
+    let mut all: Vec<Value> =
+        (0..250).map(|n| identity(&format!("i-{n:03}"), 1, &json!({"department": departments[n % 2]}))).collect();
+    all.extend([policy("science", "Science", &["editors"]), policy("law", "Law", &["authors"])]);
+    all.push(object("TargetApplication", "wiki", &spec));
+    world.list(&all);
+    world.pass(30);
+    assert_eq!((world.names_in("editors").len(), world.names_in("authors").len()), (125, 125));
+    let writes = |step: &str| world.applied.iter().filter(|applied| **applied == step).count();
+    // A write takes 100 of them.
+    assert_eq!((writes("CreateAccount"), writes("AddMembers")), (250, 4));
+}

@@ -237,9 +237,10 @@ impl Sync {
 
     /// Whether an account still wants the step of an intent.
     pub(super) fn still_wants(&self, part: &Part, cx: &Context<'_>) -> bool {
-        // Nothing has come since that could have changed it.
+        // Nothing has come since that could have changed it. Of others more is known once their record is there.
         let (heard, at) = part.decided;
-        if heard == self.heard && cx.now.mono.saturating_sub(at) < STANDS && !part.planned.is_removal() {
+        let first = part.before.is_none() && matches!(part.planned.step, Step::CreateAccount { .. });
+        if first && heard == self.heard && cx.now.mono.saturating_sub(at) < STANDS {
             return true;
         }
         let mut owners = self.owners_of(&part.name, cx);

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::why::{Verdict, verdict};
+use super::why::{Verdict, told};
 use crate::directory::Directory;
 use crate::model::{Name, State};
 
@@ -27,7 +27,7 @@ pub fn who_can(directory: &Directory, application: &Name, entitlement: Option<&N
             Some(name) => decision.entitlements.remove(name).unwrap_or_default(),
         };
         let owner = decision.owner?;
-        let verdict = verdict(&wanted, owner.state, owner.lead, entitlement.is_none());
+        let verdict = told(&wanted, &owner, entitlement.is_none());
         let policies = if wanted.allow.is_empty() { wanted.unknown } else { wanted.allow };
         (verdict != Verdict::Not).then_some(Holder { identity, state: owner.state, verdict, policies })
     };

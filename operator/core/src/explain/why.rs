@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::directory::{
-    Direct, Directory, MembershipTrace, PolicyTrace, RuleTrace, SubjectTrace, Truth, Wanted, Window, Withheld,
+    Direct, Directory, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted, Window, Withheld,
 };
 use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, State, Subject};
 use crate::policy::Outcome;
@@ -201,17 +201,21 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
     Right {
         application: application.clone(),
         entitlement: entitlement.cloned(),
-        verdict: verdict(
-            &wanted,
-            decision.owner.map_or(State::Ended, |o| o.state),
-            decision.owner.is_some_and(|o| o.lead),
-            entitlement.is_none(),
-        ),
+        verdict: decision.owner.map_or(Verdict::Not, |owner| told(&wanted, &owner, entitlement.is_none())),
         missing: missing(directory, application, entitlement),
         allows,
         denies,
         requires: entitlement.and_then(|e| directory.explain_requires(application, e, identity)).map(rule_answer),
         nearest,
+    }
+}
+
+/// What is told of a person: whose account is left as it is has what is there, and that is not known here.
+pub(super) fn told(wanted: &Wanted, owner: &Standing, account: bool) -> Verdict {
+    match verdict(wanted, owner.state, owner.lead, account) {
+        Verdict::Not => Verdict::Not,
+        _ if owner.frozen.is_some() => Verdict::Unknown,
+        verdict => verdict,
     }
 }
 

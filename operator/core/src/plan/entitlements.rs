@@ -121,7 +121,10 @@ pub(super) fn entitlements(
             }
         }
     }
-    out.revokes.extend(no_longer_listed(&wanted_of, catalogue, record, id, holding, lane));
+    let unlisted = no_longer_listed(&wanted_of, catalogue, record, id, holding, lane).into_iter();
+    let (first, later): (Vec<_>, Vec<_>) = unlisted.partition(|planned| planned.privileged);
+    out.first.extend(first);
+    out.revokes.extend(later);
     out
 }
 

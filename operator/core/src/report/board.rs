@@ -136,6 +136,10 @@ impl Board {
                 break;
             }
             let Some(object) = self.outbox.pop(now.mono) else { break };
+            if let Some(later) = self.outbox.looked_at(&object, now.mono) {
+                self.outbox.wait(&object, later);
+                continue;
+            }
             let Some(summary) = summarise(&object) else { continue };
             self.look(object, &summary, now, &mut taken);
         }

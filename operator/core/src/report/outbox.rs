@@ -29,8 +29,13 @@ pub(super) struct Entry {
     pub edited: bool,
     /// Since when work on it is under way without that having been written.
     pub unsettled: Option<Duration>,
+    /// When it was last looked at, where that is not cheap.
+    looked: Option<Duration>,
     place: Place,
 }
+
+/// How often one application is looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -42,7 +47,17 @@ enum Place {
 
 impl Entry {
     pub fn new(uid: Uid, generation: i64, prior: Prior, hash: Option<u64>) -> Self {
-        Self { uid, generation, prior, hash, written: None, unsettled: None, edited: false, place: Place::Clean }
+        Self {
+            uid,
+            generation,
+            prior,
+            hash,
+            written: None,
+            unsettled: None,
+            edited: false,
+            looked: None,
+            place: Place::Clean,
+        }
     }
 }
 
@@ -93,6 +108,17 @@ impl Outbox {
                 return Some(object);
             }
         }
+    }
+
+    /// An application that was looked at a moment ago is looked at again then: each of its writes marks it, and to tell how it
+    /// stands all its accounts are counted.
+    pub fn looked_at(&mut self, object: &ObjectRef, now: Duration) -> Option<Duration> {
+        let entry = self.entries.get_mut(object).filter(|_| object.kind == ObjectKind::TargetApplication)?;
+        let again = entry.looked.map(|at| at + BETWEEN_LOOKS).filter(|again| *again > now && !entry.edited);
+        if again.is_none() {
+            entry.looked = Some(now);
+        }
+        again
     }
 
     /// Forgets an object.

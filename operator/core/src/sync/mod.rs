@@ -239,7 +239,7 @@ pub struct Sync {
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
     unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
-    settling: BTreeMap<Lane, waves::Settling>,
+    settling: BTreeMap<waves::Stage, waves::Settling>,
     recording: bool,
     store_failures: u32,
     record_at: Duration,

@@ -18,6 +18,9 @@ use crate::report::Problem;
 /// The longest wait between two attempts of one item.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
 
+/// A pause that the target asks for is told from here on.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
+
 impl Sync {
     /// The outcomes of an `Apply`, one a step; what is missing counts as lost.
     pub(super) fn on_applied(
@@ -359,7 +362,14 @@ impl Sync {
                 self.failures += 1;
                 let own =
                     backoff(self.application.as_str(), self.failures, Duration::from_secs(1), Duration::from_mins(1));
-                self.rate.wait(cx.now.mono + retry_after.unwrap_or(own));
+                let wait = retry_after.unwrap_or(own);
+                self.rate.wait(cx.now.mono + wait);
+                // A short one is over before anybody has read of it.
+                if wait >= LONG_PAUSE && self.phase == Phase::Ready && self.trouble.is_none() {
+                    let message = format!("{words}: it is asked again after {} s", wait.as_secs());
+                    self.trouble = Some(Problem::new(Reason::RateLimited, message));
+                    out.changed = true;
+                }
             }
             TargetError::Transient(_) | TargetError::Malformed(_) | TargetError::Lost(_) => {
                 self.failures += 1;
@@ -404,7 +414,8 @@ impl Sync {
         let longest = if problem.reason() == Reason::Unauthorized { 60 } else { 15 };
         let longest = Duration::from_secs(longest);
         let wait = backoff(self.application.as_str(), self.probe_failures, Duration::from_secs(1), longest);
-        self.probe_at = cx.now.mono + wait;
+        // Nor before the target said that it may be asked.
+        self.probe_at = (cx.now.mono + wait).max(self.rate.next());
         self.observation = None;
         self.trouble = Some(problem);
         out.changed = true;

@@ -42,6 +42,10 @@ impl Sync {
             // An answer of another kind than what was asked: as if the asked one had been lost.
             (awaited, _) => self.give_up(awaited, cx, out),
         }
+        if self.failures == 0 && self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::RateLimited) {
+            self.trouble = None;
+            out.changed = true;
+        }
         if !wrote || !self.goes_on(cx, out) {
             self.pump(cx, out);
         }
@@ -163,10 +167,11 @@ impl Sync {
             Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.probe_at),
             Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.probe_at),
             Phase::Ready if works => {
-                if self.observation.is_none() {
-                    times.push(self.observe_at);
-                }
                 let slots = self.requests_under_way() < self.concurrency();
+                // Begun only where its first page may be asked for.
+                if self.observation.is_none() && slots {
+                    times.push(self.observe_at.max(self.rate.next()));
+                }
                 if slots && self.wants_requests() {
                     times.push(self.rate.next());
                 }

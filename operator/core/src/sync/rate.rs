@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Requests a second with a burst of one second's worth. Counts in millionths of a request.
 #[derive(Debug)]
 pub(super) struct Rate {
-    per_second: u64,
-    tokens: u64,
+    per_second: i64,
+    /// Below zero where a request turned out to cost several.
+    tokens: i64,
     filled: Duration,
     /// Until when the target asked to wait.
     asked_until: Duration,
@@ -14,11 +15,11 @@ pub(super) struct Rate {
     paused_until: Duration,
 }
 
-const ONE: u64 = 1_000_000;
+const ONE: i64 = 1_000_000;
 
 impl Rate {
     pub(super) fn new(per_second: u32, now: Duration) -> Self {
-        let per_second = u64::from(per_second.max(1));
+        let per_second = i64::from(per_second.max(1));
         Self {
             per_second,
             tokens: per_second * ONE,
@@ -30,7 +31,7 @@ impl Rate {
 
     /// The manifest says another rate.
     pub(super) fn set(&mut self, per_second: u32) {
-        self.per_second = u64::from(per_second.max(1));
+        self.per_second = i64::from(per_second.max(1));
     }
 
     /// Whether a request may go now.
@@ -41,8 +42,8 @@ impl Rate {
 
     /// When one may go next.
     pub(super) fn next(&self) -> Duration {
-        let missing = ONE.saturating_sub(self.tokens);
-        let wait = Duration::from_micros(missing.div_ceil(self.per_second));
+        let missing = u64::try_from(ONE.saturating_sub(self.tokens)).unwrap_or_default();
+        let wait = Duration::from_micros(missing.div_ceil(self.per_second.unsigned_abs()));
         (self.filled + wait).max(self.paused_until).max(self.asked_until)
     }
 
@@ -53,7 +54,7 @@ impl Rate {
 
     /// What it turned out to cost beyond the one that was taken.
     pub(super) fn spent(&mut self, requests: u32, wait: Option<Duration>, now: Duration) {
-        self.tokens = self.tokens.saturating_sub(u64::from(requests.saturating_sub(1)) * ONE);
+        self.tokens = self.tokens.saturating_sub(i64::from(requests.saturating_sub(1)).saturating_mul(ONE));
         if let Some(wait) = wait {
             self.wait(now + wait);
         }
@@ -76,7 +77,7 @@ impl Rate {
 
     fn fill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.filled);
-        let micros = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+        let micros = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
         self.tokens = self.tokens.saturating_add(micros.saturating_mul(self.per_second)).min(self.per_second * ONE);
         self.filled = now.max(self.filled);
     }
@@ -110,6 +111,20 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_request_that_turns_out_to_cost_several_is_paid_for_before_the_next() {
+        let mut rate = Rate::new(1, Duration::ZERO);
+        for turn in 0..3 {
+            let now = Duration::from_secs(3 * turn);
+            assert!(rate.is_open(now), "after {now:?}");
+            rate.take();
+            rate.spent(3, None, now);
+            let next = now + Duration::from_secs(3);
+            assert_eq!(rate.next(), next);
+            assert!(!rate.is_open(next.saturating_sub(Duration::from_millis(1))));
+        }
+    }
 
     #[test]
     fn listings_are_spread_over_the_last_tenth_of_the_interval_differently_each_round_and_the_same_in_each_run() {

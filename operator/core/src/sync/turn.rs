@@ -40,7 +40,11 @@ impl Sync {
             }
             self.embargo.remove(name);
         }
-        if let Some(problem) = self.waits_unread(name, cx) {
+        let unread = self.waits_unread(name, cx);
+        if (unread.is_some() || self.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
+            return self.tell(name, false, report::Account::Pending(None), out);
+        }
+        if let Some(problem) = unread {
             let desired = self.accounts.get(name).is_none_or(|(desired, _)| desired);
             return self.tell(name, desired, report::Account::Failed(problem), out);
         }
@@ -72,6 +76,31 @@ impl Sync {
         if let Some((desired, account)) = told {
             self.tell(name, desired, account, out);
         }
+    }
+
+    /// Who leaves is disabled first and read next: an account that cannot be read may be one that can be used.
+    fn disable_unread(&mut self, name: &Name, priority: Priority, cx: &Context<'_>) -> bool {
+        if !self.enforces() {
+            return false;
+        }
+        for gathered in self.owners_of(name, cx).into_iter().filter(Gathered::leaves) {
+            if gathered.record.as_ref().is_none_or(|record| record.target_id.is_none()) {
+                continue;
+            }
+            let steps = self.plan_unseen(&gathered, cx).steps.into_iter();
+            let Some(disable) = steps.into_iter().find(|p| matches!(p.step, Step::DisableAccount { .. })) else {
+                continue;
+            };
+            if self.is_trusted(&disable)
+                && self.waits_after_failure(name, &disable.step, cx).is_none()
+                && self.is_admitted(name, &disable, cx)
+            {
+                let priority = priority.of(&disable, true);
+                self.start(&gathered, disable, priority, cx);
+                return true;
+            }
+        }
+        false
     }
 
     /// Mode Enforce: what is decided is recorded and written.
@@ -260,6 +289,12 @@ impl Sync {
         let mut settling = false;
         let mut parked_at: Option<bool> = None;
         let mut untrusted = false;
+        // What one commit takes is one wave, also where something else of an account is written first.
+        for planned in steps.iter().filter(|planned| self.is_trusted(planned)) {
+            if self.waits_after_failure(&name, &planned.step, cx).is_none() {
+                self.is_admitted(&name, planned, cx);
+            }
+        }
         for planned in steps {
             if !self.is_trusted(&planned) {
                 untrusted = true;

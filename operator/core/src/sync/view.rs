@@ -166,14 +166,19 @@ impl Sync {
         self.profile.as_ref()
     }
 
-    /// For the status of the TargetApplication.
-    pub fn status(&self) -> TargetApplicationSummary {
-        let problems = self.trouble.iter().chain(&self.store_trouble);
-        let contact = match (&self.trouble, self.phase) {
+    /// Whether the target answers and accepts us.
+    pub fn contact(&self) -> Contact {
+        match (&self.trouble, self.phase) {
             (Some(problem), Phase::Unprobed) => Contact::Fails(problem.clone()),
             (_, Phase::Ready) => Contact::Works,
             _ => Contact::Unknown,
-        };
+        }
+    }
+
+    /// For the status of the TargetApplication.
+    pub fn status(&self) -> TargetApplicationSummary {
+        let problems = self.trouble.iter().chain(&self.store_trouble);
+        let contact = self.contact();
         // A failing contact is told as such; it is not repeated as a problem of the application.
         let fails = matches!(contact, Contact::Fails(_));
         let problems = problems.filter(|_| !fails).cloned();
@@ -184,7 +189,7 @@ impl Sync {
             observed: self.is_observed(),
             contact,
             problems,
-            held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).collect(),
+            held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).chain(self.behind()).collect(),
             entitlements: self.entitlement_counts(),
             orphaned,
             orphans: self.orphans_wait(),

@@ -143,7 +143,7 @@ impl Shell {
             ];
             self.metrics.accounts(namespace, name, states);
             if let Some(sync) = engine.sync(&application) {
-                let reachable = matches!(sync.status().contact, Contact::Works);
+                let reachable = matches!(sync.contact(), Contact::Works);
                 let held = i64::try_from(sync.held().len()).unwrap_or(i64::MAX);
                 self.metrics.application(namespace, name, held, reachable);
             }

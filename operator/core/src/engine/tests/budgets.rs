@@ -112,3 +112,52 @@ fn an_approval_that_was_used_lets_nothing_go_when_the_same_is_held_again() {
     assert_eq!(stands(&world), (0, vec![30]));
     assert_ne!(hash(&world), first);
 }
+
+#[test]
+fn what_waits_behind_as_many_held_plans_as_may_be_is_told_and_carries_nobody_along_who_comes_later() {
+    let mut world = world();
+    move_away(&mut world, 0..5);
+    for one in 5..22 {
+        move_away(&mut world, one..one + 1);
+    }
+    let told = |world: &World| {
+        let plans = world.statuses["wiki"]["heldPlans"].as_array().unwrap().clone();
+        plans.iter().filter(|plan| plan["hash"] == "").count()
+    };
+    assert_eq!(stands(&world), (5, vec![1; 16]));
+    assert_eq!(world.engine.sync(&Name::from("wiki")).unwrap().status().held.last().unwrap().disables, 1, "the 17th");
+    world.sleep(3 * 24 * 3600);
+    assert_eq!(stands(&world), (5, vec![1; 16]), "it does not go by itself");
+    move_away(&mut world, 22..24);
+    assert_eq!(stands(&world), (7, vec![1; 16]), "what comes later has the room");
+    // One of the sixteen is taken back.
+    tell(&mut world, &[identity("i-5", 3, &scientist("Analyst"))]);
+    world.pass(120);
+    assert_eq!(stands(&world), (7, vec![1; 16]));
+    assert_eq!(told(&world), 0, "now it has a hash");
+}
+
+#[test]
+fn what_one_commit_takes_is_one_wave_though_other_attributes_are_written_first() {
+    let people = |department: &str, title: &str, generation| -> Vec<Value> {
+        let spec = json!({"department": department, "title": title});
+        (0..60).map(|n| identity(&format!("i-{n}"), generation, &spec)).collect()
+    };
+    let mut all = declared(&people("Science", "Analyst", 1));
+    let last = all.len() - 1;
+    all[last]["spec"]["entitlements"] =
+        json!([{"name": "editor", "target": {"group": {"name": "editors", "create": true}}}]);
+    all[last]["spec"]["sync"] = json!({"concurrency": 1, "interval": "24h", "requestsPerSecond": 1});
+    let mut editors = all[last - 1].clone();
+    (editors["metadata"]["name"], editors["metadata"]["uid"]) = ("editors".into(), "editors".into());
+    editors["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    all[last - 1]["spec"]["match"] = "true".into();
+    all.insert(last, editors);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(400);
+    assert_eq!(world.names_in("editors").len(), 60);
+    tell(&mut world, &people("Arts", "Reader", 2));
+    world.pass(600);
+    assert_eq!((world.names_in("editors").len(), stands(&world).1), (60, vec![60]));
+}

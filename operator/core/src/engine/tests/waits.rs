@@ -284,9 +284,47 @@ fn a_page_that_was_asked_for_before_other_keys_were_declared_is_not_taken_for_on
     let change = world.change(&with_settings(&[], &protects).pop().unwrap());
     let effects = world.handle(EngineEvent::Changed(vec![change]));
     assert!(accounts(effects).is_some(), "listed anew");
-    let page = Page { items: Vec::new(), total: Some(0), next: None, profile: None };
+    let page = Page { items: Vec::new(), total: Some(0), next: None, profile: None, elsewhere: 0 };
     let late = Answer::Page(Ok(page));
     let spent = Spent::default();
     let effects = world.handle(EngineEvent::Answered { application, effect: before, answer: late, spent });
     assert!(effects.is_empty(), "{effects:?}");
+}
+
+#[test]
+fn who_leaves_is_disabled_at_once_where_the_account_cannot_be_read() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    (world.lose, world.forbids) = (true, true);
+    tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
+    world.lose = false;
+    world.pass(60);
+    assert!(world.accounts[&world.id_of("ada")].enabled);
+    world.applied.clear();
+    let suspended = json!({"department": "Science", "title": "Reader", "lifecycle": {"suspended": true}});
+    tell(&mut world, &[identity("ada", 3, &suspended)]);
+    world.pass(2);
+    assert_eq!(world.applied, ["DisableAccount"]);
+    assert!(!world.accounts[&world.id_of("ada")].enabled);
+    world.pass(600);
+    assert_eq!(world.applied, ["DisableAccount"], "once");
+}
+
+#[test]
+fn while_the_target_asks_for_a_long_pause_it_is_left_alone_and_that_is_told() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    world.pause = Some(std::time::Duration::from_secs(600));
+    tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
+    world.pass(30);
+    assert_eq!(world.written("wiki").last().unwrap(), "False RateLimited");
+    world.pause = None;
+    let woken = world.sleep(500);
+    assert!(woken < 60, "woken {woken} times");
+    assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Analyst"));
+    world.pass(120);
+    assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Reader"));
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
 }

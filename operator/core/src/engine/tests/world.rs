@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) lose: bool,
     /// They are done all the same.
     pub(super) done: bool,
+    /// Writes are answered by a request to wait so long.
+    pub(super) pause: Option<Duration>,
     /// They are not lost, but told as failed.
     pub(super) transient: bool,
     /// Accounts are refused, for this field and in these words.
@@ -118,6 +120,7 @@ impl World {
             refuses_connections: false,
             lose: false,
             done: true,
+            pause: None,
             transient: false,
             refuses: None,
             counts: true,
@@ -303,6 +306,10 @@ impl World {
                 Answer::Read(Err(down()))
             }
             Effect::Apply(steps) if !self.reachable => Answer::Applied(steps.iter().map(|_| Err(down())).collect()),
+            Effect::Apply(steps) if self.pause.is_some() => {
+                let limited = |_| Err(TargetError::RateLimited { retry_after: self.pause });
+                Answer::Applied(steps.iter().map(limited).collect())
+            }
             Effect::Apply(steps) if self.lose => {
                 self.reachable = !self.goes;
                 let transient = self.transient;

@@ -300,7 +300,8 @@ impl Work<'_> {
         }
         let decided = &self.subject.decision.entitlements;
         let wanted_of = |name: &Name| decided.get(name).cloned().unwrap_or_else(Wanted::default);
-        entitlements(wanted_of, self.subject.catalogue, &mut self.record, self.id, holding, lane, why)
+        let there = (self.subject.catalogue, self.subject.vanished);
+        entitlements(wanted_of, there, &mut self.record, self.id, holding, lane, why)
     }
 
     fn attributes(&mut self) {

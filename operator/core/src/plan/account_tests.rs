@@ -120,6 +120,7 @@ fn plan(ada: &Ada) -> Verdict {
         matches: Matches { searched: true, found: ada.candidates.as_ref().map_or(vec![candidate], |all| all(&shade)) },
         approved: ada.approved.as_ref(),
         unstuck: &unstuck,
+        vanished: &BTreeSet::new(),
     };
     let rules = AppRules {
         settings: &ada.settings,

@@ -68,7 +68,7 @@ pub(super) struct Entitlements {
 /// Plans what the account `id` should hold, and brings the record's grants up to date where no write is needed.
 pub(super) fn entitlements(
     wanted_of: impl Fn(&Name) -> Wanted,
-    catalogue: &[CatalogueView<'_>],
+    (catalogue, vanished): (&[CatalogueView<'_>], &BTreeSet<TargetId>),
     record: &mut Record,
     id: &TargetId,
     holding: Holding,
@@ -120,6 +120,9 @@ pub(super) fn entitlements(
                 }
             }
         }
+    }
+    if holding != Holding::Frozen {
+        record.grants.retain(|group, grant| !(vanished.contains(group) && is_elsewhere(catalogue, grant)));
     }
     let unlisted = no_longer_listed(&wanted_of, catalogue, record, id, holding, lane).into_iter();
     let (first, later): (Vec<_>, Vec<_>) = unlisted.partition(|planned| planned.privileged);
@@ -181,8 +184,14 @@ fn give(
     out.grants.push(Planned { step, cause, entitlement, lane, privileged, denied, drift, change });
 }
 
+/// Whether the entry of a grant is another group at the target by now.
+fn is_elsewhere(catalogue: &[CatalogueView<'_>], grant: &Grant) -> bool {
+    catalogue.iter().any(|view| view.entry.name == grant.entitlement && view.id.is_some())
+}
+
 /// Grants that are ours and that the catalogue does not name any more: taken, unless a policy that still names them
-/// cannot be evaluated for that very reason, or the identity is frozen.
+/// cannot be evaluated for that very reason, or the identity is frozen. An entry that names another group by now does not
+/// name the one it named before.
 fn no_longer_listed(
     wanted_of: &impl Fn(&Name) -> Wanted,
     catalogue: &[CatalogueView<'_>],
@@ -199,7 +208,7 @@ fn no_longer_listed(
     let mut taken = Vec::new();
     for (group, grant) in unlisted {
         let wanted = wanted_of(&grant.entitlement);
-        if keeps && fate(&wanted, Some(&grant.policies)) != Fate::Take {
+        if keeps && !is_elsewhere(catalogue, grant) && fate(&wanted, Some(&grant.policies)) != Fate::Take {
             grant.policies = rests_on(&wanted, Some(&grant.policies));
             continue;
         }

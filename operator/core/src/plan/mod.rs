@@ -76,6 +76,8 @@ pub struct Subject<'a> {
     pub protected: bool,
     /// The catalogue, with what is known of each entry for this account.
     pub catalogue: &'a [CatalogueView<'a>],
+    /// Groups, roles and licences of the record's grants that are at the target no longer.
+    pub vanished: &'a BTreeSet<TargetId>,
     /// Accounts that may be this identity's, where it has none.
     pub matches: Matches<'a>,
     /// The account that a person approved to be adopted.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::flight::{Part, group_of};
 use super::gather::Gathered;
+use super::shadow::kind_of;
 use super::{Context, FRESH, Sync};
 use crate::directory::AttributeValue;
-use crate::model::{AttributeName, Kind, Name, RecordId, Step, TargetId, Value};
+use crate::model::{AttributeName, Kind, Name, Record, RecordId, Step, TargetId, Value};
 use crate::plan::{self, AppRules, Candidate, CatalogueView, Fold, Matches, Planned, Seen, Subject, Verdict};
 use crate::report;
 
@@ -33,6 +34,7 @@ impl Sync {
         let last_write = record.and_then(|record| record.last_write);
         let catalogue = self.catalogue(record.map(|record| record.id).zip(id), last_write, cx);
         let matches = if id.is_none() { self.matches(gathered, cx) } else { Matches::default() };
+        let vanished = record.map(|record| self.vanished_of(record, &catalogue)).unwrap_or_default();
         let subject = Subject {
             owner: &gathered.owner,
             decision: &gathered.decision,
@@ -46,6 +48,7 @@ impl Sync {
             read: self.found.get(&gathered.owner.name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH),
             protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
             catalogue: &catalogue,
+            vanished: &vanished,
             matches,
             approved: self.approved_adoption(&gathered.owner.name),
             unstuck: &self.unstuck,
@@ -73,6 +76,17 @@ impl Sync {
             deprovision: self.meta.deleting,
             reclaims: self.reclaims(),
         }
+    }
+
+    /// Of what a record holds and no entry names: what a complete listing does not show, and is bound no longer.
+    fn vanished_of(&self, record: &Record, catalogue: &[CatalogueView<'_>]) -> BTreeSet<TargetId> {
+        let unlisted = record.grants.iter().filter(|(group, _)| !catalogue.iter().any(|view| view.id == Some(*group)));
+        let vanished = unlisted.filter(|(group, grant)| {
+            self.shadow.group(group).is_none()
+                && self.complete_listing(kind_of(grant.kind)).is_some()
+                && self.ledger.groups().all(|bound| bound.target_id != **group)
+        });
+        vanished.map(|(group, _)| group.clone()).collect()
     }
 
     fn seen(&self, id: &TargetId) -> Seen<'_> {

@@ -265,3 +265,39 @@ fn a_pushed_group_stays_where_it_is_not_to_be_pruned() {
     world.pass(300);
     assert_eq!(world.names_in("Team"), Vec::<&str>::new(), "what is ours is taken");
 }
+
+#[test]
+fn who_was_given_the_group_of_an_entry_leaves_it_when_the_entry_names_another_one() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.mirror("authors", None);
+    let mut all = people();
+    all.push(wiki("Additive", true, &json!([])));
+    world.list(&all);
+    world.pass(400);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+    let mut edited = wiki("Additive", true, &json!([]));
+    edited["metadata"]["generation"] = 2.into();
+    edited["spec"]["entitlements"][0]["target"]["group"]["name"] = "authors".into();
+    tell(&mut world, &[edited]);
+    world.pass(400);
+    assert_eq!((world.names_in("editors"), world.names_in("authors")), (vec![], vec!["ada"]));
+}
+
+#[test]
+fn what_was_given_in_a_group_that_others_deleted_is_counted_no_longer_once_there_is_another_one() {
+    let mut world = World::new();
+    world.mirror("editors", None);
+    let mut all = people();
+    all.push(wiki("Additive", false, &json!([])));
+    world.list(&all);
+    world.pass(60);
+    let (_, first) = world.mirrors.pop_first().unwrap();
+    let second = TargetId::new("made-by-others");
+    let group = crate::model::ObservedEntitlement { id: second.clone(), members: Some(Vec::new()), ..first };
+    world.mirrors.insert(second.clone(), group);
+    world.pass(400);
+    assert_eq!(world.mirrors[&second].members, Some(vec![world.id_of("ada")]));
+    let hers = world.records.values().find(|record| &*record.user_name == "ada").unwrap();
+    assert_eq!(hers.grants.keys().collect::<Vec<_>>(), [&second]);
+}

@@ -77,8 +77,8 @@ impl Sim {
         if epoch != minute {
             self.fail(format!("the store was written to until minute {epoch}, not {minute}"));
         }
-        if let Ok(end) = Timestamp::from_second((epoch + 1) * 60) {
-            self.clocks.clock.remember(end);
+        if let Ok(reached) = Timestamp::from_second(epoch * 60) {
+            self.clocks.clock.remember(reached);
         }
     }
 

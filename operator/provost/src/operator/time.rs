@@ -39,10 +39,11 @@ impl Time {
         clock.time(shown)
     }
 
-    /// The store was written to until this minute (since 1970).
+    /// The store was written to until this minute (since 1970). Its beginning counts: by its end each restart would gain a
+    /// minute on a clock that is right.
     pub fn remember(&self, minute: i64) {
-        if let Ok(end) = Timestamp::from_second(minute.saturating_add(1).saturating_mul(60)) {
-            self.clock.lock().unwrap_or_else(PoisonError::into_inner).remember(end);
+        if let Ok(reached) = Timestamp::from_second(minute.saturating_mul(60)) {
+            self.clock.lock().unwrap_or_else(PoisonError::into_inner).remember(reached);
         }
     }
 

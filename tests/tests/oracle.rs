@@ -35,5 +35,5 @@ fn a_target_becomes_what_the_semantics_say() {
         "{many} differ; their story: PROVOST_SEED=n cargo test -p tests --test oracle\n{}",
         broken.join("\n")
     );
-    assert!(writes > 10 * count && unsaid * 10 < compared);
+    assert!(writes > 8 * count && unsaid * 10 < compared);
 }

@@ -174,11 +174,11 @@ impl Reading<'_> {
         heirs.next().cloned()
     }
 
-    /// The owner that a record names is declared, and the same person.
+    /// The owner that a record names is declared, and the same person; one that is invalid is not absent.
     fn is_theirs(&self, record: &Record) -> bool {
         self.declared.identities.get(&record.owner.name).is_some_and(|manifest| {
             manifest.meta.uid == record.owner.uid
-                || manifest.spec.as_ref().is_ok_and(|now| match (&record.external_id, &now.external_id) {
+                || manifest.spec.as_ref().map_or(true, |now| match (&record.external_id, &now.external_id) {
                     (Some(known), Some(now)) => known == now,
                     _ => now.user_name.folded() == &*record.user_name,
                 })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use provost_connectors::contract::{Contract, Words};
 use provost_core::model::{
     ConnectorKind, CorrelationKey, DeleteMeans, Item, Kind, Observability, Observed, Step, TargetError, TargetId, Value,
 };
@@ -13,7 +14,8 @@ use tests::servers::connected;
 async fn keeps_the_contract(name: &str, switches: Switches) {
     let (_server, target) = start(switches).await;
     let of = format!("our own: {}", name.replace('_', " "));
-    tests::contract::keeps(&of, &target, ConnectorKind::Scim, ("Contract-", 230)).await;
+    let what = Contract { prefix: "Contract-".into(), crowd: 230, words: Words::scim() };
+    tests::keeps::keeps(&of, &target, ConnectorKind::Scim, &what).await;
 }
 
 macro_rules! keeps_the_contract {

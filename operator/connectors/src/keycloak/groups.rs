@@ -169,7 +169,7 @@ impl Keycloak {
     /// All users below a path, each once.
     pub(super) async fn everybody(&self, segments: &[&str], spent: &mut Spent) -> Result<Vec<TargetId>, Refusal> {
         for _ in 0..WALKS {
-            if let Some(all) = self.walk(segments, spent).await? {
+            if let Some(all) = self.one_walk(segments, spent).await? {
                 return Ok(all);
             }
         }
@@ -178,7 +178,7 @@ impl Keycloak {
 
     /// The same, once; `None`: who came or went meanwhile has moved the others over the edge of a page. Each page begins with the
     /// last one of the page before, which shows it.
-    async fn walk(&self, segments: &[&str], spent: &mut Spent) -> Result<Option<Vec<TargetId>>, Refusal> {
+    async fn one_walk(&self, segments: &[&str], spent: &mut Spent) -> Result<Option<Vec<TargetId>>, Refusal> {
         let mut all: Vec<TargetId> = Vec::new();
         loop {
             let (from, max) = (all.len().saturating_sub(1).to_string(), PAGE_OF_MEMBERS.to_string());

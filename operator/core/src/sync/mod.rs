@@ -53,8 +53,8 @@ pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane, LedgerChange,
-    Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetId,
+    AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, LedgerChange, Meta,
+    Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetId,
 };
 use crate::report::{self, Problem};
 

@@ -49,7 +49,16 @@ pub(super) enum Ended {
 
 impl Observation {
     pub(super) fn new(kinds: Vec<Kind>, wall: Timestamp, mono: Duration) -> Self {
-        Self { kinds, at: 0, page: None, asked: false, began: wall, began_mono: mono, elsewhere: false, listing: Listing::default() }
+        Self {
+            kinds,
+            at: 0,
+            page: None,
+            asked: false,
+            began: wall,
+            began_mono: mono,
+            elsewhere: false,
+            listing: Listing::default(),
+        }
     }
 
     /// What is listed now; `None`: everything was.

@@ -290,8 +290,8 @@ impl Sync {
         let mut parked_at: Option<bool> = None;
         let mut untrusted = false;
         // What one commit takes is one wave, also where something else of an account is written first.
-        for planned in steps.iter().filter(|planned| self.is_trusted(planned)) {
-            if self.waits_after_failure(&name, &planned.step, cx).is_none() {
+        for planned in &steps {
+            if self.is_trusted(planned) && self.waits_after_failure(&name, &planned.step, cx).is_none() {
                 self.is_admitted(&name, planned, cx);
             }
         }

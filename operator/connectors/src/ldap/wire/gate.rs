@@ -39,7 +39,7 @@ impl<'a> Element<'a> {
     fn first(bytes: &'a [u8]) -> io::Result<Option<Self>> {
         let [tag, length, rest @ ..] = bytes else { return Ok(None) };
         let (length, rest) = match usize::from(*length) {
-            short @ ..0x80 => (short, rest),
+            short @ ..=0x7f => (short, rest),
             long @ 0x81..=0x84 => {
                 let Some((digits, rest)) = rest.split_at_checked(long - 0x80) else { return Ok(None) };
                 (digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit)), rest)

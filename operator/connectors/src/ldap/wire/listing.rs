@@ -107,14 +107,7 @@ impl Listings {
     fn begun(&self, own: Own, kind: Kind, searches: Vec<Search>) -> Listing {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.begun += 1;
-        Listing {
-            number: waiting.begun,
-            page: 0,
-            kind,
-            searches: searches.into(),
-            cookie: Vec::new(),
-            own,
-        }
+        Listing { number: waiting.begun, page: 0, kind, searches: searches.into(), cookie: Vec::new(), own }
     }
 
     fn resumed(&self, kind: Kind, token: &PageToken) -> Result<Listing, TargetError> {

@@ -19,7 +19,7 @@ fn team(people: usize) -> Vec<Value> {
 }
 
 impl World {
-    fn answered(&mut self, effect: EngineEffect) -> EngineEvent {
+    fn answer_to(&mut self, effect: EngineEffect) -> EngineEvent {
         let EngineEffect::Do { application, id, effect } = effect else { panic!("nothing answers {effect:?}") };
         let answer = self.answer(effect);
         EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() }
@@ -38,7 +38,7 @@ impl World {
                 EngineEffect::Do { effect: Effect::Apply(_), .. } => writes.push_back(effect),
                 EngineEffect::Do { effect: asked, .. } => {
                     records += usize::from(matches!(asked, Effect::Record(_)));
-                    let event = self.answered(effect);
+                    let event = self.answer_to(effect);
                     effects.extend(self.handle(event));
                 }
                 _ => {}
@@ -78,7 +78,7 @@ fn the_next_write_is_sent_before_the_outcome_of_the_last_is_recorded() {
     let mut world = World::new();
     let mut writes = world.listed(&team(3));
     assert_eq!(created(writes.make_contiguous()), ["i-000"]);
-    let answer = world.answered(writes.pop_front().unwrap());
+    let answer = world.answer_to(writes.pop_front().unwrap());
     assert_eq!(created(&world.handle(answer)), ["i-001"]);
     assert!(world.engine.is_behind());
     assert_eq!(world.engine.next_wake(world.now()).mono, Some(world.now().mono), "the rest is due at once");
@@ -92,7 +92,7 @@ fn what_an_edit_took_back_since_it_was_stored_is_not_sent_upon_the_answer_to_the
     let mut writes = world.listed(&team(3));
     let edit = vec![world.change(&identity("i-001", 2, &json!({"department": "Arts"})))];
     assert_eq!(world.but_writes(EngineEvent::Changed(edit)).0.len(), 0, "one at a time");
-    let answer = world.answered(writes.pop_front().unwrap());
+    let answer = world.answer_to(writes.pop_front().unwrap());
     assert_eq!(created(&world.handle(answer)), ["i-002"]);
 }
 
@@ -103,7 +103,7 @@ fn what_is_recorded_while_the_target_has_enough_to_do_is_recorded_together() {
     let (mut sent, mut records) = (0, 0);
     while let Some(write) = writes.pop_front() {
         sent += 1;
-        let answer = world.answered(write);
+        let answer = world.answer_to(write);
         let (more, recorded) = world.but_writes(answer);
         writes.extend(more);
         records += recorded;
@@ -117,7 +117,7 @@ fn what_is_recorded_while_the_target_has_enough_to_do_is_recorded_together() {
 fn an_outcome_waits_for_others_no_longer_than_a_moment() {
     let mut world = World::new();
     let mut writes = world.listed(&team(60));
-    let answer = world.answered(writes.pop_front().unwrap());
+    let answer = world.answer_to(writes.pop_front().unwrap());
     let (under_way, records) = world.but_writes(answer);
     assert_eq!((under_way.len(), records), (1, 0));
     let wake = world.engine.next_wake(world.now()).mono.unwrap();

@@ -116,7 +116,11 @@ fn what_others_took_from_somebody_suspended_rests_no_more_on_a_policy_that_grant
     let mut world = editors(false);
     let rests = |world: &World| {
         let ada = world.records.values().find(|record| record.owner.name.as_str() == "ada").unwrap();
-        ada.grants[&"g-editors".into()].policies.iter().map(ToString::to_string).collect::<Vec<_>>()
+        ada.grants[&crate::model::TargetId::from("g-editors")]
+            .policies
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     tell(&mut world, &[policy("also", "Science", &["editor"])]);
     world.pass(60);

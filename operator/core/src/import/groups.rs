@@ -79,7 +79,7 @@ pub(super) fn of_target(
         }
         called.insert(seen.id.as_str().into(), (named(&mut given.groups, &seen.name, "group"), seen));
     }
-    let nested = nested(granted, &called, brought);
+    let nested = nested(granted, names, &called, brought);
     for (id, (name, seen)) in &called {
         let people = members(seen, names, &called, brought);
         let within = nested.get(id).cloned().unwrap_or_default();
@@ -194,6 +194,7 @@ fn members(
 /// The groups within each group; a circle is cut where it would close.
 fn nested(
     granted: &Granted<'_>,
+    names: &Names,
     groups: &BTreeMap<Arc<str>, (Name, &ObservedEntitlement)>,
     brought: &mut Brought,
 ) -> BTreeMap<Arc<str>, BTreeSet<Name>> {
@@ -208,7 +209,8 @@ fn nested(
         }
     }
     for (id, (_, seen)) in groups {
-        for within in seen.members.iter().flatten().chain(&seen.groups) {
+        let members = seen.members.iter().flatten().filter(|id| !names.contains_key(id.as_str()));
+        for within in members.chain(&seen.groups) {
             let Some((within, (name, _))) = groups.get_key_value(within.as_str()) else { continue };
             if reaches(&edges, within, id) {
                 let why = format!("the group {name} within it holds it, too: a circle is not kept");

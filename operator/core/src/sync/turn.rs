@@ -91,12 +91,16 @@ impl Sync {
             let Some(disable) = steps.into_iter().find(|p| matches!(p.step, Step::DisableAccount { .. })) else {
                 continue;
             };
-            if self.is_trusted(&disable)
-                && self.waits_after_failure(name, &disable.step, cx).is_none()
-                && self.is_admitted(name, &disable, cx)
-            {
+            if !self.is_trusted(&disable) || self.waits_after_failure(name, &disable.step, cx).is_some() {
+                continue;
+            }
+            if self.is_admitted(name, &disable, cx) {
                 let priority = priority.of(&disable, true);
                 self.start(&gathered, disable, priority, cx);
+                return true;
+            }
+            // Its turn comes as soon as its wave has passed.
+            if disable.lane.is_some_and(|lane| self.is_settling(lane, name)) {
                 return true;
             }
         }

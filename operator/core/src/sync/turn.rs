@@ -87,8 +87,9 @@ impl Sync {
             if gathered.record.as_ref().is_none_or(|record| record.target_id.is_none()) {
                 continue;
             }
-            let steps = self.plan_unseen(&gathered, cx).steps.into_iter();
-            let Some(disable) = steps.into_iter().find(|p| matches!(p.step, Step::DisableAccount { .. })) else {
+            // By what is known of it: one that a listing does not show any more is read.
+            let mut steps = self.plan(&gathered, cx).steps.into_iter();
+            let Some(disable) = steps.find(|p| matches!(p.step, Step::DisableAccount { .. })) else {
                 continue;
             };
             if !self.is_trusted(&disable) || self.waits_after_failure(name, &disable.step, cx).is_some() {

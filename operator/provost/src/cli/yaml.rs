@@ -107,6 +107,10 @@ impl Document {
     /// Where a field stands, or else its nearest parent that is there. List items may be named by index or by key:
     /// `spec.emails[1].value`, `spec.account.attributes[name=title].expression`.
     pub fn place(&self, path: &str) -> Option<Place> {
+        // As it is first: a name may have dots and brackets of its own.
+        if let Some(place) = self.places.get(path) {
+            return Some(*place);
+        }
         let mut at = self.indexed(path);
         loop {
             if let Some(place) = self.places.get(&at) {
@@ -130,7 +134,9 @@ impl Document {
                 rest = after;
             } else {
                 rest = rest.strip_prefix('.').unwrap_or(rest);
-                let (field, after) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+                // From the second character on, so that a `[` that is never closed is taken as well.
+                let end = rest.char_indices().skip(1).find(|(_, c)| matches!(c, '.' | '['));
+                let (field, after) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
                 out = join(&out, field);
                 here = here.and_then(|v| v.get(field));
                 rest = after;
@@ -280,6 +286,28 @@ mod tests {
     fn a_field_that_is_missing_is_placed_at_its_nearest_parent() {
         let docs = documents("f.yaml", TEXT).unwrap();
         assert_eq!(docs[0].place("spec.lifecycle.endTime").map(|p| p.line), Some(5));
+    }
+
+    #[test]
+    fn a_bracket_that_is_never_closed_is_part_of_a_name() {
+        let docs = documents("f.yaml", "kind: Identity\nspec:\n  \"ti[tle\": x\n  emails[: [{value: a}]\n").unwrap();
+        for (path, line) in
+            [("spec.ti[tle", 3), ("spec.emails[", 4), ("spec.emails[[0].value", 4), ("spec.no[where", 2)]
+        {
+            assert_eq!(docs[0].place(path).map(|p| p.line), Some(line), "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_name_has_an_end_and_its_own_place(names in proptest::collection::vec("[a-c.=\\[\\]0-1]{0,6}", 1..4)) {
+            let innermost = names.iter().rev().fold(Value::from("x"), |inner, name| serde_json::json!({ name: inner }));
+            let docs = documents("f.json", &serde_json::json!({"spec": innermost}).to_string()).unwrap();
+            let path = names.iter().fold("spec".to_owned(), |path, name| join(&path, name));
+            let place = docs[0].place(&path).unwrap();
+            proptest::prop_assert_eq!((place.line, place.style), (1, Style::Double));
+            docs[0].place(&format!("{path}[")).unwrap();
+        }
     }
 
     #[test]

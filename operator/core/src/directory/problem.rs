@@ -25,3 +25,13 @@ impl Problem {
         Self { path: Some(path), ..Self::new(reason, message) }
     }
 }
+
+/// In one line, with its place.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.path {
+            Some(path) => write!(f, "{path}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}

@@ -260,7 +260,7 @@ impl Directory {
 
 fn invalid_spec(invalid: &Invalid) -> Vec<Problem> {
     let one = |error: &crate::model::FieldError| {
-        Problem::at(Reason::InvalidSpec, std::sync::Arc::clone(&error.path), error.to_string())
+        Problem::at(Reason::InvalidSpec, std::sync::Arc::clone(&error.path), error.without_path())
     };
     invalid.errors.iter().map(one).collect()
 }

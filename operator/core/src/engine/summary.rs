@@ -97,11 +97,7 @@ fn warning(object: &ObjectRef, directory: &Directory) -> Option<Arc<str>> {
 
 /// A problem of the directory, with its place, in one line.
 fn told(problem: &directory::Problem) -> Problem {
-    let message = match &problem.path {
-        Some(path) => format!("{path}: {}", problem.message),
-        None => problem.message.to_string(),
-    };
-    Problem::new(problem.reason, message)
+    Problem::new(problem.reason, problem.to_string())
 }
 
 fn count(n: usize) -> u32 {

@@ -149,7 +149,7 @@ pub fn why(
         frozen: view.frozen.map(|reason| {
             let object = ObjectRef { kind: ObjectKind::Identity, name: identity.clone() };
             let problem = directory.problems_of(&object).into_iter().find(|problem| problem.reason == reason);
-            problem.map_or_else(|| reason.as_str().to_owned(), |problem| problem.message.to_string())
+            problem.map_or_else(|| reason.as_str().to_owned(), |problem| problem.to_string())
         }),
         groups: directory.groups_of(identity).into_iter().cloned().collect(),
     });

@@ -152,11 +152,18 @@ pub struct FieldError {
     pub remedy: Arc<str>,
 }
 
+impl FieldError {
+    /// All but where, for whoever says that already.
+    pub fn without_path(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{value:?}: {}; {}", self.message, self.remedy),
+            None => format!("{}; {}", self.message, self.remedy),
+        }
+    }
+}
+
 impl std::fmt::Display for FieldError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "{}: {:?}: {}; {}", self.path, value, self.message, self.remedy),
-            None => write!(f, "{}: {}; {}", self.path, self.message, self.remedy),
-        }
+        write!(f, "{}: {}", self.path, self.without_path())
     }
 }

@@ -1,6 +1,6 @@
 //! Manifests into directories, one a namespace, and everything that is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_core::directory::{Directory, Problem, Warning};
@@ -32,16 +32,16 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     let mut found: BTreeMap<(String, ObjectRef), &Document> = BTreeMap::new();
+    let mut invalid: BTreeSet<(String, ObjectRef)> = BTreeSet::new();
     for document in &read.documents {
-        let mut errors = shape::check(&document.value);
-        let (change, broken) = change(&document.value);
-        if errors.is_empty() || !broken {
-            errors.extend(change.iter().flat_map(field_errors).cloned());
-        }
+        let (change, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
         let Some(change) = change else { continue };
         let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
         let object = change.object();
+        if !field_errors(&change).is_empty() {
+            invalid.insert((namespace.clone(), object.clone()));
+        }
         if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
             let mut finding = Finding::at(document, "metadata.name", None, read);
             finding.message = format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.file);
@@ -55,7 +55,9 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         let mut directory = Directory::new(provost_connectors::schema);
         directory.replace(changes, at);
         for (object, found_in) in directory.problems() {
-            if let Some(document) = found.get(&(namespace.clone(), object)) {
+            let object = (namespace.clone(), object);
+            // What is wrong with a manifest that is not valid was said when it was read.
+            if let Some(document) = found.get(&object).filter(|_| !invalid.contains(&object)) {
                 for problem in &found_in {
                     problems(document, problem, read, &mut findings);
                 }
@@ -84,6 +86,18 @@ pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
         changes.entry(namespace).or_default().extend(change(&document.value).0);
     }
     changes
+}
+
+/// The change that a document makes, and what is wrong with it by itself, each said once: the schema first.
+fn read_one(document: &Document) -> (Option<Change>, Vec<FieldError>) {
+    let mut errors = shape::check(&document.value);
+    let (change, broken) = change(&document.value);
+    if errors.is_empty() || !broken {
+        let new = |error: &&FieldError| errors.iter().all(|said| said.path != error.path);
+        let more: Vec<FieldError> = change.iter().flat_map(field_errors).filter(new).cloned().collect();
+        errors.extend(more);
+    }
+    (change, errors)
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {

@@ -17,6 +17,8 @@ mod shape;
 mod shells;
 mod source;
 mod status;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::ffi::OsString;

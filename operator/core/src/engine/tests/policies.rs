@@ -91,6 +91,19 @@ fn a_policy_that_cannot_be_evaluated_names_the_privileged_grants_that_stay_as_th
 }
 
 #[test]
+fn where_a_manifest_is_wrong_is_said_once() {
+    let mut world = editors(false);
+    let mut invalid = policy("some", "Science", &["editor"]);
+    invalid["spec"]["notBefore"] = json!("2029-01-01T00:00:00Z");
+    invalid["spec"]["notAfter"] = json!("2028-01-01T00:00:00Z");
+    tell(&mut world, &[invalid]);
+    world.pass(60);
+    let message = ready(&world, "some");
+    let path = message.split(": ").next().unwrap();
+    assert!(path.starts_with("spec.not") && message.matches(path).count() == 1, "{message}");
+}
+
+#[test]
 fn what_rests_on_a_policy_that_is_not_valid_goes_all_the_same_when_what_it_requires_is_not_met() {
     for (requires, left) in [("has(identity.title)", vec![]), ("identity.department == 'Science'", vec!["ada", "bob"])]
     {

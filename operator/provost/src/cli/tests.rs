@@ -1,0 +1,47 @@
+//! What the commands say of manifests that are wrong.
+
+use super::*;
+
+/// What a command said of one file: exit status, standard output, standard error.
+fn said(arguments: &[&str], manifests: &str) -> (u8, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    std::fs::write(&file, manifests).unwrap();
+    let file = file.to_str().unwrap();
+    let all = [&["provost"], arguments, &["-f", file]].concat();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = run(all.into_iter().map(OsString::from), false, &mut out, &mut err);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(file, "m.yaml");
+    (status, text(out), text(err))
+}
+
+/// A manifest in the namespace acme.
+fn manifest(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "---\napiVersion: provost.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, namespace: acme}}\nspec: {spec}\n"
+    )
+}
+
+#[test]
+fn each_error_is_said_and_counted_once() {
+    for (kind, name, spec, words) in [
+        ("Identity", "ada", "{userName: \"a b\"}", "is no user name"),
+        ("Identity", "ada", "{lifecycle: {startTime: 2029-01-01T00:00:00Z, endTime: 2028-01-01T00:00:00Z}}", "endTime"),
+        ("Identity", "Ada", "{}", "metadata.name"),
+        ("Identity", "ada", "{emails: [{value: a@b.c}, {value: a@b.c}]}", "emails"),
+        ("Identity", "ada", "{type: Persn}", "did you mean 'Person'?"),
+        ("Identity", "ada", "{userName: true}", "put it in quotes"),
+        (
+            "AccessPolicy",
+            "p",
+            "{subjects: [{kind: group, name: g}], grants: [{application: wiki}]}",
+            "did you mean 'Group'?",
+        ),
+        ("TargetApplication", "wiki", "{connector: {}}", "connector"),
+    ] {
+        let all = format!("{}{}", manifest("Group", "g", "{}"), manifest(kind, name, spec));
+        let (status, out, err) = said(&["lint"], &all);
+        assert_eq!((status, out.matches("  error  ").count()), (1, 1), "{spec}: {out}{err}");
+        assert!(out.contains(words) && out.ends_with("1 error in 1 of 2 manifests\n"), "{spec}: {out}");
+    }
+}

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::load::Loaded;
 use super::screen::{Output, Screen};
+use super::shape;
 use super::{DONE, Explain, Failure, Manifests, WhoCan, at, read};
 
 /// One namespace that was loaded.
@@ -28,6 +29,8 @@ trait Question {
     type Answer: Serialize;
     /// Names the JSON.
     const KIND: &'static str;
+    /// The application and the entitlement that are asked about.
+    fn about(&self) -> (Option<&str>, Option<&str>);
     fn answer(&self, directory: &Directory) -> Self::Answer;
     fn text(&self, answer: &Self::Answer, here: &Here<'_>) -> String;
     fn wide(&self, answer: &Self::Answer, here: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure>;
@@ -37,6 +40,10 @@ trait Question {
 
 fn ask<Q: Question>(question: &Q, manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let loaded = read(&manifests.files, at(manifests.at), screen)?;
+    let (application, entitlement) = question.about();
+    if let Some(application) = application {
+        exists(&loaded, application, entitlement)?;
+    }
     for (namespace, directory) in &loaded.directories {
         let here = Here { namespace, loaded: &loaded };
         let answer = question.answer(directory);
@@ -60,6 +67,32 @@ fn ask<Q: Question>(question: &Q, manifests: &Manifests, screen: &mut Screen<'_>
         }
     }
     Ok(DONE)
+}
+
+/// Whether some namespace has what is asked about: "nobody" would be no answer to a name that is misspelt.
+fn exists(loaded: &Loaded, application: &str, entitlement: Option<&str>) -> Result<(), Failure> {
+    let all = || loaded.directories.values().flat_map(Directory::applications);
+    let named: Vec<_> = all().filter(|view| view.meta.name.as_str() == application).collect();
+    if named.is_empty() {
+        let known: BTreeSet<&str> = all().map(|view| view.meta.name.as_str()).collect();
+        return Err(absent(&format!("there is no TargetApplication '{application}'"), application, &known));
+    }
+    // What an invalid manifest has cannot be told.
+    let specs: Option<Vec<_>> = named.iter().map(|view| view.spec.ok()).collect();
+    let (Some(entitlement), Some(specs)) = (entitlement, specs) else { return Ok(()) };
+    let known: BTreeSet<&str> =
+        specs.iter().flat_map(|spec| &spec.entitlements).map(|entry| entry.name.as_str()).collect();
+    if known.contains(entitlement) {
+        return Ok(());
+    }
+    let what = format!("TargetApplication '{application}' has no entitlement '{entitlement}'");
+    Err(absent(&what, entitlement, &known))
+}
+
+fn absent(what: &str, found: &str, known: &BTreeSet<&str>) -> Failure {
+    let known: Vec<&str> = known.iter().copied().collect();
+    let remedy = if known.is_empty() { "there is none".to_owned() } else { shape::did_you_mean(found, &known) };
+    Failure::Said(format!("{what}; {remedy}"))
 }
 
 /// A namespace's name, where there are several.
@@ -87,6 +120,10 @@ struct Plan;
 impl Question for Plan {
     type Answer = Desired;
     const KIND: &'static str = "Plan";
+
+    fn about(&self) -> (Option<&str>, Option<&str>) {
+        (None, None)
+    }
 
     fn answer(&self, directory: &Directory) -> Desired {
         explain::plan(directory)
@@ -131,6 +168,10 @@ impl Question for Explain {
     type Answer = Explanation;
     const KIND: &'static str = "Explanation";
 
+    fn about(&self) -> (Option<&str>, Option<&str>) {
+        (self.application.as_deref(), self.entitlement.as_deref())
+    }
+
     fn answer(&self, directory: &Directory) -> Explanation {
         let (application, entitlement) =
             (self.application.as_deref().map(Name::from), self.entitlement.as_deref().map(Name::from));
@@ -163,6 +204,10 @@ impl Question for Explain {
 impl Question for WhoCan {
     type Answer = Vec<Holder>;
     const KIND: &'static str = "Holders";
+
+    fn about(&self) -> (Option<&str>, Option<&str>) {
+        (Some(&self.application), self.entitlement.as_deref())
+    }
 
     fn answer(&self, directory: &Directory) -> Vec<Holder> {
         let entitlement = self.entitlement.as_deref().map(Name::from);

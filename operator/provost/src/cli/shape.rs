@@ -128,16 +128,20 @@ fn article(kind: &str) -> String {
 }
 
 fn unknown(path: &str, found: &str, what: &str, known: &[&str]) -> FieldError {
+    error(path, Some(found), what.to_owned(), did_you_mean(found, known))
+}
+
+/// The nearest of the names that are known, or all of them.
+pub fn did_you_mean(found: &str, known: &[&str]) -> String {
     let nearest = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), *name))
         .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
         .min();
-    let remedy = match nearest {
+    match nearest {
         Some((_, name)) => format!("did you mean '{name}'?"),
         None => format!("must be one of {}", known.join(", ")),
-    };
-    error(path, Some(found), what.to_owned(), remedy)
+    }
 }
 
 fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {

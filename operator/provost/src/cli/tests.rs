@@ -45,3 +45,29 @@ fn each_error_is_said_and_counted_once() {
         assert!(out.contains(words) && out.ends_with("1 error in 1 of 2 manifests\n"), "{spec}: {out}");
     }
 }
+
+const WIKI: &str = "{connector: {scim: {url: \"https://wiki.acme.test/scim/v2\", auth: {bearer: {secretRef: {name: s, key: t}}}}}, \
+                    entitlements: [{name: editor, target: {group: {name: e}}}, {name: reader, target: {group: {name: r}}}]}";
+
+#[test]
+fn a_question_about_what_is_not_there_is_a_failure_with_the_nearest_name() {
+    let all = format!("{}{}", manifest("TargetApplication", "wiki", WIKI), manifest("Identity", "ada", "{}"));
+    for (arguments, expected) in [
+        (&["who-can", "wikki"][..], "there is no TargetApplication 'wikki'; did you mean 'wiki'?"),
+        (&["who-can", "nowhere", "editor"], "there is no TargetApplication 'nowhere'; must be one of wiki"),
+        (&["who-can", "wiki", "editr"], "TargetApplication 'wiki' has no entitlement 'editr'; did you mean 'editor'?"),
+        (&["explain", "ada", "wikki"], "there is no TargetApplication 'wikki'; did you mean 'wiki'?"),
+        (
+            &["explain", "ada", "wiki", "x"],
+            "TargetApplication 'wiki' has no entitlement 'x'; must be one of editor, reader",
+        ),
+    ] {
+        let (status, out, err) = said(arguments, &all);
+        assert_eq!((status, out.as_str(), err), (2, "", format!("provost: {expected}\n")), "{arguments:?}");
+    }
+    assert_eq!(said(&["who-can", "wiki", "editor"], &all), (0, "nobody\n".to_owned(), String::new()));
+    assert_eq!(said(&["explain", "ada", "wiki", "editor"], &all).0, 0);
+    // A manifest that is not valid may have it.
+    let invalid = manifest("TargetApplication", "wiki", "{entitlement: []}");
+    assert_eq!(said(&["who-can", "wiki", "editor"], &invalid).0, 0);
+}

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use super::load::load;
 use super::screen::{Output, Screen};
 use super::source;
-use super::{DONE, FINDINGS, Failure, Manifests, at, count, finding, skipped};
+use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding, skipped};
 
-/// Says what is wrong with manifests; 1 if anything is an error.
+/// Says what is wrong with manifests; 1 if anything is an error; that nothing was read is a failure.
 pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let read = source::read(&manifests.files)?;
+    if read.documents.is_empty() && read.unreadable.is_empty() {
+        skipped(&read, screen)?;
+        return Err(Failure::Said(NOTHING_READ.to_owned()));
+    }
     let loaded = load(&read, at(manifests.at));
     let findings = &loaded.findings;
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.error);

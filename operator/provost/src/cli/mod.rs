@@ -121,6 +121,9 @@ enum Failure {
     Said(String),
 }
 
+const NOTHING_READ: &str =
+    "no manifests of provost.dev found; name files or folders with -f, and -R for folders within them";
+
 const DONE: u8 = 0;
 const FINDINGS: u8 = 1;
 const FAILED: u8 = 2;
@@ -196,10 +199,7 @@ fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded,
     let loaded = load::load(&read, at);
     warn(&read, &loaded, screen)?;
     if loaded.directories.is_empty() {
-        return Err(Failure::Said(
-            "no manifests of provost.dev found; name files or folders with -f, and -R for folders within them"
-                .to_owned(),
-        ));
+        return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
     Ok(loaded)
 }

@@ -14,19 +14,33 @@ static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(prov
 
 /// The version that is read.
 const VERSION: &str = "provost.dev/v1alpha1";
+/// Its group.
+const GROUP: &str = "provost.dev";
 
 /// Whether a manifest is of the version that is read.
 pub fn is_version(manifest: &Value) -> bool {
     manifest.get("apiVersion").is_some_and(|version| version == VERSION)
 }
 
-/// Whether a manifest is, or should be, one of ours: of another version, or without any.
+/// Whether a manifest is, or should be, one of ours: of another version, of a group that is nearly ours, or without any.
 pub fn is_ours(manifest: &Value) -> bool {
     let kind = manifest.get("kind").and_then(Value::as_str);
-    match manifest.get("apiVersion").and_then(Value::as_str) {
-        Some(version) => version.split('/').next() == VERSION.split('/').next(),
-        None => DEFINITIONS.iter().any(|definition| kind == Some(&definition.spec.names.kind)),
+    let known = || DEFINITIONS.iter().any(|definition| kind == Some(&definition.spec.names.kind));
+    match manifest.get("apiVersion").and_then(Value::as_str).map(group) {
+        Some(group) => group == GROUP || (is_nearly_ours(group) && known()),
+        None => known(),
     }
+}
+
+fn group(version: &str) -> &str {
+    version.split('/').next().unwrap_or_default()
+}
+
+/// Others have kinds of our names too (`user.openshift.io` has a Group), so that not every group may be meant as ours.
+fn is_nearly_ours(group: &str) -> bool {
+    let lower = group.to_lowercase();
+    let version_alone = VERSION.ends_with(&format!("/{lower}"));
+    version_alone || lower.split('.').any(|label| label == "provost") || strsim::damerau_levenshtein(&lower, GROUP) <= 2
 }
 
 /// Everything in `spec` and `status` that does not have the shape of the kind's schema. An unknown kind is an error too.
@@ -34,6 +48,10 @@ pub fn check(manifest: &Value) -> Vec<FieldError> {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
     if !is_version(manifest) {
         let version = manifest.get("apiVersion").and_then(Value::as_str);
+        if version.is_some_and(|version| group(version) != GROUP) {
+            let message = format!("is not of the group {GROUP}");
+            return vec![error("apiVersion", version, message, format!("did you mean '{VERSION}'?"))];
+        }
         let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
         let remedy = format!("must be {VERSION}, or be read by a provost of that version");
         return vec![error("apiVersion", version, message.to_owned(), remedy)];
@@ -175,6 +193,22 @@ mod tests {
         for other in [json!({"apiVersion": "v1", "kind": "Secret"}), json!({"kind": "Secret"}), json!(null)] {
             assert!(!is_ours(&other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_group_that_is_nearly_ours_is_an_error_and_others_are_left_alone() {
+        for version in
+            ["provost.io/v1alpha1", "v1alpha1", "provst.dev/v1alpha1", "Provost.dev/v1", "acme.provost.dev/v1"]
+        {
+            let manifest = json!({"apiVersion": version, "kind": "Identity", "spec": {"departmnt": "x"}});
+            let message = "is not of the group provost.dev; did you mean 'provost.dev/v1alpha1'?";
+            assert!(is_ours(&manifest), "{version}");
+            assert_eq!(said(&manifest), [format!("apiVersion: {version:?}: {message}")]);
+        }
+        for version in ["user.openshift.io/v1", "v1", "iam.acme.test/v1alpha1"] {
+            assert!(!is_ours(&json!({"apiVersion": version, "kind": "Group"})), "{version}");
+        }
+        assert!(!is_ours(&json!({"apiVersion": "provost.io/v1alpha1", "kind": "Secret"})));
     }
 
     #[test]

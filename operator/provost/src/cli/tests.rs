@@ -71,3 +71,15 @@ fn a_question_about_what_is_not_there_is_a_failure_with_the_nearest_name() {
     let invalid = manifest("TargetApplication", "wiki", "{entitlement: []}");
     assert_eq!(said(&["who-can", "wiki", "editor"], &invalid).0, 0);
 }
+
+#[test]
+fn lint_that_has_read_nothing_is_a_failure() {
+    for manifests in ["", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"] {
+        let (status, out, err) = said(&["lint"], manifests);
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        assert!(err.ends_with(&format!("provost: {NOTHING_READ}\n")), "{err}");
+    }
+    let nearly = "apiVersion: provost.io/v1alpha1\nkind: Identity\nmetadata: {name: ada}\nspec: {}\n";
+    let (status, out, err) = said(&["lint"], nearly);
+    assert!(status == 1 && out.contains("did you mean 'provost.dev/v1alpha1'?") && err.is_empty(), "{out}{err}");
+}

@@ -27,8 +27,8 @@ endef
 
 .PHONY: demo
 demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
-	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API server"
-	@echo "and the operator from source. Later runs take about 90 seconds."
+	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API"
+	@echo "server and the operator from source. Later runs take about 90 seconds."
 	$(call story,scim,scim)
 
 .PHONY: demo-ldap
@@ -42,7 +42,7 @@ demo-keycloak: ## The same story on a realm of Keycloak
 .PHONY: test
 test: setup ## Everything that must pass, from a fresh clone
 	cargo build --workspace --bins
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 .PHONY: test-ad
 test-ad: ## The tests of Active Directory alone, on Samba (as root, on a Debian)

@@ -7,7 +7,7 @@ use tests::seeds::{kept, number};
 use tests::simulation::{Plan, simulate};
 
 /// The seed of a scenario with every kind of step that the model knows, in at most 150 writes.
-const CALM: u64 = 6091;
+const CALM: u64 = 6281;
 /// These.
 const KINDS: [&str; 10] = [
     "AddMembers",
@@ -86,7 +86,7 @@ fn after_a_year_of_joins_moves_renames_suspensions_ends_and_rehires_too() {
 
 #[test]
 fn after_weeks_at_a_target_that_hides_members_what_others_took_was_given_again() {
-    for seed in number("PROVOST_HID").map_or(1..=4, |s| s..=s) {
+    for seed in 1..=4 {
         let outcome = simulate(&Plan::hidden(seed));
         assert_eq!(outcome.broken, None, "seed {seed}\n{}", outcome.story.join("\n"));
     }
@@ -134,16 +134,5 @@ fn neighbouring_seeds_draw_different_numbers() {
     };
     for seed in 0..100 {
         assert!(draws(seed).is_disjoint(&draws(seed + 1)), "seeds {seed} and {}", seed + 1);
-    }
-}
-
-#[test]
-fn zz_search() {
-    for seed in number("PROVOST_CALMS").unwrap_or(0)..number("PROVOST_CALMS").unwrap_or(0) + 3000 {
-        let outcome = simulate(&Plan::calm(seed));
-        let kinds: Vec<&str> = outcome.kinds.into_iter().collect();
-        if kinds == KINDS && outcome.writes <= 130 {
-            eprintln!("CALM {seed} {} {:?}", outcome.writes, outcome.broken);
-        }
     }
 }

@@ -42,7 +42,8 @@ impl Sync {
             // An answer of another kind than what was asked: as if the asked one had been lost.
             (awaited, _) => self.give_up(awaited, cx, out),
         }
-        if self.failures == 0 && self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::RateLimited) {
+        let answers = self.phase == Phase::Ready && self.failures == 0;
+        if answers && self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::RateLimited) {
             self.trouble = None;
             out.changed = true;
         }

@@ -328,3 +328,15 @@ fn while_the_target_asks_for_a_long_pause_it_is_left_alone_and_that_is_told() {
     assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Reader"));
     assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
 }
+
+#[test]
+fn a_target_that_asks_for_a_pause_when_it_is_first_asked_is_told_as_that() {
+    let mut world = World::new();
+    world.pause = Some(std::time::Duration::from_secs(600));
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    assert_eq!(world.written("wiki").last().unwrap(), "False RateLimited");
+    world.pause = None;
+    world.pass(60);
+    assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
+}

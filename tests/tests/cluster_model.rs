@@ -118,7 +118,8 @@ fn modelled(key: &ObjectRef, object: &Object<String>) -> Shape {
         deleting: object.deleting,
         finalizers: object.finalizers.clone(),
         spec: object.spec.clone(),
-        status: object.status.as_ref().map(|status| status["observedGeneration"].as_i64().unwrap()),
+        // Until one is told, the API server shows the one that the schema names.
+        status: Some(object.status.as_ref().map_or(-1, |status| status["observedGeneration"].as_i64().unwrap())),
     }
 }
 

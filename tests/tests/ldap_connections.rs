@@ -26,7 +26,7 @@ async fn connected(url: &str, rules: &NetworkRules) -> AnyTarget {
     let settings = json!({"ldap": {
         "url": url,
         "bind": {"simple": {"dn": "cn=provost,dc=acme,dc=test", "passwordSecretRef": {"name": "ldap", "key": "password"}}},
-        "accounts": {"baseDN": "ou=people,dc=acme,dc=test"},
+        "accounts": {"baseDN": "ou=people,dc=acme,dc=test", "disable": {"passwordLock": {}}},
     }});
     let connector = Connector { kind: ConnectorKind::Ldap, fingerprint: format!("ldap {url}").into(), settings };
     let credentials = Credentials::default().with(Role::Password, PASSWORD.to_owned().into());

@@ -237,13 +237,25 @@ impl ActiveDirectory {
                 let rdn = dn::rdn("CN", &format!("{name} {part}"));
                 Ok(self.wire.rename(&known, &rdn, Some(parent), Vec::new(), spent).await?)
             }
-            // The account was there a moment ago.
-            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => {
+            // The account was there a moment ago. Samba calls a place that is not there by another name.
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT | code::OTHER), .. })
+                if self.is_nowhere(parent, spent).await? =>
+            {
                 let field = if enabled { "accounts.baseDN" } else { "accounts.disabledDN" };
                 let reason = format!("there is no {parent}; create it, or correct {field}").into();
                 Err(TargetError::Rejected { field: None, reason, detail: "".into() })
             }
             other => Ok(other?),
+        }
+    }
+}
+
+impl ActiveDirectory {
+    /// Whether there is no such entry.
+    async fn is_nowhere(&self, dn: &str, spent: &mut Spent) -> Result<bool, TargetError> {
+        match self.wire.search(Search::at(dn, Filter::any(), &[]), spent).await {
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => Ok(true),
+            found => Ok(found?.entries.is_empty()),
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) mod code {
     pub(crate) const INVALID_DN: u32 = 34;
     pub(crate) const OBJECT_CLASS_VIOLATION: u32 = 65;
     pub(crate) const ALREADY_EXISTS: u32 = 68;
+    pub(crate) const OTHER: u32 = 80;
     pub(crate) const ASSERTION_FAILED: u32 = 122;
 }
 

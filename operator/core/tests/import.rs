@@ -167,6 +167,26 @@ fn an_account_is_read_backwards_and_applying_it_writes_the_mark_alone() {
 }
 
 #[test]
+fn the_key_that_is_no_part_of_the_mapping_is_brought_in_and_makes_a_privileged_account_sure() {
+    static KEYED: Schema = Schema { mapping: &[("uid", "identity.userName")], ..SCHEMA };
+    fn keyed(_: ConnectorKind) -> &'static Schema {
+        &KEYED
+    }
+    let ada = account("1", &[("uid", "ada"), ("externalId", "E-1")]);
+    let bob = account("2", &[("uid", "bob"), ("externalId", "provost:acme/bob")]);
+    let shown = shown(vec![ada, bob], vec![group("g", "Wiki Editors", &["1"])]);
+    let editor = json!({"name": "editor", "risk": "Privileged", "target": {"group": {"name": "Wiki Editors"}}});
+    let declared = [application(&json!({"entitlements": [editor]}))];
+    let wiki = Name::from("wiki");
+    let brought = from_target(keyed, "acme", &wiki, &declared, &shown).unwrap();
+    let keys: Vec<_> = brought.identities.iter().map(|(_, identity)| identity.external_id.as_deref()).collect();
+    assert_eq!(keys, [Some("E-1"), None]);
+    let all = declared.iter().cloned().chain(changes(&brought)).collect();
+    let told = rehearse(keyed, "acme", &wiki, all, &shown, Timestamp::UNIX_EPOCH);
+    assert_eq!(told, Rehearsal { adopted: 2, ..Rehearsal::default() });
+}
+
+#[test]
 fn what_the_mapping_cannot_give_back_is_foreseen_and_left_alone_once_the_manifest_says_so() {
     let shown = shown(vec![account("1", &[("uid", "ada"), ("cn", "Ada Lovelace"), ("sn", "ada")])], vec![]);
     let declared = [application(&json!({"entitlements": []}))];

@@ -7,7 +7,7 @@ use super::people::{Manager, Person};
 use crate::directory::{ApplicationSpec, From};
 use crate::model::{AttributeName, Name, Observed, State, Value};
 use crate::plan::{Fold, digest, key_text};
-use crate::policy::{self, Cost, Facts, Memberships, Rule};
+use crate::policy::{self, Cost, Facts, Memberships, Rule, Told};
 
 /// What every mark begins with that is made of an Identity's name.
 const OUR_MARK: &str = "provost:";
@@ -32,6 +32,10 @@ pub(super) fn person(
     mapped.plain(&mut draft);
     mapped.user_name(&mut draft);
     mapped.others(&mut draft);
+    // Correlation goes by the strong key, whether the mapping writes it or the mark stands there.
+    if let Some(key) = spec.schema.external_id.and_then(|name| mapped.value(&AttributeName::new(name))?.as_text()) {
+        draft.take(Told::ExternalId(key.into()));
+    }
     draft.lifecycle.suspended = !account.enabled;
     if draft.user_name.is_none() {
         let attribute = spec.schema.user_name;

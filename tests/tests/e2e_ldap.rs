@@ -139,6 +139,8 @@ async fn what_others_edit_is_put_right_while_the_next_listing_is_an_hour_away() 
     let mut application = application(&server, &json!({}));
     application["spec"]["sync"]["interval"] = json!("1h");
     manifests.extend([secret(PASSWORD, server.authority()), application]);
+    // A directory tells no total: of fewer than these, two that are missing would be too many to be believed.
+    manifests.extend((0..20).map(|number| identity(&format!("p{number}"), "Sales")));
     world.apply(&manifests);
     world.all_ready();
     team(&server, &["ada", "zoe"]).await;

@@ -1,5 +1,4 @@
-//! The API server as far as a watching operator can tell: a naive model. `tests/tests/cluster_model.rs` sends the same
-//! requests to it and to a real one, and compares what both answer and show.
+//! The API server as far as a watching operator can tell: a naive model.
 
 use std::collections::BTreeMap;
 

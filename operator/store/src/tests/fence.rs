@@ -21,7 +21,7 @@ fn an_intent_of_a_process_that_was_replaced_is_refused_and_nothing_of_its_batch_
     let stale = opened(&disk);
     stale.shared.remember_lease(1);
     let error = record(&stale, "wiki", 2, vec![intent(2, &[1], create())]).unwrap_err();
-    assert_eq!(error, StoreError::Fenced { path: "disk".into(), epoch: 2 });
+    assert_eq!(error, StoreError::Fenced { path: "memory".into(), epoch: 2 });
     assert!(error.to_string().contains("started again"), "{error}");
     assert_eq!(opened(&disk).load("acme", &"wiki".into()).unwrap().intents, []);
 }

@@ -354,8 +354,6 @@ async fn a_place_for_disabled_accounts_that_is_not_there_is_named() {
     let named = |reason: &str| reason == format!("there is no {left}; create it, or correct accounts.disabledDN");
     assert!(matches!(&error, TargetError::Rejected { reason, .. } if named(reason)), "{error:?}");
     assert!(!read(&target, &ada).await.enabled, "it is disabled all the same");
-    server.add(&format!("dn: {left}\nobjectClass: organizationalUnit\n\n"));
-    apply(&target, Step::DisableAccount { id: ada.clone() }).await.unwrap();
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ impl<S: Clone + PartialEq> Api<S> {
             return Err(Refused::Conflict);
         }
         let generation = before.generation + i64::from(before.spec != spec);
-        let after = Object { spec, generation, ..before.clone() };
+        let after = Object { generation, spec, ..before.clone() };
         Ok(self.change(key, after))
     }
 

@@ -134,7 +134,9 @@ impl Ldap {
             }
         }
         let mut names = self.names(sort);
-        known.iter().for_each(|id| names.forget(id));
+        for id in &known {
+            names.forget(id);
+        }
         Ok(known.into_iter().collect())
     }
 

@@ -316,7 +316,7 @@ fn while_the_target_asks_for_a_long_pause_it_is_left_alone_and_that_is_told() {
     let mut world = World::new();
     world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
     world.pass(30);
-    world.pause = Some(std::time::Duration::from_secs(600));
+    world.pause = Some(std::time::Duration::from_mins(10));
     tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
     world.pass(30);
     assert_eq!(world.written("wiki").last().unwrap(), "False RateLimited");
@@ -332,7 +332,7 @@ fn while_the_target_asks_for_a_long_pause_it_is_left_alone_and_that_is_told() {
 #[test]
 fn a_target_that_asks_for_a_pause_when_it_is_first_asked_is_told_as_that() {
     let mut world = World::new();
-    world.pause = Some(std::time::Duration::from_secs(600));
+    world.pause = Some(std::time::Duration::from_mins(10));
     world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
     world.pass(30);
     assert_eq!(world.written("wiki").last().unwrap(), "False RateLimited");

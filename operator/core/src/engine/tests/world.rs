@@ -271,6 +271,7 @@ impl World {
         format!("{account:?}").split(['(', ' ']).next().unwrap().to_owned()
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     pub(super) fn answer(&mut self, effect: Effect) -> Answer {
         let refuses = self.refuses_connections;
         let down = || {

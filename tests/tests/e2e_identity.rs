@@ -1,6 +1,7 @@
 //! Who a record belongs to, from end to end: what is gone, invalid, there twice or made anew, each by itself, with a real API
 //! server and a SCIM server.
 #![allow(
+    clippy::similar_names,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,

@@ -1,6 +1,7 @@
 //! `docs/import.md` shows an import of each source, from the manifest of an example: each is run as it stands there, at a real
 //! server that holds the same three people, and says what is shown.
 #![allow(
+    clippy::format_collect,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,

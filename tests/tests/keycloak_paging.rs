@@ -1,5 +1,11 @@
 //! Members of a group of Keycloak, more than one page of them, while somebody leaves.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail the test"
+)]
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};

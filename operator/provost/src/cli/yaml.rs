@@ -292,7 +292,7 @@ mod tests {
     fn a_bracket_that_is_never_closed_is_part_of_a_name() {
         let docs = documents("f.yaml", "kind: Identity\nspec:\n  \"ti[tle\": x\n  emails[: [{value: a}]\n").unwrap();
         for (path, line) in
-            [("spec.ti[tle", 3), ("spec.emails[", 4), ("spec.emails[[0].value", 4), ("spec.no[where", 2)]
+            [("spec.ti[tle", 3), ("spec.emails[", 4), ("spec.emails[[0].value", 4), ("spec.no[where", 3)]
         {
             assert_eq!(docs[0].place(path).map(|p| p.line), Some(line), "{path}");
         }

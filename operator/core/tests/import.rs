@@ -43,7 +43,6 @@ static SCHEMA: Schema = Schema {
     user_name: "uid",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
-    interval: Duration::from_mins(10),
     protection: None,
 };
 

@@ -249,7 +249,6 @@ fn concerned(step: &Step) -> (Option<TargetId>, Option<TargetId>) {
         | Step::RenameAccount { id, .. }
         | Step::EnableAccount { id }
         | Step::DisableAccount { id }
-        | Step::RevokeSessions { id }
         | Step::DeleteAccount { id } => (Some(id.clone()), None),
         Step::UpdateGroup { id, .. } | Step::DeleteGroup { id } => (None, Some(id.clone())),
         Step::AddMembers { group, .. } | Step::RemoveMembers { group, .. } => (None, Some(group.clone())),

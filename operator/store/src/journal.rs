@@ -98,7 +98,7 @@ struct Line<'a> {
 impl JournalRecord {
     /// Whether it tells how somebody's access ended: kept longest where there is too little room.
     pub(crate) fn is_of_leaver(&self) -> bool {
-        matches!(&*self.step, "DisableAccount" | "RevokeSessions" | "DeleteAccount")
+        matches!(&*self.step, "DisableAccount" | "DeleteAccount")
             || matches!(&*self.cause, "ended" | "suspended" | "identity deleted")
     }
 

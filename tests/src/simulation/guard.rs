@@ -209,7 +209,6 @@ fn ids_of(step: &Step) -> BTreeSet<TargetId> {
         | Step::RenameAccount { id, .. }
         | Step::EnableAccount { id }
         | Step::DisableAccount { id }
-        | Step::RevokeSessions { id }
         | Step::DeleteAccount { id } => [id.clone()].into(),
         Step::AddMembers { group, members } | Step::RemoveMembers { group, members } => {
             members.iter().chain([group]).cloned().collect()

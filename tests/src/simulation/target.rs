@@ -28,7 +28,6 @@ pub static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
-    interval: Duration::from_mins(1),
 };
 
 /// How long a read may still show the state before a write.
@@ -258,7 +257,6 @@ impl Target {
             }
             Step::EnableAccount { id } => self.enable(id, true, now),
             Step::DisableAccount { id } => self.enable(id, false, now),
-            Step::RevokeSessions { .. } => Err(TargetError::Unsupported("sessions".into())),
             Step::DeleteAccount { id } => {
                 if self.account(id).is_some() {
                     self.set_account(id, None, now);

@@ -86,9 +86,6 @@ impl ActiveDirectory {
             Step::DeleteGroup { id } => self.delete(Sort::Group, id, spent).await?,
             Step::AddMembers { group, members } => self.add_members(group, members, spent).await?,
             Step::RemoveMembers { group, members } => self.remove_members(group, members, spent).await?,
-            Step::RevokeSessions { .. } => {
-                return Err(TargetError::Unsupported("Active Directory ends no sessions".into()));
-            }
             Step::Assign { .. } | Step::Revoke { .. } => {
                 return Err(TargetError::Unsupported(
                     "a domain knows groups alone; name a group in the catalogue".into(),

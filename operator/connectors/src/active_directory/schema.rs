@@ -1,7 +1,5 @@
 //! What a domain of Active Directory is, known offline.
 
-use std::time::Duration;
-
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -75,5 +73,4 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     protection: Some(PROTECTION),
     entitlements: &[EntitlementKind::Group],
-    interval: Duration::from_mins(10),
 };

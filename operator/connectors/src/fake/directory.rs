@@ -22,7 +22,6 @@ pub static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role, EntitlementKind::License],
     protection: None,
-    interval: Duration::from_mins(10),
 };
 
 /// How the directory misbehaves.
@@ -190,7 +189,6 @@ impl FakeDirectory {
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => self.update_account(id, set),
             Step::EnableAccount { id } => self.set_account(id, |account| account.enabled = true),
             Step::DisableAccount { id } => self.set_account(id, |account| account.enabled = false),
-            Step::RevokeSessions { id } => self.set_account(id, |_| {}),
             Step::DeleteAccount { id } => {
                 self.delete_account(id);
                 Ok(Applied::default())

@@ -105,7 +105,7 @@ impl Keycloak {
         if enabled { Ok(Applied::default()) } else { self.revoke_sessions(id, spent).await }
     }
 
-    pub(super) async fn revoke_sessions(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+    async fn revoke_sessions(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
         let post = self.write(Method::POST, &["users", id.as_str(), "logout"], None, spent).await;
         post.map_err(|refusal| self.refused(refusal))?;
         Ok(Applied::default())

@@ -114,7 +114,6 @@ impl Keycloak {
             }
             Step::EnableAccount { id } => self.set_enabled(id, true, spent).await,
             Step::DisableAccount { id } => self.set_enabled(id, false, spent).await,
-            Step::RevokeSessions { id } => self.revoke_sessions(id, spent).await,
             Step::DeleteAccount { id } => self.delete_account(id, spent).await,
             Step::CreateGroup { name, mark } => self.create_group(name, mark, spent).await,
             Step::UpdateGroup { id, name } => self.rename_group(id, name, spent).await,

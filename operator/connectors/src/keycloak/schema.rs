@@ -1,7 +1,5 @@
 //! What a realm is, known offline.
 
-use std::time::Duration;
-
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name by which mappings know the mark, whatever the realm calls it.
@@ -43,5 +41,4 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role],
     protection: None,
-    interval: Duration::from_mins(10),
 };

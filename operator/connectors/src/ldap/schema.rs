@@ -1,7 +1,5 @@
 //! What an LDAP directory is, known offline.
 
-use std::time::Duration;
-
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -62,5 +60,4 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group],
     protection: None,
-    interval: Duration::from_mins(10),
 };

@@ -130,7 +130,6 @@ impl Scim {
             }
             Step::EnableAccount { id } => self.set_enabled(id, true, spent).await,
             Step::DisableAccount { id } => self.set_enabled(id, false, spent).await,
-            Step::RevokeSessions { .. } => Err(TargetError::Unsupported("SCIM has no sessions".into())),
             Step::DeleteAccount { id } => self.delete_account(id, spent).await,
             Step::CreateGroup { name, mark } => self.create_group(name, mark, spent).await,
             Step::UpdateGroup { id, name } => self.rename_group(id, name, spent).await,

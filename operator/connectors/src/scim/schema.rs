@@ -1,7 +1,5 @@
 //! What SCIM is, known offline.
 
-use std::time::Duration;
-
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// Every field of an Identity that RFC 7643 has a place for: attribute and CEL source.
@@ -51,5 +49,4 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
-    interval: Duration::from_mins(10),
 };

@@ -105,7 +105,6 @@ impl Directory {
             explicit: matches!(entry.state, State::Suspended | State::Ended),
             frozen: entry.frozen(),
             lead: entry.state == State::Pending && concerning.iter().any(leads),
-            ended_at: lifecycle.end.filter(|_| entry.state == State::Ended),
         }
     }
 }

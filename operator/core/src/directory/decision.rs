@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::model::{Name, Reason, State};
 
 /// Who should have what in one application, and what it rests on.
@@ -30,8 +28,6 @@ pub struct Standing {
     pub frozen: Option<Reason>,
     /// Pending, and inside the lead time of a matching policy: the account exists, disabled.
     pub lead: bool,
-    /// When it ended, if it did: a deletion date counts from the disable, not from here.
-    pub ended_at: Option<Timestamp>,
 }
 
 /// What the policies say of the account or of one entitlement.

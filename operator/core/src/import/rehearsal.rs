@@ -196,7 +196,6 @@ impl Stage<'_> {
             | Step::RenameAccount { id, .. }
             | Step::EnableAccount { id }
             | Step::DisableAccount { id }
-            | Step::RevokeSessions { id }
             | Step::DeleteAccount { id } => account(id),
             Step::CreateGroup { name, .. } | Step::UpdateGroup { name, .. } => Arc::clone(name),
             Step::DeleteGroup { id } | Step::AddMembers { group: id, .. } | Step::RemoveMembers { group: id, .. } => {

@@ -30,8 +30,6 @@ pub struct Schema {
     pub protection: Option<&'static str>,
     /// Which kinds of entitlement it knows.
     pub entitlements: &'static [EntitlementKind],
-    /// Default time between full observations.
-    pub interval: Duration,
 }
 
 /// What a target can do, as measured by the probe.
@@ -225,13 +223,8 @@ pub enum Step {
         /// Which.
         id: TargetId,
     },
-    /// Keep it from being used.
+    /// Keep it from being used, and end its sessions where the target has any.
     DisableAccount {
-        /// Which.
-        id: TargetId,
-    },
-    /// End its sessions.
-    RevokeSessions {
         /// Which.
         id: TargetId,
     },
@@ -302,7 +295,6 @@ impl Step {
             Self::RenameAccount { .. } => "RenameAccount",
             Self::EnableAccount { .. } => "EnableAccount",
             Self::DisableAccount { .. } => "DisableAccount",
-            Self::RevokeSessions { .. } => "RevokeSessions",
             Self::DeleteAccount { .. } => "DeleteAccount",
             Self::CreateGroup { .. } => "CreateGroup",
             Self::UpdateGroup { .. } => "UpdateGroup",

@@ -38,13 +38,7 @@ struct Ada {
 }
 
 fn ada(state: State) -> Ada {
-    let owner = Standing {
-        state,
-        explicit: state != State::Active,
-        frozen: None,
-        lead: state == State::Pending,
-        ended_at: None,
-    };
+    let owner = Standing { state, explicit: state != State::Active, frozen: None, lead: state == State::Pending };
     let account = Wanted { allow: vec!["staff".into()], ..Wanted::default() };
     let record = Record {
         id: RecordId(1),

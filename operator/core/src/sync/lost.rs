@@ -105,10 +105,7 @@ impl Sync {
             Step::DeleteAccount { id } => shade(id).is_none(),
             Step::AddMembers { group, .. } | Step::Assign { entitlement: group, .. } => holds(group) == Some(true),
             Step::RemoveMembers { group, .. } | Step::Revoke { entitlement: group, .. } => holds(group) == Some(false),
-            Step::RevokeSessions { .. }
-            | Step::CreateGroup { .. }
-            | Step::UpdateGroup { .. }
-            | Step::DeleteGroup { .. } => false,
+            Step::CreateGroup { .. } | Step::UpdateGroup { .. } | Step::DeleteGroup { .. } => false,
         }
     }
 }

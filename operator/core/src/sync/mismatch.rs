@@ -94,7 +94,7 @@ impl Sync {
         !self.is_mismatched()
             || match planned.step {
                 Step::CreateAccount { .. } => true,
-                Step::DisableAccount { .. } | Step::RevokeSessions { .. } => planned.lane == Some(Lane::Explicit),
+                Step::DisableAccount { .. } => planned.lane == Some(Lane::Explicit),
                 _ => false,
             }
     }

@@ -200,7 +200,6 @@ fn counted(held: &Held) -> String {
         "DisableAccount" => format!("disable {}", count(*n, "account")),
         "AdoptAccount" => format!("adopt {}", count(*n, "account")),
         "DeleteAccount" => format!("delete {}", count(*n, "account")),
-        "RevokeSessions" => format!("end the sessions of {}", count(*n, "account")),
         "RemoveMembers" | "Revoke" => format!("revoke {}", count(*n, "entitlement")),
         "AddMembers" | "Assign" => format!("grant {}", count(*n, "entitlement")),
         other => format!("{other} {n}"),

@@ -31,7 +31,6 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
-    interval: Duration::from_mins(10),
 };
 
 pub(crate) fn schemas(_: ConnectorKind) -> &'static Schema {

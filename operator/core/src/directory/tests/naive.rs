@@ -214,7 +214,6 @@ impl<'a> Naive<'a> {
             explicit: lifecycle.suspended || state == State::Ended,
             frozen: self.frozen(owner),
             lead: false,
-            ended_at: if state == State::Ended { lifecycle.end } else { None },
         };
         // `None` is the account.
         let mut wanted: BTreeMap<Option<&Name>, Wanted> = BTreeMap::from([(None, Wanted::default())]);

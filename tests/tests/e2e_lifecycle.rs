@@ -241,7 +241,7 @@ fn nothing_is_left(world: &World, namespace: &str, pictures: &[Picture]) {
         let accounts: Vec<Seen> = picture.accounts.iter().map(seen).collect();
         let ledger = store.load(namespace, &Name::new(*application)).unwrap();
         let left = directory.left(application, &accounts, &ledger, Timestamp::now());
-        assert!(left.is_empty(), "{application}: {left:#?}");
+        assert!(left.is_empty(), "{application}: {left:#?}\n{}", told(world, &objects, &left));
         tests::tell(format!(
             "lifecycle: {application}: {} accounts, {} of them active, {} records",
             accounts.len(),

@@ -90,9 +90,9 @@ mutants: ## Break the rules one at a time in a copy, and see a test notice each:
 	@cargo run --quiet -p tests --bin mutants -- $(ONLY)
 
 .PHONY: fuzz
-fuzz: ## Rules, manifests and SCIM answers under libFuzzer, each so long: make fuzz SECONDS=60 (needs nightly Rust)
+fuzz: ## Rules, manifests and answers of targets under libFuzzer, each so long: make fuzz SECONDS=60 (needs nightly Rust)
 	@tests/tools/setup.sh cargo-fuzz
-	for target in rules manifests scim; do \
+	for target in rules manifests scim ldap keycloak; do \
 	  mkdir -p tests/fuzz/corpus/$$target; \
 	  PATH="$(BIN):$$PATH" cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target \
 	    -- -max_total_time=$(or $(SECONDS),60) -timeout=10 -dict=tests/fuzz/seeds/$$target.dict; \

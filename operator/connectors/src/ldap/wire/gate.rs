@@ -63,7 +63,7 @@ fn refused(why: &str) -> io::Error {
 }
 
 /// How many of the bytes are whole messages. An error: one of them is not to be read.
-fn whole(bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn whole(bytes: &[u8]) -> io::Result<usize> {
     let mut rest = bytes;
     while let Some(tag) = rest.first() {
         if *tag != MESSAGE {

@@ -64,6 +64,8 @@ fn filled(folder: &Path) -> Vec<String> {
         at: Timestamp::UNIX_EPOCH,
         cause: "staff".into(),
         plan: None,
+        before: None,
+        after: None,
     };
     write(&store, vec![ada(None), LedgerChange::Open(Box::new(intent))]);
     write(&store, vec![ada(Some("t-1")), LedgerChange::Close(IntentId(2), Outcome::Done)])

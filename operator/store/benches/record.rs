@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use provost_core::model::{
-    Attributes, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState, Step, TargetId,
+    Attributes, Digest, Image, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState,
+    Step, TargetId,
 };
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
@@ -70,6 +71,7 @@ fn open(id: u64) -> Vec<LedgerChange> {
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
+    let digests = attributes.keys().map(|name| (name.clone(), Some(Digest(id)))).collect();
     let intent = Intent {
         id: IntentId(id),
         records: vec![RecordId(id)],
@@ -77,6 +79,13 @@ fn open(id: u64) -> Vec<LedgerChange> {
         at: Timestamp::UNIX_EPOCH,
         cause: "engineers-wiki".into(),
         plan: None,
+        before: Some(Box::new(Image { exists: Some(false), ..Image::default() })),
+        after: Some(Box::new(Image {
+            exists: Some(true),
+            enabled: Some(true),
+            attributes: digests,
+            ..Image::default()
+        })),
     };
     vec![record(id, None), LedgerChange::Open(Box::new(intent))]
 }

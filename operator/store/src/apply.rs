@@ -1,12 +1,10 @@
 //! One job of a transaction: ledger changes, and the journal entries that go with them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use provost_core::model::{
-    AttributeName, Attributes, GroupRecord, Intent, IntentId, LedgerChange, Name, Outcome, Record, RecordId, Standing,
-    Step, TargetId,
+    GroupRecord, Image, Intent, IntentId, LedgerChange, Name, Outcome, Record, RecordId, Standing, Step, TargetId,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -81,7 +79,7 @@ impl<'t> Tables<'t> {
         for change in changes {
             match change {
                 LedgerChange::Open(intent) => self.open_intent(place, intent, key)?,
-                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, key)?),
+                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome)?),
                 _ => {}
             }
         }
@@ -141,7 +139,9 @@ impl<'t> Tables<'t> {
     }
 
     fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
-        let mut open = OpenIntent { intent: intent.clone(), identities: Vec::new(), uids: Vec::new() };
+        let keyed = |image: &Image| image.map(|digest| Arc::from(key.digest(&digest.0.to_be_bytes())));
+        let (before, after) = (intent.before.as_deref().map(keyed), intent.after.as_deref().map(keyed));
+        let mut open = OpenIntent { intent: intent.clone(), identities: Vec::new(), uids: Vec::new(), before, after };
         for id in &intent.records {
             if let Some(record) = self.record(place, *id)? {
                 open.identities.push(record.owner.name);
@@ -150,7 +150,7 @@ impl<'t> Tables<'t> {
         }
         let value = serde_json::to_vec(&open)?;
         self.intents.insert((place.namespace, place.application.as_str(), intent.id.0), value.as_slice())?;
-        let entry = self.entry(place, &open, None, key)?;
+        let entry = self.entry(place, &open, None)?;
         self.append(&entry)
     }
 
@@ -160,7 +160,6 @@ impl<'t> Tables<'t> {
         place: Place<'_>,
         id: IntentId,
         outcome: &Outcome,
-        key: &Key,
     ) -> Result<Option<JournalRecord>, Fault> {
         let at = (place.namespace, place.application.as_str(), id.0);
         let Some(open) = self.intents.get(at)?.map(|value| serde_json::from_slice::<OpenIntent>(value.value())) else {
@@ -170,18 +169,12 @@ impl<'t> Tables<'t> {
         if *outcome != Outcome::Lost {
             self.intents.remove(at)?;
         }
-        let entry = self.entry(place, &open, Some(outcome.clone()), key)?;
+        let entry = self.entry(place, &open, Some(outcome.clone()))?;
         self.append(&entry)?;
         Ok(Some(entry))
     }
 
-    fn entry(
-        &self,
-        place: Place<'_>,
-        open: &OpenIntent,
-        outcome: Option<Outcome>,
-        key: &Key,
-    ) -> Result<JournalRecord, Fault> {
+    fn entry(&self, place: Place<'_>, open: &OpenIntent, outcome: Option<Outcome>) -> Result<JournalRecord, Fault> {
         let step = &open.intent.step;
         let (mut account, entitlement) = concerned(step);
         if let (Step::CreateAccount { .. }, Some(id)) = (step, open.intent.records.first()) {
@@ -203,7 +196,9 @@ impl<'t> Tables<'t> {
             account,
             granted: self.granted(place, open, entitlement.as_ref())?,
             entitlement,
-            attributes: written(step).map_or_else(|| Ok(BTreeMap::new()), |attributes| digests(attributes, key))?,
+            before: open.before.clone(),
+            after: open.after.clone(),
+            attributes: [].into(),
             cause: Arc::clone(&open.intent.cause),
             plan: open.intent.plan.clone(),
             outcome,
@@ -256,16 +251,4 @@ fn concerned(step: &Step) -> (Option<TargetId>, Option<TargetId>) {
             (Some(account.clone()), Some(entitlement.clone()))
         }
     }
-}
-
-fn written(step: &Step) -> Option<&Attributes> {
-    match step {
-        Step::CreateAccount { attributes, .. } => Some(attributes),
-        Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. } => Some(set),
-        _ => None,
-    }
-}
-
-fn digests(attributes: &Attributes, key: &Key) -> Result<BTreeMap<AttributeName, Arc<str>>, Fault> {
-    attributes.iter().map(|(name, value)| Ok((name.clone(), key.digest(&serde_json::to_vec(value)?).into()))).collect()
 }

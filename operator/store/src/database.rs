@@ -88,13 +88,12 @@ pub(crate) fn identify(
         Ok::<_, StoreError>(value.map(|value| value.value().to_vec()))
     };
     let format = get("format")?.ok_or_else(|| corrupt("it names no format"))?;
-    if format == b"1" {
+    if format != FORMAT.as_bytes() {
         drop(meta);
         drop(transaction);
-        migrate::from_1(database).map_err(fault)?;
-        return identify(database, path, None::<fn() -> Fresh>);
-    }
-    if format != FORMAT.as_bytes() {
+        if migrate::to_present(database, &format).map_err(fault)? {
+            return identify(database, path, None::<fn() -> Fresh>);
+        }
         let found = String::from_utf8_lossy(&format).into();
         return Err(StoreError::OtherVersion { path: Arc::clone(path), found, known: FORMAT });
     }

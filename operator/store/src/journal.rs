@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use provost_core::model::{AttributeName, EntitlementKind, IntentId, Name, Outcome, TargetId, Uid};
+use provost_core::model::{AttributeName, EntitlementKind, Image, IntentId, Name, Outcome, TargetId, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -39,8 +39,14 @@ pub struct JournalRecord {
     /// Group, role or licence, and its name in the catalogue: where memberships are given or taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted: Option<Granted>,
-    /// Attributes that are written, with a keyed digest of the value (HMAC with a key of the store): equal values can be
-    /// recognised, none can be read.
+    /// What was there before, as far as it was seen; absent: nothing is known. Digests are keyed (HMAC with a key of the store):
+    /// equal values can be recognised, none can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Image<Arc<str>>>,
+    /// What is there once it is done. A digest equals the one that a later write finds before it, if nobody changed the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Image<Arc<str>>>,
+    /// Attributes that are written, as versions before format 3 told them: their digests compare among themselves alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<AttributeName, Arc<str>>,
     /// Why: policy names, "drift", "ended".
@@ -102,6 +108,11 @@ impl JournalRecord {
             || matches!(&*self.cause, "ended" | "suspended" | "identity deleted")
     }
 
+    /// The attributes that are written.
+    pub fn written(&self) -> impl Iterator<Item = &AttributeName> {
+        self.after.iter().flat_map(|after| after.attributes.keys()).chain(self.attributes.keys())
+    }
+
     /// The entry as one line of JSON without a line break: names of attributes, no values, no target's words.
     pub fn line(&self) -> String {
         let line = Line {
@@ -116,7 +127,7 @@ impl JournalRecord {
             account: self.account.as_ref(),
             entitlement: self.entitlement.as_ref(),
             granted: self.granted.as_ref(),
-            attributes: self.attributes.keys().collect(),
+            attributes: self.written().collect(),
             cause: &self.cause,
             plan: self.plan.as_deref(),
             outcome: self.outcome.as_ref().map(outcome),

@@ -7,8 +7,25 @@ use crate::JournalRecord;
 use crate::retention::Sizes;
 use crate::tables::{EPOCHS, FORMAT, Fault, JOURNAL, META, number};
 
+/// Makes what was written in an older format what this version writes; false: it knows nothing of that format.
+pub(crate) fn to_present(database: &Database, from: &[u8]) -> Result<bool, Fault> {
+    match from {
+        b"1" => from_1(database).map(|()| true),
+        b"2" => from_2(database).map(|()| true),
+        _ => Ok(false),
+    }
+}
+
+/// Format 2 told attributes with digests of another kind, and not what was there before. Its entries stay as they are: what they
+/// do not say is not known.
+fn from_2(database: &Database) -> Result<(), Fault> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert("format", FORMAT.as_bytes())?;
+    Ok(transaction.commit()?)
+}
+
 /// Format 1 counted its epoch in hours, for the store alone, and did not know how large its journal was.
-pub(crate) fn from_1(database: &Database) -> Result<(), Fault> {
+fn from_1(database: &Database) -> Result<(), Fault> {
     let transaction = database.begin_write()?;
     {
         let mut sizes = Sizes::default();

@@ -155,4 +155,5 @@ fn without(entry: &mut JournalRecord, identity: &Name) {
     }
     entry.account = None;
     entry.attributes.clear();
+    (entry.before, entry.after) = (None, None);
 }

@@ -1,13 +1,13 @@
-//! Format 2. Keys begin with namespace and application, so that a ledger is a range; values are JSON.
+//! Format 3. Keys begin with namespace and application, so that a ledger is a range; values are JSON.
 
 use std::sync::Arc;
 
-use provost_core::model::{Intent, Name, Uid};
+use provost_core::model::{Image, Intent, Name, Uid};
 use redb::{ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 /// The format that this version reads and writes.
-pub(crate) const FORMAT: &str = "2";
+pub(crate) const FORMAT: &str = "3";
 
 /// `format`, `id`, `key`, `epoch` (minutes), `lease` (the epoch of the Lease under which writes are taken), `journal` and
 /// `leavers` (bytes of all entries, and of those about leavers).
@@ -34,6 +34,11 @@ pub(crate) struct OpenIntent {
     pub identities: Vec<Name>,
     #[serde(default)]
     pub uids: Vec<Uid>,
+    /// What its entries say was there before it, and is there after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Image<Arc<str>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Image<Arc<str>>>,
 }
 
 /// Why a transaction did not happen.

@@ -12,6 +12,9 @@ use crate::retention::Sizes;
 use crate::tables::{EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, OpenIntent, RECORDS, STANDING};
 use crate::{JournalRecord, Store, StoreError};
 
+/// Formats of exports that can be imported: what the former one does not say is not known.
+const READABLE: [&str; 2] = ["2", FORMAT];
+
 /// One line of an export. The first says which store it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
@@ -103,7 +106,7 @@ impl Store {
             }
             let line: Line = serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
             match (&line, read.is_empty()) {
-                (Line::Store { format, .. }, true) if format != FORMAT => {
+                (Line::Store { format, .. }, true) if !READABLE.contains(&format.as_str()) => {
                     return Err(wrong(format!("written in format {format}, this version reads format {FORMAT}")));
                 }
                 (Line::Store { .. }, true) => {}

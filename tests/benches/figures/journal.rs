@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use provost_core::model::{
-    Attributes, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState, Step, TargetId,
+    Attributes, Digest, Image, Intent, IntentId, LedgerChange, Name, Outcome, Owner, Record, RecordId, RecordState,
+    Step, TargetId,
 };
 use provost_store::{Fresh, Store};
 use secrecy::SecretBox;
@@ -64,10 +65,22 @@ fn open(id: u64) -> Vec<LedgerChange> {
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
-    let step = Step::CreateAccount { attributes, enabled: true, password: false };
-    let cause = "engineers-wiki".into();
-    let intent =
-        Intent { id: IntentId(id), records: vec![RecordId(id)], step, at: Timestamp::UNIX_EPOCH, cause, plan: None };
+    let digests = attributes.keys().map(|name| (name.clone(), Some(Digest(id)))).collect();
+    let intent = Intent {
+        id: IntentId(id),
+        records: vec![RecordId(id)],
+        step: Step::CreateAccount { attributes, enabled: true, password: false },
+        at: Timestamp::UNIX_EPOCH,
+        cause: "engineers-wiki".into(),
+        plan: None,
+        before: Some(Box::new(Image { exists: Some(false), ..Image::default() })),
+        after: Some(Box::new(Image {
+            exists: Some(true),
+            enabled: Some(true),
+            attributes: digests,
+            ..Image::default()
+        })),
+    };
     vec![record(id, None), LedgerChange::Open(Box::new(intent))]
 }
 

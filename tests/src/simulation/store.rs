@@ -54,9 +54,11 @@ impl Store {
                 }
                 LedgerChange::Open(intent) => {
                     self.next_id = self.next_id.max(intent.id.0 + 1);
-                    self.opened.insert(intent.id, (**intent).clone());
+                    // What it says of before and after is the journal's.
+                    let intent = Intent { before: None, after: None, ..(**intent).clone() };
+                    self.opened.insert(intent.id, intent.clone());
                     if !self.closed.contains_key(&intent.id) {
-                        self.intents.insert(intent.id, (**intent).clone());
+                        self.intents.insert(intent.id, intent);
                     }
                 }
                 LedgerChange::Close(id, outcome) => {

@@ -20,7 +20,7 @@ pub struct RecordId(pub u64);
 pub struct IntentId(pub u64);
 
 /// A digest of an attribute's value as it was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(pub u64);
 
@@ -103,6 +103,53 @@ pub struct Intent {
     pub cause: Arc<str>,
     /// The hash of the held plan that released it, if one did.
     pub plan: Option<Arc<str>>,
+    /// What is there before it, as far as it was seen. Told to the journal, and not kept with the intent.
+    #[serde(skip)]
+    pub before: Option<Box<Image>>,
+    /// What is there once it is done; the same.
+    #[serde(skip)]
+    pub after: Option<Box<Image>>,
+}
+
+/// What is at a target before or after a write, as far as it is known: digests in place of values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image<D = Digest> {
+    /// Whether the account or the group is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exists: Option<bool>,
+    /// Whether the account can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Attributes; `None`: without a value; one that is not named is not known.
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<AttributeName, Option<D>>,
+    /// Whether each account has what the step gives or takes, in the order of the step; empty: it is known of none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Option<bool>>,
+    /// The name of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Arc<str>>,
+}
+
+impl<D> Image<D> {
+    /// The same with other digests.
+    pub fn map<E>(&self, digest: impl Fn(&D) -> E) -> Image<E> {
+        let attributes = self.attributes.iter().map(|(name, of)| (name.clone(), of.as_ref().map(&digest)));
+        Image {
+            exists: self.exists,
+            enabled: self.enabled,
+            attributes: attributes.collect(),
+            held: self.held.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// Whether it says nothing.
+    pub fn is_unknown(&self) -> bool {
+        let said = self.exists.is_some() || self.enabled.is_some() || self.name.is_some();
+        !said && self.attributes.is_empty() && self.held.iter().all(Option::is_none)
+    }
 }
 
 /// How a write ended.

@@ -157,6 +157,11 @@ impl Shade {
         self.digests.get(name)
     }
 
+    /// Of every attribute that has a value.
+    pub fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
     /// Holds in common with what was written, or with other accounts, what is the same.
     pub(crate) fn share(&mut self, written: Option<&Digests>, names: &mut Lists<AttributeName>) {
         self.digests.share_names(names);

@@ -9,8 +9,8 @@ use super::queue::Priority;
 use super::{Context, FRESH, PlannedStep, Sync};
 use crate::directory::Directory;
 use crate::model::{
-    AttributeName, CorrelationKey, Entitlement, EntitlementKind, HeldStep, Intent, IntentId, Lane, Membership, Name,
-    RecordState, State, Step, TargetId,
+    AttributeName, CorrelationKey, Entitlement, EntitlementKind, HeldStep, Lane, Membership, Name, RecordState, State,
+    Step, TargetId,
 };
 use crate::plan::{Fold, Shade};
 
@@ -224,15 +224,8 @@ impl Sync {
         let keys = self.shadow.account(account).map(keys_of).unwrap_or_default();
         self.claim(name, keys);
         let plan = self.release(Lane::Derived, &one.held(name, account)).and_then(|release| release.plan.clone());
-        let intent = Intent {
-            id: IntentId(self.ledger.fresh_id()),
-            records: Vec::new(),
-            step: one.step,
-            at: cx.now.wall,
-            cause: "authoritative: it is nobody's account".into(),
-            plan,
-        };
-        self.ledger.open(intent.clone());
+        let cause = "authoritative: it is nobody's account".into();
+        let intent = self.intend(Vec::new(), one.step, cause, plan, cx);
         self.busy.insert(name.clone(), intent.id);
         self.busy_groups.insert(one.group.clone(), intent.id);
         self.queue.take(name);

@@ -71,10 +71,9 @@ impl Sync {
         if let Some(group) = &group {
             self.coalesce(group, &mut step, &mut parts, cx);
         }
-        let id = IntentId(self.ledger.fresh_id());
         let records = parts.iter().map(|part| part.record).collect();
-        let intent = Intent { id, records, step, at: cx.now.wall, cause, plan };
-        self.ledger.open(intent.clone());
+        let intent = self.intend(records, step, cause, plan, cx);
+        let id = intent.id;
         for part in &parts {
             self.busy.insert(part.name.clone(), id);
             self.queue.take(&part.name);

@@ -9,7 +9,7 @@ use super::flight::Flight;
 use super::queue::Priority;
 use super::shadow::kind_of;
 use super::{Context, Sync};
-use crate::model::{EntitlementKind, GroupRecord, Intent, IntentId, Kind, Outcome, Step, TargetId};
+use crate::model::{EntitlementKind, GroupRecord, IntentId, Kind, Outcome, Step, TargetId};
 
 /// A group's create whose answer never came.
 #[derive(Debug)]
@@ -186,14 +186,9 @@ impl Sync {
         if waits || self.is_above_missing(name) || self.flights.values().any(|flight| *flight.step() == step) {
             return;
         }
-        let id = IntentId(self.ledger.fresh_id());
-        let cause = "catalogue".into();
-        let intent = Intent { id, records: Vec::new(), step: step.clone(), at: cx.now.wall, cause, plan: None };
-        self.ledger.open(intent.clone());
-        self.flights.insert(
-            id,
-            Flight { intent, parts: Vec::new(), group: None, orphan: None, priority: Priority::Joiner, sent: false },
-        );
+        let intent = self.intend(Vec::new(), step, "catalogue".into(), None, cx);
+        let (parts, priority) = (Vec::new(), Priority::Joiner);
+        self.flights.insert(intent.id, Flight { intent, parts, group: None, orphan: None, priority, sent: false });
     }
 
     /// A group that we made and that others renamed is named again as it is declared; once, where the target does not
@@ -214,15 +209,8 @@ impl Sync {
         if !ours || !news || !may || waits || self.busy_groups.contains_key(id) || self.renamed.get(id) == Some(&seen) {
             return;
         }
-        let intent = Intent {
-            id: IntentId(self.ledger.fresh_id()),
-            records: Vec::new(),
-            step: Step::UpdateGroup { id: id.clone(), name: Arc::clone(name) },
-            at: cx.now.wall,
-            cause: "drift".into(),
-            plan: None,
-        };
-        self.ledger.open(intent.clone());
+        let step = Step::UpdateGroup { id: id.clone(), name: Arc::clone(name) };
+        let intent = self.intend(Vec::new(), step, "drift".into(), None, cx);
         self.group_writes.insert(id.clone(), cx.now.mono);
         self.busy_groups.insert(id.clone(), intent.id);
         let (parts, group, priority) = (Vec::new(), Some(id.clone()), Priority::Drift);

@@ -8,6 +8,7 @@ mod excess;
 mod flight;
 mod gather;
 mod group;
+mod image;
 mod ledger;
 mod lifecycle;
 mod lookup;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flight::Flight;
 use super::queue::Priority;
 use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
-use crate::model::{AttributeName, HeldStep, Intent, IntentId, Kind, Lane, Name, Orphaned, Reason, Step, TargetId};
+use crate::model::{AttributeName, HeldStep, Kind, Lane, Name, Orphaned, Reason, Step, TargetId};
 use crate::plan::Shade;
 
 impl Sync {
@@ -119,15 +119,8 @@ impl Sync {
             return;
         }
         self.claim(name, keys);
-        let intent = Intent {
-            id: IntentId(self.ledger.fresh_id()),
-            records: Vec::new(),
-            step,
-            at: cx.now.wall,
-            cause: format!("orphaned, made for {name}").into(),
-            plan: self.release(Lane::Derived, &waves::orphan(name, id)).and_then(|release| release.plan.clone()),
-        };
-        self.ledger.open(intent.clone());
+        let plan = self.release(Lane::Derived, &waves::orphan(name, id)).and_then(|release| release.plan.clone());
+        let intent = self.intend(Vec::new(), step, format!("orphaned, made for {name}").into(), plan, cx);
         self.busy.insert(name.clone(), intent.id);
         self.queue.take(name);
         let orphan = Some((name.clone(), id.clone()));

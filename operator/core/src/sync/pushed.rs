@@ -10,8 +10,8 @@ use super::shadow::{GroupShade, kind_of};
 use super::{Context, Sync};
 use crate::directory::{Decision, Truth, Wanted, Withheld};
 use crate::model::{
-    Entitlement, EntitlementKind, EntitlementTarget, GroupRecord, Intent, IntentId, Kind, Membership, Name,
-    Observability, Step, TargetApplication, TargetId,
+    Entitlement, EntitlementKind, EntitlementTarget, GroupRecord, Kind, Membership, Name, Observability, Step,
+    TargetApplication, TargetId,
 };
 
 /// The catalogue, with an entry for each pushed group: `group/` and its name at the target.
@@ -141,23 +141,11 @@ impl Sync {
     }
 
     fn delete_group(&mut self, group: TargetId, cx: &Context<'_>) {
-        let id = IntentId(self.ledger.fresh_id());
         let step = Step::DeleteGroup { id: group.clone() };
-        let cause = "not declared any more".into();
-        let intent = Intent { id, records: Vec::new(), step, at: cx.now.wall, cause, plan: None };
-        self.ledger.open(intent.clone());
+        let intent = self.intend(Vec::new(), step, "not declared any more".into(), None, cx);
         self.group_writes.insert(group.clone(), cx.now.mono);
-        self.busy_groups.insert(group.clone(), id);
-        self.flights.insert(
-            id,
-            Flight {
-                intent,
-                parts: Vec::new(),
-                group: Some(group),
-                orphan: None,
-                priority: Priority::Drift,
-                sent: false,
-            },
-        );
+        self.busy_groups.insert(group.clone(), intent.id);
+        let (parts, group, priority) = (Vec::new(), Some(group), Priority::Drift);
+        self.flights.insert(intent.id, Flight { intent, parts, group, orphan: None, priority, sent: false });
     }
 }

@@ -1,6 +1,7 @@
 //! The command line. Results go to `out`, progress and warnings to `err`. Exit status: 0 done, 1 findings, 2 usage or failure.
 
 mod answer;
+mod audit;
 mod diff;
 mod finding;
 mod git;
@@ -58,7 +59,7 @@ enum Command {
     /// What is not as declared on the cluster, worst first
     Status(status::Args),
     /// What was done at targets, when and why
-    Audit(Box<record::Audit>),
+    Audit(Box<audit::Audit>),
     /// What waits for approval, and what approving it would do
     Held(Box<record::HeldArgs>),
     /// Which accounts are ours, what they rest on, and which are to be deleted when
@@ -171,7 +172,7 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::WhoCan(w) => answer::who_can(&w, screen),
         Command::Diff(d) => diff::run(&d, screen),
         Command::Status(args) => status::run(&args, screen),
-        Command::Audit(asked) => record::audit(&asked, screen),
+        Command::Audit(asked) => audit::audit(&asked, screen),
         Command::Held(asked) => record::held(&asked, screen),
         Command::Ledger(asked) => record::ledger(&asked, screen),
         Command::Import(asked) => import::run(&asked, screen),

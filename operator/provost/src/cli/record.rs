@@ -1,4 +1,4 @@
-//! `provost audit`, `held` and `ledger`: what was done, what waits for approval, what is ours.
+//! `provost held` and `ledger`: what waits for approval, what is ours.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,7 @@ use super::answer::joined;
 use super::remote::Where;
 use super::screen::{Hue, Output, Screen};
 use super::{DONE, FINDINGS, Failure, count};
-use crate::inquiry::{self, Entry, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, Write};
-
-/// What was done.
-#[derive(clap::Args, Debug)]
-pub struct Audit {
-    #[command(flatten)]
-    ask: JournalAsk,
-    #[command(flatten)]
-    whom: Where,
-    /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-}
+use crate::inquiry::{self, Entry, Held, HeldAnswer, LedgerAsk, Order};
 
 /// What is held.
 #[derive(clap::Args, Debug, Serialize)]
@@ -76,58 +64,6 @@ struct Retained {
     identity: String,
     /// Name of the TargetApplication
     application: String,
-}
-
-/// Prints the journal.
-pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let namespace = asked.whom.namespace.as_deref();
-    let writes: Vec<Write> = match asked.whom.file()? {
-        Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
-        None => asked.whom.get("/v1/journal", &asked.ask)?,
-    };
-    match asked.output {
-        output @ (Output::Json | Output::Yaml) => {
-            screen.value(output, "Journal", namespace, &serde_json::to_value(&writes)?)?;
-        }
-        Output::Name => {
-            let who: BTreeSet<&Name> = writes.iter().flat_map(|write| &write.identities).collect();
-            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
-        }
-        output => {
-            let all = namespace.is_none();
-            let rows: Vec<Vec<String>> = writes.iter().map(|write| audit_row(write, output, all)).collect();
-            let wide = ["TIME", "APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"];
-            let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
-            screen.table(head, &rows)?;
-        }
-    }
-    Ok(DONE)
-}
-
-fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
-    let wide = output == Output::Wide;
-    let attributes: Vec<&str> = write.attributes.iter().map(AttributeName::as_str).collect();
-    let what = match &write.entitlement {
-        Some(entitlement) => entitlement.to_string(),
-        None if wide || attributes.len() < 4 => attributes.join(", "),
-        None => format!("{} attributes", attributes.len()),
-    };
-    let plan = write.plan.as_ref().map(|hash| format!(", approved as {}", short(hash))).unwrap_or_default();
-    // Most are done: only what is not is said.
-    let outcome = match write.outcome.as_deref() {
-        Some("Done") => String::new(),
-        outcome => format!(" ({})", outcome.unwrap_or("under way, or not known")),
-    };
-    let detail = write.detail.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
-    let application =
-        if all { format!("{}/{}", write.namespace, write.application) } else { write.application.to_string() };
-    let (time, why) = (second(write.at), format!("{}{plan}{outcome}{detail}", write.cause));
-    let who = who(&write.identities, wide);
-    if wide {
-        return vec![time, application, write.step.to_string(), who, what, why];
-    }
-    let what = if what.is_empty() { what } else { format!(": {what}") };
-    vec![time, application, format!("{} {who}{what}", write.step), why]
 }
 
 /// Prints what is held; 1 if something is.
@@ -277,7 +213,7 @@ fn order(asked: &Ledger, account: &Retained, order: DeletionOrder, screen: &mut 
     Ok(DONE)
 }
 
-fn who(names: &[Name], all: bool) -> String {
+pub(super) fn who(names: &[Name], all: bool) -> String {
     if all { joined(names) } else { few(names, 3) }
 }
 
@@ -289,12 +225,12 @@ fn few(names: &[Name], shown: usize) -> String {
     }
 }
 
-fn short(hash: &str) -> &str {
+pub(super) fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
 /// A time to the second.
-fn second(at: Timestamp) -> String {
+pub(super) fn second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 

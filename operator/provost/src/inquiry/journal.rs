@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use provost_core::model::{AttributeName, IntentId, Name, Outcome, TargetId};
+use provost_core::model::{AttributeName, Image, IntentId, Name, Outcome, TargetId};
 use provost_store::{JournalQuery, JournalRecord, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,10 @@ pub struct Write {
     pub entitlement: Option<Arc<str>>,
     /// The attributes that were written: names alone.
     pub attributes: Vec<AttributeName>,
+    /// What was there before, as far as it was seen; `None`: nothing is known. Digests in place of values.
+    pub before: Option<Image<Arc<str>>>,
+    /// What is there once it is done; the same.
+    pub after: Option<Image<Arc<str>>>,
     /// Why: policies, `ended`, `suspended`, `identity deleted`, `drift`.
     pub cause: Arc<str>,
     /// The held plan whose approval released it.
@@ -143,6 +147,7 @@ impl Latest {
     fn take(&mut self, entry: JournalRecord, name: impl Fn(&TargetId) -> Option<Arc<str>>, values: bool) {
         let key = (Arc::clone(&entry.namespace), entry.application.clone(), entry.intent);
         let known = self.places.get(&key).and_then(|place| place.checked_sub(self.dropped));
+        let attributes = entry.written().cloned().collect();
         let (outcome, detail) = entry.outcome.map(told).unzip();
         let detail = detail.flatten().filter(|_| values);
         let ended = outcome.is_some().then_some(entry.at);
@@ -160,7 +165,9 @@ impl Latest {
             identities: entry.identities,
             account: entry.account,
             entitlement: entry.entitlement.map(|id| name(&id).unwrap_or_else(|| id.as_str().into())),
-            attributes: entry.attributes.into_keys().collect(),
+            attributes,
+            before: entry.before,
+            after: entry.after,
             cause: entry.cause,
             plan: entry.plan,
             outcome,

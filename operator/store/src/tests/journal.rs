@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use provost_core::model::{Intent, IntentId, LedgerChange, Outcome, Owner, Record, RecordId, RecordState, Step, Value};
+use provost_core::model::{
+    Image, Intent, IntentId, LedgerChange, Outcome, Owner, Record, RecordId, RecordState, Step, Value,
+};
+use provost_core::plan::{Fold, digest};
 
 use super::{at, fresh, record};
 use crate::{JournalQuery, JournalRecord, Keep, Store};
@@ -25,7 +28,25 @@ pub(super) fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> Ledge
     }))
 }
 
+/// What these texts look like; an empty one: no value.
+pub(super) fn image(attributes: &[(&str, &str)]) -> Image {
+    let of = |(name, text): &(&str, &str)| ((*name).into(), digest(&Value::from(*text), Fold::Exact));
+    Image { attributes: attributes.iter().map(of).collect(), ..Image::default() }
+}
+
 pub(super) fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
+    let after = matches!(step, Step::CreateAccount { .. }).then(|| image(&[("userName", "ada"), ("title", SECRET)]));
+    pictured(id, records, step, None, after)
+}
+
+/// The same with what was seen.
+pub(super) fn pictured(
+    id: u64,
+    records: &[u64],
+    step: Step,
+    before: Option<Image>,
+    after: Option<Image>,
+) -> LedgerChange {
     LedgerChange::Open(Box::new(Intent {
         id: IntentId(id),
         records: records.iter().copied().map(RecordId).collect(),
@@ -33,6 +54,8 @@ pub(super) fn intent(id: u64, records: &[u64], step: Step) -> LedgerChange {
         at: at(1),
         cause: "engineers-wiki".into(),
         plan: Some("3f9a".into()),
+        before: before.map(Box::new),
+        after: after.map(Box::new),
     }))
 }
 
@@ -65,7 +88,7 @@ fn a_write_has_an_entry_before_and_one_after_with_names_and_digests_and_no_value
         assert_eq!(&*entry.step, "CreateAccount");
         assert_eq!(&*entry.cause, "engineers-wiki");
         assert_eq!(entry.plan.as_deref(), Some("3f9a"));
-        let names: Vec<_> = entry.attributes.keys().map(provost_core::model::AttributeName::as_str).collect();
+        let names: Vec<_> = entry.written().map(provost_core::model::AttributeName::as_str).collect();
         assert_eq!(names, ["title", "userName"]);
         assert!(!serde_json::to_string(entry).unwrap().contains(SECRET));
     }
@@ -130,10 +153,38 @@ fn digests_of_equal_values_are_equal_within_a_store_and_differ_between_stores() 
     let mut digests = Vec::new();
     for store in [&one, &one, &two] {
         record(store, "wiki", 1, vec![ledger_record(1, "ada", None), intent(2, &[1], create())]).unwrap();
-        digests.push(all(store, JournalQuery::default()).pop().unwrap().attributes);
+        digests.push(all(store, JournalQuery::default()).pop().unwrap().after.unwrap().attributes);
     }
     assert_eq!(digests[0], digests[1]);
     assert_ne!(digests[0], digests[2]);
+}
+
+#[test]
+fn what_was_there_before_a_write_is_recognised_as_what_an_earlier_one_left_and_no_value_is_told() {
+    let store = Store::in_memory(fresh).unwrap();
+    let write = |id, was: Option<Image>, is: &[(&str, &str)]| {
+        let set = is.iter().map(|(name, text)| ((*name).into(), Value::from(*text))).collect();
+        let step = Step::UpdateAccount { id: "u-1".into(), set };
+        record(&store, "wiki", 1, vec![ledger_record(1, "ada", None), pictured(id, &[1], step, was, Some(image(is)))])
+            .unwrap();
+        record(&store, "wiki", 2, vec![close(id, Outcome::Done)]).unwrap();
+    };
+    write(2, None, &[("title", SECRET)]);
+    write(3, Some(image(&[("title", SECRET)])), &[("title", "Reader")]);
+    write(4, Some(image(&[("title", "Boss"), ("nickName", "")])), &[("title", ""), ("nickName", "al")]);
+    let entries = all(&store, JournalQuery::default());
+    let told = |at: usize, name: &str| {
+        let of = |image: &Option<Image<_>>| image.as_ref().and_then(|i| i.attributes.get(name).cloned());
+        let entry: &JournalRecord = &entries[at];
+        (of(&entry.before), of(&entry.after))
+    };
+    assert_eq!(told(0, "title").0, None, "not known is not empty");
+    assert_eq!(told(2, "title").0, told(0, "title").1);
+    assert_ne!(told(4, "title").0, told(2, "title").1, "somebody else changed it");
+    assert_eq!((told(4, "title").1, told(4, "nickName").0), (Some(None), Some(None)), "cleared; there was none");
+    assert!([0, 2, 4].iter().all(|at| told(*at, "title") == told(at + 1, "title")), "an outcome tells the same");
+    assert!(!serde_json::to_string(&entries).unwrap().contains(SECRET));
+    assert_eq!(serde_json::from_str::<Vec<JournalRecord>>(&serde_json::to_string(&entries).unwrap()).unwrap(), entries);
 }
 
 #[test]

@@ -178,6 +178,8 @@ fn intent() -> impl Strategy<Value = Intent> {
         at: at(1),
         cause: "drift".into(),
         plan: plan.map(Into::into),
+        before: None,
+        after: None,
     })
 }
 

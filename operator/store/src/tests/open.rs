@@ -1,12 +1,12 @@
 use std::fs;
 
-use provost_core::model::{EntitlementKind, GroupRecord, Ledger, LedgerChange, Step};
-use redb::{Database, TableDefinition};
+use provost_core::model::{EntitlementKind, GroupRecord, Ledger, LedgerChange, Outcome, Step};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use secrecy::SecretBox;
 
-use super::journal::{intent, ledger_record};
+use super::journal::{all, close, intent, ledger_record};
 use super::{at, open, record};
-use crate::tables::{EPOCHS, META};
+use crate::tables::{EPOCHS, INTENTS, JOURNAL, META};
 use crate::{Fresh, JournalQuery, Keep, Store, StoreError};
 
 fn group(id: &str) -> LedgerChange {
@@ -110,12 +110,12 @@ fn a_store_of_another_format_is_refused_with_both_versions_named() {
     drop(open(&path).unwrap());
     let database = Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(META).unwrap().insert("format", b"3".as_slice()).unwrap();
+    transaction.open_table(META).unwrap().insert("format", b"9".as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let error = open(&path).unwrap_err();
     assert!(matches!(&error, StoreError::OtherVersion { .. }), "{error:?}");
-    assert!(error.to_string().contains("format 3, this version reads format 2"), "{error}");
+    assert!(error.to_string().contains("format 9, this version reads format 3"), "{error}");
 }
 
 #[test]
@@ -149,6 +149,48 @@ fn a_store_of_the_first_format_is_migrated_with_all_that_is_in_it() {
     let store = open(&path).unwrap();
     assert_eq!(store.prune(&Keep { from: at(0), bytes: 10_000 }).unwrap(), 0, "it knows how large its journal is");
     assert_eq!(store.epoch(), 120);
+}
+
+/// An intent and its outcome as format 2 had them.
+const FORMER: [&str; 2] = [
+    r#"{"at":"1970-01-01T00:00:01Z","namespace":"acme","application":"wiki","intent":2,"step":"UpdateAccount","identities":["ada"],"uids":["ada"],"account":"u-1","attributes":{"title":"00112233aabbccdd"},"cause":"drift"}"#,
+    r#"{"at":"1970-01-01T00:00:02Z","namespace":"acme","application":"wiki","intent":2,"step":"UpdateAccount","identities":["ada"],"uids":["ada"],"account":"u-1","attributes":{"title":"00112233aabbccdd"},"cause":"drift","outcome":"Done"}"#,
+];
+/// An intent that was open, as format 2 had it.
+const FORMER_INTENT: &str = r#"{"intent":{"id":3,"records":[1],"step":{"DisableAccount":{"id":"u-1"}},"at":"1970-01-01T00:00:03Z","cause":"ended","plan":null},"identities":["ada"],"uids":["ada"]}"#;
+
+/// Makes a store what format 2 would have left: the same tables, and these entries.
+pub(super) fn make_former(path: &std::path::Path) {
+    let database = Database::create(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        transaction.open_table(META).unwrap().insert("format", b"2".as_slice()).unwrap();
+        let mut journal = transaction.open_table(JOURNAL).unwrap();
+        for (number, entry) in (0..).zip(FORMER) {
+            journal.insert(number, entry.as_bytes()).unwrap();
+        }
+        let mut intents = transaction.open_table(INTENTS).unwrap();
+        intents.insert(("acme", "wiki", 3), FORMER_INTENT.as_bytes()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_store_of_the_second_format_is_migrated_and_its_entries_say_what_they_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    drop(open(&path).unwrap());
+    make_former(&path);
+    let store = open(&path).unwrap();
+    let entries = all(&store, JournalQuery::default());
+    assert!(entries.iter().all(|entry| entry.written().eq([&"title".into()]) && entry.before.is_none()));
+    let closed = record(&store, "wiki", 4, vec![close(3, Outcome::Done)]).unwrap();
+    assert_eq!((closed[0].identities.as_slice(), &closed[0].before), (["ada".into()].as_slice(), &None));
+    drop(store);
+    assert_eq!(all(&open(&path).unwrap(), JournalQuery::default()).len(), 3);
+    let database = Database::create(&path).unwrap();
+    let meta = database.begin_read().unwrap().open_table(META).unwrap();
+    assert_eq!(meta.get("format").unwrap().unwrap().value(), b"3", "an older program leaves it alone");
 }
 
 #[test]

@@ -72,13 +72,24 @@ fn lines_that_are_no_export_are_refused_with_the_line_and_nothing_is_changed() {
         ("another text", vec![head.clone(), "hello".into()], "line 2: "),
         ("no head", good[1..].to_vec(), "line 1: the first line"),
         ("two heads", vec![head.clone(), head.clone()], "line 2: the first line, and no other"),
-        ("another format", vec![head.replace("\"2\"", "\"9\"")], "written in format 9, this version reads format 2"),
+        ("another format", vec![head.replace("\"3\"", "\"9\"")], "written in format 9, this version reads format 3"),
     ];
     for (case, lines, said) in cases {
         let error = import(&store, &lines, true).unwrap_err();
         assert!(error.to_string().contains(said), "{case}: {error}");
         assert_eq!(exported(&store), good, "{case}");
     }
+}
+
+#[test]
+fn an_export_of_the_second_format_is_imported() {
+    let one = Store::in_memory(fresh).unwrap();
+    record(&one, "wiki", 1, vec![ledger_record(1, "ada", Some("u-1")), intent(2, &[1], create())]).unwrap();
+    let mut lines = exported(&one);
+    lines[0] = lines[0].replace("\"3\"", "\"2\"");
+    let two = Store::in_memory(other).unwrap();
+    assert_eq!(import(&two, &lines, false).unwrap(), Counted { applications: 1, records: 1, entries: 1 });
+    assert_eq!(exported(&two)[1..], lines[1..]);
 }
 
 #[test]

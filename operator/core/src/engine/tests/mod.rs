@@ -8,6 +8,7 @@ mod changes;
 mod checks;
 mod drift;
 mod handover;
+mod images;
 mod lost;
 mod membership;
 mod mismatch;

@@ -93,6 +93,8 @@ pub(super) struct World {
     pub(super) mirrors: BTreeMap<TargetId, ObservedEntitlement>,
     pub(super) records: BTreeMap<RecordId, Record>,
     pub(super) intents: BTreeMap<IntentId, Intent>,
+    /// Every intent that was stored, in order.
+    pub(super) opened: Vec<Intent>,
     pub(super) groups: BTreeMap<TargetId, GroupRecord>,
     pub(super) standing: Standing,
     pub(super) store: Option<StoreStamp>,
@@ -154,6 +156,7 @@ impl World {
             mirrors: BTreeMap::new(),
             records: BTreeMap::new(),
             intents: BTreeMap::new(),
+            opened: Vec::new(),
             groups: BTreeMap::new(),
             standing: Standing::default(),
             store: None,
@@ -385,6 +388,7 @@ impl World {
             LedgerChange::Forget(id) => _ = self.records.remove(&id),
             LedgerChange::Open(intent) => {
                 self.next = self.next.max(intent.id.0 + 1);
+                self.opened.push((*intent).clone());
                 self.intents.insert(intent.id, *intent);
             }
             LedgerChange::Close(_, Outcome::Lost) => {}

@@ -1,0 +1,194 @@
+//! `provost audit`: what was done at targets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use provost_core::model::{AttributeName, Image, Name};
+
+use super::record::{second, short, who};
+use super::remote::Where;
+use super::screen::{Output, Screen};
+use super::{DONE, Failure};
+use crate::inquiry::{self, JournalAsk, Write};
+
+/// What was done.
+#[derive(clap::Args, Debug)]
+pub struct Audit {
+    #[command(flatten)]
+    ask: JournalAsk,
+    #[command(flatten)]
+    whom: Where,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// Prints the journal.
+pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let namespace = asked.whom.namespace.as_deref();
+    let writes: Vec<Write> = match asked.whom.file()? {
+        Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
+        None => asked.whom.get("/v1/journal", &asked.ask)?,
+    };
+    match asked.output {
+        output @ (Output::Json | Output::Yaml) => {
+            screen.value(output, "Journal", namespace, &serde_json::to_value(&writes)?)?;
+        }
+        Output::Name => {
+            let who: BTreeSet<&Name> = writes.iter().flat_map(|write| &write.identities).collect();
+            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
+        }
+        output => {
+            let all = namespace.is_none();
+            let rows: Vec<Vec<String>> = writes.iter().map(|write| audit_row(write, output, all)).collect();
+            let wide = ["TIME", "APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"];
+            let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
+            screen.table(head, &rows)?;
+        }
+    }
+    Ok(DONE)
+}
+
+fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
+    let wide = output == Output::Wide;
+    let what = what(write, wide);
+    let plan = write.plan.as_ref().map(|hash| format!(", approved as {}", short(hash))).unwrap_or_default();
+    // Most are done: only what is not is said.
+    let outcome = match write.outcome.as_deref() {
+        Some("Done") => String::new(),
+        outcome => format!(" ({})", outcome.unwrap_or("under way, or not known")),
+    };
+    let detail = write.detail.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+    let application =
+        if all { format!("{}/{}", write.namespace, write.application) } else { write.application.to_string() };
+    let (time, why) = (second(write.at), format!("{}{plan}{outcome}{detail}", write.cause));
+    let who = who(&write.identities, wide);
+    if wide {
+        return vec![time, application, write.step.to_string(), who, what, why];
+    }
+    let what = if what.is_empty() { what } else { format!(": {what}") };
+    vec![time, application, format!("{} {who}{what}", write.step), why]
+}
+
+/// What was written, and what was there before; "not known" where nobody had seen it.
+fn what(write: &Write, wide: bool) -> String {
+    let before = write.before.as_ref();
+    let text = |text: Option<&Arc<str>>| text.map(ToString::to_string).unwrap_or_default();
+    match &*write.step {
+        "AddMembers" | "Assign" => held(text(write.entitlement.as_ref()), before, false, wide),
+        "RemoveMembers" | "Revoke" => held(text(write.entitlement.as_ref()), before, true, wide),
+        "CreateGroup" => text(write.after.as_ref().and_then(|after| after.name.as_ref())),
+        "UpdateGroup" => {
+            let was = before.and_then(|before| before.name.as_deref()).unwrap_or("not known");
+            format!("{} (was {was})", text(write.entitlement.as_ref()))
+        }
+        "EnableAccount" | "DisableAccount" | "DeleteAccount" => match before.and_then(|before| before.enabled) {
+            Some(true) => "was enabled".to_owned(),
+            Some(false) => "was disabled".to_owned(),
+            None => "before: not known".to_owned(),
+        },
+        _ if !wide && write.attributes.len() > 3 => format!("{} attributes", write.attributes.len()),
+        _ => {
+            let attributes: Vec<String> = write.attributes.iter().map(|name| attribute(write, name, wide)).collect();
+            attributes.join(", ")
+        }
+    }
+}
+
+/// How many had it before, where that is not as it must be expected of the step.
+fn held(entitlement: String, before: Option<&Image<Arc<str>>>, expected: bool, wide: bool) -> String {
+    let held = before.map(|before| before.held.as_slice()).unwrap_or_default();
+    if held.is_empty() || held.iter().any(Option::is_none) {
+        return format!("{entitlement} (before: not known)");
+    }
+    if !wide && held.iter().all(|had| *had == Some(expected)) {
+        return entitlement;
+    }
+    let had = held.iter().filter(|had| **had == Some(true)).count();
+    format!("{entitlement} (had by {had} of {} before)", held.len())
+}
+
+/// "title changed", or with the digests: "title 3f9a1c07 -> 77aa0b12".
+fn attribute(write: &Write, name: &AttributeName, wide: bool) -> String {
+    let of = |image: Option<&Image<Arc<str>>>| image.and_then(|image| image.attributes.get(name).cloned());
+    let new = write.before.as_ref().is_some_and(|before| before.exists == Some(false));
+    let (before, after) = (if new { Some(None) } else { of(write.before.as_ref()) }, of(write.after.as_ref()));
+    if wide {
+        let digest = |of: Option<Option<Arc<str>>>| match of {
+            Some(Some(digest)) => digest.get(..8).unwrap_or_default().to_owned(),
+            Some(None) => "-".to_owned(),
+            None => "?".to_owned(),
+        };
+        return format!("{name} {} -> {}", digest(before), digest(after));
+    }
+    match (before, after) {
+        _ if new => name.to_string(),
+        (_, Some(None)) => format!("{name} cleared"),
+        (Some(None), _) => format!("{name} set"),
+        (Some(Some(_)), _) => format!("{name} changed"),
+        (None, _) => format!("{name} (before: not known)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(attributes: &[(&str, Option<&str>)]) -> Image<Arc<str>> {
+        let of = |(name, digest): &(&str, Option<&str>)| ((*name).into(), digest.map(Arc::from));
+        Image { attributes: attributes.iter().map(of).collect(), ..Image::default() }
+    }
+
+    fn write(step: &str, before: Option<Image<Arc<str>>>, after: Option<Image<Arc<str>>>) -> Write {
+        Write {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            ended: None,
+            namespace: "acme".into(),
+            application: "wiki".into(),
+            step: step.into(),
+            identities: vec!["ada".into(), "bob".into()],
+            account: None,
+            entitlement: step.ends_with("Members").then(|| "Editors".into()),
+            attributes: after.iter().flat_map(|after| after.attributes.keys().cloned()).collect(),
+            before,
+            after,
+            cause: "staff".into(),
+            plan: None,
+            outcome: Some("Done".into()),
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn what_was_there_is_told_in_a_few_words_and_what_is_not_known_is_told_too() {
+        let three = [("a", Some("0011223344556677")), ("b", Some("8899aabbccddeeff")), ("c", None)];
+        let had = |held: &[Option<bool>]| Some(Image { held: held.to_vec(), ..Image::default() });
+        let was = |enabled| Some(Image { enabled: Some(enabled), ..Image::default() });
+        let absent = || Some(Image { exists: Some(false), ..Image::default() });
+        let known = || Some(image(&[("b", None), ("c", Some("0123456789abcdef"))]));
+        for (write, narrow, wide) in [
+            (
+                write("UpdateAccount", known(), Some(image(&three))),
+                "a (before: not known), b set, c cleared",
+                "a ? -> 00112233, b - -> 8899aabb, c 01234567 -> -",
+            ),
+            (write("CreateAccount", absent(), Some(image(&three[..1]))), "a", "a - -> 00112233"),
+            (write("DisableAccount", was(true), was(false)), "was enabled", "was enabled"),
+            (write("DeleteAccount", None, absent()), "before: not known", "before: not known"),
+            (write("AddMembers", had(&[Some(false); 2]), None), "Editors", "Editors (had by 0 of 2 before)"),
+            (
+                write("RemoveMembers", had(&[Some(true), Some(false)]), None),
+                "Editors (had by 1 of 2 before)",
+                "Editors (had by 1 of 2 before)",
+            ),
+            (write("AddMembers", None, None), "Editors (before: not known)", "Editors (before: not known)"),
+        ] {
+            assert_eq!(
+                (what(&write, false), what(&write, true)),
+                (narrow.to_owned(), wide.to_owned()),
+                "{}",
+                write.step
+            );
+        }
+    }
+}

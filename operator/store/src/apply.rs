@@ -10,7 +10,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::digest::Key;
 use crate::journal::Granted;
-use crate::tables::{EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
+use crate::tables::{ATTEMPTS, EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
 use crate::{JournalRecord, retention::Sizes};
 
 /// The tables of a write transaction, opened once for all its jobs.
@@ -21,8 +21,10 @@ pub(crate) struct Tables<'t> {
     standing: Table<'t, (&'static str, &'static str), &'static [u8]>,
     next: Table<'t, (&'static str, &'static str), u64>,
     epochs: Table<'t, (&'static str, &'static str), i64>,
-    journal: Table<'t, u64, &'static [u8]>,
-    entry: u64,
+    pub journal: Table<'t, u64, &'static [u8]>,
+    /// The number of the next entry.
+    pub entry: u64,
+    pub attempts: Table<'t, (&'static str, &'static str, u64, u64), &'static [u8]>,
     /// What the entries of this transaction add to the journal.
     pub added: Sizes,
 }
@@ -48,6 +50,7 @@ impl<'t> Tables<'t> {
             epochs: transaction.open_table(EPOCHS)?,
             journal,
             entry,
+            attempts: transaction.open_table(ATTEMPTS)?,
             added: Sizes::default(),
         })
     }
@@ -79,7 +82,7 @@ impl<'t> Tables<'t> {
         for change in changes {
             match change {
                 LedgerChange::Open(intent) => self.open_intent(place, intent, key)?,
-                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome)?),
+                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, key)?),
                 _ => {}
             }
         }
@@ -141,7 +144,13 @@ impl<'t> Tables<'t> {
     fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
         let keyed = |image: &Image| image.map(|digest| Arc::from(key.digest(&digest.0.to_be_bytes())));
         let (before, after) = (intent.before.as_deref().map(keyed), intent.after.as_deref().map(keyed));
-        let mut open = OpenIntent { intent: intent.clone(), identities: Vec::new(), uids: Vec::new(), before, after };
+        // Opened twice, it has one entry more; both are of this attempt.
+        let at = (place.namespace, place.application.as_str(), intent.id.0);
+        let known = self.intents.get(at)?.map(|value| serde_json::from_slice::<OpenIntent>(value.value()));
+        let mut entries = known.transpose()?.map(|known| known.entries).unwrap_or_default();
+        entries.push(self.entry);
+        let (identities, uids) = (Vec::new(), Vec::new());
+        let mut open = OpenIntent { intent: intent.clone(), identities, uids, entries, before, after };
         for id in &intent.records {
             if let Some(record) = self.record(place, *id)? {
                 open.identities.push(record.owner.name);
@@ -149,7 +158,7 @@ impl<'t> Tables<'t> {
             }
         }
         let value = serde_json::to_vec(&open)?;
-        self.intents.insert((place.namespace, place.application.as_str(), intent.id.0), value.as_slice())?;
+        self.intents.insert(at, value.as_slice())?;
         let entry = self.entry(place, &open, None)?;
         self.append(&entry)
     }
@@ -160,16 +169,24 @@ impl<'t> Tables<'t> {
         place: Place<'_>,
         id: IntentId,
         outcome: &Outcome,
+        key: &Key,
     ) -> Result<Option<JournalRecord>, Fault> {
         let at = (place.namespace, place.application.as_str(), id.0);
         let Some(open) = self.intents.get(at)?.map(|value| serde_json::from_slice::<OpenIntent>(value.value())) else {
             return Ok(None);
         };
-        let open = open?;
-        if *outcome != Outcome::Lost {
+        let mut open = open?;
+        let mut entry = self.entry(place, &open, Some(outcome.clone()))?;
+        if *outcome == Outcome::Lost {
+            open.entries.push(self.entry);
+            self.intents.insert(at, serde_json::to_vec(&open)?.as_slice())?;
+        } else {
             self.intents.remove(at)?;
+            match outcome {
+                Outcome::Done => self.succeeded(place, &open, key)?,
+                _ => self.failed(place, &open, &mut entry, key)?,
+            }
         }
-        let entry = self.entry(place, &open, Some(outcome.clone()))?;
         self.append(&entry)?;
         Ok(Some(entry))
     }
@@ -184,7 +201,7 @@ impl<'t> Tables<'t> {
             Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. } => members.clone(),
             _ => Vec::new(),
         };
-        Ok(JournalRecord {
+        let entry = JournalRecord {
             at: place.at,
             namespace: place.namespace.into(),
             application: place.application.clone(),
@@ -202,7 +219,10 @@ impl<'t> Tables<'t> {
             cause: Arc::clone(&open.intent.cause),
             plan: open.intent.plan.clone(),
             outcome,
-        })
+            attempts: 1,
+            first: None,
+        };
+        Ok(entry)
     }
 
     /// What the records know of the entitlement that is given or taken.

@@ -7,7 +7,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, S
 use secrecy::SecretBox;
 
 use crate::digest::Key;
-use crate::tables::{EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, RECORDS, STANDING, number};
+use crate::tables::{ATTEMPTS, EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, RECORDS, STANDING, number};
 use crate::{Fresh, StoreError, migrate};
 
 /// redb's own default is 1 GiB, which is more than the operator should use in all.
@@ -120,6 +120,7 @@ fn found(database: &Database, fresh: Fresh) -> Result<Identification, Fault> {
         transaction.open_table(NEXT)?;
         transaction.open_table(EPOCHS)?;
         transaction.open_table(JOURNAL)?;
+        transaction.open_table(ATTEMPTS)?;
     }
     transaction.commit()?;
     Ok(Identification { id, key, epoch: 0 })

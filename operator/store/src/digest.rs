@@ -16,8 +16,12 @@ impl Key {
 
     /// The first 16 hexadecimal digits of the HMAC-SHA256 (RFC 2104).
     pub fn digest(&self, text: &[u8]) -> String {
-        let first = hmac(self.bytes(), text).iter().take(8).fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-        format!("{first:016x}")
+        format!("{:016x}", self.number(text))
+    }
+
+    /// The same as a number.
+    pub fn number(&self, text: &[u8]) -> u64 {
+        hmac(self.bytes(), text).iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 }
 

@@ -57,6 +57,21 @@ pub struct JournalRecord {
     /// How it ended; absent: about to be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// How many equal attempts it stands for; all but the latest have no entries of their own any more.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub attempts: u32,
+    /// When the first of several was about to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+}
+
+const fn once() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_once(attempts: &u32) -> bool {
+    *attempts == 1
 }
 
 /// What is given or taken, beyond its id at the target.
@@ -99,6 +114,8 @@ struct Line<'a> {
     plan: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "is_once")]
+    attempts: u32,
 }
 
 impl JournalRecord {
@@ -131,6 +148,7 @@ impl JournalRecord {
             cause: &self.cause,
             plan: self.plan.as_deref(),
             outcome: self.outcome.as_ref().map(outcome),
+            attempts: self.attempts,
         };
         // Texts and numbers alone: there is nothing in it that could fail.
         serde_json::to_string(&line).unwrap_or_default()
@@ -169,7 +187,7 @@ impl JournalQuery {
             && self.application.as_ref().is_none_or(|a| *a == entry.application)
             && self.identity.as_ref().is_none_or(|i| entry.identities.contains(i))
             && self.from.is_none_or(|t| t <= entry.at)
-            && self.until.is_none_or(|t| entry.at < t)
+            && self.until.is_none_or(|t| entry.first.unwrap_or(entry.at) < t)
     }
 }
 

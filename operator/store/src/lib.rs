@@ -5,6 +5,7 @@
 //! when the disk fails. The library never prints, has no clock and no randomness: both are given to it.
 
 mod apply;
+mod attempts;
 mod database;
 mod digest;
 mod disk;

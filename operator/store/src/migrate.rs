@@ -5,7 +5,7 @@ use redb::{Database, ReadableTable};
 
 use crate::JournalRecord;
 use crate::retention::Sizes;
-use crate::tables::{EPOCHS, FORMAT, Fault, JOURNAL, META, number};
+use crate::tables::{ATTEMPTS, EPOCHS, FORMAT, Fault, JOURNAL, META, number};
 
 /// Makes what was written in an older format what this version writes; false: it knows nothing of that format.
 pub(crate) fn to_present(database: &Database, from: &[u8]) -> Result<bool, Fault> {
@@ -16,11 +16,12 @@ pub(crate) fn to_present(database: &Database, from: &[u8]) -> Result<bool, Fault
     }
 }
 
-/// Format 2 told attributes with digests of another kind, and not what was there before. Its entries stay as they are: what they
-/// do not say is not known.
+/// Format 2 told attributes with digests of another kind, not what was there before, and each attempt. Its entries stay as they are: what
+/// they do not say is not known.
 fn from_2(database: &Database) -> Result<(), Fault> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert("format", FORMAT.as_bytes())?;
+    transaction.open_table(ATTEMPTS)?;
     Ok(transaction.commit()?)
 }
 
@@ -39,6 +40,7 @@ fn from_1(database: &Database) -> Result<(), Fault> {
         meta.insert("epoch", minutes.to_le_bytes().as_slice())?;
         sizes.put(&mut meta)?;
         transaction.open_table(EPOCHS)?;
+        transaction.open_table(ATTEMPTS)?;
         meta.insert("format", FORMAT.as_bytes())?;
     }
     Ok(transaction.commit()?)

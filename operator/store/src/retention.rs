@@ -36,7 +36,7 @@ impl Sizes {
         self.change(entry, i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    fn remove(&mut self, entry: &JournalRecord, bytes: usize) {
+    pub fn remove(&mut self, entry: &JournalRecord, bytes: usize) {
         self.change(entry, -i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 

@@ -27,6 +27,9 @@ pub(crate) const EPOCHS: TableDefinition<(&str, &str), i64> = TableDefinition::n
 /// Number -> `JournalRecord`, in the order of commits.
 pub(crate) const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
 
+/// Namespace, application, what is attempted, and how it fails -> `Attempts`.
+pub(crate) const ATTEMPTS: TableDefinition<(&str, &str, u64, u64), &[u8]> = TableDefinition::new("attempts");
+
 /// An unresolved intent, with the names that its outcome will be journalled under: its records may be gone by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenIntent {
@@ -34,6 +37,9 @@ pub(crate) struct OpenIntent {
     pub identities: Vec<Name>,
     #[serde(default)]
     pub uids: Vec<Uid>,
+    /// Its entries in the journal.
+    #[serde(default)]
+    pub entries: Vec<u64>,
     /// What its entries say was there before it, and is there after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Image<Arc<str>>>,

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::explain_fault;
 use crate::retention::Sizes;
-use crate::tables::{EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, OpenIntent, RECORDS, STANDING};
+use crate::tables::{
+    ATTEMPTS, EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, OpenIntent, RECORDS, STANDING,
+};
 use crate::{JournalRecord, Store, StoreError};
 
 /// Formats of exports that can be imported: what the former one does not say is not known.
@@ -193,6 +195,7 @@ fn clear(transaction: &WriteTransaction, journal: bool) -> Result<(), Fault> {
     transaction.delete_table(STANDING)?;
     transaction.delete_table(NEXT)?;
     transaction.delete_table(EPOCHS)?;
+    transaction.delete_table(ATTEMPTS)?;
     if journal {
         transaction.delete_table(JOURNAL)?;
         let mut meta = transaction.open_table(META)?;
@@ -212,6 +215,7 @@ fn write(transaction: &WriteTransaction, lines: &[Line]) -> Result<Counted, Faul
     let mut nexts = transaction.open_table(NEXT)?;
     let mut epochs = transaction.open_table(EPOCHS)?;
     let mut entries = transaction.open_table(JOURNAL)?;
+    transaction.open_table(ATTEMPTS)?;
     let (mut counted, mut sizes) = (Counted::default(), Sizes::default());
     for line in lines {
         match line {

@@ -89,6 +89,27 @@ impl Store {
     }
 }
 
+/// Intents that were journalled before their writes, and outcomes after; of attempts that ended in the same way the latest.
+#[derive(Debug, Default)]
+pub struct Journalled {
+    pub opened: BTreeSet<IntentId>,
+    pub closed: BTreeMap<IntentId, Outcome>,
+    /// How many the outcomes count together.
+    pub attempts: usize,
+}
+
+impl Journalled {
+    /// Whether it says what happened: each write that was done or is open by itself, each other one in a count.
+    pub fn tells(&self, store: &Store) -> bool {
+        let kept = |id: &IntentId| store.closed.get(id).is_none_or(|outcome| *outcome == Outcome::Done);
+        self.opened.iter().all(|id| store.opened.contains_key(id))
+            && store.opened.keys().filter(|id| kept(id)).all(|id| self.opened.contains(id))
+            && self.closed.iter().all(|(id, outcome)| store.closed.get(id) == Some(outcome) && self.opened.contains(id))
+            && store.closed.keys().filter(|id| kept(id)).all(|id| self.closed.contains_key(id))
+            && self.attempts == store.closed.len()
+    }
+}
+
 /// The store itself, on a disk in memory.
 #[derive(Debug)]
 pub struct Memory {
@@ -142,18 +163,21 @@ impl Memory {
         recorded.map(|_| ())
     }
 
-    /// Of one application: intents that were journalled before their writes, and outcomes after.
-    pub fn journalled(&self, app: &Name) -> Result<(BTreeSet<IntentId>, BTreeMap<IntentId, Outcome>), StoreError> {
+    /// Of one application: what was journalled.
+    pub fn journalled(&self, app: &Name) -> Result<Journalled, StoreError> {
         let query = JournalQuery { application: Some(app.clone()), ..JournalQuery::default() };
-        let (mut opened, mut closed) = (BTreeSet::new(), BTreeMap::new());
+        let mut found = Journalled::default();
         for entry in self.store.as_ref().ok_or(StoreError::Closed)?.journal(query)? {
             let entry = entry?;
             match entry.outcome {
-                None => _ = opened.insert(entry.intent),
+                None => _ = found.opened.insert(entry.intent),
                 Some(Outcome::Lost) => {}
-                Some(outcome) => _ = closed.insert(entry.intent, outcome),
+                Some(outcome) => {
+                    found.attempts += usize::try_from(entry.attempts).unwrap_or(usize::MAX);
+                    found.closed.insert(entry.intent, outcome);
+                }
             }
         }
-        Ok((opened, closed))
+        Ok(found)
     }
 }

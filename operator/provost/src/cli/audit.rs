@@ -56,7 +56,7 @@ fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
     // Most are done: only what is not is said.
     let outcome = match write.outcome.as_deref() {
         Some("Done") => String::new(),
-        outcome => format!(" ({})", outcome.unwrap_or("under way, or not known")),
+        outcome => format!(" ({}{})", outcome.unwrap_or("under way, or not known"), attempts(write)),
     };
     let detail = write.detail.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
     let application =
@@ -68,6 +68,12 @@ fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
     }
     let what = if what.is_empty() { what } else { format!(": {what}") };
     vec![time, application, format!("{} {who}{what}", write.step), why]
+}
+
+/// ", 12 times since 2026-12-01T00:00:00Z": of equal attempts only the latest is told.
+fn attempts(write: &Write) -> String {
+    let Some(first) = write.first.filter(|_| write.attempts > 1) else { return String::new() };
+    format!(", {} times since {}", write.attempts, second(first))
 }
 
 /// What was written, and what was there before; "not known" where nobody had seen it.
@@ -156,6 +162,8 @@ mod tests {
             plan: None,
             outcome: Some("Done".into()),
             detail: None,
+            attempts: 1,
+            first: None,
         }
     }
 

@@ -90,6 +90,10 @@ pub struct Write {
     pub outcome: Option<Arc<str>>,
     /// What the target said of it, where that was asked for.
     pub detail: Option<Arc<str>>,
+    /// How many attempts that ended in the same way it stands for; all but the count is of the latest.
+    pub attempts: u32,
+    /// When the first of several was about to be made.
+    pub first: Option<Timestamp>,
 }
 
 /// Reads the journal. Blocks on the disk.
@@ -154,6 +158,7 @@ impl Latest {
         if let Some(write) = known.and_then(|at| self.writes.get_mut(at)) {
             write.account = entry.account.or(write.account.take());
             (write.ended, write.outcome, write.detail) = (ended, outcome, detail);
+            (write.attempts, write.first) = (entry.attempts, entry.first);
             return;
         }
         let write = Write {
@@ -172,6 +177,8 @@ impl Latest {
             plan: entry.plan,
             outcome,
             detail,
+            attempts: entry.attempts,
+            first: entry.first,
         };
         self.places.insert(key, self.dropped + self.writes.len());
         self.writes.push_back(write);

@@ -1,5 +1,6 @@
 //! Ledgers and journal against a model, on files, and on a disk that loses power or refuses.
 
+mod attempts;
 mod faults;
 mod fence;
 mod journal;

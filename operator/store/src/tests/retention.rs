@@ -17,7 +17,7 @@ fn seconds(store: &Store, step: &str) -> Vec<i64> {
 }
 
 /// Bytes of all entries.
-fn size(store: &Store) -> u64 {
+pub(super) fn size(store: &Store) -> u64 {
     let entries = all(store, JournalQuery::default());
     entries.iter().map(|entry| serde_json::to_vec(entry).unwrap().len() as u64).sum()
 }

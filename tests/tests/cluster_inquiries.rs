@@ -218,6 +218,11 @@ async fn who_may_ask_is_told_by_the_api_server() {
     let order = ["ledger", "cancel-deletion", "ada", "wiki", "-n", "acme", "--service-account", "provost-auditor"];
     let said = world.ask(&order).refused();
     assert!(said.contains("needs the verb \"update\" on ledgers.provost.dev"), "{said}");
+    let erase = ["audit", "forget", "ada", "-n", "acme", "--service-account", "provost-auditor"];
+    let said = world.ask(&erase).refused();
+    assert!(said.contains("needs the verb \"update\" on journals.provost.dev in the namespace acme"), "{said}");
+    assert!(world.ask(&["audit", "forget", "ada"]).refused().contains("name the namespace"));
+    assert!(world.raw(in_acme, Some(&auditor)).await.1.contains("ada"), "nothing was erased");
     let said = world.ask(&["audit", "-n", "acme", "--service-account", "nobody"]).refused();
     assert!(said.contains("no token of the ServiceAccount provost-system/nobody"), "{said}");
     assert!(!world.operator().process().log().contains(&auditor), "a token is in the log");
@@ -367,6 +372,16 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let nowhere = world.ask(&["ledger", "cancel-deletion", "cyn", "chat", "-n", "acme"]).refused();
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
+    // What the journal has of hal is erased, that something was done stays.
+    let before = world.answer(&["audit", "-n", "acme"]).as_array().unwrap().len();
+    let said = world.ask(&["audit", "forget", "hal", "-n", "acme"]).ok();
+    assert!(said.contains("hal is erased from ") && said.contains("account in wiki, until that is deleted"), "{said}");
+    let after = world.answer(&["audit", "-n", "acme"]);
+    assert!(!after.to_string().contains("hal") && after.as_array().unwrap().len() == before, "{after}");
+    let log = world.operator().process().log();
+    let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
+    assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
+
     a_file_is_asked_like_a_running_operator(&mut world);
 
     // Back at work, a re-hire has the account that was kept; a Plan's foreseen steps are told.
@@ -409,7 +424,7 @@ fn a_file_is_asked_like_a_running_operator(world: &mut World) {
         )
     };
     let (status, _, err) = of_file(&["audit"]);
-    assert!(status == Some(2) && err.contains("in use by another process"), "{err}");
+    assert!(status == Some(2) && err.contains("an operator is using it; leave --store out to ask that one"), "{err}");
     world.operator.take().unwrap().stop();
     let (status, out, err) = of_file(&["audit", "-n", "acme", "-o", "json"]);
     assert_eq!(status, Some(0), "{err}");

@@ -9,6 +9,7 @@ use provost_core::model::{
 use redb::{ReadableTable, Table, WriteTransaction};
 
 use crate::digest::Key;
+use crate::erasure::{FORGOTTEN, cleanse};
 use crate::journal::Granted;
 use crate::tables::{ATTEMPTS, EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
 use crate::{JournalRecord, retention::Sizes};
@@ -201,7 +202,7 @@ impl<'t> Tables<'t> {
             Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. } => members.clone(),
             _ => Vec::new(),
         };
-        let entry = JournalRecord {
+        let mut entry = JournalRecord {
             at: place.at,
             namespace: place.namespace.into(),
             application: place.application.clone(),
@@ -222,6 +223,9 @@ impl<'t> Tables<'t> {
             attempts: 1,
             first: None,
         };
+        if entry.identities.iter().any(|name| name.as_str() == FORGOTTEN) {
+            cleanse(&mut entry);
+        }
         Ok(entry)
     }
 

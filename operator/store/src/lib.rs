@@ -9,6 +9,7 @@ mod attempts;
 mod database;
 mod digest;
 mod disk;
+mod erasure;
 mod error;
 mod journal;
 mod migrate;
@@ -22,6 +23,7 @@ mod transfer;
 mod writer;
 
 pub use disk::Disk;
+pub use erasure::Erased;
 pub use error::StoreError;
 pub use journal::{Granted, Journal, JournalQuery, JournalRecord};
 pub use rebuild::Rebuilt;

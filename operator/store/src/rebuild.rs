@@ -9,6 +9,7 @@ use provost_core::model::{Grant, Name, Owner, Record, RecordId, RecordState, Tar
 use serde::Deserialize;
 
 use crate::apply::minute;
+use crate::erasure::FORGOTTEN;
 use crate::journal::Granted;
 use crate::tables::FORMAT;
 use crate::transfer::{Counted, Line};
@@ -135,6 +136,9 @@ fn told(accounts: &mut Accounts, entry: &Entry) {
     }
     for (at, (name, uid)) in entry.identities.iter().zip(&entry.uids).enumerate() {
         let Some(account) = entry.account.as_ref().or_else(|| entry.members.get(at)) else { continue };
+        if name.as_str() == FORGOTTEN {
+            continue;
+        }
         let key = (name.clone(), uid.clone());
         if entry.step == "DeleteAccount" {
             accounts.records.remove(&key);

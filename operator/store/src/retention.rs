@@ -1,16 +1,13 @@
-//! How long the journal remembers, and what it has to forget.
+//! How long the journal remembers.
 
 use jiff::Timestamp;
-use provost_core::model::{Name, Uid};
 use redb::{ReadableTable, Table};
 
 use crate::tables::{Fault, JOURNAL, META, number};
 use crate::{JournalRecord, Store, StoreError};
 
-/// Entries that one call of `prune` removes at most, so that a writer never waits long.
-const AT_ONCE: usize = 10_000;
-/// What stands in the place of a forgotten name; no object can have it, since names are lower case.
-const FORGOTTEN: &str = "FORGOTTEN";
+/// Entries that one transaction removes or changes at most: a write waits for no more than that.
+pub(crate) const AT_ONCE: usize = 500;
 /// The part of the journal's room that entries about leavers have to themselves: however much else is written, who lost
 /// access when and why stays longest.
 const RESERVE: i64 = 4;
@@ -61,7 +58,7 @@ impl Sizes {
 }
 
 impl Store {
-    /// Removes entries of the journal that are not to be kept, oldest first, at most 10,000 a call; answers how many it
+    /// Removes entries of the journal that are not to be kept, oldest first, at most 500 a call; answers how many it
     /// removed, so that who calls may go on until it is none. The newest entry stays: numbers are given once.
     pub fn prune(&self, keep: &Keep) -> Result<usize, StoreError> {
         self.shared.with(|database| {
@@ -80,38 +77,6 @@ impl Store {
             };
             transaction.commit()?;
             Ok(removed)
-        })
-    }
-
-    /// Takes an identity out of the journal: in every entry that names it its name, its accounts and its attributes go, the
-    /// step, the time and the outcome stay. Answers how many entries that were. The ledger is not touched: what is still
-    /// ours has to be known. Writers wait meanwhile.
-    pub fn forget(&self, namespace: &str, identity: &Name) -> Result<u64, StoreError> {
-        self.shared.with(|database| {
-            let transaction = database.begin_write()?;
-            let mut changed = Vec::new();
-            {
-                let mut sizes = Sizes::default();
-                let mut journal = transaction.open_table(JOURNAL)?;
-                for row in journal.iter()? {
-                    let (number, value) = row?;
-                    let mut entry: JournalRecord = serde_json::from_slice(value.value())?;
-                    if &*entry.namespace != namespace || !entry.identities.contains(identity) {
-                        continue;
-                    }
-                    sizes.remove(&entry, value.value().len());
-                    without(&mut entry, identity);
-                    let value = serde_json::to_vec(&entry)?;
-                    sizes.add(&entry, value.len());
-                    changed.push((number.value(), value));
-                }
-                for (number, value) in &changed {
-                    journal.insert(number, value.as_slice())?;
-                }
-                sizes.put(&mut transaction.open_table(META)?)?;
-            }
-            transaction.commit()?;
-            Ok(u64::try_from(changed.len()).unwrap_or(u64::MAX))
         })
     }
 }
@@ -140,20 +105,4 @@ fn outlived(
         }
     }
     Ok((gone, change))
-}
-
-/// The entry without an identity. Accounts of others in the same step stay.
-fn without(entry: &mut JournalRecord, identity: &Name) {
-    for (at, name) in entry.identities.iter_mut().enumerate().filter(|(_, name)| *name == identity) {
-        *name = FORGOTTEN.into();
-        if let Some(uid) = entry.uids.get_mut(at) {
-            *uid = Uid::from(FORGOTTEN);
-        }
-        if let Some(member) = entry.members.get_mut(at) {
-            *member = FORGOTTEN.into();
-        }
-    }
-    entry.account = None;
-    entry.attributes.clear();
-    (entry.before, entry.after) = (None, None);
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 
 use jiff::Timestamp;
 use provost_core::model::{LedgerChange, Name};
-use redb::Database;
+use redb::{Database, ReadableTable};
 
 use crate::apply::{Place, Tables, minute};
 use crate::store::Shared;
@@ -95,9 +95,7 @@ fn commit(database: &Database, jobs: &[Job], shared: &Shared) -> Result<(Vec<Vec
     let mut epoch = jobs.iter().map(|job| minute(job.at)).max().unwrap_or(0);
     {
         let mut meta = transaction.open_table(META)?;
-        if let Some(lease) = number(&meta, "lease")?.filter(|lease| shared.lease().is_some_and(|ours| ours != *lease)) {
-            return Err(Fault::Fenced(lease));
-        }
+        fence(&meta, shared)?;
         let mut tables = Tables::open(&transaction)?;
         for job in jobs {
             let place = Place { namespace: &job.namespace, application: &job.application, at: job.at };
@@ -112,4 +110,12 @@ fn commit(database: &Database, jobs: &[Job], shared: &Shared) -> Result<(Vec<Vec
     }
     transaction.commit()?;
     Ok((answers, epoch))
+}
+
+/// Fails where another process has claimed the store since this one did.
+pub(crate) fn fence(meta: &impl ReadableTable<&'static str, &'static [u8]>, shared: &Shared) -> Result<(), Fault> {
+    match number(meta, "lease")?.filter(|lease| shared.lease().is_some_and(|ours| ours != *lease)) {
+        Some(lease) => Err(Fault::Fenced(lease)),
+        None => Ok(()),
+    }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use provost_core::model::{AttributeName, Image, Name};
 
+use super::answer::joined;
 use super::record::{second, short, who};
 use super::remote::Where;
 use super::screen::{Output, Screen};
 use super::{DONE, Failure};
-use crate::inquiry::{self, JournalAsk, Write};
+use crate::inquiry::{self, Forget, Forgotten, JournalAsk, Write};
 
 /// What was done.
 #[derive(clap::Args, Debug)]
@@ -21,11 +22,28 @@ pub struct Audit {
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum AuditCommand {
+    /// Erase a person from the journal: what was done and when stays, to whom and what the target said does not
+    Forget(ForgetArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct ForgetArgs {
+    /// Name of the Identity, which may be gone
+    identity: String,
 }
 
 /// Prints the journal.
 pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let namespace = asked.whom.namespace.as_deref();
+    if let Some(AuditCommand::Forget(whom)) = &asked.command {
+        return forget(&asked.whom, &whom.identity, screen);
+    }
     let writes: Vec<Write> = match asked.whom.file()? {
         Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
         None => asked.whom.get("/v1/journal", &asked.ask)?,
@@ -45,6 +63,29 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
             screen.table(head, &rows)?;
         }
+    }
+    Ok(DONE)
+}
+
+/// Erases an identity; says what is left of it, and where.
+fn forget(whom: &Where, identity: &str, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+    let Some(namespace) = whom.namespace.as_deref() else {
+        return Err(Failure::Said("name the namespace of the Identity with -n".to_owned()));
+    };
+    let ask = Forget { identity: identity.to_owned() };
+    let done: Forgotten = match whom.file_to_change()? {
+        Some(store) => inquiry::forget(&store, namespace, &ask).map_err(|e| Failure::Said(e.to_string()))?,
+        None => serde_json::from_str(&whom.post("/v1/erasures", &ask)?)?,
+    };
+    screen.line(&match done.entries {
+        0 => format!("no entry of the journal speaks of {identity} in {namespace}"),
+        1 => format!("{identity} is erased from 1 entry of the journal"),
+        entries => format!("{identity} is erased from {entries} entries of the journal"),
+    })?;
+    if !done.accounts.is_empty() {
+        let kept = joined(&done.accounts);
+        screen
+            .line(&format!("the ledger keeps what it has to know of their account in {kept}, until that is deleted"))?;
     }
     Ok(DONE)
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use provost_kubernetes::{access, client};
-use provost_store::Store;
+use provost_store::{Store, StoreError};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,7 @@ pub struct Where {
     #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost", global = true)]
     service: String,
     /// ServiceAccount in the operator's namespace to ask as; whoever may make a token of it may ask in its name. Default: the
-    /// Service's name with -auditor, for orders with -steward
+    /// Service's name with -auditor, for orders and erasures with -steward
     #[arg(long, value_name = "NAME", global = true)]
     service_account: Option<String>,
     /// Kubeconfig file. Default: $KUBECONFIG or ~/.kube/config
@@ -52,12 +52,12 @@ struct Scope<'a> {
 impl Where {
     /// The file of a stopped operator, if one was named. A file that is not there is not made.
     pub fn file(&self) -> Result<Option<Store>, Failure> {
-        let Some(path) = &self.store else { return Ok(None) };
-        let none = || provost_store::Fresh { id: "none".into(), key: secrecy::SecretBox::new(Box::new([0; 32])) };
-        if !path.metadata().is_ok_and(|file| file.is_file() && file.len() > 0) {
-            return Err(Failure::Said(format!("{}: no ledger is there; name its file, provost.redb", path.display())));
-        }
-        Store::open(path, none).map(Some).map_err(|error| Failure::Said(error.to_string()))
+        self.store.as_deref().map(Store::open_existing).transpose().map_err(of_file)
+    }
+
+    /// The same to be changed.
+    pub fn file_to_change(&self) -> Result<Option<Store>, Failure> {
+        self.store.as_deref().map(Store::open_existing).transpose().map_err(of_file)
     }
 
     /// Asks the running operator.
@@ -66,10 +66,10 @@ impl Where {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Orders something of the running operator.
-    pub fn post(&self, path: &str, body: &impl Serialize) -> Result<(), Failure> {
+    /// Orders something of the running operator; its answer as text.
+    pub fn post(&self, path: &str, body: &impl Serialize) -> Result<String, Failure> {
         let body = serde_json::to_vec(body)?;
-        self.call(http::Method::POST, path, &(), body, "steward").map(|_| ())
+        self.call(http::Method::POST, path, &(), body, "steward")
     }
 
     fn call(
@@ -123,4 +123,16 @@ impl Where {
             other => Failure::Said(client::CallError::from(other).to_string()),
         })
     }
+}
+
+/// Why a file cannot be asked, and who can.
+fn of_file(error: StoreError) -> Failure {
+    Failure::Said(match error {
+        StoreError::Locked(path) => format!(
+            "{path}: an operator is using it; leave --store out to ask that one, through the API server's proxy or with --server, \
+             or stop it first (scale its Deployment to 0)"
+        ),
+        StoreError::Missing(path) => format!("{path}: no ledger is there; name its file, provost.redb"),
+        other => other.to_string(),
+    })
 }

@@ -96,6 +96,30 @@ pub struct Write {
     pub first: Option<Timestamp>,
 }
 
+/// Whom the journal is to forget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forget {
+    /// The name of the Identity, which may be gone.
+    pub identity: String,
+}
+
+/// What it forgot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forgotten {
+    /// Entries that spoke of them.
+    pub entries: u64,
+    /// TargetApplications whose ledger still has an account of this name.
+    pub accounts: Vec<Name>,
+}
+
+/// Erases an identity from the journal. Blocks on the disk.
+pub fn forget(store: &Store, namespace: &str, whom: &Forget) -> Result<Forgotten, StoreError> {
+    let erased = store.forget(namespace, &Name::from(whom.identity.as_str()))?;
+    Ok(Forgotten { entries: erased.entries, accounts: erased.accounts })
+}
+
 /// Reads the journal. Blocks on the disk.
 pub fn journal(store: &Store, namespace: Option<&str>, ask: &JournalAsk) -> Result<Vec<Write>, StoreError> {
     let query = JournalQuery {

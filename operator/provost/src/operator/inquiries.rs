@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::info;
 
 use super::ledger::Keeper;
-use crate::inquiry::{self, Foreseen, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, TOKEN_HEADER};
+use crate::inquiry::{self, Foreseen, Forget, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, TOKEN_HEADER};
 
 /// Questions at a time: each may read the whole journal, and costs the API server a review.
 const AT_ONCE: usize = 4;
@@ -120,6 +120,7 @@ impl Inquiries {
             .route("/v1/held", get(held))
             .route("/v1/ledger", get(ledger))
             .route("/v1/deletions", post(deletion))
+            .route("/v1/erasures", post(erasure))
             .with_state(self.clone())
     }
 
@@ -164,7 +165,7 @@ fn to_see<'a>(resource: &'static str, namespace: Option<&'a str>, values: bool) 
     std::iter::once(plain).chain(values.then_some(with_values)).collect()
 }
 
-/// Reads the store on a thread that may block.
+/// Asks the store on a thread that may block.
 async fn read<T: Send + 'static>(
     answering: &Answering,
     what: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
@@ -243,6 +244,24 @@ async fn deletion(
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
     }
+}
+
+/// The journal forgets an identity. The log says who ordered it, and not of whom.
+async fn erasure(
+    State(inquiries): State<Inquiries>,
+    headers: HeaderMap,
+    Query(scope): Query<Scope>,
+    Json(whom): Json<Forget>,
+) -> Result<impl IntoResponse, Refused> {
+    let _slot = slot(&inquiries).await?;
+    let namespace = scope.namespace.as_deref();
+    let right = Right { verb: "update", resource: "journals", subresource: None, namespace };
+    let answering = inquiries.admit(&headers, &[right]).await?;
+    let one = scope.namespace.clone();
+    let one = one.ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "a namespace must be named".to_owned()))?;
+    let done = read(answering, move |store| inquiry::forget(store, &one, &whom)).await?;
+    info!(namespace, entries = done.entries, "an identity was erased from the journal");
+    json(done)
 }
 
 /// Asks a namespace's task and waits for its answer.

@@ -200,21 +200,3 @@ fn old_entries_go_and_the_newest_stays() {
     assert_eq!((store.prune(&from(30)).unwrap(), seconds()), (2, vec![30]));
     assert_eq!((store.prune(&from(99)).unwrap(), seconds()), (0, vec![30]));
 }
-
-#[test]
-fn a_forgotten_identity_leaves_no_name_account_or_attribute_in_the_journal() {
-    let store = Store::in_memory(fresh).unwrap();
-    let group = Step::AddMembers { group: "g-1".into(), members: vec!["u-ada".into(), "u-bob".into()] };
-    let records = vec![ledger_record(1, "ada", Some("u-ada")), ledger_record(2, "bob", Some("u-bob"))];
-    record(&store, "wiki", 1, records).unwrap();
-    record(&store, "wiki", 1, vec![intent(3, &[1], create()), intent(4, &[1, 2], group)]).unwrap();
-    record(&store, "wiki", 2, vec![close(3, Outcome::Done), close(4, Outcome::Done)]).unwrap();
-    assert_eq!(store.forget("other", &"ada".into()).unwrap(), 0);
-    assert_eq!(store.forget("acme", &"ada".into()).unwrap(), 4);
-    let entries = all(&store, JournalQuery::default());
-    let text = serde_json::to_string(&entries).unwrap();
-    assert!(!text.contains("ada") && !text.contains("userName"), "{text}");
-    assert_eq!(entries.len(), 4);
-    assert_eq!(entries[3].identities, ["FORGOTTEN".into(), "bob".into()]);
-    assert_eq!(store.load("acme", &"wiki".into()).unwrap().records.len(), 2, "the ledger still knows what is ours");
-}

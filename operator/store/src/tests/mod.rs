@@ -1,6 +1,7 @@
 //! Ledgers and journal against a model, on files, and on a disk that loses power or refuses.
 
 mod attempts;
+mod erasure;
 mod faults;
 mod fence;
 mod journal;

@@ -1,0 +1,98 @@
+//! What the journal holds of a person is erased, and that something happened stays.
+
+use provost_core::model::{LedgerChange, Outcome, Step};
+
+use super::journal::{all, close, create, intent, ledger_record, pictured};
+use super::retention::size;
+use super::{at, fresh, record};
+use crate::{Erased, JournalQuery, JournalRecord, Keep, Store};
+
+fn disable(account: &str) -> Step {
+    Step::DisableAccount { id: account.into() }
+}
+
+fn both() -> Step {
+    Step::AddMembers { group: "g-1".into(), members: vec!["u-ada".into(), "u-bob".into()] }
+}
+
+/// Ada and bob have accounts and are in a group; ada was refused something.
+fn lived() -> Store {
+    let store = Store::in_memory(fresh).unwrap();
+    let records = vec![ledger_record(1, "ada", Some("u-ada")), ledger_record(2, "bob", Some("u-bob"))];
+    record(&store, "wiki", 1, records).unwrap();
+    record(&store, "wiki", 1, vec![intent(3, &[1], create()), intent(4, &[1, 2], both())]).unwrap();
+    record(&store, "wiki", 2, vec![close(3, Outcome::Done), close(4, Outcome::Done)]).unwrap();
+    record(&store, "wiki", 3, vec![intent(5, &[1], disable("u-ada")), intent(6, &[2], disable("u-bob"))]).unwrap();
+    let words = || Outcome::Rejected("ada.lovelace may not be disabled".into());
+    record(&store, "wiki", 4, vec![close(5, words()), close(6, words())]).unwrap();
+    store
+}
+
+fn text(store: &Store) -> String {
+    serde_json::to_string(&all(store, JournalQuery::default())).unwrap()
+}
+
+#[test]
+fn a_forgotten_identity_leaves_no_name_account_attribute_or_words_in_the_journal() {
+    let store = lived();
+    let before = all(&store, JournalQuery::default());
+    assert_eq!(store.forget("other", &"ada".into()).unwrap().entries, 0);
+    let erased = store.forget("acme", &"ada".into()).unwrap();
+    assert_eq!(erased, Erased { entries: 6, accounts: vec!["wiki".into()] });
+    let entries = all(&store, JournalQuery::default());
+    let theirs: Vec<&JournalRecord> = entries.iter().filter(|entry| entry.intent.0 != 6).collect();
+    let told = serde_json::to_string(&theirs).unwrap();
+    assert!(!told.contains("ada") && !told.contains("userName"), "{told}");
+    assert_eq!(entries[3].identities, ["FORGOTTEN".into(), "bob".into()]);
+    assert_eq!(entries[3].members, ["FORGOTTEN".into(), "u-bob".into()]);
+    let what = |entry: &JournalRecord| (entry.at, entry.application.clone(), entry.step.clone(), entry.intent);
+    assert!(entries.iter().map(what).eq(before.iter().map(what)), "that something happened stays");
+    let of_bob = |entries: &[JournalRecord]| entries.iter().filter(|e| e.intent.0 == 6).cloned().collect::<Vec<_>>();
+    assert_eq!(of_bob(&entries), of_bob(&before), "what is about others stays as it was");
+    assert_eq!(store.load("acme", &"wiki".into()).unwrap().records.len(), 2, "the ledger still knows what is ours");
+    assert_eq!(store.prune(&Keep { from: at(0), bytes: size(&store) }).unwrap(), 0, "its size is known");
+    assert_eq!(store.forget("acme", &"ada".into()).unwrap().entries, 0, "there is nothing left");
+}
+
+#[test]
+fn the_outcome_of_what_was_under_way_names_nobody_and_what_is_begun_later_is_journalled_as_ever() {
+    let store = lived();
+    record(&store, "wiki", 5, vec![intent(7, &[1], disable("u-ada")), intent(8, &[1, 2], both())]).unwrap();
+    store.forget("acme", &"ada".into()).unwrap();
+    let closed = record(&store, "wiki", 6, vec![close(7, Outcome::Done), close(8, Outcome::Lost)]).unwrap();
+    let told = serde_json::to_string(&closed).unwrap();
+    assert!(!told.contains("ada") && told.contains("u-bob"), "{told}");
+    let open = store.load("acme", &"wiki".into()).unwrap().intents;
+    assert_eq!(open[0].step, both(), "what it was has to be known until it is resolved");
+    record(&store, "wiki", 7, vec![intent(9, &[1], disable("u-ada"))]).unwrap();
+    assert!(text(&store).contains("u-ada"));
+}
+
+#[test]
+fn an_account_that_was_nobodys_any_more_is_forgotten_with_the_name_it_was_made_for() {
+    let store = lived();
+    let orphan = |id, account: &str, made_for: &str| {
+        let LedgerChange::Open(mut intent) = pictured(id, &[], disable(account), None, None) else { unreachable!() };
+        intent.cause = format!("orphaned, made for {made_for}").into();
+        LedgerChange::Open(intent)
+    };
+    let taken = Step::RemoveMembers { group: "g-1".into(), members: vec!["u-ada".into()] };
+    let nobodys = pictured(22, &[], taken, None, None);
+    record(&store, "wiki", 5, vec![orphan(20, "u-old", "ada"), orphan(21, "u-older", "ada-2"), nobodys]).unwrap();
+    record(&store, "mail", 5, vec![pictured(1, &[], disable("u-ada"), None, None)]).unwrap();
+    assert_eq!(store.forget("acme", &"ada".into()).unwrap().entries, 8);
+    let entries = all(&store, JournalQuery { application: Some("wiki".into()), ..JournalQuery::default() });
+    let told = serde_json::to_string(&entries[8..]).unwrap();
+    assert!(told.contains("made for FORGOTTEN") && told.contains("made for ada-2"), "{told}");
+    assert!(!told.contains("u-ada") && !told.contains("u-old\"") && told.contains("u-older"), "{told}");
+    assert!(text(&store).contains("u-ada"), "an account of the same id elsewhere is another one");
+}
+
+#[test]
+fn a_ledger_that_is_rebuilt_from_a_journal_makes_nobody_of_who_was_forgotten() {
+    let store = lived();
+    store.forget("acme", &"ada".into()).unwrap();
+    store.rebuild(None, true).unwrap();
+    let owners = store.load("acme", &"wiki".into()).unwrap().records;
+    assert_eq!(owners.iter().map(|record| record.owner.name.as_str()).collect::<Vec<_>>(), ["bob"]);
+}

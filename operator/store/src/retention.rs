@@ -1,9 +1,11 @@
 //! How long the journal remembers.
 
 use jiff::Timestamp;
-use redb::{ReadableTable, Table};
+use redb::{Database, ReadableDatabase, ReadableTable, Table};
 
-use crate::tables::{Fault, JOURNAL, META, number};
+use crate::attempts::Attempts;
+use crate::tables::{ATTEMPTS, Fault, JOURNAL, META, number};
+use crate::writer::fence;
 use crate::{JournalRecord, Store, StoreError};
 
 /// Entries that one transaction removes or changes at most: a write waits for no more than that.
@@ -58,51 +60,117 @@ impl Sizes {
 }
 
 impl Store {
-    /// Removes entries of the journal that are not to be kept, oldest first, at most 500 a call; answers how many it
-    /// removed, so that who calls may go on until it is none. The newest entry stays: numbers are given once.
+    /// Removes the entries of the journal that are not to be kept, oldest first; answers how many. What goes is looked for
+    /// beside the writes and removed in small transactions, between which they have their turn. The newest entry stays:
+    /// numbers are given once.
     pub fn prune(&self, keep: &Keep) -> Result<usize, StoreError> {
-        self.shared.with(|database| {
+        let (mut removed, mut from) = (0, Some(0));
+        while let Some(number) = from {
+            let (some, next) = self.prune_from(keep, number)?;
+            (removed, from) = (removed + some, next);
+            std::thread::yield_now();
+        }
+        if removed > 0 {
+            self.forget_attempts()?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes the first of them from this number on; answers how many, and from where to go on.
+    pub(crate) fn prune_from(&self, keep: &Keep, from: u64) -> Result<(usize, Option<u64>), StoreError> {
+        let (gone, next) = self.shared.with(|database| outlived(database, keep, from))?;
+        if gone.is_empty() {
+            return Ok((0, next));
+        }
+        let removed = self.shared.with(|database| {
             let transaction = database.begin_write()?;
-            let removed = {
+            let mut removed = 0;
+            {
                 let mut meta = transaction.open_table(META)?;
+                fence(&meta, &self.shared)?;
                 let mut journal = transaction.open_table(JOURNAL)?;
-                let (mut gone, sizes) = outlived(&journal, &meta, keep)?;
                 let newest = journal.last()?.map(|(number, _)| number.value());
-                gone.retain(|number| Some(*number) != newest);
-                for number in &gone {
-                    journal.remove(number)?;
+                let mut sizes = Sizes::default();
+                for number in gone.iter().filter(|number| Some(**number) != newest) {
+                    if let Some(value) = journal.remove(number)? {
+                        sizes.remove(&serde_json::from_slice(value.value())?, value.value().len());
+                        removed += 1;
+                    }
                 }
                 sizes.put(&mut meta)?;
-                gone.len()
-            };
+            }
             transaction.commit()?;
             Ok(removed)
-        })
+        })?;
+        Ok((removed, next))
+    }
+
+    /// Attempts of which the journal tells no more are not counted any further.
+    fn forget_attempts(&self) -> Result<(), StoreError> {
+        let stale = self.shared.with(|database| {
+            let transaction = database.begin_read()?;
+            let journal = transaction.open_table(JOURNAL)?;
+            let mut stale = Vec::new();
+            for row in transaction.open_table(ATTEMPTS)?.iter()? {
+                let (key, value) = row?;
+                if is_stale(value.value(), &journal)? {
+                    let (namespace, application, step, way) = key.value();
+                    stale.push((namespace.to_owned(), application.to_owned(), step, way));
+                }
+            }
+            Ok(stale)
+        })?;
+        for some in stale.chunks(AT_ONCE) {
+            self.shared.with(|database| {
+                let transaction = database.begin_write()?;
+                {
+                    fence(&transaction.open_table(META)?, &self.shared)?;
+                    let journal = transaction.open_table(JOURNAL)?;
+                    let mut attempts = transaction.open_table(ATTEMPTS)?;
+                    for (namespace, application, step, way) in some {
+                        let key = (namespace.as_str(), application.as_str(), *step, *way);
+                        let stale = attempts.get(key)?.map(|value| is_stale(value.value(), &journal)).transpose()?;
+                        if stale == Some(true) {
+                            attempts.remove(key)?;
+                        }
+                    }
+                }
+                Ok(transaction.commit()?)
+            })?;
+        }
+        Ok(())
     }
 }
 
-/// The numbers of the entries that are not to be kept, and what their removal changes.
-fn outlived(
-    journal: &impl ReadableTable<u64, &'static [u8]>,
-    meta: &impl ReadableTable<&'static str, &'static [u8]>,
-    keep: &Keep,
-) -> Result<(Vec<u64>, Sizes), Fault> {
+fn is_stale(attempts: &[u8], journal: &impl ReadableTable<u64, &'static [u8]>) -> Result<bool, Fault> {
+    let attempts: Attempts = serde_json::from_slice(attempts)?;
+    Ok(attempts.entries.last().map(|outcome| journal.get(outcome)).transpose()?.flatten().is_none())
+}
+
+/// The numbers of the first entries that are not to be kept, from one on, and where to go on: what is passed over on the way is
+/// kept whatever else goes.
+fn outlived(database: &Database, keep: &Keep, from: u64) -> Result<(Vec<u64>, Option<u64>), Fault> {
+    let transaction = database.begin_read()?;
+    let meta = transaction.open_table(META)?;
     let limit = i64::try_from(keep.bytes).unwrap_or(i64::MAX);
-    let known = Sizes { all: number(meta, "journal")?.unwrap_or(0), leavers: number(meta, "leavers")?.unwrap_or(0) };
+    let known = Sizes { all: number(&meta, "journal")?.unwrap_or(0), leavers: number(&meta, "leavers")?.unwrap_or(0) };
     let (mut gone, mut change) = (Vec::new(), Sizes::default());
-    for row in journal.iter()? {
+    for row in transaction.open_table(JOURNAL)?.range(from..)? {
         let (number, value) = row?;
         let entry: JournalRecord = serde_json::from_slice(value.value())?;
         let old = entry.at < keep.from;
         let full = known.all.saturating_add(change.all) > limit;
         let reserved = known.leavers.saturating_add(change.leavers) <= limit / RESERVE;
-        if gone.len() >= AT_ONCE || !(old || full) {
-            break;
+        if !(old || full) {
+            return Ok((gone, None));
+        }
+        if gone.len() >= AT_ONCE {
+            return Ok((gone, Some(number.value())));
         }
         if old || !(entry.is_of_leaver() && reserved) {
             change.remove(&entry, value.value().len());
             gone.push(number.value());
         }
     }
-    Ok((gone, change))
+    Ok((gone, None))
 }

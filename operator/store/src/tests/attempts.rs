@@ -132,4 +132,10 @@ fn nothing_is_remembered_of_attempts_once_their_step_is_done() {
     assert_eq!(remembered().unwrap(), 2);
     attempt(&store, 3, 30, update("Reader"), &[Outcome::Done]);
     assert_eq!(remembered().unwrap(), 0);
+    // Nor once the journal tells of them no more.
+    attempt(&store, 4, 40, update("Reader"), &[rejected("no")]);
+    attempt(&store, 90, 50, update("Boss"), &[rejected("no")]);
+    assert_eq!((store.prune(&Keep { from: at(50), bytes: 1 << 30 }).unwrap(), remembered().unwrap()), (8, 1));
+    attempt(&store, 95, 60, update("Boss"), &[rejected("no")]);
+    assert_eq!(told(&store).iter().map(|(id, attempts, ..)| (*id, *attempts)).collect::<Vec<_>>(), [(60, 2); 2]);
 }

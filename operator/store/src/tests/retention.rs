@@ -2,6 +2,7 @@ use provost_core::model::Step;
 
 use super::journal::{all, intent, ledger_record};
 use super::{at, fresh, record};
+use crate::retention::AT_ONCE;
 use crate::{JournalQuery, Keep, Store};
 
 fn write(store: &Store, second: i64, leaves: bool) {
@@ -75,4 +76,72 @@ fn what_is_too_old_goes_whoever_it_is_about() {
     assert_eq!((seconds(&store, "DisableAccount"), seconds(&store, "EnableAccount")), (vec![6, 8], vec![7, 9]));
     let open = store.load("acme", &"wiki".into()).unwrap().intents.len();
     assert_eq!(open, 9, "an intent that is not resolved is of the ledger, and stays");
+}
+
+/// A journal of so many entries, of which the first are about leavers.
+fn large(leavers: usize, others: usize) -> Store {
+    let of = |n: usize| {
+        let step = if n < leavers { "DisableAccount" } else { "EnableAccount" };
+        format!(
+            r#"{{"kind":"journal","number":{n},"value":{{"at":"1970-01-01T00:00:09Z","namespace":"acme","application":"wiki","intent":{n},"step":"{step}","cause":"staff"}}}}"#
+        )
+    };
+    let store = Store::in_memory(fresh).unwrap();
+    let head = store.export(false).unwrap().next().unwrap().unwrap();
+    let lines = std::iter::once(head).chain((0..leavers + others).map(of));
+    assert_eq!(store.import(lines.map(Ok), false).unwrap().entries, leavers + others);
+    store
+}
+
+#[test]
+fn a_large_journal_is_pruned_in_small_transactions_between_which_writes_have_their_turn_and_nothing_is_read_twice() {
+    let store = large(3_000, 9_000);
+    let keep = Keep { from: at(0), bytes: size(&store) / 2 };
+    let (mut from, mut removed, mut rounds) = (0, 0, 0);
+    loop {
+        let (some, next) = store.prune_from(&keep, from).unwrap();
+        assert!(some <= AT_ONCE, "{some} in one transaction");
+        (removed, rounds) = (removed + some, rounds + 1);
+        // Somebody writes in between.
+        write(&store, 100 + rounds, false);
+        let Some(next) = next else { break };
+        assert!(next > from, "it goes on where it was: {next} after {from}");
+        from = next;
+    }
+    assert!(removed > 5_500 && rounds > 10, "{removed} in {rounds}");
+    assert!(store.prune(&keep).unwrap() < 20, "what came meanwhile");
+    assert!(size(&store) <= keep.bytes);
+    let leavers = seconds(&store, "DisableAccount").len();
+    assert!((1_490..1_510).contains(&leavers), "a quarter of the room is theirs: {leavers}");
+    assert_eq!(store.prune(&keep).unwrap(), 0);
+}
+
+#[test]
+fn a_large_journal_that_is_too_old_goes_but_for_its_newest_entry() {
+    let store = large(1_200, 1_200);
+    write(&store, 20, false);
+    assert_eq!(store.prune(&Keep { from: at(10), bytes: u64::MAX }).unwrap(), 2_400);
+    assert_eq!(seconds(&store, "EnableAccount"), [20]);
+    assert_eq!(store.prune(&Keep { from: at(30), bytes: u64::MAX }).unwrap(), 0);
+    write(&store, 40, false);
+    assert_eq!(store.prune(&Keep { from: at(30), bytes: u64::MAX }).unwrap(), 1);
+    assert_eq!(store.prune(&Keep { from: at(30), bytes: 1 }).unwrap(), 0, "its size is still known");
+}
+
+#[test]
+fn who_was_replaced_prunes_and_erases_nothing() {
+    let disk = crate::Disk::default();
+    let stale = Store::on(&disk, fresh).unwrap();
+    stale.claim(1).unwrap();
+    (1..=9).for_each(|second| write(&stale, second, false));
+    drop(stale);
+    let holder = Store::on(&disk, fresh).unwrap();
+    holder.claim(2).unwrap();
+    drop(holder);
+    let stale = Store::on(&disk, fresh).unwrap();
+    stale.shared.remember_lease(1);
+    let fenced = crate::StoreError::Fenced { path: "memory".into(), epoch: 2 };
+    assert_eq!(stale.prune(&Keep { from: at(5), bytes: u64::MAX }).unwrap_err(), fenced);
+    assert_eq!(stale.forget("acme", &"ada".into()).unwrap_err(), fenced);
+    assert_eq!(seconds(&stale, "EnableAccount").len(), 9);
 }

@@ -7,6 +7,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, S
 use secrecy::SecretBox;
 
 use crate::digest::Key;
+use crate::overlay::Overlay;
 use crate::tables::{ATTEMPTS, EPOCHS, FORMAT, Fault, GROUPS, INTENTS, JOURNAL, META, NEXT, RECORDS, STANDING, number};
 use crate::{Fresh, StoreError, migrate};
 
@@ -35,6 +36,12 @@ pub(crate) fn file(path: &Path) -> Opener {
 pub(crate) fn existing(path: &Path) -> Opener {
     let path = path.to_owned();
     Box::new(move || builder().set_check_integrity_on_open(true).open(&path))
+}
+
+/// Opens the file to be read alone.
+pub(crate) fn unwritten(path: &Path) -> Opener {
+    let path = path.to_owned();
+    Box::new(move || builder().set_check_integrity_on_open(true).create_with_backend(Overlay::open(&path)?))
 }
 
 /// Opens a database on something else than a file.

@@ -13,6 +13,7 @@ mod erasure;
 mod error;
 mod journal;
 mod migrate;
+mod overlay;
 mod rebuild;
 mod retention;
 mod store;

@@ -63,9 +63,21 @@ impl Store {
     ///
     /// Errors: `Missing`, and those of `open`.
     pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::there(path, database::existing(path))
+    }
+
+    /// Opens the store at a path to be read: the file is not written to, whatever is done with the store, and may be of an older
+    /// format or one that a kill left; several may read it at once, and no operator meanwhile.
+    ///
+    /// Errors: those of `open_existing`.
+    pub fn read(path: &Path) -> Result<Self, StoreError> {
+        Self::there(path, database::unwritten(path))
+    }
+
+    fn there(path: &Path, opener: Opener) -> Result<Self, StoreError> {
         let name: Arc<str> = path.display().to_string().into();
         match path.metadata() {
-            Ok(file) if file.len() > 0 => Self::start(name, database::existing(path), None::<fn() -> Fresh>),
+            Ok(file) if file.is_file() && file.len() > 0 => Self::start(name, opener, None::<fn() -> Fresh>),
             Ok(_) => Err(StoreError::Missing(name)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StoreError::Missing(name)),
             Err(error) => Err(StoreError::Unavailable { path: name, detail: error.to_string().into() }),

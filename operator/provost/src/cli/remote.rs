@@ -50,9 +50,9 @@ struct Scope<'a> {
 }
 
 impl Where {
-    /// The file of a stopped operator, if one was named. A file that is not there is not made.
+    /// The file of a stopped operator, if one was named, to be read: it is left as it is.
     pub fn file(&self) -> Result<Option<Store>, Failure> {
-        self.store.as_deref().map(Store::open_existing).transpose().map_err(of_file)
+        self.store.as_deref().map(Store::read).transpose().map_err(of_file)
     }
 
     /// The same to be changed.

@@ -7,6 +7,7 @@ mod fence;
 mod journal;
 mod model;
 mod open;
+mod reading;
 mod retention;
 mod transfer;
 

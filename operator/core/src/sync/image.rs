@@ -38,7 +38,6 @@ impl Sync {
             Step::EnableAccount { id } | Step::DisableAccount { id } => {
                 Image { enabled: shade(id).map(|shade| shade.enabled), ..none }
             }
-            Step::RevokeSessions { .. } => none,
             Step::DeleteAccount { id } => shade(id).map_or(none, |shade| {
                 let attributes = shade.digests().iter().map(|(name, digest)| (name.clone(), Some(digest))).collect();
                 Image { exists: Some(true), enabled: Some(shade.enabled), attributes, ..Image::default() }
@@ -88,10 +87,6 @@ fn after(step: &Step, schema: &Schema) -> Image {
         Step::DeleteAccount { .. } | Step::DeleteGroup { .. } => Image { exists: Some(false), ..none },
         Step::CreateGroup { name, .. } => Image { exists: Some(true), name: Some(Arc::clone(name)), ..none },
         Step::UpdateGroup { name, .. } => Image { name: Some(Arc::clone(name)), ..none },
-        Step::RevokeSessions { .. }
-        | Step::AddMembers { .. }
-        | Step::RemoveMembers { .. }
-        | Step::Assign { .. }
-        | Step::Revoke { .. } => none,
+        Step::AddMembers { .. } | Step::RemoveMembers { .. } | Step::Assign { .. } | Step::Revoke { .. } => none,
     }
 }

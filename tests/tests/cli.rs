@@ -96,6 +96,7 @@ fn a_difference_of_two_git_revisions_is_that_of_the_folders_they_hold() {
     assert_eq!((below.0, &below.1), (Some(0), &by_folders.1), "{}", below.2);
     let same = in_folder(folder.path(), &["diff", "main..main", "--exit-code", "--", "acme/"]);
     assert_eq!(same.0, Some(0), "{}", same.2);
+    assert!(same.1.starts_with("nobody gains or loses anything\n"), "as the README says: {}", same.1);
 }
 
 #[test]
@@ -159,6 +160,36 @@ fn every_form_of_every_answer_can_be_had() {
     let (_, said, _) = provost(&["plan", "-f", EXAMPLE, "--at", AT, "-o", "wide"]);
     assert!(said.lines().next().unwrap().starts_with("IDENTITY  APPLICATION  RIGHT"), "{said}");
     assert!(said.contains("\nada       wiki         admin "), "{said}");
+}
+
+#[test]
+fn answers_about_every_example_have_80_columns() {
+    let mut asked = 0;
+    let mut fits = |arguments: &[&str]| {
+        let (status, said, err) = provost(&[arguments, &["--at", AT]].concat());
+        assert!(status < 2, "{arguments:?}: {err}");
+        let wide = said.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{arguments:?}");
+        asked += 1;
+    };
+    for example in std::fs::read_dir(repository().join("examples")).unwrap() {
+        let folder = format!("examples/{}", example.unwrap().file_name().to_str().unwrap());
+        let files = ["-f", &*folder];
+        fits(&[&["lint"], &files[..]].concat());
+        fits(&[&["plan"], &files[..]].concat());
+        fits(&["diff", EXAMPLE, &folder]);
+        fits(&["diff", &folder, EXAMPLE]);
+        let (_, plan, _) = provost(&[&["plan"], &files[..], &["--at", AT, "-o", "wide"]].concat());
+        for row in plan.lines().skip(1) {
+            let cells: Vec<&str> = row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+            let right = cells[2].split(' ').next().unwrap().trim_end_matches(',');
+            let right: &[&str] = if right == "account" { &[] } else { &[right] };
+            fits(&[&["explain", cells[0]], &files[..]].concat());
+            fits(&[&["explain", cells[0], cells[1]], right, &files[..]].concat());
+            fits(&[&["who-can", cells[1]], right, &files[..]].concat());
+        }
+    }
+    assert!(asked > 100, "{asked}");
 }
 
 #[test]

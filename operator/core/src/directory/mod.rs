@@ -7,6 +7,7 @@ mod absence;
 mod account;
 mod application;
 pub(crate) mod change;
+mod dangling;
 mod decide;
 mod decision;
 mod duplicates;
@@ -38,6 +39,7 @@ use jiff::Timestamp;
 
 pub use absence::*;
 pub use account::*;
+pub use dangling::*;
 pub use decision::*;
 pub use explanation::*;
 pub use problem::*;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::model::{Reason, Source};
+use crate::model::{Name, ObjectKind, ObjectRef, Reason, Source};
 use crate::policy::Diagnostic;
 
 /// One thing that is wrong with an object, beyond what a schema can see.
@@ -12,17 +12,24 @@ pub struct Problem {
     pub path: Option<Arc<str>>,
     /// What is wrong and what to do about it.
     pub message: Arc<str>,
+    /// The object that is not there, where a reference to it is the problem.
+    pub missing: Option<ObjectRef>,
     /// The rule that does not compile, and what the compiler says of it.
     pub rule: Option<(Source, Vec<Diagnostic>)>,
 }
 
 impl Problem {
     pub(crate) fn new(reason: Reason, message: impl Into<Arc<str>>) -> Self {
-        Self { reason, path: None, message: message.into(), rule: None }
+        Self { reason, path: None, message: message.into(), missing: None, rule: None }
     }
 
     pub(crate) fn at(reason: Reason, path: Arc<str>, message: impl Into<Arc<str>>) -> Self {
         Self { path: Some(path), ..Self::new(reason, message) }
+    }
+
+    pub(crate) fn missing(kind: ObjectKind, name: &Name, path: Arc<str>, message: String) -> Self {
+        let missing = Some(ObjectRef { kind, name: name.clone() });
+        Self { missing, ..Self::at(Reason::ReferenceNotFound, path, message) }
     }
 }
 

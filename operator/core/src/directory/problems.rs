@@ -76,10 +76,10 @@ impl Directory {
         };
         let mut problems = Vec::new();
         problems.extend(spec.rule.as_ref().and_then(uncompiled));
-        for (groups, path) in
+        for (groups, list) in
             [(spec.nested.keys().collect::<Vec<_>>(), "spec.members"), (spec.without.iter().collect(), "spec.exclude")]
         {
-            problems.extend(groups.into_iter().filter_map(|group| self.missing_group(*group, path)));
+            problems.extend(groups.into_iter().filter_map(|group| self.missing_in_list(*group, list)));
         }
         for cycle in self.cycles.iter().filter(|cycle| cycle.contains(&id)) {
             let mut names: Vec<&str> =
@@ -109,7 +109,7 @@ impl Directory {
         let mut problems = Vec::new();
         problems.extend(spec.rule.as_ref().and_then(uncompiled));
         let subjects = spec.subjects.iter().flat_map(|subjects| &subjects.groups);
-        problems.extend(subjects.filter_map(|group| self.missing_group(*group, "spec.subjects")));
+        problems.extend(subjects.filter_map(|group| self.missing_in_list(*group, "spec.subjects")));
         let named = spec.rule.iter().flat_map(|rule| rule.groups().iter().map(|group| (group, &*rule.source.path)));
         problems.extend(named.filter_map(|(group, path)| self.missing_group(*group, path)));
         if let Some(rule) = spec.rule.as_ref().filter(|rule| rule.compiled.is_ok()) {
@@ -131,6 +131,39 @@ impl Directory {
             problems.extend(self.grant_problems(grant));
         }
         problems
+    }
+
+    /// Why it is not known who is in a group, or whom a policy matches, where that is so because of an Identity or a Group that
+    /// cannot be read: which, and what to do.
+    pub fn unread(&self, object: &ObjectRef) -> Option<String> {
+        let name = object.name.as_str();
+        let (unknown, groups, so): (_, Vec<GroupId>, _) = match object.kind {
+            ObjectKind::Group => {
+                let id = self.groups.id(name)?;
+                (&self.groups.get(id)?.unknown, self.refers_to(id).collect(), "belongs here")
+            }
+            ObjectKind::AccessPolicy => {
+                let entry = self.policies.get(self.policies.id(name)?)?;
+                let spec = entry.spec.as_ref().ok()?;
+                let subjects = spec.subjects.iter().flat_map(|subjects| &subjects.groups);
+                let named = spec.rule.iter().flat_map(|rule| rule.groups());
+                (&entry.unknown, subjects.chain(named).copied().collect(), "is matched")
+            }
+            ObjectKind::Identity | ObjectKind::TargetApplication => return None,
+        };
+        let identities = unknown.iter().filter(|id| self.identities.get(*id).is_some_and(|entry| entry.spec.is_err()));
+        let identities = identities.filter_map(|id| self.identities.name(id));
+        if let Some(who) = first_of(identities) {
+            return Some(format!(
+                "Identity {who} cannot be read, so that it is not known who {so}; correct its manifest as its own status \
+                 says (nothing changes for it meanwhile)"
+            ));
+        }
+        let groups = groups.into_iter().filter(|id| self.groups.get(*id).is_some_and(|entry| entry.spec.is_err()));
+        let who = first_of(groups.filter_map(|id| self.groups.name(id)))?;
+        Some(format!(
+            "Group {who} cannot be read, so that it is not known who {so}; correct its manifest as its own status says"
+        ))
     }
 
     /// What is privileged of what a policy gives or withholds, for while it cannot be evaluated.
@@ -156,12 +189,14 @@ impl Directory {
     fn grant_problems(&self, grant: &crate::model::GrantSpec) -> Vec<Problem> {
         let application = &grant.application;
         let path = || format!("spec.grants[application={application}]").into();
-        let missing = |message: String| Problem::at(Reason::ReferenceNotFound, path(), message);
+        let listed = || format!("spec.grants[application={application}].entitlements").into();
+        let missing = |message: String| Problem::at(Reason::ReferenceNotFound, listed(), message);
         let Some(entry) = self.applications.get(application) else {
-            return vec![missing(format!(
+            let message = format!(
                 "there is no TargetApplication {application}; create it or take the grant out (nothing is given or \
                  taken by it meanwhile)"
-            ))];
+            );
+            return vec![Problem::missing(ObjectKind::TargetApplication, application, path(), message)];
         };
         let (Ok(spec), GrantWhat::Named(names)) = (&entry.spec, &grant.what) else { return Vec::new() };
         let unknown = names.iter().filter(|name| !spec.catalogue.contains_key(*name));
@@ -187,11 +222,9 @@ impl Directory {
         for pushed in &spec.application.pushed_groups {
             let there = self.groups.id(pushed.group.as_str()).is_some_and(|id| self.groups.get(id).is_some());
             if !there {
-                problems.push(Problem::at(
-                    Reason::ReferenceNotFound,
-                    format!("spec.pushedGroups[name={}]", pushed.name).into(),
-                    format!("there is no Group {}; create it or take the entry out", pushed.group),
-                ));
+                let path = format!("spec.pushedGroups[name={}].group", pushed.name).into();
+                let message = format!("there is no Group {}; create it or take the entry out", pushed.group);
+                problems.push(Problem::missing(ObjectKind::Group, &pushed.group, path, message));
             }
         }
         problems
@@ -205,7 +238,12 @@ impl Directory {
         let message = format!(
             "there is no Group {name}; create it or take the reference out (who it concerns is unknown meanwhile)"
         );
-        Some(Problem::at(Reason::ReferenceNotFound, path.into(), message))
+        Some(Problem::missing(ObjectKind::Group, name, path.into(), message))
+    }
+
+    fn missing_in_list(&self, group: GroupId, list: &str) -> Option<Problem> {
+        let name = self.groups.name(group)?;
+        self.missing_group(group, &format!("{list}[name={name}]"))
     }
 
     /// A rule that cannot be told for some identities: the first few with why, and whether there are others.
@@ -256,6 +294,15 @@ impl Directory {
     fn refers_to(&self, group: GroupId) -> impl Iterator<Item = GroupId> {
         self.group_spec(group).into_iter().flat_map(|spec| spec.nested.keys().chain(&spec.without)).copied()
     }
+}
+
+/// "ada", or "ada and others". No count: each joiner who cannot be read would write the status anew.
+fn first_of<'n>(names: impl Iterator<Item = &'n Name>) -> Option<String> {
+    let mut names: Vec<&Name> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    let first = names.first()?;
+    Some(format!("{first}{}", if names.len() > 1 { " and others" } else { "" }))
 }
 
 fn invalid_spec(invalid: &Invalid) -> Vec<Problem> {

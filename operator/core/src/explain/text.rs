@@ -9,7 +9,8 @@ use super::{
 use crate::directory::Truth;
 use crate::model::{Name, ObjectKind, ObjectRef};
 
-const WIDTH: usize = 80;
+/// Columns of a terminal that is no wider than most.
+pub const WIDTH: usize = 80;
 
 /// Where an object is declared, for whoever knows: `policies/wiki.yaml:1`.
 pub type Locate<'a> = &'a dyn Fn(&ObjectRef) -> Option<String>;
@@ -119,7 +120,7 @@ pub fn diff(difference: &Difference) -> String {
             push(&mut out, line.trim_end());
         } else {
             push(&mut out, &wrapped(&start, &who));
-            push(&mut out, &wrapped(&" ".repeat(columns(&start)), &cause));
+            push(&mut out, &wrapped(&" ".repeat(columns(&start).min(WIDTH / 2)), &cause));
         }
     }
     push(&mut out, &same_in_both(difference));
@@ -194,7 +195,7 @@ fn one_right(out: &mut String, identity: &Name, right: &Right, locate: Locate<'_
         },
     );
     if let Some(missing) = &right.missing {
-        push(out, &format!("  {missing}"));
+        push(out, &wrapped("  ", missing));
     }
     right.allows.iter().chain(&right.denies).for_each(|policy| one_policy(out, policy, locate));
     if !right.nearest.is_empty() {
@@ -220,13 +221,17 @@ fn one_policy(out: &mut String, policy: &PolicyAnswer, locate: Locate<'_>) {
     let object = ObjectRef { kind: ObjectKind::AccessPolicy, name: policy.policy.clone() };
     match locate(&object) {
         Some(place) => {
-            let gap = WIDTH.saturating_sub(columns(&head) + columns(&place)).max(2);
-            push(out, &format!("{head}{}{place}", " ".repeat(gap)));
+            if columns(&head) + 2 + columns(&place) <= WIDTH {
+                push(out, &format!("{head}{place:>rest$}", rest = WIDTH - columns(&head)));
+            } else {
+                push(out, &head);
+                push(out, &format!("{place:>WIDTH$}"));
+            }
         }
         None => push(out, &head),
     }
     if let Some(window) = &policy.window {
-        push(out, &format!("    window    no    {window}"));
+        push(out, &wrapped("    window    no    ", window));
     }
     let width = policy.subjects.iter().map(|s| columns(s.kind) + 1 + columns(s.name.as_str())).max().unwrap_or(0);
     for (at, subject) in policy.subjects.iter().enumerate() {
@@ -356,8 +361,12 @@ fn list(names: &[Name], none: &str) -> String {
 }
 
 /// Text after a start, broken at spaces; later lines begin below the text.
-fn wrapped(start: &str, text: &str) -> String {
-    let indent = columns(start).min(WIDTH / 2);
+pub fn wrapped(start: &str, text: &str) -> String {
+    folded(start, text, columns(start).min(WIDTH / 2))
+}
+
+/// Text after a start, broken at spaces; later lines begin so far in.
+pub fn folded(start: &str, text: &str, indent: usize) -> String {
     let mut out = start.to_owned();
     let mut at = columns(start);
     let mut first = true;

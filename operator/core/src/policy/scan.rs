@@ -110,7 +110,9 @@ impl<'a> Depth<'a> {
             [.., level] => {
                 let open = level.open;
                 let found = source.get(open..=open).unwrap_or_default();
-                Err(Diagnostic::error(source, open..open + 1, format!("'{found}' is never closed")))
+                let close = [("(", ")"), ("[", "]"), ("{", "}")].iter().find(|(open, _)| *open == found);
+                let error = Diagnostic::error(source, open..open + 1, format!("'{found}' is never closed"));
+                Err(error.with_remedy(close.map(|(_, close)| format!("write '{close}' where it ends"))))
             }
         }
     }

@@ -155,7 +155,7 @@ impl Question for Plan {
             }));
         }
         rows.sort();
-        screen.table(&["IDENTITY", "APPLICATION", "RIGHT", "BY"], &rows)
+        screen.table(&["IDENTITY", "APPLICATION", "RIGHT", "BY"], &rows, true)
     }
 
     fn names(&self, answer: &Desired) -> BTreeSet<(&'static str, Name)> {
@@ -224,7 +224,7 @@ impl Question for WhoCan {
             vec![holder.identity.to_string(), verdict.to_owned(), state.to_owned(), joined(&holder.policies)]
         };
         let rows: Vec<_> = answer.iter().map(row).collect();
-        screen.table(&["IDENTITY", "HAS IT", "STATE", "BY"], &rows)
+        screen.table(&["IDENTITY", "HAS IT", "STATE", "BY"], &rows, true)
     }
 
     fn names(&self, answer: &Vec<Holder>) -> BTreeSet<(&'static str, Name)> {

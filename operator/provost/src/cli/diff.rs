@@ -137,7 +137,7 @@ fn write(
                     vec![text::sign(change.turn).to_owned(), right.clone(), who.to_string(), change.cause.clone()]
                 }));
             }
-            screen.table(&["", "RIGHT", "IDENTITY", "CAUSE"], &rows)
+            screen.table(&["", "RIGHT", "IDENTITY", "CAUSE"], &rows, true)
         }
     }
 }

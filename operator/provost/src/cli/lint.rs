@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::load::load;
 use super::screen::{Output, Screen};
 use super::source;
-use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding, skipped};
+use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding, found, skipped};
 
 /// Says what is wrong with manifests; 1 if anything is an error; that nothing was read is a failure.
 pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
@@ -31,14 +31,12 @@ pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure
         }
         output @ (Output::Table | Output::Wide) => {
             finding::write(findings, &read, output == Output::Wide, screen)?;
-            let manifests = count(read.documents.len(), "manifest");
+            let manifests = count(read.documents.len() + read.unreadable.len(), "manifest");
             if findings.is_empty() {
                 screen.line(&format!("{manifests}: nothing to say"))?;
             } else {
-                let said = [(errors.len(), "error"), (warnings.len(), "warning")];
-                let said: Vec<String> =
-                    said.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
-                screen.line(&format!("{} in {} of {manifests}", said.join(", "), objects.len()))?;
+                let said = found(errors.len(), warnings.len());
+                screen.line(&format!("{said} in {} of {manifests}", objects.len()))?;
             }
         }
     }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use provost_core::directory::{Directory, Problem, Warning};
+use provost_core::directory::{Dangling, Directory, Problem, Warning};
 use provost_core::input;
-use provost_core::model::{Change, FieldError, ObjectKind, ObjectRef, Source};
+use provost_core::model::{Change, FieldError, Name, ObjectKind, ObjectRef, Source};
 use provost_core::policy::{Diagnostic, Severity};
 use serde_json::Value;
 
 use super::finding::{Finding, Inside};
 use super::shape;
 use super::source::Read;
-use super::yaml::Document;
+use super::yaml::{Document, Unreadable};
 
 /// The namespace of manifests that name none, as kubectl has it.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -44,7 +44,8 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         }
         if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
             let mut finding = Finding::at(document, "metadata.name", None, read);
-            finding.message = format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.file);
+            finding.message =
+                format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.declared());
             finding.remedy = Some("must have a name of its own in its namespace".to_owned());
             findings.push(finding);
         }
@@ -59,10 +60,14 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
             // What is wrong with a manifest that is not valid was said when it was read.
             if let Some(document) = found.get(&object).filter(|_| !invalid.contains(&object)) {
                 for problem in &found_in {
-                    problems(document, problem, read, &mut findings);
+                    problems(document, problem, &directory, read, &mut findings);
                 }
             }
         }
+        findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
+            let document = found.get(&(namespace.clone(), dangling.object.clone()))?;
+            nobody(document, &dangling, &directory, read)
+        }));
         for (object, warnings) in directory.warnings() {
             if let Some(document) = found.get(&(namespace.clone(), object)) {
                 for Warning { source, diagnostic } in &warnings {
@@ -101,15 +106,15 @@ fn read_one(document: &Document) -> (Option<Change>, Vec<FieldError>) {
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {
-    let finding = |(file, line, column, message): &(String, usize, usize, String)| Finding {
-        file: file.clone(),
-        line: *line,
-        column: *column,
-        width: 0,
+    let finding = |broken: &Unreadable| Finding {
+        file: broken.file.clone(),
+        line: broken.line,
+        column: broken.column,
+        width: 1,
         error: true,
-        message: format!("this is no YAML or JSON: {message}"),
-        remedy: None,
-        object: file.clone(),
+        message: format!("this cannot be read: {}", broken.message),
+        remedy: broken.remedy.map(str::to_owned),
+        object: broken.file.clone(),
     };
     read.unreadable.iter().map(finding).collect()
 }
@@ -159,22 +164,53 @@ fn field_errors(change: &Change) -> &[FieldError] {
 
 fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &error.path, None, read);
+    // Of a field that is none its name is shown, which is the end of its path.
+    let unknown = &*error.message == shape::NO_FIELD;
+    if unknown && let Some(place) = document.name(&error.path) {
+        (finding.line, finding.column, finding.width) = (place.line, place.column, place.width);
+    }
     finding.message = match &error.value {
-        Some(value) if !value.is_empty() => format!("{} {value:?} {}", error.path, error.message),
+        Some(value) if !value.is_empty() && !unknown => format!("{} {value:?} {}", error.path, error.message),
         _ => format!("{} {}", error.path, error.message),
     };
     finding.remedy = Some(error.remedy.to_string());
     finding
 }
 
-fn problems(document: &Document, problem: &Problem, read: &Read, findings: &mut Vec<Finding>) {
+fn problems(document: &Document, problem: &Problem, directory: &Directory, read: &Read, findings: &mut Vec<Finding>) {
     let Some((source, diagnostics)) = &problem.rule else {
-        let mut finding = Finding::at(document, problem.path.as_deref().unwrap_or("metadata.name"), None, read);
+        let path = problem.path.as_deref().unwrap_or("metadata.name");
+        // A rule is shown where it names what is missing.
+        let rule = document.text(&format!("/{}", path.replace('.', "/")));
+        let inside = problem.missing.as_ref().zip(rule).and_then(|(missing, text)| named(text, &missing.name));
+        let mut finding = Finding::at(document, path, inside, read);
         finding.message = problem.message.to_string();
+        finding.remedy = problem.missing.as_ref().and_then(|missing| nearest(missing, directory));
         findings.push(finding);
         return;
     };
     findings.extend(diagnostics.iter().map(|diagnostic| of_rule(document, source, diagnostic, read)));
+}
+
+/// A reference to an Identity that is not there. Where no Identity was read at all they are elsewhere, and none is missed.
+fn nobody(document: &Document, dangling: &Dangling, directory: &Directory, read: &Read) -> Option<Finding> {
+    directory.identities().next()?;
+    let mut finding = Finding::at(document, &dangling.path, None, read);
+    finding.error = false;
+    let so =
+        if dangling.object.kind == ObjectKind::Identity { "the manager counts as absent" } else { "it is ignored" };
+    finding.message = format!("there is no Identity {}; {so}", dangling.identity);
+    let missing = ObjectRef { kind: ObjectKind::Identity, name: dangling.identity.clone() };
+    let remedy = nearest(&missing, directory).unwrap_or_else(|| "create it, or take the reference out".to_owned());
+    finding.remedy = Some(remedy);
+    Some(finding)
+}
+
+/// The nearest name of an object of that kind that is there.
+fn nearest(missing: &ObjectRef, directory: &Directory) -> Option<String> {
+    let names: Vec<_> =
+        directory.objects().filter(|object| object.kind == missing.kind).map(|object| object.name).collect();
+    shape::nearest(missing.name.as_str(), names.iter().map(Name::as_str))
 }
 
 fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: &Read) -> Finding {
@@ -183,6 +219,11 @@ fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: 
     finding.message.clone_from(&diagnostic.message);
     finding.remedy.clone_from(&diagnostic.remedy);
     finding
+}
+
+fn named<'t>(text: &'t str, name: &Name) -> Option<Inside<'t>> {
+    let start = text.get(..text.find(name.as_str())?)?.chars().count();
+    Some(Inside { text, characters: start..start + name.as_str().chars().count() })
 }
 
 fn inside<'t>(text: &'t str, diagnostic: &Diagnostic) -> Inside<'t> {

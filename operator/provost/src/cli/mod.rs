@@ -194,6 +194,13 @@ fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// "1 error, 2 warnings"; empty: none.
+fn found(errors: usize, warnings: usize) -> String {
+    let said = [(errors, "error"), (warnings, "warning")];
+    let said: Vec<String> = said.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
+    said.join(", ")
+}
+
 /// Reads manifests, says on `err` what is wrong with them, and hands out the directories.
 fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
@@ -209,12 +216,12 @@ fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded,
 fn warn(read: &Read, loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
     skipped(read, screen)?;
     let errors = loaded.findings.iter().filter(|f| f.error).count();
+    let said = found(errors, loaded.findings.len() - errors);
     if errors > 0 {
-        let errors = count(errors, "error");
-        writeln!(
-            screen.err,
-            "warning: {errors} in the manifests; what they touch is unknown here. `provost lint` names them"
-        )?;
+        writeln!(screen.err, "warning: {said} in the manifests: what errors touch is unknown here;")?;
+        writeln!(screen.err, "`provost lint` names them")?;
+    } else if !said.is_empty() {
+        writeln!(screen.err, "warning: {said} in the manifests; `provost lint` names them")?;
     }
     Ok(())
 }

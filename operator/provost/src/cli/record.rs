@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use provost_core::engine::DeletionOrder;
+use provost_core::explain::text;
 use provost_core::model::{AttributeName, Name};
 use serde::Serialize;
 
@@ -100,10 +101,11 @@ fn held_text(found: &HeldAnswer, wide: bool, all: bool, screen: &mut Screen<'_>)
         let application =
             if all { format!("{}/{}", held.namespace, held.application) } else { held.application.to_string() };
         let (hash, age) = (short(&held.hash), age(held.since, Timestamp::now()));
-        let head = format!("{application}  {hash}  {}, since {age}", counted(held));
+        let told = |start: &str, text: &str| if wide { format!("{start}{text}") } else { text::wrapped(start, text) };
+        let head = told(&format!("{application}  {hash}  "), &format!("{}, since {age}", counted(held)));
         let head = screen.paint(Hue::Yellow, &head);
         screen.line(&head)?;
-        screen.line(&format!("  why      {}", held.why))?;
+        screen.line(&told("  why      ", &held.why))?;
         if wide {
             for step in &held.steps {
                 let entitlement = step.entitlement.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
@@ -112,14 +114,14 @@ fn held_text(found: &HeldAnswer, wide: bool, all: bool, screen: &mut Screen<'_>)
         } else {
             let who: BTreeSet<&Name> = held.steps.iter().map(|step| &step.identity).collect();
             let who: Vec<Name> = who.into_iter().cloned().collect();
-            screen.line(&format!("  whose    {}", few(&who, 8)))?;
+            screen.line(&told("  whose    ", &few(&who, 8)))?;
         }
-        screen.line(&format!("  approve  spec.safety.approvedPlan: {}", held.hash))?;
+        screen.line(&told("  approve  ", &format!("spec.safety.approvedPlan: {}", held.hash)))?;
     }
     if !found.planned.is_empty() {
         screen.line("mode Plan would:")?;
         let rows: Vec<Vec<String>> = found.planned.iter().map(planned_row).collect();
-        screen.table(&["APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"], &rows)?;
+        screen.table(&["APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"], &rows, wide)?;
     }
     Ok(())
 }
@@ -165,9 +167,13 @@ pub fn ledger(asked: &Ledger, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
         }
         output => {
+            let wide = output == Output::Wide;
             let rows: Vec<Vec<String>> =
-                entries.iter().map(|entry| ledger_row(entry, output == Output::Wide, namespace.is_none())).collect();
-            screen.table(&["APPLICATION", "IDENTITY", "STATE", "HOLDS", "DELETED ON", "BY", "ACCOUNT"], &rows)?;
+                entries.iter().map(|entry| ledger_row(entry, wide, namespace.is_none())).collect();
+            // Ids are long, and nobody reads them.
+            let head = ["APPLICATION", "IDENTITY", "STATE", "HOLDS", "DELETED ON", "BY", "ACCOUNT"];
+            let shown = if wide { &head[..] } else { head.get(..6).unwrap_or(&head) };
+            screen.table(shown, &rows, wide)?;
         }
     }
     Ok(DONE)

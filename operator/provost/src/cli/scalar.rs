@@ -168,7 +168,7 @@ mod tests {
 
     /// The file's own characters where a part of the text of `spec.match` is said to stand.
     fn shown(file: &str, part: &str) -> (usize, String) {
-        let document = documents("f.yaml", file).unwrap().remove(0);
+        let document = documents("f.yaml", file).documents.remove(0);
         let text = document.text("/spec/match").unwrap().to_owned();
         let start = text.find(part).unwrap_or_else(|| panic!("{part:?} is not in {text:?}"));
         let start = text[..start].chars().count();
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn an_alias_shows_nothing_of_its_text() {
         let file = "a: &r identity.dept\nspec:\n  match: *r\n";
-        let document = documents("f.yaml", file).unwrap().remove(0);
+        let document = documents("f.yaml", file).documents.remove(0);
         let text = document.text("/spec/match").unwrap();
         assert_eq!(locate(file, document.place("spec.match").unwrap(), text, &(9..13)), None);
     }

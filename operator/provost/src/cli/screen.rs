@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use provost_core::explain::text;
 use serde_json::Value;
 
 use super::Failure;
@@ -118,15 +119,29 @@ impl Screen<'_> {
         Ok(())
     }
 
-    /// Rows below a head, each column as wide as its widest cell; the last one is never padded.
-    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    /// Rows below a head, each column as wide as its widest cell; the last one is never padded. Unless it may be `wide`, cells
+    /// are folded at spaces, the widest column first, until a row has room.
+    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>], wide: bool) -> Result<(), Failure> {
         let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
         let all = || std::iter::once(&head).chain(rows);
-        let width = |at: usize| all().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        let widest = |at: usize, of: fn(&str) -> usize| {
+            all().filter_map(|row| row.get(at)).map(|cell| of(cell)).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..head.len()).map(|at| widest(at, columns)).collect();
+        let least: Vec<usize> = (0..head.len()).map(|at| widest(at, longest_word)).collect();
+        let room = text::WIDTH.saturating_sub(2 * head.len().saturating_sub(1));
+        while !wide && widths.iter().sum::<usize>() > room {
+            let folds = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+            let Some((width, _)) = folds.max_by_key(|(width, _)| **width) else { break };
+            *width -= 1;
+        }
         for row in all() {
-            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            writeln!(self.out, "{}", cells.join("  ").trim_end())?;
+            let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| lines(cell, *width)).collect();
+            for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let cells = cells.iter().map(|cell| cell.get(line).map_or("", String::as_str)).zip(&widths);
+                let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+                writeln!(self.out, "{}", padded.join("  ").trim_end())?;
+            }
         }
         Ok(())
     }
@@ -135,4 +150,28 @@ impl Screen<'_> {
     pub fn name(&mut self, kind: &str, name: &str) -> Result<(), Failure> {
         Ok(writeln!(self.out, "{}.provost.dev/{name}", kind.to_lowercase())?)
     }
+}
+
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split(' ').map(columns).max().unwrap_or(0)
+}
+
+/// A cell in lines of so many columns, broken at spaces.
+fn lines(cell: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in cell.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

@@ -14,6 +14,8 @@ static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(prov
 
 /// The version that is read.
 const VERSION: &str = "provost.dev/v1alpha1";
+/// What is said of a field that is none.
+pub const NO_FIELD: &str = "is no field here";
 /// Its group.
 const GROUP: &str = "provost.dev";
 
@@ -53,7 +55,8 @@ pub fn check(manifest: &Value) -> Vec<FieldError> {
             return vec![error("apiVersion", version, message, format!("did you mean '{VERSION}'?"))];
         }
         let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
-        let remedy = format!("must be {VERSION}, or be read by a provost of that version");
+        let remedy = version.and_then(|version| nearest(version, std::iter::once(VERSION)));
+        let remedy = remedy.unwrap_or_else(|| format!("must be {VERSION}, or be read by a provost of that version"));
         return vec![error("apiVersion", version, message.to_owned(), remedy)];
     }
     let definitions = &*DEFINITIONS;
@@ -67,8 +70,12 @@ pub fn check(manifest: &Value) -> Vec<FieldError> {
         match (name.as_str(), schema.and_then(|s| s.properties.as_ref()?.get(name))) {
             ("apiVersion" | "kind" | "metadata", _) => {}
             (_, Some(schema)) => walk(name, value, schema, &mut errors),
-            (_, None) => errors.push(unknown(name, name, "is no field of this kind", &["spec"])),
+            (_, None) => errors.push(unknown(name, name, NO_FIELD, &["spec"])),
         }
+    }
+    for name in ["metadata", "spec"].into_iter().filter(|name| manifest.get(name).is_none_or(Value::is_null)) {
+        let remedy = if name == "spec" { "add 'spec'" } else { "add 'metadata', with a 'name' in it" };
+        errors.push(error("kind", None, format!("{kind} has no '{name}'"), remedy.to_owned()));
     }
     errors
 }
@@ -80,13 +87,7 @@ fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<Fi
     let wanted = schema.type_.as_deref().unwrap_or_default();
     let found = kind_of(value);
     if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") {
-        let quoted = if wanted == "string" { " (put it in quotes)" } else { "" };
-        errors.push(error(
-            path,
-            None,
-            format!("is {}", article(found)),
-            format!("must be {}{quoted}", article(wanted)),
-        ));
+        errors.push(error(path, None, format!("is {}", article(found)), must_be(wanted, found)));
         return;
     }
     if let (Some(words), Some(text)) = (&schema.enum_, value.as_str()) {
@@ -108,7 +109,7 @@ fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<Fi
                     walk(&path, value, schema, errors);
                 } else if schema.x_kubernetes_preserve_unknown_fields != Some(true) {
                     let names: Vec<&str> = schema.properties.iter().flatten().map(|(n, _)| n.as_str()).collect();
-                    errors.push(unknown(&path, name, "is no field here", &names));
+                    errors.push(unknown(&path, name, NO_FIELD, &names));
                 }
             }
         }
@@ -145,21 +146,34 @@ fn article(kind: &str) -> String {
     }
 }
 
+/// What to write in place of a value of another type.
+fn must_be(wanted: &str, found: &str) -> String {
+    match (wanted, found) {
+        ("boolean", _) => "must be true or false, without quotes".to_owned(),
+        ("integer" | "number", "string") => format!("must be {}, without quotes", article(wanted)),
+        ("string", "boolean" | "integer" | "number") => "must be a text (put it in quotes)".to_owned(),
+        ("array", _) => "must be a list: each item in a line of its own, behind '- '".to_owned(),
+        ("object", _) => "must be a mapping: each field in a line of its own, as in 'name: value'".to_owned(),
+        _ => format!("must be {}", article(wanted)),
+    }
+}
+
 fn unknown(path: &str, found: &str, what: &str, known: &[&str]) -> FieldError {
     error(path, Some(found), what.to_owned(), did_you_mean(found, known))
 }
 
 /// The nearest of the names that are known, or all of them.
 pub fn did_you_mean(found: &str, known: &[&str]) -> String {
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), *name))
+    nearest(found, known.iter().copied()).unwrap_or_else(|| format!("must be one of {}", known.join(", ")))
+}
+
+/// "did you mean 'x'?" for the nearest of the names that are known, if one is near.
+pub fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min();
-    match nearest {
-        Some((_, name)) => format!("did you mean '{name}'?"),
-        None => format!("must be one of {}", known.join(", ")),
-    }
+        .min()
+        .map(|(_, name)| format!("did you mean '{name}'?"))
 }
 
 fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
@@ -174,8 +188,10 @@ mod tests {
 
     fn said(manifest: &Value) -> Vec<String> {
         let mut manifest = manifest.clone();
-        if manifest.get("apiVersion").is_none() {
-            manifest["apiVersion"] = json!(VERSION);
+        for (field, usual) in [("apiVersion", json!(VERSION)), ("metadata", json!({"name": "x"}))] {
+            if manifest.get(field).is_none() {
+                manifest[field] = usual;
+            }
         }
         check(&manifest).iter().map(ToString::to_string).collect()
     }
@@ -215,6 +231,35 @@ mod tests {
     fn an_unknown_field_gets_the_nearest_name() {
         let manifest = json!({"kind": "Identity", "spec": {"departmnt": "x"}});
         assert_eq!(said(&manifest), [r#"spec.departmnt: "departmnt": is no field here; did you mean 'department'?"#]);
+    }
+
+    #[test]
+    fn what_is_missing_at_the_top_is_named() {
+        for nothing in [json!({"kind": "Identity"}), json!({"kind": "Identity", "spec": null})] {
+            assert_eq!(said(&nothing), ["kind: Identity has no 'spec'; add 'spec'"]);
+        }
+        let manifest = json!({"kind": "Identity", "metadata": null, "spec": {}});
+        assert_eq!(said(&manifest), ["kind: Identity has no 'metadata'; add 'metadata', with a 'name' in it"]);
+    }
+
+    #[test]
+    fn a_value_of_another_type_says_how_to_write_it() {
+        for (spec, expected) in [
+            (
+                json!({"emails": "a@b.c"}),
+                "spec.emails: is a text; must be a list: each item in a line of its own, behind '- '",
+            ),
+            (
+                json!({"lifecycle": {"suspended": "yes"}}),
+                "spec.lifecycle.suspended: is a text; must be true or false, without quotes",
+            ),
+            (
+                json!({"managerRef": "bob"}),
+                "spec.managerRef: is a text; must be a mapping: each field in a line of its own, as in 'name: value'",
+            ),
+        ] {
+            assert_eq!(said(&json!({"kind": "Identity", "spec": spec})), [expected]);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::shape;
-use super::yaml::{self, Document};
+use super::yaml::{self, Document, Unreadable};
 
 /// Where manifests come from.
 #[derive(clap::Args, Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct Files {
 pub struct Read {
     /// The documents of `provost.dev`, whatever their version, in the order they were read.
     pub documents: Vec<Document>,
-    /// Files that could not be read as documents: path, line, column, message.
-    pub unreadable: Vec<(String, usize, usize, String)>,
+    /// Documents that could not be read.
+    pub unreadable: Vec<Unreadable>,
     /// Documents of other kinds.
     pub skipped: usize,
     /// The text of each file, to show lines of.
@@ -79,17 +79,20 @@ impl Read {
 
     /// Takes the documents of one text.
     pub fn add(&mut self, file: &str, text: String) {
-        match yaml::documents(file, &text) {
-            Ok(documents) => {
-                for document in documents.into_iter().flat_map(Document::expand) {
-                    if shape::is_ours(&document.value) {
-                        self.documents.push(document);
-                    } else {
-                        self.skipped += 1;
-                    }
-                }
+        let found = yaml::documents(file, &text);
+        self.unreadable.extend(found.unreadable);
+        for document in found.documents.into_iter().flat_map(Document::expand) {
+            let listed = document.value.as_array().is_some_and(|items| items.iter().any(shape::is_ours));
+            if listed {
+                self.unreadable.push(document.broken(
+                    "manifests in a list are none",
+                    "separate manifests by lines of ---, or put them in the items of a kind List",
+                ));
+            } else if shape::is_ours(&document.value) {
+                self.documents.push(document);
+            } else {
+                self.skipped += 1;
             }
-            Err(e) => self.unreadable.push((file.to_owned(), e.line, e.column, e.message)),
         }
         self.texts.insert(file.to_owned(), text);
     }

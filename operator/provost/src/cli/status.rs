@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
+use provost_core::explain::text as words;
 use serde_json::Value;
 
 use super::screen::{Hue, Output, Screen};
@@ -63,20 +64,26 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         }
         Output::Name => rows.iter().try_for_each(|row| screen.name(&row.kind, &row.name))?,
         output @ (Output::Table | Output::Wide) => {
-            for row in &rows {
-                let name = format!("{}/{}", row.namespace, row.name);
-                let reason = format!("{:<22}", row.reason);
-                let reason = if row.standing == Standing::Stalled { screen.paint(Hue::Red, &reason) } else { reason };
-                let since = match (&row.since, output) {
-                    (Some(since), Output::Wide) => format!("  (since {since})"),
-                    _ => String::new(),
-                };
-                screen.line(&format!("{:<18} {name:<28} {reason} {}{since}", row.kind, row.message))?;
-            }
+            rows.iter().try_for_each(|row| told(row, output == Output::Wide, screen))?;
             screen.line(&format!("{} of {total} objects as declared", total - rows.len()))?;
         }
     }
     Ok(if rows.iter().any(|row| row.standing == Standing::Stalled) { FINDINGS } else { DONE })
+}
+
+/// One object: in one line, or with what is to be said of it below.
+fn told(row: &Row, wide: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let name = format!("{}/{}", row.namespace, row.name);
+    let paint =
+        |text: &str| if row.standing == Standing::Stalled { screen.paint(Hue::Red, text) } else { text.to_owned() };
+    if wide {
+        let reason = paint(&format!("{:<22}", row.reason));
+        let since = row.since.as_ref().map(|since| format!("  (since {since})")).unwrap_or_default();
+        return screen.line(&format!("{:<18} {name:<28} {reason} {}{since}", row.kind, row.message));
+    }
+    let line = format!("{} {name}  {}", row.kind, paint(&row.reason));
+    screen.line(&line)?;
+    screen.line(&words::wrapped("  ", &row.message))
 }
 
 async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
@@ -139,4 +146,27 @@ fn row(kind: &str, object: &DynamicObject) -> Option<Row> {
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_as_declared_has_80_columns() {
+        let row = Row {
+            standing: Standing::Stalled,
+            kind: "TargetApplication".into(),
+            namespace: "acme".into(),
+            name: "wiki".into(),
+            reason: "RemovalBudgetExceeded".into(),
+            message: format!("plan {} is held; to let it through set spec.safety.approvedPlan to it", "0".repeat(64)),
+            since: None,
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        told(&row, false, &mut Screen { out: &mut out, err: &mut err, color: false }).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        assert!(said.starts_with("TargetApplication acme/wiki  RemovalBudgetExceeded\n  plan 0"), "{said}");
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    }
 }

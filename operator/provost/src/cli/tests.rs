@@ -83,3 +83,117 @@ fn lint_that_has_read_nothing_is_a_failure() {
     let (status, out, err) = said(&["lint"], nearly);
     assert!(status == 1 && out.contains("did you mean 'provost.dev/v1alpha1'?") && err.is_empty(), "{out}{err}");
 }
+
+#[test]
+fn what_is_named_and_is_not_there_has_its_place_and_the_nearest_name() {
+    let fake = "{connector: {fake: {}}, entitlements: [{name: editor, target: {group: {name: e}}}]}";
+    let all = [
+        manifest("TargetApplication", "wiki", fake),
+        manifest("Identity", "grace", "{}"),
+        manifest("Group", "platform", "{}"),
+    ];
+    for (kind, spec, place, words) in [
+        ("Identity", "{managerRef: {name: garce}}", "5:26  warning", "the manager counts as absent|'grace'"),
+        (
+            "Group",
+            "{members: [{kind: Identity, name: garce}]}",
+            "5:41  warning",
+            "no Identity garce; it is ignored|'grace'",
+        ),
+        ("Group", "{exclude: [{kind: Identity, name: zoe}]}", "5:41  warning", "no Identity zoe|create it, or take"),
+        ("Group", "{members: [{kind: Group, name: platfrom}]}", "5:38  error", "no Group platfrom|'platform'"),
+        (
+            "AccessPolicy",
+            "{subjects: [{kind: Group, name: x}, {kind: Identity, name: grce}], grants: [{application: wiki}]}",
+            "5:64  warning",
+            "no Group x|'grace'",
+        ),
+        (
+            "AccessPolicy",
+            "{match: \"'platfom' in identity.groups\", grants: [{application: wiki}]}",
+            "5:17  error",
+            "no Group platfom|'platform'",
+        ),
+        (
+            "AccessPolicy",
+            "{match: \"true\", grants: [{application: wikki}]}",
+            "5:45  error",
+            "no TargetApplication wikki|'wiki'",
+        ),
+        (
+            "AccessPolicy",
+            "{match: \"true\", grants: [{application: wiki, entitlements: [editr]}]}",
+            "5:65  error",
+            "has no entitlement editr|it has: editor",
+        ),
+    ] {
+        let (_, out, _) = said(&["lint", "-o", "wide"], &[manifest(kind, "x1", spec), all.concat()].concat());
+        assert!(out.contains(&format!("m.yaml:{place}  ")), "{spec}: {out}");
+        words.split('|').for_each(|words| assert!(out.contains(words), "{spec}: {words} is not in {out}"));
+    }
+    // Identities that were not read at all are elsewhere.
+    let alone = manifest("Group", "g", "{members: [{kind: Identity, name: ada}]}");
+    assert_eq!(said(&["lint"], &alone).1, "1 manifest: nothing to say\n");
+    let (status, _, err) = said(&["plan"], &format!("{alone}{}", manifest("Identity", "bob", "{}")));
+    assert_eq!((status, &*err), (0, "warning: 1 warning in the manifests; `provost lint` names them\n"));
+}
+
+#[test]
+fn what_is_wrong_is_underlined_and_said_with_what_to_do() {
+    let head = "apiVersion: provost.dev/v1alpha1\nkind: Identity\n";
+    for (text, wanted) in [
+        (
+            "metadata: {name: ada}\nspec:\n  departmnt: x\n",
+            "   5 |   departmnt: x\n     |   ^^^^^^^^^ did you mean 'department'?",
+        ),
+        (
+            "metadata: {name: ada}\nspec:\n  managerRef:\n    nam: bob\n",
+            "   5 |   managerRef:\n     |   ^^^^^^^^^^ add 'name'",
+        ),
+        ("metadata: {name: ada}\nspec: {managerRef: {nam: bob}}\n", "     |                    ^^^^^^^^^^ add 'name'"),
+        ("metadata: {name: ada}\n", "   2 | kind: Identity\n     |       ^^^^^^^^ add 'spec'"),
+        ("metadata:\n\tname: ada\nspec: {}\n", "indent with spaces"),
+        ("metadata: {name: ada}\nspec:\n  title: a\n  title: b\n", "duplicate mapping key: title\n   6 |   title: b\n"),
+        ("metadata: {name: ada\nspec: {}\n", "close the bracket that was opened before"),
+    ] {
+        let (status, out, err) = said(&["lint"], &format!("{head}{text}"));
+        assert!(status == 1 && out.contains(wanted) && out.contains(" in 1 of 1 manifest"), "{text}: {out}{err}");
+    }
+    let listed = "- apiVersion: provost.dev/v1alpha1\n  kind: Identity\n  metadata: {name: ada}\n  spec: {}\n";
+    let (status, out, _) = said(&["lint"], listed);
+    assert!(status == 1 && out.contains("separate manifests by lines of ---"), "{out}");
+    // Others in the file are looked at all the same.
+    let (_, out, _) = said(&["lint"], &format!("a: {{b\n{}", manifest("Identity", "ada", "{titel: x}")));
+    assert!(out.contains("did you mean 'title'?") && out.ends_with("2 errors in 2 of 2 manifests\n"), "{out}");
+}
+
+#[test]
+fn findings_have_80_columns_and_none_is_lost() {
+    let (before, behind) = ("identity.title == 'y' && ".repeat(4), " && true".repeat(20));
+    let spec = format!("{{match: \"{before}identity.departmnt == 'x'{behind}\", grants: [{{application: wiki}}]}}");
+    let all = format!("{}{}", manifest("AccessPolicy", "p", &spec), manifest("TargetApplication", "wiki", WIKI));
+    let (_, out, _) = said(&["lint"], &all);
+    assert!(out.contains("  5 | ..."), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    let marked = out.lines().zip(out.lines().skip(1)).find(|(_, marks)| marks.contains("^^^^^^^^^"));
+    let (line, marks) = marked.unwrap_or_else(|| panic!("{out}"));
+    let at = marks.find('^').unwrap();
+    assert_eq!(line.get(at..at + 9), Some("departmnt"), "{out}");
+}
+
+#[test]
+fn a_table_is_folded_at_spaces_until_it_has_80_columns() {
+    let rows =
+        [vec!["2026-12-01T00:00:00Z".to_owned(), "one two three ".repeat(9).trim().to_owned(), "why, ".repeat(12)]];
+    let table = |wide: bool| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut screen = Screen { out: &mut out, err: &mut err, color: false };
+        screen.table(&["TIME", "WHAT", "WHY"], &rows, wide).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let (folded, wide) = (table(false), table(true));
+    assert!(folded.lines().all(|line| line.chars().count() <= 80) && folded.lines().count() > 3, "{folded}");
+    assert_eq!(wide.lines().count(), 2, "{wide}");
+    let words = |text: &str| text.split_whitespace().filter(|word| *word == "three" || *word == "why,").count();
+    assert_eq!((words(&folded), words(&wide)), (21, 21), "{folded}");
+}

@@ -14,6 +14,8 @@ pub struct Document {
     /// What it says.
     pub value: Value,
     places: BTreeMap<String, Place>,
+    /// Where the names of fields stand.
+    names: BTreeMap<String, Place>,
 }
 
 /// Where a field's value stands.
@@ -44,59 +46,106 @@ pub enum Style {
     Folded,
 }
 
-/// Why a file could not be read as documents.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+/// What a text holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The documents that could be read; empty ones are left out.
+    pub documents: Vec<Document>,
+    /// Those that could not.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Why a document could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
+    /// The file, as the user named it.
+    pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
+    /// What to do.
+    pub remedy: Option<&'static str>,
 }
 
-/// Reads every document of a text; empty ones are left out.
-pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Unreadable> {
-    let mut found = Vec::new();
+/// Reads every document of a text. Behind one that is broken it goes on with the next.
+pub fn documents(file: &str, text: &str) -> Found {
+    let mut found = Found::default();
+    let mut text = text.to_owned();
+    while let Some(broken) = pass(file, &text, &mut found) {
+        let next = text.lines().enumerate().skip(broken).find(|(_, line)| line.starts_with("---"));
+        let Some((line, _)) = next else { break };
+        // Lines keep their numbers.
+        let rest: Vec<&str> = text.lines().skip(line).collect();
+        text = format!("{}{}\n", "\n".repeat(line), rest.join("\n"));
+    }
+    found
+}
+
+/// Reads documents up to one that is broken; answers the number of the line in which that one begins.
+fn pass(file: &str, text: &str, found: &mut Found) -> Option<usize> {
     let mut walk = Walk::default();
-    let mut start = 0;
+    let (mut start, mut first) = (0, 0);
     for next in Parser::new_from_str(text) {
-        let (event, span) = next.map_err(|e| {
-            let at = e.marker();
-            Unreadable { line: at.line(), column: at.col() + 1, message: e.info().clone() }
-        })?;
+        let (event, span) = match next {
+            Ok(next) => next,
+            Err(e) => {
+                let at = e.marker();
+                found.unreadable.push(unreadable(file, at.line(), at.col() + 1, &e.info()));
+                return Some(first.max(1));
+            }
+        };
         match event {
             Event::DocumentStart(explicit, _) => {
                 walk = Walk::default();
                 let marker = if explicit { span.end } else { span.start };
                 start = marker.byte_offset().unwrap_or(start);
+                first = span.start.line();
             }
             Event::DocumentEnd => {
                 let end = span.start.byte_offset().unwrap_or(text.len());
                 let slice = text.get(start..end).unwrap_or_default();
-                let value = value(slice, &walk)?;
-                if !value.is_null() {
-                    found.push(Document { file: file.to_owned(), value, places: std::mem::take(&mut walk.places) });
+                let Walk { places, names, .. } = std::mem::take(&mut walk);
+                match value(file, slice, &places) {
+                    Ok(Value::Null) => {}
+                    Ok(value) => found.documents.push(Document { file: file.to_owned(), value, places, names }),
+                    Err(error) => found.unreadable.push(error),
                 }
                 start = end;
             }
             event => walk.event(&event, span),
         }
     }
-    Ok(found)
+    None
 }
 
-fn value(slice: &str, walk: &Walk) -> Result<Value, Unreadable> {
-    if walk.places.is_empty() {
-        return Ok(Value::Null);
-    }
+fn value(file: &str, slice: &str, places: &BTreeMap<String, Place>) -> Result<Value, Unreadable> {
+    let Some(first) = places.values().map(|p| p.line).min() else { return Ok(Value::Null) };
     serde_saphyr::from_str(slice).map_err(|e| {
-        let first = walk.places.values().map(|p| p.line).min().unwrap_or(1);
         let (line, column) = e.location().map_or((0, 0), |at| (as_usize(at.line()), as_usize(at.column())));
-        let message = e.without_snippet().to_string();
-        Unreadable { line: first + line.saturating_sub(1), column: column.max(1), message }
+        // Lines are counted from where the text of the document begins, which its marker or a blank line may do.
+        let blank = slice.lines().take_while(|line| line.trim().is_empty() || line.starts_with('#')).count();
+        let line = (first + line.saturating_sub(1)).saturating_sub(blank);
+        unreadable(file, line, column.max(1), &e.without_snippet().to_string())
     })
+}
+
+/// What the parsers say, without what is for programmers, and with a remedy for what happens most.
+fn unreadable(file: &str, line: usize, column: usize, said: &str) -> Unreadable {
+    let message = said.split(", set ").next().and_then(|said| said.split(" at line ").next()).unwrap_or(said);
+    let remedy = [
+        ("tab", "indent with spaces: YAML takes no tabs there"),
+        ("duplicate", "write each field once"),
+        ("flow", "close the bracket that was opened before"),
+        ("quoted", "close the quote that was opened before"),
+        ("mapping values", "put a text with ': ' in it in quotes, and indent fields of one mapping alike"),
+        ("simple key", "write ': ' behind the name of a field, and put a text of several lines behind '|'"),
+        ("did not find expected", "indent fields of one mapping alike, and put texts with signs of YAML in quotes"),
+    ];
+    let remedy = remedy.iter().find(|(word, _)| message.contains(word)).map(|(_, remedy)| *remedy);
+    Unreadable { file: file.to_owned(), line, column, message: message.to_owned(), remedy }
 }
 
 fn as_usize(n: u64) -> usize {
@@ -112,6 +161,11 @@ impl Document {
             return Some(*place);
         }
         let mut at = self.indexed(path);
+        // An item that is named by one of its fields is shown there.
+        let key = path.strip_suffix(']').and_then(|path| path.rsplit_once('[')?.1.split_once('='));
+        if let Some(place) = key.and_then(|(key, _)| self.places.get(&join(&at, key))) {
+            return Some(*place);
+        }
         loop {
             if let Some(place) = self.places.get(&at) {
                 return Some(*place);
@@ -119,6 +173,11 @@ impl Document {
             let cut = at.rfind(['.', '['])?;
             at.truncate(cut);
         }
+    }
+
+    /// Where the name of a field stands.
+    pub fn name(&self, path: &str) -> Option<Place> {
+        self.names.get(path).or_else(|| self.names.get(&self.indexed(path))).copied()
     }
 
     /// The path with every `[key=value]` turned into an index.
@@ -158,9 +217,17 @@ impl Document {
                 Some((rest.strip_prefix('.').unwrap_or(rest).to_owned(), *place))
             };
             let places = self.places.iter().filter_map(below).collect();
-            Self { file: self.file.clone(), value: value.clone(), places }
+            let names = self.names.iter().filter_map(below).collect();
+            Self { file: self.file.clone(), value: value.clone(), places, names }
         };
         items.iter().enumerate().map(item).collect()
+    }
+
+    /// That the document as a whole is none.
+    pub fn broken(&self, message: &str, remedy: &'static str) -> Unreadable {
+        let place = self.places.get("").map_or((1, 1), |place| (place.line, place.column));
+        let (file, message) = (self.file.clone(), message.to_owned());
+        Unreadable { file, line: place.0, column: place.1, message, remedy: Some(remedy) }
     }
 
     /// Where the document begins, as `file:line`.
@@ -188,6 +255,7 @@ fn index(list: Option<&Value>, item: &str) -> usize {
 #[derive(Default)]
 struct Walk {
     places: BTreeMap<String, Place>,
+    names: BTreeMap<String, Place>,
     open: Vec<Open>,
 }
 
@@ -210,7 +278,15 @@ impl Walk {
                 self.open.push(Open::List { path, next: 0 });
             }
             Event::MappingEnd | Event::SequenceEnd => {
-                self.open.pop();
+                let closed = self.open.pop();
+                // In brackets on one line: all of it.
+                if let Some(Open::Map { path, .. } | Open::List { path, .. }) = closed
+                    && let Some(place) = self.places.get_mut(&path)
+                    && place.width > 0
+                    && place.line == span.end.line()
+                {
+                    place.width = (span.end.col() + 1).saturating_sub(place.column);
+                }
             }
             Event::Scalar(text, style, ..) => self.scalar(text, *style, span),
             Event::Alias(_) => {
@@ -227,6 +303,9 @@ impl Walk {
             // Until the value comes, the key's own place stands for the field (an empty value has none).
             let path = join(path, text);
             self.note(&path, span, Style::Plain);
+            if let Some(place) = self.places.get(&path) {
+                self.names.insert(path, *place);
+            }
             return;
         }
         let path = self.enter();
@@ -272,7 +351,7 @@ mod tests {
 
     #[test]
     fn every_document_is_read_with_the_place_of_each_field() {
-        let docs = documents("f.yaml", TEXT).unwrap();
+        let docs = documents("f.yaml", TEXT).documents;
         assert_eq!(docs.len(), 2);
         let place = |doc: usize, path: &str| docs[doc].place(path).map(|p| (p.line, p.column));
         assert_eq!(place(0, "spec.emails[0].value"), Some((6, 14)));
@@ -284,13 +363,13 @@ mod tests {
 
     #[test]
     fn a_field_that_is_missing_is_placed_at_its_nearest_parent() {
-        let docs = documents("f.yaml", TEXT).unwrap();
+        let docs = documents("f.yaml", TEXT).documents;
         assert_eq!(docs[0].place("spec.lifecycle.endTime").map(|p| p.line), Some(5));
     }
 
     #[test]
     fn a_bracket_that_is_never_closed_is_part_of_a_name() {
-        let docs = documents("f.yaml", "kind: Identity\nspec:\n  \"ti[tle\": x\n  emails[: [{value: a}]\n").unwrap();
+        let docs = documents("f.yaml", "kind: Identity\nspec:\n  \"ti[tle\": x\n  emails[: [{value: a}]\n").documents;
         for (path, line) in
             [("spec.ti[tle", 3), ("spec.emails[", 4), ("spec.emails[[0].value", 4), ("spec.no[where", 3)]
         {
@@ -302,7 +381,7 @@ mod tests {
         #[test]
         fn every_name_has_an_end_and_its_own_place(names in proptest::collection::vec("[a-c.=\\[\\]0-1]{0,6}", 1..4)) {
             let innermost = names.iter().rev().fold(Value::from("x"), |inner, name| serde_json::json!({ name: inner }));
-            let docs = documents("f.json", &serde_json::json!({"spec": innermost}).to_string()).unwrap();
+            let docs = documents("f.json", &serde_json::json!({"spec": innermost}).to_string()).documents;
             let path = names.iter().fold("spec".to_owned(), |path, name| join(&path, name));
             let place = docs[0].place(&path).unwrap();
             proptest::prop_assert_eq!((place.line, place.style), (1, Style::Double));
@@ -312,14 +391,24 @@ mod tests {
 
     #[test]
     fn broken_yaml_says_where() {
-        let error = documents("f.yaml", "kind: Identity\nspec: [\n").unwrap_err();
-        assert!(error.line >= 2, "{error:?}");
+        let found = documents("f.yaml", "kind: Identity\nspec: [\n");
+        assert!(found.unreadable[0].line >= 2, "{found:?}");
+    }
+
+    #[test]
+    fn behind_a_document_that_is_broken_the_others_are_read_in_their_own_lines() {
+        let text = "kind: A\n---\nkind: {B\nspec: x\n---\n# c\nkind: C\na: 1\na: 2\n--- # d\nkind: D\n---\nkind: 'E\n---\nkind: F\n";
+        let found = documents("f.yaml", text);
+        let read: Vec<_> = found.documents.iter().map(|d| (d.text("/kind").unwrap(), d.declared())).collect();
+        assert_eq!(read, [("A", "f.yaml:1".into()), ("D", "f.yaml:11".into()), ("F", "f.yaml:15".to_owned())]);
+        let wrong: Vec<_> = found.unreadable.iter().map(|e| (e.line, e.remedy.is_some())).collect();
+        assert_eq!(wrong, [(4, true), (9, true), (14, true)], "{:?}", found.unreadable);
     }
 
     #[test]
     fn a_list_is_its_items_with_their_own_places() {
         let text = "kind: List\nitems:\n- kind: Group\n  metadata: {name: a}\n- kind: Group\n  metadata: {name: b}\n";
-        let docs: Vec<Document> = documents("f.yaml", text).unwrap().into_iter().flat_map(Document::expand).collect();
+        let docs: Vec<Document> = documents("f.yaml", text).documents.into_iter().flat_map(Document::expand).collect();
         let said: Vec<_> = docs.iter().map(|d| (d.text("/metadata/name").unwrap(), d.declared())).collect();
         assert_eq!(said, [("a", "f.yaml:3".to_owned()), ("b", "f.yaml:5".to_owned())]);
         assert_eq!(docs[1].place("metadata.name").map(|p| p.line), Some(6));
@@ -327,7 +416,7 @@ mod tests {
 
     #[test]
     fn json_is_read_too() {
-        let docs = documents("f.json", "{\"kind\": \"Group\",\n \"spec\": {\"match\": \"x\"}}").unwrap();
+        let docs = documents("f.json", "{\"kind\": \"Group\",\n \"spec\": {\"match\": \"x\"}}").documents;
         assert_eq!(docs[0].place("spec.match").map(|p| (p.line, p.column)), Some((2, 20)));
     }
 }

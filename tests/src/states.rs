@@ -125,7 +125,7 @@ fn identities(all: &mut Vec<State>) {
 
 fn groups(all: &mut Vec<State>) {
     let mut add = |name: &str, reason: Reason, members: Option<u32>, problems: Vec<Problem>| {
-        let summary = GroupSummary { members, problems, warning: None };
+        let summary = GroupSummary { members, problems, ..GroupSummary::default() };
         all.push(State::new("Group", name, reason, &group(&summary, 3, &Prior::default(), now())));
     };
     add("known", Reason::Synced, Some(2), vec![]);

@@ -34,13 +34,15 @@ pub(super) fn of(
         ObjectKind::Group => {
             let view = directory.group(&object.name)?;
             let members = (view.invalid.is_none() && view.unknown == 0).then(|| count(view.members));
-            Summary::Group(GroupSummary { members, problems, warning: warning(object, directory) })
+            let unread = directory.unread(object).map(Into::into);
+            Summary::Group(GroupSummary { members, unread, problems, warning: warning(object, directory) })
         }
         ObjectKind::AccessPolicy => {
             let view = directory.policy(&object.name)?;
             let known = view.spec.is_ok() && view.unknown == 0;
             Summary::AccessPolicy(AccessPolicySummary {
                 identities: known.then(|| count(view.identities)),
+                unread: directory.unread(object).map(Into::into),
                 grants: known.then(|| count(view.grants)),
                 next_transition: view.next_transition,
                 audit: view.spec.is_ok_and(|policy| policy.mode == PolicyMode::Audit),

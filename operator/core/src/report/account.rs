@@ -44,7 +44,8 @@ pub enum Account {
     /// There is none and there should be none; takes the pair off the board.
     #[default]
     None,
-    /// Not decided since start. The status that the object carries stands until it is, unless the object was edited.
+    /// Not decided since start, or not since the decision may have changed. The status that the object carries stands until it
+    /// is, unless the object was edited or an account more is wanted.
     Unknown,
     /// Something is decided that is not done yet: a create, an update, a grant, a revoke, a disable. With what it waits
     /// for, if that is worth telling.

@@ -152,7 +152,12 @@ impl Board {
         {
             self.pairs.decided(&object.name);
         }
-        let Some(entry) = self.outbox.entries.get(&object) else { return };
+        let Some(entry) = self.outbox.entries.get_mut(&object) else { return };
+        if object.kind == ObjectKind::Identity
+            && let Some(desired) = self.pairs.decided_of(&object.name)
+        {
+            entry.decided = Some(desired);
+        }
         let Some((status, conditions)) = compute(&self.pairs, &object, summary, entry, now) else { return };
         let Some(entry) = self.outbox.entries.get_mut(&object) else { return };
         let hash = hash(&status);
@@ -209,7 +214,9 @@ fn compute(
             let accounts = pairs.of_identity(&object.name);
             let status = identity(summary, &accounts, generation, prior, now.wall);
             let known = accounts.iter().all(|a| a.state != AccountState::Unknown);
-            if stands && !known && !tells(&status.conditions, prior) {
+            // An account that came to be wanted since is nothing that was there before the restart.
+            let more = entry.decided.is_some_and(|decided| status.accounts.desired > decided);
+            if stands && !known && !more && !tells(&status.conditions, prior) {
                 return None;
             }
             wire(&status, &status.conditions)

@@ -81,7 +81,7 @@ pub fn identity(
 pub fn group(summary: &GroupSummary, generation: i64, prior: &Prior, now: Timestamp) -> GroupStatus {
     let verdict = match (worst(&summary.problems), summary.members) {
         (Some(problem), _) => not_ready(problem),
-        (None, None) => Verdict::NotKnown(Reason::Progressing, "who is in it is not known yet".into()),
+        (None, None) => not_known(summary.unread.as_ref(), "who is in it is not known yet"),
         (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, warned("nobody is in it", summary.warning.as_ref())),
         (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("its members are known", summary.warning.as_ref())),
     };
@@ -102,7 +102,7 @@ pub fn access_policy(
     let warning = summary.warning.as_ref();
     let verdict = match (worst(&summary.problems), summary.identities) {
         (Some(problem), _) => not_ready(problem),
-        (None, None) => Verdict::NotKnown(Reason::Progressing, "whom it matches is not known yet".into()),
+        (None, None) => not_known(summary.unread.as_ref(), "whom it matches is not known yet"),
         (None, Some(0)) => Verdict::Ready(Reason::NothingMatched, warned("it matches nobody", warning)),
         (None, Some(_)) if summary.audit => {
             Verdict::Ready(Reason::Synced, warned(&audited(summary.held_back), warning))
@@ -116,6 +116,11 @@ pub fn access_policy(
         next_transition_time: summary.next_transition,
         conditions: conditions(verdict, Vec::new(), generation, prior, now),
     }
+}
+
+/// Not known because of an object that cannot be read, or not known yet.
+fn not_known(unread: Option<&Arc<str>>, yet: &str) -> Verdict {
+    Verdict::NotKnown(Reason::Progressing, unread.cloned().unwrap_or_else(|| yet.into()))
 }
 
 /// What a policy in mode Audit does, and what it does not do.

@@ -116,6 +116,14 @@ impl Pairs {
         accounts.collect()
     }
 
+    /// How many accounts an identity should have in enforced applications, if all of them are decided.
+    pub fn decided_of(&self, identity: &Name) -> Option<u32> {
+        let accounts = self.of_identity(identity);
+        let decided = accounts.iter().all(|account| account.state != AccountState::Unknown);
+        let desired = accounts.iter().filter(|account| account.desired).count();
+        decided.then(|| u32::try_from(desired).unwrap_or(u32::MAX))
+    }
+
     /// The identities that have an account in an application, in whatever state.
     pub fn identities<'a>(&'a self, application: &Name) -> impl Iterator<Item = &'a Name> {
         let column = self.columns.get(application);

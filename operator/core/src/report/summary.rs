@@ -35,6 +35,8 @@ pub struct IdentitySummary {
 pub struct GroupSummary {
     /// How many identities are in it; `None` while that is Unknown.
     pub members: Option<u32>,
+    /// Where that is so because an object cannot be read: which, and what to do.
+    pub unread: Option<Arc<str>>,
     /// What is wrong with it: its spec, its rule, a missing reference, a cycle.
     pub problems: Vec<Problem>,
     /// What a person should look at, though it works; the first.
@@ -46,6 +48,8 @@ pub struct GroupSummary {
 pub struct AccessPolicySummary {
     /// How many identities it matches; `None` while that is Unknown.
     pub identities: Option<u32>,
+    /// Where that is so because an object cannot be read: which, and what to do.
+    pub unread: Option<Arc<str>>,
     /// How many grants rest on it, or how many it withholds; `None` while that is Unknown.
     pub grants: Option<u32>,
     /// When time alone will next change what it grants.

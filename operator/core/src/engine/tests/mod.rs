@@ -80,6 +80,59 @@ fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
 }
 
 #[test]
+fn who_is_given_an_account_by_a_policy_is_not_ready_before_it_was_decided() {
+    let mut world = World::new();
+    world.reachable = false;
+    let mut all = declared(&[identity("bob", 1, &json!({}))]);
+    world.list(&all);
+    world.pass(5);
+    assert_eq!(world.written("bob"), ["True NothingMatched"]);
+    let mut policy = all.swap_remove(1);
+    policy["metadata"]["generation"] = json!(2);
+    policy["spec"] = json!({"subjects": [{"kind": "Identity", "name": "bob"}], "grants": [{"application": "wiki"}]});
+    tell(&mut world, &[policy]);
+    world.pass(5);
+    assert_eq!(world.written("bob"), ["True NothingMatched", "False Progressing"], "the target was not read yet");
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("bob").last().unwrap(), "True Provisioned");
+}
+
+#[test]
+fn who_cannot_be_read_is_named_by_the_group_and_the_group_by_the_policy() {
+    let mut world = World::new();
+    let broken = identity("bob", 1, &json!({"userName": "b ob"}));
+    let mut all = declared(&[identity("ada", 1, &scientist("Analyst")), broken]);
+    let mut group = |name: &str, spec: Value| {
+        let mut group = all[2].clone();
+        (group["kind"], group["metadata"]["name"], group["spec"]) = (json!("Group"), json!(name), spec);
+        all.push(group);
+    };
+    group("scientists", json!({"match": "identity.department == 'Science'"}));
+    group("odd", json!({"members": [{"kind": "Nobody", "name": "x"}]}));
+    all[2]["spec"]["subjects"] = json!([{"kind": "Group", "name": "odd"}]);
+    world.list(&all);
+    world.pass(30);
+    for (object, wanted) in [
+        (
+            "scientists",
+            "Identity bob cannot be read, so that it is not known who belongs here; correct its manifest as its own status says \
+             (nothing changes for it meanwhile)",
+        ),
+        (
+            "science-wiki",
+            "Group odd cannot be read, so that it is not known who is matched; correct its manifest as its own status says",
+        ),
+    ] {
+        let ready = &world.statuses[object]["conditions"][0];
+        assert_eq!((&ready["status"], &ready["message"]), (&json!("Unknown"), &json!(wanted)), "{object}");
+    }
+    tell(&mut world, &[identity("bob", 2, &json!({}))]);
+    world.pass(30);
+    assert_eq!(world.written("scientists").last().unwrap(), "True Synced");
+}
+
+#[test]
 fn an_edit_is_not_told_as_done_before_its_account_had_its_turn() {
     let mut world = World::new();
     world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));

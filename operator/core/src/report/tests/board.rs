@@ -15,7 +15,7 @@ fn application_ref(name: &str) -> ObjectRef {
 fn well(object: &ObjectRef) -> Summary {
     match object.kind {
         ObjectKind::Identity => Summary::Identity(IdentitySummary::default()),
-        ObjectKind::Group => Summary::Group(GroupSummary { members: Some(1), problems: vec![], warning: None }),
+        ObjectKind::Group => Summary::Group(GroupSummary { members: Some(1), ..GroupSummary::default() }),
         ObjectKind::AccessPolicy => {
             Summary::AccessPolicy(AccessPolicySummary { identities: Some(1), ..AccessPolicySummary::default() })
         }
@@ -114,6 +114,24 @@ fn a_change_that_is_taken_back_before_it_was_told_is_never_told() {
     set(&mut board, Account::Provisioned);
     assert_eq!(take(&mut board, 2).updates, []);
     assert_eq!(take(&mut board, 60), Taken::default());
+}
+
+#[test]
+fn an_account_that_came_to_be_wanted_is_told_before_it_is_decided_and_one_that_is_there_stands() {
+    let mut board = ada(1, None);
+    assert_eq!(reasons(&take(&mut board, 0)), ["ada NothingMatched"]);
+    set(&mut board, Account::Unknown);
+    assert_eq!(take(&mut board, 1).updates, [], "it may be decided in a moment");
+    assert_eq!(reasons(&take(&mut board, 3)), ["ada Progressing"]);
+    set(&mut board, Account::Provisioned);
+    assert_eq!(reasons(&take(&mut board, 4)), ["ada Provisioned"]);
+    // Its policy was edited: until its turn, what was said of it stands.
+    set(&mut board, Account::Unknown);
+    assert_eq!(take(&mut board, 60).updates, []);
+    // Another one is wanted as well.
+    board.set(&"ada".into(), &"chat".into(), true, Account::Unknown);
+    assert_eq!(take(&mut board, 61).updates, []);
+    assert_eq!(reasons(&take(&mut board, 63)), ["ada Progressing"]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn group_summary() -> impl Strategy<Value = GroupSummary> {
     (option::of(0..3_u32), vec(problem(), 0..2)).prop_map(|(members, problems)| GroupSummary {
         members,
         problems,
-        warning: None,
+        ..GroupSummary::default()
     })
 }
 
@@ -71,6 +71,7 @@ fn policy_summary() -> impl Strategy<Value = AccessPolicySummary> {
     (option::of(0..3_u32), option::of(0..3_u32), option::of(0..9_i64), any::<bool>(), vec(problem(), 0..2)).prop_map(
         |(identities, grants, next, audit, problems)| AccessPolicySummary {
             identities,
+            unread: None,
             grants,
             next_transition: next.map(|second| Timestamp::from_second(second).unwrap()),
             audit,

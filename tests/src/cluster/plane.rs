@@ -166,12 +166,12 @@ impl Cluster {
         self.kubectl(&["create", "namespace", name]).ok();
     }
 
-    /// A kubeconfig with a fresh token (TokenRequest, one hour) of a ServiceAccount: what a Pod of it could do.
+    /// A kubeconfig with a fresh token (TokenRequest, one day) of a ServiceAccount: what a Pod of it could do.
     ///
     /// # Panics
     /// If there is no such ServiceAccount, or with a cluster that was not started here.
     pub fn service_account(&self, namespace: &str, name: &str) -> PathBuf {
-        let token = self.kubectl(&["create", "token", name, "-n", namespace, "--duration=1h"]).ok();
+        let token = self.kubectl(&["create", "token", name, "-n", namespace, "--duration=24h"]).ok();
         let path = self.folder.path().join(format!("{namespace}-{name}.kubeconfig"));
         let server = self.server();
         identity::kubeconfig(&path, &server, name, token.trim(), namespace);

@@ -1,6 +1,8 @@
 //! The acts. Each does one thing as a user would, and tells what then is at the targets.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -188,20 +190,38 @@ pub fn crash(stage: &mut Stage) {
     let joiners: Vec<String> = (1..=8).map(|n| format!("new{n}")).collect();
     let manifests: String =
         joiners.iter().zip(1020..).map(|(name, number)| person(name, "Engineering", number)).collect();
-    let before = stage.main().accounts().len();
+    let place = stage.main().said();
+    // At full speed all eight are there before anybody can look.
+    stage.patch(&stage.application(), r#"{"spec":{"sync":{"requestsPerSecond":2}}}"#);
+    stage.all_ready();
+    stage.tell(&format!("the {place} is now asked twice a second, so that there is a middle"));
+    let there = |stage: &Stage| -> BTreeMap<String, String> {
+        let accounts = stage.main().accounts().into_iter();
+        accounts.filter(|a| joiners.contains(&a.user_name)).map(|a| (a.user_name, a.id)).collect()
+    };
     stage.apply(&manifests);
-    stage.wait("the first of them is there", |s| s.main().accounts().len() > before);
+    stage.wait("three of them are there", |s| there(s).len() >= 3);
     stage.kill_operator();
-    let main = stage.main();
-    stage.tell(&format!("kill -9, with {} of 8 in the {}", main.accounts().len() - before, main.said()));
+    let before = there(stage);
+    assert!(before.len() < joiners.len(), "all eight were there before the operator was killed");
+    let names =
+        |there: bool| joiners.iter().filter(|name| before.contains_key(*name) == there).cloned().collect::<Vec<_>>();
+    stage.tell(&format!("kill -9; the {place} has {}, and not yet {}", listed(&names(true)), listed(&names(false))));
+    stage.patch(&stage.application(), r#"{"spec":{"sync":{"requestsPerSecond":null}}}"#);
     stage.start_operator();
-    stage.see(&format!("all eight are in {}, each once", everywhere(stage)), |s| {
+    stage.see(&format!("started again: all eight are in {}, each once", everywhere(stage)), |s| {
         let once = |server: &dyn Server| {
             let there = server.accounts();
             joiners.iter().all(|name| there.iter().filter(|account| account.user_name == *name).count() == 1)
         };
         s.servers.iter().all(|server| once(server.as_ref()))
     });
+    let after = there(stage);
+    assert!(
+        before.iter().all(|(name, id)| after.get(name) == Some(id)),
+        "an account was made anew: {before:?}, {after:?}"
+    );
+    stage.tell(&format!("{} have the accounts that they had before the kill", listed(&names(true))));
 }
 
 pub fn end(stage: &Stage) {
@@ -227,17 +247,34 @@ pub fn audit(stage: &Stage) {
     stage.tell(&format!("{WHO}, from the first day to the deletion:"));
     stage.ask(&["audit", "-n", "acme", "--identity", WHO, "--since", &stage.since]);
     stage.tell("and what the approval released:");
-    stage.ask(&["audit", "-n", "acme", "--plan", &stage.approved]);
+    let first: String = stage.approved.chars().take(12).collect();
+    stage.ask(&["audit", "-n", "acme", "--plan", &first]);
 }
 
 pub fn keep(stage: &Stage) {
-    Stage::act("It goes on running");
+    Stage::act("It goes on running: paste this into another shell");
+    let folder = |program: &Path| program.parent().unwrap_or(Path::new(".")).display().to_string();
     println!("  export KUBECONFIG={}", stage.cluster.kubeconfig().display());
-    println!("  alias kubectl={}", tests::cluster::cache().join("bin/kubectl").display());
-    println!("  kubectl -n acme get provost");
+    println!("  export PATH={}:$PATH", folder(&tests::cluster::cache().join("bin/kubectl")));
+    println!("  export PATH={}:$PATH", folder(&tests::cluster::binary()));
+    println!("  OPERATOR=http://{}", stage.address());
+    println!("\nThen, for instance:");
+    println!("  kubectl -n acme get identities,groups.provost.dev");
+    println!("  kubectl -n acme describe identity ada");
+    println!("  kubectl -n acme patch identity ada --type=merge \\\n    -p '{{\"spec\":{{\"title\":\"Director\"}}}}'");
+    println!("  provost status -n acme");
+    println!("  provost audit -n acme --identity ada --server $OPERATOR");
+    println!("  provost ledger -n acme --application {} --server $OPERATOR", stage.main().application());
+    println!("\nWhat the target itself says:");
     for server in &stage.servers {
-        println!("  {}", server.how_to_ask());
+        server.how_to_ask().lines().for_each(|line| println!("  {line}"));
     }
-    println!("\nPress Enter (or Ctrl-C) to stop.");
-    let _ = std::io::stdin().read(&mut [0]);
+    println!("\nIt is good for a day. Press Enter or Ctrl-C here to stop it, or elsewhere:");
+    println!("  kill {}", std::process::id());
+    // Who has no keyboard, as in the background, stops it by its id.
+    if matches!(std::io::stdin().read(&mut [0]), Ok(0)) {
+        loop {
+            std::thread::park();
+        }
+    }
 }

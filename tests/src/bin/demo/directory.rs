@@ -39,9 +39,10 @@ impl Server for Directory {
     }
 
     fn accounts(&self) -> Vec<Account> {
-        let asked = ["uid", "mail", "title", "pwdAccountLockedTime"];
+        let asked = ["entryUUID", "uid", "mail", "title", "pwdAccountLockedTime"];
         let found = self.0.search(&people(), "(objectClass=inetOrgPerson)", &asked);
         let account = |entry: &str| Account {
+            id: value(entry, "entryUUID").to_owned(),
             user_name: value(entry, "uid").to_owned(),
             email: value(entry, "mail").to_owned(),
             title: value(entry, "title").to_owned(),
@@ -86,8 +87,12 @@ impl Server for Directory {
     }
 
     fn how_to_ask(&self) -> String {
-        let programs = tests::servers::cache().join("slapd/usr/bin/ldapsearch");
-        let port = self.0.port();
-        format!("{} -x -H ldap://127.0.0.1:{port} -D {ROOT} -w {ROOT_PASSWORD} -b {SUFFIX} -LLL", programs.display())
+        let (programs, port) = (tests::servers::cache().join("slapd/usr"), self.0.port());
+        // Libraries that the machine had not are beside the programs.
+        format!(
+            "USR={}\nLD_LIBRARY_PATH=$(echo $USR/lib/* | tr ' ' :) $USR/bin/ldapsearch \\\n  -x -LLL -H ldap://127.0.0.1:{port} \
+             -D {ROOT} \\\n  -w {ROOT_PASSWORD} -b {SUFFIX}",
+            programs.display()
+        )
     }
 }

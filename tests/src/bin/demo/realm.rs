@@ -50,6 +50,7 @@ impl Server for Realm {
 
     fn accounts(&self) -> Vec<Account> {
         let account = |user: &Value| Account {
+            id: text(user, "id").to_owned(),
             user_name: text(user, "username").to_owned(),
             email: text(user, "email").to_owned(),
             title: user.pointer("/attributes/title/0").and_then(Value::as_str).unwrap_or_default().to_owned(),
@@ -97,6 +98,9 @@ impl Server for Realm {
     }
 
     fn how_to_ask(&self) -> String {
-        format!("open {}/admin/master/console/#/acme/users (user admin, password admin)", Keycloak::shared().url())
+        format!(
+            "# in a browser, as admin with the password admin:\n# {}/admin/master/console/#/acme/users",
+            Keycloak::shared().url()
+        )
     }
 }

@@ -67,6 +67,7 @@ impl Server for Scim {
 
     fn accounts(&self) -> Vec<Account> {
         let account = |user: &Value| Account {
+            id: text(user, "id").to_owned(),
             user_name: text(user, "userName").to_owned(),
             email: user.pointer("/emails/0/value").and_then(Value::as_str).unwrap_or_default().to_owned(),
             title: text(user, "title").to_owned(),
@@ -112,7 +113,7 @@ impl Server for Scim {
     }
 
     fn how_to_ask(&self) -> String {
-        format!("curl -H 'Authorization: Bearer {}' http://127.0.0.1:{}/v2/Users", self.token, self.port)
+        format!("curl -s -H 'Authorization: Bearer {}' \\\n  http://127.0.0.1:{}/v2/Users", self.token, self.port)
     }
 }
 

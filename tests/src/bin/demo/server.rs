@@ -3,6 +3,8 @@
 /// An account at a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
+    /// The server's own.
+    pub id: String,
     pub user_name: String,
     pub email: String,
     pub title: String,
@@ -39,7 +41,7 @@ pub trait Server {
         String::new()
     }
 
-    /// How to ask it oneself.
+    /// How to ask it oneself: lines that can be pasted.
     fn how_to_ask(&self) -> String;
 }
 

@@ -85,6 +85,11 @@ impl Stage {
         }
     }
 
+    /// Where the operator answers questions.
+    pub fn address(&self) -> String {
+        self.operator.as_ref().expect("an operator runs").address()
+    }
+
     /// The log of the operator, to show where it went wrong.
     fn log(&self) -> String {
         self.operator.as_ref().map(|operator| operator.process().tail()).unwrap_or_default()
@@ -115,27 +120,23 @@ impl Stage {
         self.cluster.kubectl(&all)
     }
 
-    /// Asks the operator with the command line, and shows question and answer.
+    /// Asks the operator with the command line, and shows question and answer, which has 80 columns.
     pub fn ask(&self, arguments: &[&str]) {
-        self.asked(arguments).lines().for_each(Self::show_whole);
-    }
-
-    /// The ledger of somebody: which accounts, how they stand, and when they are deleted; what follows is too wide.
-    pub fn ask_ledger(&self, who: &str) {
-        let said = self.asked(&["ledger", "-n", "acme", "--identity", who]);
-        let width = said.lines().next().and_then(|head| head.find("  BY")).unwrap_or(usize::MAX);
-        Self::show(&said.lines().map(|line| line.chars().take(width).collect()).collect::<Vec<String>>().join("\n"));
-    }
-
-    /// Shows the question; the answer.
-    fn asked(&self, arguments: &[&str]) -> String {
         let operator = self.operator.as_ref().expect("an operator runs");
         let said = operator.asked(&self.cluster, NAMESPACE, arguments);
         assert!(said.err.is_empty(), "provost {}: {}", arguments.join(" "), said.err);
         let hidden = |word: &&&str| !word.contains(':');
         let shown: Vec<&str> = arguments.iter().filter(hidden).copied().collect();
-        Self::show(&format!("$ provost {}", shown.join(" ").replace(" --since", "")));
-        said.out
+        println!("$ provost {}", shown.join(" ").replace(" --since", ""));
+        for line in said.out.lines() {
+            assert!(line.chars().count() <= 80, "more than 80 columns: {line}");
+            println!("{line}");
+        }
+    }
+
+    /// The ledger of somebody: which accounts, how they stand, and when they are deleted.
+    pub fn ask_ledger(&self, who: &str) {
+        self.ask(&["ledger", "-n", "acme", "--identity", who]);
     }
 
     /// A line of any length, broken at words.

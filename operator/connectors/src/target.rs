@@ -178,23 +178,26 @@ pub async fn connect(
     credentials: Credentials,
     net: &NetworkRules,
 ) -> Result<AnyTarget, TargetError> {
-    let ConnectorSpec { scim, ldap, active_directory, keycloak, fake } = settings(connector)?;
-    match (scim, ldap, active_directory, keycloak, fake) {
-        (Some(scim), None, None, None, None) => Ok(AnyTarget::Scim(Box::new(connect_scim(&scim, credentials, net)?))),
-        (None, Some(ldap), None, None, None) => {
-            let attributes = crate::ldap::named_elsewhere(connector, "ldap");
-            Ok(AnyTarget::Ldap(Box::new(crate::ldap::connect(&ldap, &attributes, credentials, net)?)))
+    match (connector.kind, settings(connector)?) {
+        (ConnectorKind::Scim, ConnectorSpec { scim: Some(spec), .. }) => {
+            Ok(AnyTarget::Scim(Box::new(connect_scim(&spec, credentials, net)?)))
         }
-        (None, None, Some(domain), None, None) => {
+        (ConnectorKind::Ldap, ConnectorSpec { ldap: Some(spec), .. }) => {
+            let attributes = crate::ldap::named_elsewhere(connector, "ldap");
+            Ok(AnyTarget::Ldap(Box::new(crate::ldap::connect(&spec, &attributes, credentials, net)?)))
+        }
+        (ConnectorKind::ActiveDirectory, ConnectorSpec { active_directory: Some(spec), .. }) => {
             let attributes = crate::ldap::named_elsewhere(connector, "activeDirectory");
-            let domain = crate::active_directory::connect(&domain, &attributes, credentials, net)?;
+            let domain = crate::active_directory::connect(&spec, &attributes, credentials, net)?;
             Ok(AnyTarget::ActiveDirectory(Box::new(domain)))
         }
-        (None, None, None, Some(spec), None) => {
+        (ConnectorKind::Keycloak, ConnectorSpec { keycloak: Some(spec), .. }) => {
             let catalogue = connector.settings.get("catalogue").and_then(|named| Catalogue::deserialize(named).ok());
             Ok(AnyTarget::Keycloak(Box::new(connect_keycloak(&spec, catalogue, credentials, net)?)))
         }
-        (None, None, None, None, Some(fake)) => Ok(AnyTarget::Fake(connect_fake(&fake, &connector.fingerprint)?)),
+        (ConnectorKind::Fake, ConnectorSpec { fake: Some(spec), .. }) => {
+            Ok(AnyTarget::Fake(connect_fake(&spec, &connector.fingerprint)?))
+        }
         _ => Err(TargetError::Malformed("exactly one connector must be named; correct the manifest".into())),
     }
 }

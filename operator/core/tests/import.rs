@@ -43,6 +43,7 @@ static SCHEMA: Schema = Schema {
     user_name: "uid",
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
+    paths: false,
     protection: None,
 };
 

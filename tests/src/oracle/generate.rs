@@ -254,7 +254,7 @@ pub fn application(random: &mut Random, declared: &mut Declared, name: &'static 
         mode,
         connector: Connector { kind: ConnectorKind::Fake, fingerprint: name.into(), settings: serde_json::Value::Null },
         sync: SyncSettings {
-            interval: Duration::from_mins(20),
+            interval: Some(Duration::from_mins(20)),
             requests_per_second: 1000,
             concurrency: 4,
             settle_removals: Duration::from_secs(2),

@@ -193,7 +193,7 @@ impl World {
                 settings: serde_json::Value::Null,
             },
             sync: SyncSettings {
-                interval: self.interval,
+                interval: Some(self.interval),
                 requests_per_second: 50,
                 concurrency: if name == APPS[0] { 1 } else { 4 },
                 settle_removals: Duration::from_secs(2),

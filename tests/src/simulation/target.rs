@@ -28,6 +28,7 @@ pub static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
+    paths: false,
 };
 
 /// How long a read may still show the state before a write.

@@ -73,4 +73,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     protection: Some(PROTECTION),
     entitlements: &[EntitlementKind::Group],
+    paths: false,
 };

@@ -22,6 +22,7 @@ pub static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role, EntitlementKind::License],
     protection: None,
+    paths: false,
 };
 
 /// How the directory misbehaves.

@@ -41,4 +41,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role],
     protection: None,
+    paths: true,
 };

@@ -60,4 +60,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some(MARK),
     entitlements: &[EntitlementKind::Group],
     protection: None,
+    paths: false,
 };

@@ -49,4 +49,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
+    paths: false,
 };

@@ -15,9 +15,7 @@ mod table;
 use std::sync::Arc;
 
 use crate::directory::{Directory, Schemas};
-use crate::model::{
-    AccessPolicy, Change, ConnectorKind, Group, Identity, Name, Observed, ObservedEntitlement, Profile,
-};
+use crate::model::{AccessPolicy, Change, Group, Identity, Name, Observed, ObservedEntitlement, Profile};
 
 pub use csv::Misplaced;
 pub use rehearsal::{Rehearsal, Write, rehearse};
@@ -131,8 +129,7 @@ pub fn from_target(
         }
     }
     let names = people.settle(&mut brought);
-    let paths = spec.application.connector.kind == ConnectorKind::Keycloak;
-    let granted = Granted { application, catalogue: &spec.application.entitlements, paths };
+    let granted = Granted { application, catalogue: &spec.application.entitlements, paths: spec.schema.paths };
     groups::of_target(&granted, &directory, shown, &names, &mut brought);
     Ok(brought)
 }

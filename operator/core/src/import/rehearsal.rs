@@ -61,7 +61,7 @@ pub fn rehearse(
                 spec.mode = SyncMode::Enforce;
                 // Nobody is spared here, and nothing is to be looked at twice.
                 (spec.sync.requests_per_second, spec.sync.concurrency) = (10_000, 256);
-                spec.sync.interval = 2 * LONGEST;
+                spec.sync.interval = Some(2 * LONGEST);
                 schema = Some(schemas(spec.connector.kind));
             }
             Some(Change::TargetApplication(manifest))

@@ -10,39 +10,39 @@ use crate::model::{Connector, ConnectorKind};
 const NO_URL: &str = "is no URL that can be used";
 const PLAIN_URL: &str = "must be an https URL without user info (credentials belong in auth), query and fragment, as in https://wiki.example.com/scim/v2";
 
-/// The connector of a TargetApplication that is called `own_name` (namespace and name).
+/// The connector of a TargetApplication that is called `own_name` (namespace and name). A connector is a line here: its kind, and
+/// what its check says that tells the target from others.
 pub(super) fn connector(checks: &mut Checks, at: Path<'_>, spec: &crds::ConnectorSpec, own_name: &str) -> Connector {
-    let members = [
-        ("scim", spec.scim.is_some()),
-        ("ldap", spec.ldap.is_some()),
-        ("activeDirectory", spec.active_directory.is_some()),
-        ("keycloak", spec.keycloak.is_some()),
-        ("fake", spec.fake.is_some()),
-    ];
-    checks.exactly_one(at, "connector", &members);
     let mut settings = spec.clone();
-    let scim_url = spec.scim.as_ref().map(|scim| self::scim(checks, at.field("scim"), scim));
-    let directory = spec.ldap.as_ref().map(|ldap| super::ldap::ldap(checks, at.field("ldap"), ldap));
-    let domain = spec.active_directory.as_ref();
-    let domain = domain.map(|domain| super::active_directory::check(checks, at.field("activeDirectory"), domain));
-    let keycloak =
-        spec.keycloak.as_ref().map(|keycloak| super::keycloak::check(checks, at.field("keycloak"), keycloak));
-    let (kind, fingerprint) = match (scim_url, directory, domain, keycloak, &mut settings.fake) {
-        (Some(url), ..) => (ConnectorKind::Scim, format!("scim {url}")),
-        (None, Some(directory), ..) => (ConnectorKind::Ldap, directory),
-        (None, None, Some(domain), ..) => (ConnectorKind::ActiveDirectory, domain),
-        (None, None, None, Some(realm), _) => (ConnectorKind::Keycloak, format!("keycloak {realm}")),
-        (None, None, None, None, Some(fake)) => {
-            self::fake(checks, at.field("fake"), fake);
-            let directory = fake.directory.get_or_insert_with(|| own_name.to_owned());
-            (ConnectorKind::Fake, format!("fake {directory}"))
-        }
-        (None, None, None, None, None) => (ConnectorKind::Fake, String::new()),
-    };
-    Connector { kind, fingerprint: fingerprint.into(), settings: serde_json::to_value(&settings).unwrap_or_default() }
+    if let Some(fake) = &mut settings.fake {
+        fake.directory.get_or_insert_with(|| own_name.to_owned());
+    }
+    let settings = serde_json::to_value(&settings).unwrap_or_default();
+    let members: Vec<(&str, bool)> =
+        crds::CONNECTORS.iter().map(|member| (*member, settings.get(member).is_some())).collect();
+    checks.exactly_one(at, "connector", &members);
+    let found = [
+        (ConnectorKind::Scim, spec.scim.as_ref().map(|spec| scim(checks, at.field("scim"), spec))),
+        (ConnectorKind::Ldap, spec.ldap.as_ref().map(|spec| super::ldap::ldap(checks, at.field("ldap"), spec))),
+        (
+            ConnectorKind::ActiveDirectory,
+            spec.active_directory
+                .as_ref()
+                .map(|spec| super::active_directory::check(checks, at.field("activeDirectory"), spec)),
+        ),
+        (
+            ConnectorKind::Keycloak,
+            spec.keycloak.as_ref().map(|spec| super::keycloak::check(checks, at.field("keycloak"), spec)),
+        ),
+        (ConnectorKind::Fake, spec.fake.as_ref().map(|spec| fake(checks, at.field("fake"), spec, own_name))),
+    ];
+    let found = found.into_iter().find_map(|(kind, fingerprint)| Some((kind, fingerprint?)));
+    // Where none is named that is an error already.
+    let (kind, fingerprint) = found.unwrap_or((ConnectorKind::Fake, String::new()));
+    Connector { kind, fingerprint: fingerprint.into(), settings }
 }
 
-fn fake(checks: &mut Checks, at: Path<'_>, spec: &crds::FakeSpec) {
+fn fake(checks: &mut Checks, at: Path<'_>, spec: &crds::FakeSpec, own_name: &str) -> String {
     checks.optional(at.field("directory"), spec.directory.as_ref(), 1, 63);
     let at = at.field("entitlements");
     let entitlements = checks.list(at, spec.entitlements.as_deref().unwrap_or_default(), 0, 256);
@@ -55,6 +55,7 @@ fn fake(checks: &mut Checks, at: Path<'_>, spec: &crds::FakeSpec) {
     }
     let keys = entitlements.iter().map(|found| ((&found.kind, &found.name), format!("{} {}", found.kind, found.name)));
     checks.unique(at, "kind and name", keys);
+    format!("fake {}", spec.directory.as_deref().unwrap_or(own_name))
 }
 
 /// Checks the settings and gives what tells the target from others.
@@ -76,7 +77,8 @@ fn scim(checks: &mut Checks, at: Path<'_>, spec: &crds::ScimSpec) -> String {
             checks.unrecognised(at.field("bulk"), word, crds::BulkUse::WORDS, ());
         }
     }
-    url(checks, at.field("url"), &spec.url, insecure).map(|url| url.identification()).unwrap_or_default()
+    let url = url(checks, at.field("url"), &spec.url, insecure).map(|url| url.identification()).unwrap_or_default();
+    format!("scim {url}")
 }
 
 fn auth(checks: &mut Checks, at: Path<'_>, auth: &crds::ScimAuth, insecure: bool) {

@@ -40,7 +40,7 @@ pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::KeycloakSpec
         secret_key(checks, at.field("tls").field("caSecretRef"), secret);
     }
     let url = url(checks, at.field("url"), &spec.url, insecure).map(|url| url.identification()).unwrap_or_default();
-    format!("{url} {}", spec.realm)
+    format!("keycloak {url} {}", spec.realm)
 }
 
 /// What follows for the rest of the application: group paths without the leading slash, no mark where the spec names no

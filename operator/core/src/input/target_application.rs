@@ -8,9 +8,9 @@ use super::check::Checks;
 use super::connector::{connector, full_name};
 use super::path::Path;
 use crate::model::{
-    AccountSettings, Apply, AttributeName, Budget, ConnectorKind, Correlate, DeletionPolicy, Deprovision,
-    DeprovisionStep, Entitlement, EntitlementKind, EntitlementTarget, Invalid, Mapping, MappingSource, Membership,
-    Name, Orphaned, PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value, Withholds,
+    AccountSettings, Apply, AttributeName, Budget, Correlate, DeletionPolicy, Deprovision, DeprovisionStep,
+    Entitlement, EntitlementKind, EntitlementTarget, Invalid, Mapping, MappingSource, Membership, Name, Orphaned,
+    PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value, Withholds,
 };
 
 const MINUTE: u64 = 60;
@@ -33,7 +33,7 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
     let release_after = spec.release_after.as_ref();
     let mut application = TargetApplication {
         mode: mode(&mut checks, at.field("mode"), spec.mode.as_ref()),
-        sync: sync(&mut checks, at.field("sync"), spec.sync.as_ref(), connector.kind),
+        sync: sync(&mut checks, at.field("sync"), spec.sync.as_ref()),
         connector,
         account: account(&mut checks, at.field("account"), spec.account.as_ref()),
         deprovision: deprovision(&mut checks, at.field("deprovision"), spec.deprovision.as_ref()),
@@ -115,23 +115,15 @@ fn deletion(checks: &mut Checks, at: Path<'_>, policy: Option<&crds::DeletionPol
     }
 }
 
-fn sync(checks: &mut Checks, at: Path<'_>, spec: Option<&crds::SyncSpec>, kind: ConnectorKind) -> SyncSettings {
-    let interval = match kind {
-        ConnectorKind::ActiveDirectory
-        | ConnectorKind::Fake
-        | ConnectorKind::Keycloak
-        | ConnectorKind::Ldap
-        | ConnectorKind::Scim => Duration::from_secs(10 * MINUTE),
-    };
+fn sync(checks: &mut Checks, at: Path<'_>, spec: Option<&crds::SyncSpec>) -> SyncSettings {
+    let interval = spec.and_then(|spec| spec.interval.as_ref());
     let settle = spec.and_then(|spec| spec.settle.as_ref());
     let removals = settle.and_then(|settle| settle.removals.as_ref());
     let privileged = settle.and_then(|settle| settle.privileged_grants.as_ref());
     let rate = spec.and_then(|spec| spec.requests_per_second).unwrap_or(50);
     let concurrency = spec.and_then(|spec| spec.concurrency).unwrap_or(8);
     SyncSettings {
-        interval: spec
-            .and_then(|spec| spec.interval.as_ref())
-            .map_or(interval, |span| checks.some_span(at.field("interval"), span)),
+        interval: interval.map(|span| checks.some_span(at.field("interval"), span)),
         requests_per_second: checks.number(at.field("requestsPerSecond"), rate, 1, 10_000),
         concurrency: checks.number(at.field("concurrency"), concurrency, 1, 256),
         settle_removals: span_or(checks, at.field("settle").field("removals"), removals, 10),

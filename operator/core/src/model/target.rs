@@ -30,6 +30,8 @@ pub struct Schema {
     pub protection: Option<&'static str>,
     /// Which kinds of entitlement it knows.
     pub entitlements: &'static [EntitlementKind],
+    /// Names of groups are paths: who is in a group has what the groups above it have, too.
+    pub paths: bool,
 }
 
 /// What a target can do, as measured by the probe.

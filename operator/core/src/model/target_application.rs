@@ -74,8 +74,8 @@ pub enum ConnectorKind {
 /// `spec.sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncSettings {
-    /// Time between full observations.
-    pub interval: Duration,
+    /// Time between full observations; `None`: what the connector's schema says.
+    pub interval: Option<Duration>,
     /// Rate budget, requests a second, over all the application's requests.
     pub requests_per_second: u32,
     /// Requests in flight at most.

@@ -367,7 +367,7 @@ impl Sync {
     fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.incomplete = 0;
         self.observed = true;
-        let wait = spread(&self.meta.uid.to_string(), self.shadow.round(), self.settings.sync.interval);
+        let wait = spread(&self.meta.uid.to_string(), self.shadow.round(), self.interval());
         self.observe_at = cx.now.mono + wait;
         if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
             self.trouble = None;
@@ -380,10 +380,14 @@ impl Sync {
         out.changed = true;
     }
 
+    fn interval(&self) -> Duration {
+        self.settings.sync.interval.unwrap_or(self.schema.interval)
+    }
+
     /// What was seen is remembered; that something was not seen says nothing.
     fn observation_failed(&mut self, why: &str, cx: &Context<'_>, out: &mut Out) {
         self.incomplete += 1;
-        let interval = self.settings.sync.interval.max(Duration::from_secs(1));
+        let interval = self.interval().max(Duration::from_secs(1));
         let wait = backoff(self.application.as_str(), self.incomplete, Duration::from_secs(2), interval);
         self.observe_at = cx.now.mono + wait;
         self.observation = None;

@@ -61,7 +61,7 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             let rows: Vec<Vec<String>> = writes.iter().map(|write| audit_row(write, output, all)).collect();
             let wide = ["TIME", "APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"];
             let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
-            screen.table(head, &rows)?;
+            screen.table(head, &rows, output == Output::Wide)?;
         }
     }
     Ok(DONE)

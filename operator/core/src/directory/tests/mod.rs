@@ -31,6 +31,7 @@ pub(crate) static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     protection: None,
+    paths: false,
 };
 
 pub(crate) fn schemas(_: ConnectorKind) -> &'static Schema {
@@ -59,7 +60,7 @@ pub(crate) fn application(entitlements: &[(&str, Option<&str>)]) -> TargetApplic
             settings: serde_json::Value::Null,
         },
         sync: SyncSettings {
-            interval: Duration::from_mins(10),
+            interval: Some(Duration::from_mins(10)),
             requests_per_second: 50,
             concurrency: 8,
             settle_removals: Duration::from_secs(10),

@@ -44,6 +44,7 @@ static SCHEMA: Schema = Schema {
     external_id: Some("externalId"),
     entitlements: &[EntitlementKind::Group],
     paths: false,
+    interval: Duration::from_mins(10),
     protection: None,
 };
 

@@ -29,6 +29,7 @@ pub static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group],
     protection: None,
     paths: false,
+    interval: Duration::from_mins(1),
 };
 
 /// How long a read may still show the state before a write.

@@ -1,5 +1,7 @@
 //! What a domain of Active Directory is, known offline.
 
+use std::time::Duration;
+
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -74,4 +76,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     protection: Some(PROTECTION),
     entitlements: &[EntitlementKind::Group],
     paths: false,
+    interval: Duration::from_mins(10),
 };

@@ -23,6 +23,7 @@ pub static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role, EntitlementKind::License],
     protection: None,
     paths: false,
+    interval: Duration::from_mins(10),
 };
 
 /// How the directory misbehaves.

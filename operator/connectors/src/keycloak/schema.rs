@@ -1,5 +1,7 @@
 //! What a realm is, known offline.
 
+use std::time::Duration;
+
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name by which mappings know the mark, whatever the realm calls it.
@@ -42,4 +44,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group, EntitlementKind::Role],
     protection: None,
     paths: true,
+    interval: Duration::from_mins(10),
 };

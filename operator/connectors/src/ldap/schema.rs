@@ -1,5 +1,7 @@
 //! What an LDAP directory is, known offline.
 
+use std::time::Duration;
+
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -61,4 +63,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group],
     protection: None,
     paths: false,
+    interval: Duration::from_mins(10),
 };

@@ -1,5 +1,7 @@
 //! What SCIM is, known offline.
 
+use std::time::Duration;
+
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// Every field of an Identity that RFC 7643 has a place for: attribute and CEL source.
@@ -50,4 +52,5 @@ pub(crate) static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group],
     protection: None,
     paths: false,
+    interval: Duration::from_mins(10),
 };

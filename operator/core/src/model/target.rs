@@ -32,6 +32,8 @@ pub struct Schema {
     pub entitlements: &'static [EntitlementKind],
     /// Names of groups are paths: who is in a group has what the groups above it have, too.
     pub paths: bool,
+    /// Default time between full observations.
+    pub interval: Duration,
 }
 
 /// What a target can do, as measured by the probe.

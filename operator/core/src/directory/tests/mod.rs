@@ -32,6 +32,7 @@ pub(crate) static SCHEMA: Schema = Schema {
     entitlements: &[EntitlementKind::Group],
     protection: None,
     paths: false,
+    interval: Duration::from_mins(10),
 };
 
 pub(crate) fn schemas(_: ConnectorKind) -> &'static Schema {

@@ -1,4 +1,5 @@
-//! The API server as far as a watching operator can tell: a naive model.
+//! The API server as far as a watching operator can tell: a naive model. `tests/tests/cluster_model.rs` sends the same
+//! requests to it and to a real one, and compares what both answer and show.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,9 @@ pub struct Object<S> {
     pub spec: S,
     /// What was told of it.
     pub status: Option<Value>,
+    /// What the schema gives a new object as its status is stored with the first write after the creation, also with one that
+    /// changes nothing else.
+    pub whole: bool,
 }
 
 /// What a watch says of an object.
@@ -98,8 +102,8 @@ impl<S: Clone + PartialEq> Api<S> {
         }
         self.uids += 1;
         let (uid, created) = (self.uids, Timestamp::from_second(now.as_second()).unwrap_or(now));
-        let object =
-            Object { uid, version: 0, generation: 1, created, deleting: false, finalizers, spec, status: None };
+        let (version, generation, deleting, status, whole) = (0, 1, false, None, false);
+        let object = Object { uid, version, generation, created, deleting, finalizers, spec, status, whole };
         Ok(self.store(What::Added, key, object))
     }
 
@@ -172,6 +176,7 @@ impl<S: Clone + PartialEq> Api<S> {
 
     /// What changes nothing is no new version, and nobody is told of it.
     fn change(&mut self, key: &ObjectRef, after: Object<S>) -> Object<S> {
+        let after = Object { whole: true, ..after };
         if self.objects.get(key) == Some(&after) { after } else { self.store(What::Modified, key, after) }
     }
 

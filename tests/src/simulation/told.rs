@@ -90,11 +90,11 @@ impl Sim {
     /// Puts our finalizer on, or takes it off, as the operator does: on this very object alone.
     pub(super) fn finalizer(&mut self, name: &Name, of: &Uid, on: bool) {
         let key = application(name.as_str());
+        let finalizers = if on { vec![FINALIZER.to_owned()] } else { Vec::new() };
         let meant = self.api.get(&key).filter(|object| uid(name, object.uid) == *of && !(on && object.deleting));
-        if meant.is_none() {
+        if meant.is_none_or(|object| object.finalizers == finalizers) {
             return;
         }
-        let finalizers = if on { vec![FINALIZER.to_owned()] } else { Vec::new() };
         if let Err(refused) = self.api.finalizers(&key, finalizers) {
             self.fail(format!("the finalizer of {name} is refused: {refused:?}"));
         }

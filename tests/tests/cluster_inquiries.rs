@@ -337,9 +337,11 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let hash = plan["hash"].as_str().unwrap().to_owned();
     let text = world.ask(&["held", "-n", "acme"]);
     assert!(!text.success, "held plans are findings");
-    for wanted in
-        ["disable 8 accounts", "whose    ada, bob, cyn", &format!("approve  spec.safety.approvedPlan: {hash}")]
-    {
+    for wanted in [
+        "disable 8 accounts",
+        "whose    ada, bob, cyn",
+        &format!("approve  spec.safety.approvedPlan:\n           {hash}"),
+    ] {
         assert!(text.out.contains(wanted), "{wanted} not in {}", text.out);
     }
     world.apply(&[world.application(&hash)]);

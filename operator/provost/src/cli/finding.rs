@@ -45,7 +45,8 @@ impl Finding {
     pub fn at(document: &Document, path: &str, inside: Option<Inside<'_>>, texts: &Read) -> Self {
         let place = document.place(path).unwrap_or(Place { line: 1, column: 1, width: 0, style: Style::Plain });
         // Of a value of several lines the name is underlined.
-        let name = document.name(path).filter(|_| inside.is_none() && place.width == 0);
+        let wanted = inside.is_none() && place.width == 0;
+        let name = if wanted { document.name(path).or_else(|| document.begins(place)) } else { None };
         let file = texts.texts.get(&document.file);
         let (line, column, width) = inside
             .zip(file)

@@ -55,8 +55,12 @@ pub fn check(manifest: &Value) -> Vec<FieldError> {
             return vec![error("apiVersion", version, message, format!("did you mean '{VERSION}'?"))];
         }
         let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
-        let remedy = version.and_then(|version| nearest(version, std::iter::once(VERSION)));
-        let remedy = remedy.unwrap_or_else(|| format!("must be {VERSION}, or be read by a provost of that version"));
+        let nearly = version.is_some_and(|version| strsim::damerau_levenshtein(version, VERSION) <= 2);
+        let remedy = if nearly {
+            format!("did you mean '{VERSION}'?")
+        } else {
+            format!("must be {VERSION}, or be read by a provost of that version")
+        };
         return vec![error("apiVersion", version, message.to_owned(), remedy)];
     }
     let definitions = &*DEFINITIONS;

@@ -93,7 +93,7 @@ fn what_is_named_and_is_not_there_has_its_place_and_the_nearest_name() {
         manifest("Group", "platform", "{}"),
     ];
     for (kind, spec, place, words) in [
-        ("Identity", "{managerRef: {name: garce}}", "5:26  warning", "the manager counts as absent|'grace'"),
+        ("Identity", "{managerRef: {name: garce}}", "5:27  warning", "the manager counts as absent|'grace'"),
         (
             "Group",
             "{members: [{kind: Identity, name: garce}]}",
@@ -105,7 +105,7 @@ fn what_is_named_and_is_not_there_has_its_place_and_the_nearest_name() {
         (
             "AccessPolicy",
             "{subjects: [{kind: Group, name: x}, {kind: Identity, name: grce}], grants: [{application: wiki}]}",
-            "5:64  warning",
+            "5:66  warning",
             "no Group x|'grace'",
         ),
         (
@@ -117,13 +117,13 @@ fn what_is_named_and_is_not_there_has_its_place_and_the_nearest_name() {
         (
             "AccessPolicy",
             "{match: \"true\", grants: [{application: wikki}]}",
-            "5:45  error",
+            "5:46  error",
             "no TargetApplication wikki|'wiki'",
         ),
         (
             "AccessPolicy",
             "{match: \"true\", grants: [{application: wiki, entitlements: [editr]}]}",
-            "5:65  error",
+            "5:66  error",
             "has no entitlement editr|it has: editor",
         ),
     ] {
@@ -151,9 +151,16 @@ fn what_is_wrong_is_underlined_and_said_with_what_to_do() {
             "   5 |   managerRef:\n     |   ^^^^^^^^^^ add 'name'",
         ),
         ("metadata: {name: ada}\nspec: {managerRef: {nam: bob}}\n", "     |                    ^^^^^^^^^^ add 'name'"),
+        (
+            "metadata: {name: ada}\nspec:\n  emails:\n  - primary: true\n",
+            "   6 |   - primary: true\n     |     ^^^^^^^ add 'value'",
+        ),
         ("metadata: {name: ada}\n", "   2 | kind: Identity\n     |       ^^^^^^^^ add 'spec'"),
         ("metadata:\n\tname: ada\nspec: {}\n", "indent with spaces"),
-        ("metadata: {name: ada}\nspec:\n  title: a\n  title: b\n", "duplicate mapping key: title\n   6 |   title: b\n"),
+        (
+            "metadata: {name: ada}\nspec:\n  title: a\n  title: b\n",
+            "   6 |   title: b\n     |   ^ write each field once",
+        ),
         ("metadata: {name: ada\nspec: {}\n", "close the bracket that was opened before"),
     ] {
         let (status, out, err) = said(&["lint"], &format!("{head}{text}"));

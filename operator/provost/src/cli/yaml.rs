@@ -138,6 +138,7 @@ fn unreadable(file: &str, line: usize, column: usize, said: &str) -> Unreadable 
     let remedy = [
         ("tab", "indent with spaces: YAML takes no tabs there"),
         ("duplicate", "write each field once"),
+        ("bracket", "close the bracket that was opened before"),
         ("flow", "close the bracket that was opened before"),
         ("quoted", "close the quote that was opened before"),
         ("mapping values", "put a text with ': ' in it in quotes, and indent fields of one mapping alike"),
@@ -178,6 +179,11 @@ impl Document {
     /// Where the name of a field stands.
     pub fn name(&self, path: &str) -> Option<Place> {
         self.names.get(path).or_else(|| self.names.get(&self.indexed(path))).copied()
+    }
+
+    /// The name of a field that begins there: of an item of a list that has no name of its own, its first field's.
+    pub fn begins(&self, place: Place) -> Option<Place> {
+        self.names.values().find(|name| (name.line, name.column) == (place.line, place.column)).copied()
     }
 
     /// The path with every `[key=value]` turned into an index.
@@ -402,7 +408,7 @@ mod tests {
         let read: Vec<_> = found.documents.iter().map(|d| (d.text("/kind").unwrap(), d.declared())).collect();
         assert_eq!(read, [("A", "f.yaml:1".into()), ("D", "f.yaml:11".into()), ("F", "f.yaml:15".to_owned())]);
         let wrong: Vec<_> = found.unreadable.iter().map(|e| (e.line, e.remedy.is_some())).collect();
-        assert_eq!(wrong, [(4, true), (9, true), (14, true)], "{:?}", found.unreadable);
+        assert_eq!(wrong, [(3, true), (9, true), (13, true)], "{:?}", found.unreadable);
     }
 
     #[test]

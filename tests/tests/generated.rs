@@ -130,16 +130,31 @@ fn every_example_is_without_errors_and_plans_to_what_is_committed() {
 
 #[test]
 fn the_reference_of_commands_is_what_they_say_of_themselves() {
-    let (_, all) = provost(&["--help"]);
-    let commands = all.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let commands = commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
     let mut text = String::from("# The command line, option by option\n\n[cli.md](cli.md) says how to use it.\n");
-    for command in commands {
-        let (_, help) = provost(&[command, "--help"]);
-        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-        write!(text, "\n## provost {command}\n\n```text\n{}\n```\n", help.join("\n").trim_end()).unwrap();
+    for command in subcommands(&provost(&["--help"]).1) {
+        help_of(&[&command], &mut text);
     }
+    assert!(text.contains("\n### provost ledger export\n"), "commands of commands are left out");
     compare("docs/cli-reference.md", &text);
+}
+
+/// The help of a command, and of each command below it.
+fn help_of(command: &[&str], text: &mut String) {
+    let (_, help) = provost(&[command, &["--help"]].concat());
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    let heading = "#".repeat(command.len() + 1);
+    write!(text, "\n{heading} provost {}\n\n```text\n{}\n```\n", command.join(" "), lines.join("\n").trim_end())
+        .unwrap();
+    for below in subcommands(&help) {
+        help_of(&[command, &[below.as_str()]].concat(), text);
+    }
+}
+
+/// The names under `Commands:`.
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]

@@ -146,7 +146,7 @@ impl Directory {
                 let entry = self.policies.get(self.policies.id(name)?)?;
                 let spec = entry.spec.as_ref().ok()?;
                 let subjects = spec.subjects.iter().flat_map(|subjects| &subjects.groups);
-                let named = spec.rule.iter().flat_map(|rule| rule.groups());
+                let named = spec.rule.iter().flat_map(Ruled::groups);
                 (&entry.unknown, subjects.chain(named).copied().collect(), "is matched")
             }
             ObjectKind::Identity | ObjectKind::TargetApplication => return None,

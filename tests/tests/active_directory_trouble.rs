@@ -17,8 +17,8 @@ use provost_core::model::{
     TargetId, Value,
 };
 use serde_json::json;
-use tests::servers::Authority;
 use tests::servers::samba::{DOMAIN, PASSWORD, Samba};
+use tests::servers::{Authority, Cutting};
 
 async fn apply(target: &AnyTarget, step: Step) -> Result<Applied, TargetError> {
     target.apply(&[step]).await.0.pop().unwrap()
@@ -113,6 +113,12 @@ async fn each_way_not_to_get_in_is_told_from_the_others() {
     }
     let profile = server.connected(&none).await.probe().await.0.unwrap();
     assert_eq!(profile.measured.get("domain").map(|text| &**text), Some(DOMAIN));
+    server.stop();
+    server.start_expired();
+    for url in [server.url(), server.secure_url()] {
+        let error = probe(server.connected_at(&url, &none, PASSWORD).await).await;
+        assert!(matches!(&error, TargetError::Tls(text) if text.to_lowercase().contains("expired")), "{error}");
+    }
     // Without TLS nothing is said, the password least of all.
     server.stop();
     server.start_without_tls();
@@ -137,12 +143,7 @@ async fn the_bind_account_is_known_and_protected() {
 #[tokio::test]
 async fn a_group_of_two_thousand_is_seen_to_its_last_member() {
     let Some(server) = Samba::start() else { return };
-    let mut ldif = String::new();
-    for number in 0..2000 {
-        let dn = format!("CN=member-{number:04},OU=People,{DOMAIN}");
-        write!(ldif, "dn: {dn}\nobjectClass: user\nsAMAccountName: member-{number:04}\n\n").unwrap();
-    }
-    server.add(&ldif);
+    crowd(&server, 2000);
     let target = server.connected(&json!({})).await;
     let accounts: Vec<TargetId> = listing(&target, Kind::Accounts)
         .await
@@ -169,6 +170,44 @@ async fn a_group_of_two_thousand_is_seen_to_its_last_member() {
     let both: Vec<TargetId> = accounts.iter().take(200).cloned().collect();
     apply(&target, Step::AddMembers { group: large.clone(), members: both }).await.unwrap();
     assert_eq!(members(&target, &large).await.len(), 1820, "those who were there already are no error");
+}
+
+/// So many people, added by somebody else.
+fn crowd(server: &Samba, size: usize) {
+    let mut ldif = String::new();
+    for number in 0..size {
+        let dn = format!("CN=member-{number:04},OU=People,{DOMAIN}");
+        write!(ldif, "dn: {dn}\nobjectClass: user\nsAMAccountName: member-{number:04}\n\n").unwrap();
+    }
+    server.add(&ldif);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_of_a_page_is_asked_again_from_the_beginning() {
+    let Some(mut server) = Samba::start() else { return };
+    crowd(&server, 1200);
+    let relay = Cutting::at((server.address(), 636).into()).await;
+    let target = server.connected_at(&format!("ldaps://{}", relay.address()), &json!({}), PASSWORD).await;
+    target.probe().await.0.unwrap();
+    let first = target.observe(Kind::Accounts, None).await.0.unwrap();
+    let shown = first.items.len();
+    assert!(first.next.is_some() && shown < 1200, "{shown}");
+    // Half of a page comes, and is no page.
+    for page in [None, first.next.as_ref()] {
+        relay.stop_after(60_000);
+        let error = target.observe(Kind::Accounts, page).await.0.unwrap_err();
+        assert!(matches!(error, TargetError::Transient(_) | TargetError::Malformed(_)), "{error:?}");
+        relay.go_on();
+    }
+    assert_eq!(listing(&target, Kind::Accounts).await.0.len(), 1200);
+    // Between two pages: its place in the list is gone with it.
+    let first = target.observe(Kind::Accounts, None).await.0.unwrap();
+    server.stop();
+    let error = target.observe(Kind::Accounts, first.next.as_ref()).await.0.unwrap_err();
+    assert!(matches!(error, TargetError::Transient(_) | TargetError::Unreachable(_)), "{error:?}");
+    server.start_again();
+    target.observe(Kind::Accounts, first.next.as_ref()).await.0.unwrap_err();
+    assert_eq!(listing(&target, Kind::Accounts).await.0.len(), 1200);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use provost_core::model::{
 use reqwest::Method;
 use serde_json::json;
 use tests::keeps::keeps;
-use tests::servers::{Counting, Keycloak, Realm, TOKEN, connected_to};
+use tests::servers::{Counting, Cutting, Keycloak, Realm, TOKEN, connected_to};
 
 /// What the realms of these tests declare.
 const DECLARED: &[&str] = &["employeeId", "title", "department", "nickName", "shifts"];
@@ -359,4 +359,28 @@ async fn reading_sends_nothing_but_get() {
     assert_eq!(token.len(), 1, "{seen:?}");
     assert!(rest.iter().all(|(method, _)| method == Method::GET), "{seen:?}");
     assert_eq!(seen.len(), requests as usize, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_in_the_middle_of_a_page_is_asked_again_from_the_beginning() {
+    let realm = Keycloak::shared().realm("stops", Some(DECLARED)).await;
+    realm.client("provost", &["manage-users"]).await;
+    let users: Vec<_> = (0..700).map(|n| json!({"username": format!("p{n:03}"), "enabled": true})).collect();
+    realm.ask(Method::POST, "/partialImport", Some(&json!({"ifResourceExists": "SKIP", "users": users}))).await;
+    let relay = Cutting::at(Keycloak::shared().address()).await;
+    let connector = realm.connector("provost", &format!("http://{}", relay.address()));
+    let target = connected_to(&connector, TOKEN).await;
+    target.probe().await.0.unwrap();
+    let first = target.observe(Kind::Accounts, None).await.0.unwrap();
+    assert!(first.next.is_some(), "{} in a page", first.items.len());
+    // Half of a page comes, and is no page; nor is a login that does not come to its end.
+    for (page, bytes) in [(None, 50_000), (first.next.as_ref(), 20_000), (None, 0)] {
+        relay.stop_after(bytes);
+        let error = target.observe(Kind::Accounts, page).await.0.unwrap_err();
+        assert!(matches!(error, TargetError::Transient(_) | TargetError::Unreachable(_)), "{error:?}");
+        relay.go_on();
+    }
+    let id = |item| if let Item::Account(account) = item { Some(account.id) } else { None };
+    let all: BTreeSet<TargetId> = listing(&target, Kind::Accounts).await.into_iter().filter_map(id).collect();
+    assert_eq!(all.len(), 700);
 }

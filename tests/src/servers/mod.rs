@@ -2,6 +2,7 @@
 //! proxy that counts what goes through. Everything is stopped when it is dropped.
 
 mod counting;
+mod cutting;
 mod keycloak;
 mod process;
 mod raw;
@@ -15,6 +16,7 @@ use provost_core::model::{Connector, ConnectorKind};
 use serde_json::json;
 
 pub use counting::Counting;
+pub use cutting::Cutting;
 pub use keycloak::{Keycloak, Realm, Said, connected_to};
 pub use process::Running;
 pub use raw::{Authority, Raw, Says};

@@ -31,6 +31,7 @@ impl Says {
 }
 
 /// A certificate authority.
+#[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {

@@ -30,6 +30,7 @@ pub struct Samba {
     folder: TempDir,
     address: Ipv4Addr,
     authority: String,
+    issuer: Authority,
 }
 
 impl Samba {
@@ -68,7 +69,7 @@ impl Samba {
             let own = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o600);
             std::fs::set_permissions(&path, own).expect("it is ours");
         }
-        let mut server = Self { child: None, folder, address, authority: authority.pem() };
+        let mut server = Self { child: None, folder, address, authority: authority.pem(), issuer: authority };
         server.start_again();
         Some(server)
     }
@@ -81,6 +82,15 @@ impl Samba {
     /// The same without certificate.
     pub fn start_without_tls(&mut self) {
         self.run_server(&["--option=tls enabled=no"], &[389]);
+    }
+
+    /// The same with a certificate whose time is over.
+    pub fn start_expired(&mut self) {
+        let (certificate, key) = self.issuer.expired_pair(&self.address.to_string());
+        for (name, text) in [("tls/cert.pem", certificate), ("tls/key.pem", key)] {
+            std::fs::write(self.folder.path().join(name), text).expect("it is written");
+        }
+        self.start_again();
     }
 
     fn run_server(&mut self, more: &[&str], ports: &[u16]) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::flight::{Flight, group_of};
 use super::gather::mark_of;
 use super::queue::Priority;
-use super::{Context, FRESH, PlannedStep, Sync};
+use super::{Context, PlannedStep, Sync};
 use crate::directory::Directory;
 use crate::model::{
     AttributeName, CorrelationKey, Entitlement, EntitlementKind, HeldStep, Lane, Membership, Name, RecordState, State,
@@ -211,7 +211,7 @@ impl Sync {
                 self.parked.entry(one.group).or_default().insert(name.clone());
                 continue;
             }
-            if self.found.get(&name).is_none_or(|at| cx.now.mono.saturating_sub(*at) > FRESH) {
+            if !self.has_looked(&name, cx.now) {
                 return self.start_read(&name, account, one.privileged);
             }
             return self.take_out(&name, account, one, priority, cx);

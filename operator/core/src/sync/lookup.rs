@@ -1,9 +1,11 @@
 //! Looking before writing: searches by key, reads by id, and creates whose answer was lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::gather::Gathered;
 use super::row::Row;
-use super::{Awaited, Context, Out, Sync};
+use super::{Awaited, Context, FRESH, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
     AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordState, Step,
@@ -23,8 +25,17 @@ pub(super) enum Request {
 pub(super) struct Looking {
     left: usize,
     began: Option<Duration>,
+    keys: Vec<CorrelationKey>,
     /// The first thing that went wrong.
     failed: Option<TargetError>,
+}
+
+/// What was looked at of an account.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) began: Duration,
+    /// By which keys it was searched for; none: it was read by its id.
+    keys: Vec<CorrelationKey>,
 }
 
 /// A create whose answer never came.
@@ -51,7 +62,12 @@ impl Sync {
     }
 
     pub(super) fn look(&mut self, name: &Name, requests: Vec<Request>, urgent: bool) {
-        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, failed: None });
+        let key = |request: &Request| match request {
+            Request::Find(key) => Some(key.clone()),
+            Request::Read(_) => None,
+        };
+        let keys = requests.iter().filter_map(key).collect();
+        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, keys, failed: None });
         for request in requests {
             if urgent {
                 self.lookups.push_front((name.clone(), request));
@@ -183,10 +199,33 @@ impl Sync {
         }
         self.unread.remove(name);
         if let Some(began) = looking.began {
-            self.found.insert(name.clone(), began);
+            self.found.insert(name.clone(), Found { began, keys: looking.keys });
             self.must_find.remove(name);
         }
         self.touch(name, cx);
+    }
+
+    /// An account was read, or searched for, a moment ago.
+    pub(super) fn has_looked(&self, name: &Name, now: Now) -> bool {
+        self.found.get(name).is_some_and(|found| now.mono.saturating_sub(found.began) <= FRESH)
+    }
+
+    /// It was searched for a moment ago, by each of these keys: another manifest may ask for others.
+    pub(super) fn has_searched(&self, name: &Name, keys: &[CorrelationKey], now: Now) -> bool {
+        let found = self.found.get(name).filter(|_| self.has_looked(name, now));
+        found.is_some_and(|found| keys.iter().all(|key| found.keys.contains(key)))
+    }
+
+    /// By which keys somebody's account is searched for: as the manifest says, and by our mark.
+    pub(super) fn keys_of(&self, gathered: &Gathered) -> Vec<CorrelationKey> {
+        let mut keys = gathered.keys.clone();
+        if let Some(mark) = self.schema.mark {
+            let key = CorrelationKey { attribute: mark.into(), value: Arc::clone(&gathered.mark) };
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
     }
 
     /// The keys among what a create or rename writes: what it makes is looked for by them.
@@ -209,7 +248,7 @@ impl Sync {
         let Some(unresolved) = self.unresolved.get_mut(name) else { return true };
         let Step::CreateAccount { attributes, enabled, .. } = unresolved.intent.step.clone() else { return true };
         let (deadline, attempts) = (unresolved.deadline, unresolved.attempts);
-        let Some(searched) = self.found.get(name).copied() else {
+        let Some(searched) = self.found.get(name).map(|found| found.began) else {
             unresolved.attempts += 1;
             let keys = self.keys_written(&attributes);
             self.start_find(name, keys, true);

@@ -226,8 +226,8 @@ pub struct Sync {
     lookups: VecDeque<(Name, lookup::Request)>,
     checks: Checks,
     changing: Changing,
-    /// When the last search by key began whose answers are in the shadow.
-    found: BTreeMap<Name, Duration>,
+    /// The last search by key, or read, whose answers are in the shadow.
+    found: BTreeMap<Name, lookup::Found>,
     must_find: BTreeSet<Name>,
     must_read: BTreeSet<Name>,
     /// Writes whose answer was lost, until what they did is seen.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::{Context, FRESH, Out, PlannedStep, Sync, waves};
+use super::{Context, Out, PlannedStep, Sync, waves};
 use crate::model::{AttributeName, HeldStep, Kind, Lane, Name, Orphaned, Reason, Step, TargetId};
 use crate::plan::Shade;
 
@@ -101,7 +101,7 @@ impl Sync {
             if self.waits_after_failure(name, &step, cx).is_some() {
                 continue;
             }
-            let read = self.found.get(name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH);
+            let read = self.has_looked(name, cx.now);
             if !read || self.orphan_read.get(name) != Some(&id) {
                 self.orphan_read.insert(name.clone(), id.clone());
                 self.found.remove(name);

@@ -45,7 +45,7 @@ impl Sync {
             attributes: &gathered.attributes,
             record,
             seen,
-            read: self.found.get(&gathered.owner.name).is_some_and(|at| cx.now.mono.saturating_sub(*at) <= FRESH),
+            read: self.has_looked(&gathered.owner.name, cx.now),
             protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
             catalogue: &catalogue,
             vanished: &vanished,
@@ -126,7 +126,7 @@ impl Sync {
     fn matches<'a>(&'a self, gathered: &Gathered, cx: &Context<'_>) -> Matches<'a> {
         let name = &gathered.owner.name;
         let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
-        let found = self.found.get(name).is_some_and(young);
+        let found = self.has_searched(name, &self.keys_of(gathered), cx.now);
         let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
         let mut ids: BTreeSet<&TargetId> = BTreeSet::new();
         for key in &gathered.keys {

@@ -1,7 +1,6 @@
 //! An account's turn: what is decided and known of it is gathered, planned, and its first step begun.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::flight::group_of;
@@ -9,7 +8,7 @@ use super::gather::Gathered;
 use super::queue::Priority;
 use super::waves::{self, settles};
 use super::{Context, Out, PlannedStep, Sync, excess};
-use crate::model::{CorrelationKey, Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId};
+use crate::model::{Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
 
@@ -395,13 +394,7 @@ impl Sync {
         let turned = Turned { went: true, desired: verdict.desired, account: verdict.account };
         match need {
             Lookup::Find => {
-                let mut keys = gathered.keys.clone();
-                if let Some(mark) = self.schema.mark {
-                    let key = CorrelationKey { attribute: mark.into(), value: Arc::clone(&gathered.mark) };
-                    if !keys.contains(&key) {
-                        keys.push(key);
-                    }
-                }
+                let keys = self.keys_of(gathered);
                 self.start_find(name, keys, urgent);
             }
             Lookup::Read(id) => {

@@ -6,6 +6,7 @@ mod approval;
 mod budgets;
 mod changes;
 mod checks;
+mod correlation;
 mod drift;
 mod handover;
 mod images;

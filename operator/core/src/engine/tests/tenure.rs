@@ -27,7 +27,7 @@ impl World {
     }
 
     /// What an effect is answered with brings about.
-    fn answered(&mut self, effect: EngineEffect) -> Vec<EngineEffect> {
+    pub(super) fn answered(&mut self, effect: EngineEffect) -> Vec<EngineEffect> {
         let EngineEffect::Do { application, id, effect } = effect else { return Vec::new() };
         let answer = self.answer(effect);
         self.handle(EngineEvent::Answered { application, effect: id, answer, spent: Spent::default() })

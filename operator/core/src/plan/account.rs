@@ -352,7 +352,8 @@ impl Work<'_> {
         let by_record = self.record.disabled_at.is_some() || self.record.state == RecordState::Disabled;
         let enabled = match self.subject.seen {
             Seen::Present(shade) => shade.enabled,
-            _ => !by_record,
+            // What nobody shows, and may not have been done, is done again.
+            _ => !by_record || self.subject.doubted,
         };
         if enabled && self.rules.capabilities.is_none_or(|c| c.disable) {
             let step = Step::DisableAccount { id: self.id.clone() };

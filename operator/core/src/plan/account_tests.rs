@@ -109,6 +109,7 @@ fn plan(ada: &Ada) -> Verdict {
         record: ada.record.as_ref(),
         seen: if ada.record.is_some() { Seen::Present(&shade) } else { Seen::Unknown },
         read: ada.read,
+        doubted: false,
         protected: ada.protected,
         catalogue: &catalogue,
         matches: Matches { searched: true, found: ada.candidates.as_ref().map_or(vec![candidate], |all| all(&shade)) },

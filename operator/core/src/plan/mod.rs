@@ -72,6 +72,8 @@ pub struct Subject<'a> {
     pub seen: Seen<'a>,
     /// It was read by its id a moment ago.
     pub read: bool,
+    /// Whether a disable of it was done is not known.
+    pub doubted: bool,
     /// It is one of `safety.protected`, protected by the target, or the operator's own: never written to.
     pub protected: bool,
     /// The catalogue, with what is known of each entry for this account.

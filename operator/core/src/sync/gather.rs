@@ -63,6 +63,12 @@ impl Gathered {
         self.decision.owner.is_none_or(|owner| matches!(owner.state, State::Ended | State::Suspended))
     }
 
+    /// Ended or suspended by what the manifest says.
+    pub(super) fn is_ended_by_manifest(&self) -> bool {
+        let owner = self.decision.owner;
+        owner.is_some_and(|owner| owner.explicit && matches!(owner.state, State::Suspended | State::Ended))
+    }
+
     /// A record that has no id yet.
     pub(super) fn new_record(&self) -> Record {
         Record {

@@ -90,22 +90,21 @@ impl Sync {
     }
 
     /// Whether a step may be begun by what is known of the ledger.
-    pub(super) fn is_trusted(&self, planned: &Planned) -> bool {
+    pub(super) fn is_trusted(&self, gathered: &Gathered, planned: &Planned) -> bool {
         !self.is_mismatched()
             || match planned.step {
                 Step::CreateAccount { .. } => true,
-                Step::DisableAccount { .. } => planned.lane == Some(Lane::Explicit),
+                // What is repeated was counted before, and has no lane.
+                Step::DisableAccount { .. } => {
+                    planned.lane == Some(Lane::Explicit) || (planned.lane.is_none() && gathered.is_ended_by_manifest())
+                }
                 _ => false,
             }
     }
 
     /// Whether an account that was found may become an owner's now: while the ledger is not trusted only to be disabled.
     pub(super) fn may_adopt(&self, gathered: &Gathered) -> bool {
-        !self.is_mismatched()
-            || gathered
-                .decision
-                .owner
-                .is_some_and(|owner| owner.explicit && matches!(owner.state, State::Suspended | State::Ended))
+        !self.is_mismatched() || gathered.is_ended_by_manifest()
     }
 
     /// The ledger was lost, or is older than what was done: accounts of those who ended or are suspended, which it may not

@@ -38,7 +38,9 @@ impl Sync {
                 _ => false,
             })
         };
-        if self.flights.values().any(waits) {
+        // Nor one of whom it is not known whether that was done: the date is fixed once it is.
+        let doubted = retained.iter().any(|record| self.doubted.contains_key(&record.id));
+        if doubted || self.flights.values().any(waits) {
             let words = "is being disabled or deleted right now; ask again";
             return Err(format!("the account of {identity} in {application} {words}").into());
         }

@@ -96,6 +96,9 @@ impl Sync {
             if applied.moved {
                 self.account_moved(&part.name, cx);
             }
+            if matches!(part.planned.change, Change::Disable { .. }) {
+                self.doubted.remove(&part.record);
+            }
             if matches!(part.planned.change, Change::Disable { .. })
                 && let Some(since) = self.leaving.remove(&part.name)
             {

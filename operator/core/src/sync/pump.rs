@@ -213,8 +213,10 @@ impl Sync {
         let mut records = self.ledger.of_name(name).into_iter().peekable();
         let had = records.peek().is_some();
         let leaves = live.is_none_or(|view| matches!(view.state, State::Ended | State::Suspended));
-        let active =
-            records.any(|r| matches!(r.state, RecordState::Active | RecordState::Creating) || !r.grants.is_empty());
+        let active = records.any(|r| {
+            let there = matches!(r.state, RecordState::Active | RecordState::Creating) || !r.grants.is_empty();
+            there || self.doubted.contains_key(&r.id)
+        });
         let priority = if leaves && active {
             self.leaving.entry(name.clone()).or_insert(cx.now.mono);
             Priority::Leaver

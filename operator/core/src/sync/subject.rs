@@ -46,6 +46,7 @@ impl Sync {
             record,
             seen,
             read: self.has_looked(&gathered.owner.name, cx.now),
+            doubted: record.is_some_and(|record| self.doubted.contains_key(&record.id)),
             protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
             catalogue: &catalogue,
             vanished: &vanished,

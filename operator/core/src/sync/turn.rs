@@ -91,7 +91,7 @@ impl Sync {
             let Some(disable) = steps.find(|p| matches!(p.step, Step::DisableAccount { .. })) else {
                 continue;
             };
-            if !self.is_trusted(&disable) || self.waits_after_failure(name, &disable.step, cx).is_some() {
+            if !self.is_trusted(&gathered, &disable) || self.waits_after_failure(name, &disable.step, cx).is_some() {
                 continue;
             }
             if self.is_admitted(name, &disable, cx) {
@@ -295,12 +295,12 @@ impl Sync {
         let mut untrusted = false;
         // What one commit takes is one wave, also where something else of an account is written first.
         for planned in &steps {
-            if self.is_trusted(planned) && self.waits_after_failure(&name, &planned.step, cx).is_none() {
+            if self.is_trusted(gathered, planned) && self.waits_after_failure(&name, &planned.step, cx).is_none() {
                 self.is_admitted(&name, planned, cx);
             }
         }
         for planned in steps {
-            if !self.is_trusted(&planned) {
+            if !self.is_trusted(gathered, &planned) {
                 untrusted = true;
                 continue;
             }

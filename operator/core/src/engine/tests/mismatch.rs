@@ -146,6 +146,27 @@ fn a_lost_store_stops_all_but_creates_and_what_manifests_end_until_it_is_acknowl
 }
 
 #[test]
+fn who_is_suspended_is_disabled_again_where_the_answer_was_lost_though_the_ledger_is_not_trusted() {
+    for restart in [false, true] {
+        let mut world = working();
+        lose(&mut world);
+        let mut all = team(&["ada", "bob", "cy", "dee"], "");
+        all[1] = ending("bob", &json!({"suspended": true}));
+        // Neither done nor answered, and nobody may read an account.
+        (world.lose, world.done, world.forbids) = (true, false, true);
+        world.restart(&all);
+        world.pass(20);
+        (world.lose, world.done) = (false, true);
+        if restart {
+            world.restart(&all);
+        }
+        world.pass(200);
+        token(&world);
+        assert_eq!((enabled(&world), world.applied.as_slice()), (vec!["ada", "cy", "dee"], &["DisableAccount"][..]));
+    }
+}
+
+#[test]
 fn an_older_copy_is_recognised_and_a_removal_that_it_does_not_know_of_is_not_made_up() {
     let mut world = working();
     let restore = copy(&world);

@@ -148,6 +148,14 @@ impl Sync {
         self.complete.get(&kind).copied()
     }
 
+    /// Whether the target ever had groups, roles or licences of this kind that we know of.
+    pub(super) fn had(&self, kind: Kind) -> bool {
+        let of = |of: EntitlementKind| kind_of(of) == kind;
+        self.shadow.groups().any(|(_, group)| of(group.kind))
+            || self.ledger.groups().any(|group| of(group.kind))
+            || self.ledger.records().any(|record| record.grants().any(|(_, grant)| of(grant.kind)))
+    }
+
     /// Groups that are to be created and are not there yet; those that the target refused are not among them.
     pub(super) fn groups_under_way(&self) -> usize {
         if !self.enforces() || !self.capabilities().is_some_and(|c| c.create_groups) {

@@ -23,7 +23,12 @@ pub(super) struct Observation {
     /// Other servers hold a part of what was listed.
     elsewhere: bool,
     listing: Listing,
+    /// What it lacks, where that alone makes it incomplete and it is little enough to be read one by one.
+    pub(super) lacking: Vec<TargetId>,
 }
+
+/// So many of ours that a listing without a total lacks are read by their ids, where at least as many are there.
+const READ: usize = 20;
 
 #[derive(Debug, Default)]
 struct Listing {
@@ -58,6 +63,7 @@ impl Observation {
             began_mono: mono,
             elsewhere: false,
             listing: Listing::default(),
+            lacking: Vec::new(),
         }
     }
 
@@ -88,8 +94,21 @@ impl Observation {
                 return Ended::No;
             }
         }
-        let complete = !self.elsewhere && listing.is_complete(known);
-        if complete { Ended::Complete } else { Ended::Incomplete }
+        if self.elsewhere || !listing.adds_up() {
+            return Ended::Incomplete;
+        }
+        if listing.last_total.is_some() {
+            return Ended::Complete;
+        }
+        let (mut all, ids) = (0, &listing.ids);
+        let lacking: Vec<TargetId> = known.inspect(|_| all += 1).filter(|id| !ids.contains(id)).collect();
+        if lacking.len() * 10 <= all {
+            return Ended::Complete;
+        }
+        if lacking.len() <= READ && lacking.len() * 2 <= all {
+            self.lacking = lacking;
+        }
+        Ended::Incomplete
     }
 
     /// The target claims a total, and the listing came to it.
@@ -112,6 +131,7 @@ impl Observation {
         self.at += 1;
         self.page = None;
         self.listing = Listing::default();
+        self.lacking.clear();
         self.began = wall;
         self.began_mono = mono;
     }
@@ -119,20 +139,10 @@ impl Observation {
 
 impl Listing {
     /// Without error (that ends an observation elsewhere), first and last page agree on the total, distinct ids equal
-    /// it, and no page repeated; where no total exists, at least 90 % of the ledger's ids were seen.
-    fn is_complete(&self, known: impl Iterator<Item = TargetId>) -> bool {
+    /// it, and no page repeated. Where no total exists, at least 90 % of the ledger's ids must have been seen besides.
+    fn adds_up(&self) -> bool {
         let distinct = self.ids.len() as u64;
-        if self.repeated || distinct != self.items || self.first_total != self.last_total {
-            return false;
-        }
-        if let Some(total) = self.last_total {
-            return distinct == total;
-        }
-        let (mut all, mut seen) = (0_u64, 0_u64);
-        for id in known {
-            all += 1;
-            seen += u64::from(self.ids.contains(&id));
-        }
-        seen * 10 >= all * 9
+        let once = !self.repeated && distinct == self.items && self.first_total == self.last_total;
+        once && self.last_total.is_none_or(|total| distinct == total)
     }
 }

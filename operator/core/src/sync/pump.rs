@@ -13,7 +13,9 @@ use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
-use crate::model::{Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, SyncMode, TargetError};
+use crate::model::{
+    Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, SyncMode, TargetError, TargetId,
+};
 use crate::report::Problem;
 
 impl Sync {
@@ -297,8 +299,9 @@ impl Sync {
                 }
                 page
             }
-            // A kind that the target does not have is nothing to be observed.
-            Err(TargetError::Unsupported(_)) if kind != Kind::Accounts => {
+            // A kind that the target does not have is nothing to be observed. Where it had some, something else may answer in its
+            // place: nothing is gone, or made anew, for that.
+            Err(TargetError::Unsupported(_)) if kind != Kind::Accounts && !self.had(kind) => {
                 Page { items: Vec::new(), total: None, next: None, profile: None, elsewhere: 0 }
             }
             Err(error) => {
@@ -330,6 +333,7 @@ impl Sync {
                 self.listing_complete(kind, &observation, cx);
             } else {
                 self.partial = true;
+                self.read_lacking(std::mem::take(&mut observation.lacking), cx);
             }
             observation.next_kind(cx.now.wall, cx.now.mono);
         }
@@ -363,6 +367,15 @@ impl Sync {
             self.check_the_right_target(cx);
         } else {
             self.bind_groups(cx);
+        }
+    }
+
+    /// These accounts of ours were not listed, and most others were: each is read by its id, which alone tells whether it is gone.
+    fn read_lacking(&mut self, lacking: Vec<TargetId>, cx: &Context<'_>) {
+        for id in lacking {
+            let Some(name) = self.ledger.of_target(&id).map(|row| Name::from(row.owner())) else { continue };
+            self.must_read.insert(name.clone());
+            self.touch_as(&name, Priority::Drift, cx);
         }
     }
 

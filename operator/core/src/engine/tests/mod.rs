@@ -11,6 +11,7 @@ mod doubts;
 mod drift;
 mod handover;
 mod images;
+mod listings;
 mod lost;
 mod membership;
 mod mismatch;

@@ -59,7 +59,7 @@ pub(super) struct World {
     pub(super) batch: usize,
     /// Steps of this name are refused.
     pub(super) forbidden: Option<&'static str>,
-    /// And answered by something that cannot do them.
+    /// And answered by something that cannot do them; or cannot list groups.
     pub(super) unable: Option<&'static str>,
     /// Listings do not show who is in a group.
     pub(super) blind: bool,
@@ -301,6 +301,9 @@ impl World {
             }
             Effect::Changes(from) => self.changes(&from),
             Effect::Observe { kind: Kind::Groups, .. } if self.groups_fail => Answer::Page(Err(down())),
+            Effect::Observe { kind: Kind::Groups, .. } if self.unable == Some("ListGroups") => {
+                Answer::Page(Err(TargetError::Unsupported("HTTP 405 for GET".into())))
+            }
             Effect::Observe { .. } if !self.reachable => Answer::Page(Err(down())),
             Effect::Find(_) if !self.reachable => Answer::Found(Err(down())),
             Effect::Read(_) if self.forbids => {

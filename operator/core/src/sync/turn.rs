@@ -177,6 +177,10 @@ impl Sync {
                 gathered.record = Some(self.keep(record));
             }
             if has == Some(true) && !had {
+                // What it is to carry depends on what it carries: somebody else's mark stays.
+                if let Some(view) = cx.directory.identity(&name) {
+                    gathered = self.gather(&view, gathered.record.take(), cx);
+                }
                 foreseen.push(PlannedStep::adopt());
                 // What is only foreseen is so at every turn: two who manage each other would have no end of turns.
                 if self.enforces() {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{World, declared, identity};
+use crate::directory::tests::SCHEMA;
 use crate::engine::EngineEvent;
-use crate::model::{Name, Observed, TargetId};
+use crate::model::{Name, Observed, Schema, TargetId};
 
 /// Ada, and an account of her user name with another externalId; the hash of the plan that waits.
 fn asked(approved: &str) -> (World, Arc<str>) {
@@ -107,4 +108,28 @@ fn an_account_that_surely_is_somebodys_who_is_suspended_is_disabled_and_given_ba
     world.list(&declared(&[identity("cy", 1, &json!({"department": "Science", "lifecycle": {"suspended": true}}))]));
     world.pass(60);
     assert_eq!((enabled(&world), world.accounts.len(), world.writes), (true, 1, 0));
+}
+
+#[test]
+fn an_account_that_carries_somebody_elses_mark_keeps_it_from_the_first_turn_on() {
+    static MARKED: Schema = Schema { mark: Some("externalId"), ..SCHEMA };
+    let with = |mode: &str| {
+        let mut world = World::with(|_| &MARKED);
+        account(&mut world, "x-1", "ada");
+        let mut all = declared(&[identity("ada", 1, &json!({"department": "Science", "title": "Analyst"}))]);
+        all.last_mut().unwrap()["spec"]["mode"] = json!(mode);
+        world.list(&all);
+        world.pass(60);
+        world
+    };
+    let world = with("Plan");
+    let steps = &world.engine.sync(&Name::from("wiki")).unwrap().planned()[&Name::from("ada")];
+    let written: Vec<_> = steps.iter().flat_map(|step| &step.attributes).map(|name| name.as_str()).collect();
+    assert!(
+        steps[0].step == "AdoptAccount" && written.contains(&"title") && !written.contains(&"externalId"),
+        "{steps:?}"
+    );
+    let world = with("Enforce");
+    assert_eq!(world.accounts[&TargetId::new("x-1")].text("externalId"), Some("E-9"));
+    assert_eq!(world.applied, ["UpdateAccount"]);
 }

@@ -8,6 +8,8 @@ use tests::simulation::{Plan, simulate};
 
 /// The seed of a scenario with every kind of step that the model knows, in at most 150 writes.
 const CALM: u64 = 6281;
+/// Of one in which what is told by watches is little enough to be left out event by event.
+const DROPS: u64 = 6281;
 /// These.
 const KINDS: [&str; 10] = [
     "AddMembers",
@@ -35,7 +37,7 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         return;
     }
     let (mut writes, mut crashes, mut jumps, mut expired, mut restored, mut statuses) = (0, 0, 0, 0, 0, 0);
-    let mut loads = 0;
+    let (mut loads, mut spells, mut losses) = (0, 0, 0);
     let (began, count) = (Instant::now(), seeds.end - seeds.start);
     for seed in kept().chain(seeds) {
         println!("{variable}={seed}");
@@ -54,13 +56,15 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         restored += outcome.restored;
         statuses += outcome.statuses;
         loads += outcome.loads;
+        spells += outcome.spells;
+        losses += outcome.losses;
     }
     let seconds = began.elapsed().as_secs();
     tests::tell(format!(
-        "simulation: {count} {what}s, {writes} writes, {statuses} statuses, {crashes} crashes, {loads} ledgers read back, {jumps} \
-         clocks set wrong, {expired} watches begun anew, {restored} identities made anew in {seconds} s"
+        "simulation: {count} {what}s, {writes} writes, {statuses} statuses, {crashes} crashes, {loads} ledgers read back, {losses} stores lost, {spells} \
+         spells of trouble, {jumps} clocks set wrong, {expired} watches begun anew, {restored} identities made anew in {seconds} s"
     ));
-    let all = [writes, statuses, crashes, loads, jumps, expired, restored];
+    let all = [writes, statuses, crashes, loads, losses, spells, jumps, expired, restored];
     assert!(all.iter().all(|count| *count > 0), "{all:?}");
 }
 
@@ -113,6 +117,20 @@ fn a_crash_after_each_write_in_turn_leads_to_the_same_end() {
         assert_eq!(outcome.crashes, 1, "crash after write {crash}");
     }
     tests::tell(format!("simulation: a crash after each of {writes} writes in turn"));
+}
+
+#[test]
+fn each_event_of_a_watch_in_turn_may_never_come_until_everything_is_listed_again() {
+    let plan = Plan { people: 6, edits: 8, ..Plan::calm(DROPS) };
+    let calm = simulate(&plan);
+    assert_eq!(calm.broken, None, "{}", calm.story.join("\n"));
+    assert!((40..=150).contains(&calm.events), "{} events", calm.events);
+    for drop in 1..=calm.events {
+        let outcome = simulate(&Plan { drop: Some(drop), ..plan.clone() });
+        assert_eq!(outcome.broken, None, "event {drop} is dropped\n{}", outcome.story.join("\n"));
+        assert!(outcome.dropped, "event {drop} is dropped");
+    }
+    tests::tell(format!("simulation: each of {} events of watches dropped in turn", calm.events));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
 use super::target::Target;
-use super::world::{APPS, ENTITLEMENTS, PUSHED, group_name};
+use super::world::{APPS, ENTITLEMENTS, PUSHED, Person, group_name};
 
 impl Sim {
     /// With faults off and time to settle: the target is as declared.
@@ -36,7 +36,8 @@ impl Sim {
                 if forgotten && account.enabled && !may_be {
                     wrong.push(format!("{app}: {id} is an orphan and enabled"));
                 }
-                if store.of_target(id).is_none() && !forgotten && mark.is_some_and(|m| m.starts_with("provost:")) {
+                let stray = forgotten || self.is_stray(&app, id);
+                if store.of_target(id).is_none() && !stray && mark.is_some_and(|m| m.starts_with("provost:")) {
                     wrong.push(format!("{app}: {id} carries our mark and nobody owns it"));
                 }
             }
@@ -109,7 +110,9 @@ impl Sim {
         if active && person.title.is_some() && text("title") != person.title.as_deref() {
             return Some(format!("{app}: {name}: title {:?}, should be {:?}", text("title"), person.title));
         }
-        if active && !self.refers_rightly(name, text("manager"), store) {
+        // Of what is found nothing is cleared that we may not have written.
+        let kept = self.is_stray(app, id) && self.manager_of(name).is_none();
+        if active && !kept && !self.refers_rightly(name, text("manager"), store) {
             return Some(format!("{app}: {name}: manager {:?}", text("manager")));
         }
         let may_hold = matches!(wanted.state, State::Active | State::Suspended);
@@ -153,12 +156,15 @@ impl Sim {
         self.plan.blind && app.as_str() == APPS[1]
     }
 
+    /// Whom somebody reports to, if that one is there.
+    fn manager_of(&self, name: &Name) -> Option<(&Name, &Person)> {
+        let manager = self.world.people.get(name)?.manager.as_ref()?;
+        Some((manager, self.told.people.get(manager)?))
+    }
+
     /// Whether the reference to a manager is to the account that this one has here; where there is none it is not known.
     fn refers_rightly(&self, name: &Name, reference: Option<&str>, store: &Store) -> bool {
-        let manager = self.world.people.get(name).and_then(|person| person.manager.as_ref());
-        let Some((manager, person)) = manager.and_then(|m| Some((m, self.told.people.get(m)?))) else {
-            return reference.is_none();
-        };
+        let Some((manager, person)) = self.manager_of(name) else { return reference.is_none() };
         let uid = uid(manager, person.uid);
         let theirs = store.records.values().find(|r| r.owner.name == *manager && r.owner.uid == uid);
         theirs.and_then(|record| record.target_id.as_ref()).is_none_or(|id| reference == Some(id.as_str()))

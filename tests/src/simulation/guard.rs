@@ -37,6 +37,7 @@ impl Sim {
         }
         for (n, (at, owners, ids)) in under.iter().enumerate() {
             let others = self.under_way.values().flatten().chain(under.iter().take(n));
+            wrong.extend(self.untrusted(app, store, step).map(|what| format!("{app}: {}: {what}", words(step))));
             for (other, other_owners, other_ids) in others {
                 if other == at && (!owners.is_disjoint(other_owners) || !ids.is_disjoint(other_ids)) {
                     wrong.push(format!("{app}: two writes in flight for {owners:?} {ids:?}"));

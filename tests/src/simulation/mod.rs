@@ -18,6 +18,7 @@ mod run;
 pub(crate) mod store;
 pub(crate) mod target;
 mod told;
+mod trouble;
 mod world;
 
 pub use plan::{Outcome, Plan};

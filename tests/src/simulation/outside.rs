@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use provost_core::engine::{Answer, Effect, EffectId, StoreFailure};
-use provost_core::model::{Applied, AttributeName, Attributes, Ledger, Spent, Step, TargetError, TargetId, Value};
+use provost_core::model::{
+    Applied, AttributeName, Attributes, Ledger, Name, Spent, Step, TargetError, TargetId, Value,
+};
 
 use super::run::{At, Event, Sim};
 use super::target::{Account, TIMEOUT, Target, VISIBILITY};
+use super::trouble::Spell;
 use super::world::{APPS, PROTECTED, group_name};
 
 impl Sim {
@@ -37,43 +40,46 @@ impl Sim {
     }
 
     pub(super) fn execute(&mut self, life: u64, at: &At, id: EffectId, effect: Effect) {
-        let app = &at.0;
         let spent = Spent { requests: 1, wait: None };
+        let now = self.now;
+        let spoilt = self.spoilt(&effect);
+        let Some(answer) = spoilt.or_else(|| self.answer(at, effect)) else { return };
+        if life != self.life {
+            return;
+        }
+        let slow = matches!(&answer, Answer::Applied(outcomes) if outcomes.iter().any(|o| matches!(o, Err(TargetError::Lost(_)))));
+        let wait = if slow { TIMEOUT.saturating_sub(Duration::from_millis(200)) } else { self.soon(120) };
+        let wrote = matches!(answer, Answer::Applied(_));
+        self.later(wait, Event::Deliver(life, at.0.clone(), id, answer, spent));
+        let writes = self.writes();
+        let planned = self.plan.crash_after.is_some_and(|after| writes >= after && self.out.crashes == 0);
+        if wrote && (planned || self.random.chance(self.plan.crashes)) && now == self.now {
+            self.crash();
+        }
+    }
+
+    /// What store or target answer, by their state and by chance.
+    fn answer(&mut self, at: &At, effect: Effect) -> Option<Answer> {
         let lag = self.random.within(VISIBILITY);
         let seen = if self.faults { self.now.saturating_sub(lag) } else { self.now };
         let fault = if self.faults { self.random.below(100) } else { 99 };
-        let now = self.now;
-        let answer = match effect {
-            Effect::Load => match self.stores.get(app) {
-                Some(must) => match self.memory.as_ref().map_or_else(|| Ok(must.ledger()), |memory| memory.load(app)) {
-                    Ok(ledger) => {
-                        self.out.loads += 1;
-                        let stored = Ledger { store: None, ..ledger.clone() };
-                        if stored != must.ledger() {
-                            let text = format!("{app}: the store holds {stored:?} in place of {:?}", must.ledger());
-                            self.fail(text);
-                        }
-                        Answer::Loaded(Ok(Box::new(ledger)))
-                    }
-                    Err(error) => Answer::Loaded(Err(StoreFailure(error.to_string().into()))),
-                },
-                None => Answer::Loaded(Err(StoreFailure("no store".into()))),
-            },
+        Some(match effect {
+            Effect::Load => self.load(&at.0),
             Effect::Record(changes) => {
-                let recorded = self.record(app, &changes, fault == 0);
+                let recorded = self.record(&at.0, &changes, fault == 0);
                 if !recorded && fault != 0 {
-                    self.fail(format!("{app}: a disk with room does not take {changes:?}"));
+                    self.fail(format!("{}: a disk with room does not take {changes:?}", at.0));
                 }
                 Answer::Recorded(if recorded { Ok(()) } else { Err(StoreFailure("disk full".into())) })
             }
             Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
-            Effect::Probe(_) => {
-                let Some(target) = self.targets.get(at) else { return };
-                Answer::Probed(Ok(Box::new(target.profile(seen))))
-            }
+            Effect::Probe(_) => Answer::Probed(Ok(Box::new(self.targets.get(at)?.profile(seen)))),
             Effect::Observe { kind, page } => {
-                let Some(target) = self.targets.get(at) else { return };
-                let mut page = target.observe(kind, page.as_ref(), 7, seen);
+                let mut page = self.targets.get(at)?.observe(kind, page.as_ref(), 7, seen);
+                if self.spell() == Some(Spell::HalfPage) {
+                    page.items.truncate(page.items.len() / 2);
+                    page.next = None;
+                }
                 Answer::Page(match fault {
                     0 => Err(TargetError::Transient("502".into())),
                     1 => Err(TargetError::RateLimited { retry_after: Some(Duration::from_secs(1)) }),
@@ -86,38 +92,44 @@ impl Sim {
                 })
             }
             Effect::Find(key) => {
-                let Some(target) = self.targets.get(at) else { return };
-                let found = target.find(&key, seen);
+                let found = self.targets.get(at)?.find(&key, seen);
                 Answer::Found(if fault < 2 { Err(TargetError::Transient("504".into())) } else { Ok(found) })
             }
             Effect::Read(id) => {
-                let Some(target) = self.targets.get(at) else { return };
-                let read = target.read(&id, seen);
-                Answer::Read(if fault < 2 { Err(TargetError::Lost("timeout".into())) } else { Ok(read) })
+                let read = self.targets.get(at)?.read(&id, seen);
+                if fault < 2 {
+                    return Some(Answer::Read(Err(TargetError::Lost("timeout".into()))));
+                }
+                self.read.insert((at.0.clone(), id), self.now);
+                Answer::Read(Ok(read))
             }
             Effect::Changes(from) => {
-                let Some(target) = self.targets.get(at) else { return };
-                let changes = target.changes(&from, seen);
+                let changes = self.targets.get(at)?.changes(&from, seen);
                 let lost = || TargetError::Unreachable("connection refused".into());
                 Answer::Changes(if fault < 2 { Err(lost()) } else { Ok(changes) })
             }
             Effect::Apply(steps) => Answer::Applied(self.apply(at, &steps)),
-        };
-        if life != self.life {
-            return;
-        }
-        let slow = matches!(&answer, Answer::Applied(outcomes) if outcomes.iter().any(|o| matches!(o, Err(TargetError::Lost(_)))));
-        let wait = if slow { TIMEOUT.saturating_sub(Duration::from_millis(200)) } else { self.soon(120) };
-        let wrote = matches!(answer, Answer::Applied(_));
-        self.later(wait, Event::Deliver(life, app.clone(), id, answer, spent));
-        let writes = self.writes();
-        let planned = self.plan.crash_after.is_some_and(|after| writes >= after && self.out.crashes == 0);
-        if wrote && (planned || self.random.chance(self.plan.crashes)) && now == self.now {
-            self.crash();
+        })
+    }
+
+    /// What the store holds, which is what it was asked to record.
+    fn load(&mut self, app: &Name) -> Answer {
+        let Some(must) = self.stores.get(app) else { return Answer::Loaded(Err(StoreFailure("no store".into()))) };
+        match self.memory.as_ref().map_or_else(|| Ok(must.ledger()), |memory| memory.load(app)) {
+            Ok(ledger) => {
+                self.out.loads += 1;
+                let stored = Ledger { store: None, ..ledger.clone() };
+                if stored != must.ledger() {
+                    let text = format!("{app}: the store holds {stored:?} in place of {:?}", must.ledger());
+                    self.fail(text);
+                }
+                Answer::Loaded(Ok(Box::new(ledger)))
+            }
+            Err(error) => Answer::Loaded(Err(StoreFailure(error.to_string().into()))),
         }
     }
 
-    fn apply(&mut self, at: &At, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {
+    pub(super) fn apply(&mut self, at: &At, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {
         let mut out = Vec::new();
         for step in steps {
             let fault = if self.faults { self.random.below(100) } else { 99 };
@@ -125,8 +137,11 @@ impl Sim {
             let lost = self.plan.lose == Some(self.writes() + 1);
             self.out.lost |= lost;
             self.out.kinds.insert(step.name());
+            let storms = self.spell() == Some(Spell::Storm);
             let Some(target) = self.targets.get_mut(at) else { continue };
             let outcome = match fault {
+                // In a storm some of what is asked is done.
+                30.. if storms => Err(TargetError::Transient("503".into())),
                 _ if lost => target.apply(step, now).and(Err(TargetError::Lost("timeout".into()))),
                 0..2 => Err(TargetError::Transient("503".into())),
                 2 => Err(TargetError::Unreachable("connection refused".into())),
@@ -143,6 +158,7 @@ impl Sim {
                     done.and(Err(TargetError::Transient("502".into())))
                 }
                 12 => Err(TargetError::Rejected { field: None, reason: "400".into(), detail: "no".into() }),
+                _ if storms => target.apply(step, now).and(Err(TargetError::Transient("502".into()))),
                 _ => target.apply(step, now),
             };
             self.forget_foreign(at, step, outcome.is_ok());

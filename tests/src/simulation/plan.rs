@@ -36,6 +36,12 @@ pub struct Plan {
     pub tells: bool,
     /// How often this machine's clock is set wrong.
     pub jumps: u64,
+    /// How often targets answer nothing but errors, or half of a listing, for a while.
+    pub spells: u64,
+    /// How often the store is lost; noticed by statuses, so in a whole run alone.
+    pub losses: u64,
+    /// This event of a watch is never shown, until everything is listed again.
+    pub drop: Option<u64>,
     /// Statuses are written and the store is the real one, which take half of the time: not in every run.
     pub whole: bool,
 }
@@ -45,12 +51,16 @@ impl Plan {
     pub fn from_seed(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0xabcd);
         let edits = 5 + random.below(40);
+        let (people, crashes) = (4 + random.below(36), random.below(6));
+        let calm = seed.is_multiple_of(5);
+        let jumps = if calm { 0 } else { random.below(4) };
+        let (spells, losses) = if calm { (0, 0) } else { (random.below(3), random.below(2)) };
         Self {
             seed,
-            people: 4 + random.below(36),
+            people,
             edits,
-            faults: !seed.is_multiple_of(5),
-            crashes: random.below(6),
+            faults: !calm,
+            crashes,
             crash_after: None,
             lose: None,
             span: Duration::from_secs(15 * edits),
@@ -59,7 +69,10 @@ impl Plan {
             blind: seed.is_multiple_of(7),
             answers: false,
             tells: false,
-            jumps: if seed.is_multiple_of(5) { 0 } else { random.below(4) },
+            jumps,
+            spells,
+            losses,
+            drop: None,
             whole: seed.is_multiple_of(3),
         }
     }
@@ -79,6 +92,8 @@ impl Plan {
             pace: Duration::from_hours(20 * 24),
             interval: Duration::from_hours(48),
             jumps: 6,
+            spells: 6,
+            losses: 2,
             ..Self::from_seed(seed)
         }
     }
@@ -100,6 +115,8 @@ impl Plan {
             span,
             blind: false,
             jumps: 0,
+            spells: 0,
+            losses: 0,
             whole: true,
             ..Self::from_seed(seed)
         }
@@ -123,6 +140,14 @@ pub struct Outcome {
     pub lost: bool,
     /// How often this machine's clock was set wrong.
     pub jumps: u64,
+    /// How often targets had a spell of trouble.
+    pub spells: u64,
+    /// How often the store was lost.
+    pub losses: u64,
+    /// What watches showed.
+    pub events: u64,
+    /// An event that was to be dropped was.
+    pub dropped: bool,
     /// Watches whose history was gone.
     pub expired: u64,
     /// Identities that were deleted and made anew.

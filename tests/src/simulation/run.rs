@@ -1,6 +1,7 @@
 //! The driver: an agenda under a virtual clock; what the engine wants is carried out, what it is told is what was declared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -14,6 +15,7 @@ use super::plan::{Outcome, Plan};
 use super::random::Random;
 use super::store::{Memory, Store};
 use super::target::{SCHEMA, Target};
+use super::trouble::Spell;
 use super::world::{APPS, World};
 
 pub(super) enum Event {
@@ -23,6 +25,9 @@ pub(super) enum Event {
     Tamper,
     Watch,
     SetClock,
+    Spell,
+    LoseStore,
+    Relist,
     RightClock,
     Compare,
     /// A deleted application is made anew.
@@ -55,7 +60,8 @@ pub(super) struct Sim {
     pub(super) memory: Option<Memory>,
     pub(super) agenda: BTreeMap<(Duration, u64), Event>,
     pub(super) serial: u64,
-    pub(super) tick: Option<Duration>,
+    /// The place of the next tick in the agenda.
+    pub(super) tick: Option<(Duration, u64)>,
     pub(super) under_way: BTreeMap<(u64, EffectId), Vec<Under>>,
     /// Memberships that others made.
     pub(super) foreign: BTreeSet<(Name, TargetId, TargetId)>,
@@ -65,7 +71,13 @@ pub(super) struct Sim {
     pub(super) protected: BTreeSet<(Name, TargetId)>,
     /// Accounts that others disabled.
     pub(super) disabled: BTreeSet<(Name, TargetId)>,
+    /// When this process last read which account by its id.
+    pub(super) read: BTreeMap<(Name, TargetId), Duration>,
+    /// Accounts that were there when the store was lost.
+    pub(super) strays: BTreeSet<(Name, TargetId)>,
     pub(super) faults: bool,
+    /// What targets do, and until when.
+    pub(super) spell: Option<(Spell, Duration)>,
     pub(super) out: Outcome,
 }
 
@@ -83,7 +95,7 @@ pub fn simulate(plan: &Plan) -> Outcome {
         api: Api::default(),
         heard: BTreeMap::new(),
         clocks: Clocks::default(),
-        memory: plan.whole.then(|| Memory::new().expect("a store in memory")),
+        memory: plan.whole.then(|| Memory::new(0).expect("a store in memory")),
         stores: APPS.iter().map(|app| (Name::new(*app), Store::default())).collect(),
         plan: plan.clone(),
         random,
@@ -98,7 +110,10 @@ pub fn simulate(plan: &Plan) -> Outcome {
         unseen: BTreeSet::new(),
         protected: BTreeSet::new(),
         disabled: BTreeSet::new(),
+        read: BTreeMap::new(),
+        strays: BTreeSet::new(),
         faults: plan.faults,
+        spell: None,
         out: Outcome::default(),
     };
     for app in APPS {
@@ -162,6 +177,14 @@ impl Sim {
         for _ in 0..self.plan.jumps {
             let wait = self.random.within(span);
             self.later(wait, Event::SetClock);
+        }
+        for _ in 0..self.plan.spells {
+            let wait = self.random.within(span);
+            self.later(wait, Event::Spell);
+        }
+        for _ in 0..self.plan.losses {
+            let wait = self.random.within(span);
+            self.later(wait, Event::LoseStore);
         }
         self.until(self.now + span);
         // Faults stop; a little later all must be as declared.
@@ -251,6 +274,9 @@ impl Sim {
                 self.watch();
             }
             Event::SetClock => self.set_clock(),
+            Event::Spell => self.begin_spell(),
+            Event::LoseStore => self.lose_store(),
+            Event::Relist => self.list(),
             Event::RightClock => self.wrong_by(SignedDuration::ZERO),
             Event::Compare => self.compare(),
             Event::Return(app) => {
@@ -302,19 +328,22 @@ impl Sim {
             let held = self.engine.sync(&Name::new(app)).and_then(|sync| sync.held().first());
             let hash = held.map(|plan| plan.hash.clone()).filter(|hash| !hash.is_empty());
             let standing = self.stores.get(app).map(|store| &store.standing);
-            let token = standing.and_then(|standing| standing.awaiting.clone());
-            if let Some(mismatch) = standing.and_then(|standing| standing.mismatch.clone()) {
+            let mismatch = standing.and_then(|standing| standing.mismatch.clone());
+            let other = standing.and_then(|standing| standing.awaiting.clone());
+            if let Some(mismatch) = mismatch.as_ref().filter(|_| self.out.losses == 0) {
                 self.fail(format!("{app}: the ledger is the one that was left, and the engine says: {}", mismatch.why));
             }
+            // One at a time: what was answered already is to be heard first.
+            let tokens: Vec<_> = mismatch.map(|mismatch| mismatch.token).into_iter().chain(other).collect();
             let Some(declared) = self.world.apps.get_mut(app) else { continue };
             let mut what = Vec::new();
             if let Some(hash) = hash.filter(|hash| *hash != declared.approved) {
                 what.push(format!("{app}: {hash} is approved"));
                 declared.approved = hash;
             }
-            if let Some(token) = token.filter(|token| *token != declared.acknowledged) {
-                what.push(format!("{app}: the other target is acknowledged by {token}"));
-                declared.acknowledged = token;
+            if let Some(token) = tokens.first().filter(|_| !tokens.contains(&declared.acknowledged)) {
+                what.push(format!("{app}: the other target or store is acknowledged by {token}"));
+                declared.acknowledged = Arc::clone(token);
             }
             for what in what {
                 self.say(&what);
@@ -335,9 +364,12 @@ impl Sim {
         let status = self.engine.status_wake().filter(|_| self.plan.whole);
         let Some(at) = [wake.mono, wall, status].into_iter().flatten().min() else { return };
         let at = at.max(now.mono);
-        if self.tick.is_none_or(|tick| at < tick) {
-            self.tick = Some(at);
+        if self.tick.is_none_or(|(tick, _)| at < tick) {
+            if let Some(later) = self.tick {
+                self.agenda.remove(&later);
+            }
             self.later(at.saturating_sub(now.mono), Event::Tick);
+            self.tick = Some((at, self.serial));
         }
     }
 
@@ -347,6 +379,7 @@ impl Sim {
         self.life += 1;
         self.tick = None;
         self.under_way.clear();
+        self.read.clear();
         // What was on its way to a target may still arrive; what was on its way to the disk may or may not have.
         let agenda = std::mem::take(&mut self.agenda);
         for (key, event) in agenda {

@@ -116,18 +116,20 @@ pub struct Memory {
     disk: Disk,
     store: Option<provost_store::Store>,
     claims: u64,
+    number: u64,
 }
 
 impl Memory {
-    /// A new one.
-    pub fn new() -> Result<Self, StoreError> {
-        let mut memory = Self { disk: Disk::default(), store: None, claims: 0 };
+    /// A new one, which is none of another number.
+    pub fn new(number: u64) -> Result<Self, StoreError> {
+        let mut memory = Self { disk: Disk::default(), store: None, claims: 0, number };
         memory.open()?;
         Ok(memory)
     }
 
     fn open(&mut self) -> Result<(), StoreError> {
-        let fresh = || Fresh { id: "simulated".into(), key: SecretBox::new(Box::new([1; 32])) };
+        let fresh =
+            || Fresh { id: format!("simulated-{}", self.number).into(), key: SecretBox::new(Box::new([1; 32])) };
         let store = provost_store::Store::on(&self.disk, fresh)?;
         self.claims += 1;
         store.claim(self.claims)?;

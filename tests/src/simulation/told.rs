@@ -8,7 +8,7 @@ use provost_core::engine::EngineEvent;
 use provost_core::model::{Change, Name, ObjectKind, ObjectRef, Uid};
 use provost_crds::FINALIZER;
 
-use super::api::{Object, What};
+use super::api::{Object, Seen, What};
 use super::manifests::{Declared, uid};
 use super::run::{Event, Sim};
 use super::world::{APPS, World};
@@ -130,6 +130,11 @@ impl Sim {
                 behind |= some < all;
                 for (one, _) in seen.into_iter().zip(0..some) {
                     self.heard.insert(kind, one.object.version);
+                    self.out.events += 1;
+                    if self.plan.drop == Some(self.out.events) {
+                        self.drop_event(&one);
+                        continue;
+                    }
                     batch.insert(one.key, (one.what != What::Deleted).then_some(one.object));
                 }
             } else {
@@ -154,6 +159,13 @@ impl Sim {
         self.say(&format!("the engine is told {} changes", changes.len()));
         self.furnish_new();
         self.handle(EngineEvent::Changed(changes));
+    }
+
+    /// An event that is never shown: what it says is told when everything is listed again, or with the next one of its object.
+    fn drop_event(&mut self, seen: &Seen<Declared>) {
+        self.say(&format!("dropped: {:?} {:?}", seen.what, seen.key));
+        self.out.dropped = true;
+        self.later(Duration::from_secs(45), Event::Relist);
     }
 
     /// Targets that connectors speak to from now on.

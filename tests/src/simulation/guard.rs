@@ -1,6 +1,7 @@
 //! The guards, checked at the moment a write is sent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use provost_core::engine::EffectId;
@@ -13,6 +14,9 @@ use super::run::Sim;
 use super::store::Store;
 use super::target::Account;
 use super::world::{PUSHED, World};
+
+/// A read this young stands for the account as it is.
+const LOOKED: Duration = Duration::from_mins(6);
 
 impl Sim {
     /// The guards, at the moment a write is sent.
@@ -33,11 +37,11 @@ impl Sim {
             let ids: BTreeSet<TargetId> = ids_of(step);
             wrong.extend(members_in_order(store, intent, step).map(|what| format!("{app}: {}: {what}", words(step))));
             under.push((self.at(app.as_str()), owners, ids));
+            wrong.extend(self.untrusted(app, store, step).map(|what| format!("{app}: {}: {what}", words(step))));
             wrong.extend(self.judge(app, store, intent, step));
         }
         for (n, (at, owners, ids)) in under.iter().enumerate() {
             let others = self.under_way.values().flatten().chain(under.iter().take(n));
-            wrong.extend(self.untrusted(app, store, step).map(|what| format!("{app}: {}: {what}", words(step))));
             for (other, other_owners, other_ids) in others {
                 if other == at && (!owners.is_disjoint(other_owners) || !ids.is_disjoint(other_ids)) {
                     wrong.push(format!("{app}: two writes in flight for {owners:?} {ids:?}"));
@@ -74,6 +78,12 @@ impl Sim {
         let name = mark.and_then(|mark| mark.strip_prefix("provost:acme/"));
         self.told.apps.get(app.as_str()).is_some_and(|app| app.disables_orphans)
             && name.is_some_and(|name| !self.told.people.contains_key(name))
+    }
+
+    /// Whether an account was read by its id a moment ago.
+    fn has_read(&self, app: &Name, id: &TargetId) -> bool {
+        let read = self.read.get(&(app.clone(), id.clone()));
+        read.is_some_and(|at| self.now.saturating_sub(*at) <= LOOKED)
     }
 
     /// The entitlement, or the pushed team, of a group at a target.
@@ -158,10 +168,14 @@ impl Sim {
                 let wanted = live(record).filter(|w| w.state != State::Ended)?;
                 let name = self.entry_of(app, group);
                 let ours = record.grants.contains_key(group);
-                // Somebody who comes back loses what others gave meanwhile before the account is enabled.
+                // Somebody who comes back loses what others gave meanwhile, by a read of the account, before it is enabled.
                 let returns = record.state == RecordState::Retained && record.disabled_at.is_some();
-                if !ours && !returns && !self.told.is_authoritative(app.as_str(), &name) {
+                let exact = self.told.is_authoritative(app.as_str(), &name);
+                if !ours && !returns && !exact {
                     return say("the membership is not ours");
+                }
+                if !ours && !exact && !self.has_read(app, member) {
+                    return say("the account was not read before");
                 }
                 // What a rule that cannot be read may grant is not taken for being undeclared.
                 let account_stays = wanted.state == State::Active && wanted.account != Sure::No;

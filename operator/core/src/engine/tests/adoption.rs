@@ -124,7 +124,8 @@ fn an_account_that_carries_somebody_elses_mark_keeps_it_from_the_first_turn_on()
     };
     let world = with("Plan");
     let steps = &world.engine.sync(&Name::from("wiki")).unwrap().planned()[&Name::from("ada")];
-    let written: Vec<_> = steps.iter().flat_map(|step| &step.attributes).map(|name| name.as_str()).collect();
+    let written: Vec<_> =
+        steps.iter().flat_map(|step| &step.attributes).map(crate::model::AttributeName::as_str).collect();
     assert!(
         steps[0].step == "AdoptAccount" && written.contains(&"title") && !written.contains(&"externalId"),
         "{steps:?}"

@@ -41,7 +41,7 @@ fn who_has_an_account_keeps_it_whatever_it_is_recognised_by_from_now_on() {
         world.pass(400);
         assert_eq!(world.applied, Vec::<&str>::new(), "{correlate}");
         let owned: Vec<_> = world.records.values().filter_map(|record| record.target_id.clone()).collect();
-        assert_eq!(owned, [mine.clone()], "{correlate}");
+        assert_eq!(owned, std::slice::from_ref(&mine), "{correlate}");
     }
 }
 

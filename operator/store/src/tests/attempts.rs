@@ -30,7 +30,9 @@ fn attempt(store: &Store, second: i64, id: u64, step: Step, outcomes: &[Outcome]
 
 /// Intent, attempts, the first one's time, and the outcome.
 fn told(store: &Store) -> Vec<(u64, u32, Option<i64>, Option<Outcome>)> {
-    let of = |entry: JournalRecord| (entry.intent.0, entry.attempts, entry.first.map(|t| t.as_second()), entry.outcome);
+    let of = |entry: JournalRecord| {
+        (entry.intent.0, entry.attempts, entry.first.map(jiff::Timestamp::as_second), entry.outcome)
+    };
     all(store, JournalQuery::default()).into_iter().map(of).collect()
 }
 

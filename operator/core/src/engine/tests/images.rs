@@ -40,6 +40,7 @@ fn after(world: &World, step: &str) -> Image {
 }
 
 /// What is known of the title; `None`: nothing.
+#[allow(clippy::option_option, reason = "not known is not empty")]
 fn title(image: &Image) -> Option<Option<Digest>> {
     image.attributes.get(&AttributeName::new("title")).copied()
 }

@@ -3,12 +3,11 @@
 
 use std::fmt::Write as _;
 
-use ldap3::controls::RawControl;
 use provost_core::model::{Changes, Cursor, Item, Spent, TargetError, TargetId};
 
 use super::{ActiveDirectory, Sort, extended, groups, map};
 use crate::ldap::wire::error::no_base;
-use crate::ldap::wire::{Entry, Filter, Own, Refusal, Search};
+use crate::ldap::wire::{Control, Entry, Filter, Own, Refusal, Search};
 
 /// The number of an entry's last change.
 const NUMBER: &str = "uSNChanged";
@@ -121,7 +120,7 @@ impl ActiveDirectory {
         spent: &mut Spent,
     ) -> Result<bool, TargetError> {
         let filter = Filter::equal("isDeleted", "TRUE").and(since);
-        let shown = RawControl { ctype: SHOW_DELETED.to_owned(), crit: true, val: None };
+        let shown = Control::new(SHOW_DELETED, true);
         let search = Search::below(top, filter, &["1.1".to_owned()]).with(extended()).with(shown);
         match self.wire.few(own, search, spent).await {
             Ok(Some(found)) => gone.extend(found.iter().filter_map(|entry| map::id(&entry.dn))),

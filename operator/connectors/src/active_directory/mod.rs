@@ -14,7 +14,6 @@ mod settings;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ldap3::controls::RawControl;
 use provost_core::model::{Applied, Spent, Step, TargetError, TargetId};
 use provost_crds::v1alpha1::ActiveDirectorySpec;
 
@@ -22,7 +21,7 @@ use crate::http::NetworkRules;
 use crate::ldap::wire::connect::{Bind, Endpoint, Login};
 use crate::ldap::wire::error::no_base;
 use crate::ldap::wire::listing::Listings;
-use crate::ldap::wire::{Change, Entry, Filter, Refusal, Search, Wire, code, connect as tls};
+use crate::ldap::wire::{Change, Control, Entry, Filter, Refusal, Search, Wire, ber, code, connect as tls};
 use crate::target::{Credentials, Role, SecretNeed};
 pub(crate) use schema::SCHEMA;
 use settings::Settings;
@@ -203,9 +202,9 @@ fn id(entry: &Entry) -> Result<TargetId, TargetError> {
     map::id(&entry.dn).ok_or_else(missing)
 }
 
-fn extended() -> RawControl {
-    // SEQUENCE { INTEGER 1 }: as texts.
-    RawControl { ctype: EXTENDED.to_owned(), crit: true, val: Some(vec![0x30, 3, 2, 1, 1]) }
+fn extended() -> Control {
+    // As texts.
+    Control::new(EXTENDED, true).with(|w| w.within(ber::SEQUENCE, |w| w.number(ber::INTEGER, 1)))
 }
 
 /// Which Secrets a domain needs, and where each would be sent or used.

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use ldap3::controls::PostRead;
 use provost_core::model::{
     Applied, AttributeName, Attributes, CorrelationKey, Observed, Spent, TargetError, TargetId, Value,
 };
 
 use super::settings::Disable;
 use super::wire::value::{from_wire, to_wire};
-use super::wire::{Change, Entry, Filter, Refusal, Search, code, dn, entry, values};
+use super::wire::{Change, Entry, Filter, Refusal, Search, code, dn, entry, post_read, values};
 use super::{Known, Ldap, SCHEMA, Sort, Write, map, schema};
 
 /// What stands for an entry that is no account of ours.
@@ -149,7 +148,7 @@ impl Ldap {
         self.is_free(attributes, None, spent).await?;
         self.unhaunt(&dn, spent).await?;
         let body = self.body(attributes, enabled, spent).await?;
-        let post_read = self.supports().post_read.then(|| PostRead::new(vec![self.settings.id.as_str()]));
+        let post_read = self.supports().post_read.then(|| post_read(&self.settings.id));
         let controls = match self.wire.add(&dn, body, post_read.into_iter().collect(), spent).await {
             Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => return Err(self.no_place(enabled)),
             other => other?,

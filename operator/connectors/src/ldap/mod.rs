@@ -15,7 +15,6 @@ pub(crate) mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ldap3::controls::{Assertion, RawControl};
 use provost_core::model::{Applied, Connector, Spent, Step, TargetError, TargetId};
 use provost_crds::v1alpha1::LdapSpec;
 
@@ -27,7 +26,7 @@ use settings::Settings;
 use wire::connect::{Bind, Endpoint, Login};
 use wire::error::no_base;
 use wire::listing::{Listings, elsewhere};
-use wire::{Change, Entry, Filter, Refusal, Search, Wire, code, dn};
+use wire::{Change, Control, Entry, Filter, Refusal, Search, Wire, code, dn};
 
 /// Members in one request.
 const MEMBER_BATCH: usize = 200;
@@ -246,16 +245,14 @@ impl Ldap {
     }
 
     /// Only if the entry is the one with this id: a name may have passed to another one.
-    fn asserted(&self, id: &TargetId) -> Vec<RawControl> {
+    fn asserted(&self, id: &TargetId) -> Vec<Control> {
         let supports = self.supports();
         let mut controls = Vec::new();
         if supports.assertion {
-            let mut control = Assertion::new(Filter::equal(&self.settings.id, id.as_str()).to_string());
-            control.crit = true;
-            controls.push(control);
+            controls.push(wire::assertion(&Filter::equal(&self.settings.id, id.as_str())));
         }
         if supports.permissive {
-            controls.push(RawControl { ctype: wire::PERMISSIVE.to_owned(), crit: false, val: None });
+            controls.push(Control::new(wire::PERMISSIVE, false));
         }
         controls
     }

@@ -1,23 +1,27 @@
 //! A connection: to a checked address, encrypted, and logged in.
 
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ldap3::{LdapConnAsync, LdapConnSettings, LdapError, StdStream};
 use provost_core::model::{Spent, TargetError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::error::{Asked, code, of_result, of_transport};
+use super::ber::{self, INTEGER, Reading, SEQUENCE, refused};
+use super::client::Client;
+use super::error::{Asked, Broken, code, of_result, of_transport};
 use super::guarded::Guarded;
-use super::{alone, gate};
+use super::message::{EXTENDED_RESPONSE, Request, START_TLS, result};
 use crate::http::NetworkRules;
+
+/// Bytes of an answer to StartTLS.
+const SHORT: usize = 4096;
 
 /// Where a directory is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +117,7 @@ impl Login {
     }
 
     /// Connects and logs in.
-    pub(crate) async fn connect(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
+    pub(crate) async fn connect(&self, spent: &mut Spent) -> Result<Client, TargetError> {
         let work = self.connect_unbounded(spent);
         match tokio::time::timeout(self.rules.timeouts.whole, work).await {
             Ok(connected) => connected,
@@ -121,50 +125,34 @@ impl Login {
         }
     }
 
-    async fn connect_unbounded(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
-        let stream = match &self.endpoint {
+    async fn connect_unbounded(&self, spent: &mut Spent) -> Result<Client, TargetError> {
+        let client = match &self.endpoint {
             Endpoint::Tls(host, port) => self.encrypted(self.dial(host, *port).await?, host, false).await?,
             Endpoint::StartTls(host, port) => {
                 spent.requests += 1;
                 self.encrypted(self.dial(host, *port).await?, host, true).await?
             }
-            Endpoint::Socket(path) => gate::before(self.open(path).await?).map_err(|error| unreachable(&error))?,
+            Endpoint::Socket(path) => Client::over(self.open(path).await?),
         };
-        let settings = LdapConnSettings::new().set_std_stream(StdStream::Unix(stream));
-        let connected = LdapConnAsync::with_settings(settings, "ldapi:///").await;
-        let (connection, ldap) = connected.map_err(|error| of_transport(&error, Asked::Login))?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.drive().await {
-                tracing::debug!(%error, "connection ended");
-            }
-        });
         spent.requests += 1;
-        let mut asking = ldap.clone();
-        asking.with_timeout(self.rules.timeouts.whole);
-        let bound = match &self.bind {
-            Bind::Simple { dn, password } => {
-                let (dn, password) = (dn.clone(), password.clone());
-                alone(async move { asking.simple_bind(&dn, password.expose_secret()).await }, Asked::Login).await?
-            }
-            Bind::External => alone(async move { asking.sasl_external_bind().await }, Asked::Login).await?,
+        let request = match &self.bind {
+            Bind::Simple { dn, password } => Request::Simple { dn, password: password.expose_secret() },
+            Bind::External => Request::External,
         };
-        if bound.rc == code::SUCCESS { Ok(ldap) } else { Err(of_result(&bound, Asked::Login, &[], &self.hidden())) }
+        let bound = client.ask(&request, &[], self.rules.timeouts.whole).await;
+        let bound = bound.map_err(|error| of_transport(&error, Asked::Login))?.ended;
+        if bound.code == code::SUCCESS { Ok(client) } else { Err(of_result(&bound, Asked::Login, &[], &self.hidden())) }
     }
 
     /// The socket belongs to this future: who does not wait for a server that accepts and says nothing closes it.
-    async fn encrypted(
-        &self,
-        mut socket: Guarded<TcpStream>,
-        host: &str,
-        asks: bool,
-    ) -> Result<UnixStream, TargetError> {
+    async fn encrypted(&self, mut socket: Guarded<TcpStream>, host: &str, asks: bool) -> Result<Client, TargetError> {
         let host = bare(host).to_owned();
         let work = async {
             if asks {
-                gate::start_tls(&mut socket).await?;
+                start_tls(&mut socket).await?;
             }
             let encrypted = TlsConnector::from(Arc::clone(&self.tls)).connect(ServerName::try_from(host)?, socket);
-            Ok::<_, LdapError>(gate::before(encrypted.await?)?)
+            Ok::<_, Broken>(Client::over(encrypted.await?))
         };
         match tokio::time::timeout(self.rules.timeouts.connect, work).await {
             Ok(encrypted) => encrypted.map_err(|error| of_transport(&error, Asked::Login)),
@@ -203,6 +191,28 @@ impl Login {
         }
         let socket = tokio::net::UnixStream::connect(path).await.map_err(|error| unreachable(&error))?;
         Ok(Guarded::new(socket, &self.rules.permit))
+    }
+}
+
+/// Asks for encryption: once this has succeeded, nothing is said in the clear any more.
+async fn start_tls(server: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<(), Broken> {
+    server.write_all(START_TLS).await?;
+    // One by one: what comes after the answer is encrypted, or is not from the server.
+    let mut answer = Vec::new();
+    while ber::message(&answer)?.is_none() {
+        if answer.len() == SHORT {
+            return Err(refused("an answer to StartTLS without end").into());
+        }
+        answer.push(server.read_u8().await?);
+    }
+    let answered = |mut parts: Reading<'_>| {
+        parts.number(INTEGER)?;
+        result(parts.take(EXTENDED_RESPONSE)?)
+    };
+    match Reading(&answer).within(SEQUENCE).and_then(answered).map(|ended| ended.code) {
+        Some(code::SUCCESS) => Ok(()),
+        Some(code) => Err(Broken::Refused(code)),
+        None => Err(refused("it does not answer StartTLS").into()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Distinguished names (RFC 4514): built by escaping, compared by meaning.
 
-use ldap3::dn_escape;
 use provost_core::model::TargetError;
 
 /// One relative name: its attributes and values, unescaped, in the order written.
@@ -8,7 +7,17 @@ pub(crate) type Rdn = Vec<(String, String)>;
 
 /// `attribute=value`, escaped.
 pub(crate) fn rdn(attribute: &str, value: &str) -> String {
-    format!("{attribute}={}", dn_escape(value))
+    let mut rdn = format!("{attribute}=");
+    for (at, c) in value.char_indices() {
+        // Blanks at either end, and a number sign at the beginning.
+        let edge = (at == 0 && matches!(c, ' ' | '#')) || (at + 1 == value.len() && c == ' ');
+        if edge || matches!(c, '"' | '+' | ',' | ';' | '<' | '=' | '>' | '\\' | '\0') {
+            rdn.push_str(&format!("\\{:02x}", u32::from(c)));
+        } else {
+            rdn.push(c);
+        }
+    }
+    rdn
 }
 
 /// A name directly below another one.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use ldap3::asn1::{StructureTag, parse_tag};
-use ldap3::controls::Control;
+use super::ber::{INTEGER, OCTETS, Reading, SEQUENCE, SET};
+use super::message::Control;
 
 /// An entry of a search, or of a control that shows one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,19 +14,22 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A SearchResultEntry (RFC 4511, 4.5.2). `None`: it is none.
-    pub(crate) fn parse(tag: StructureTag) -> Option<Self> {
-        let mut parts = tag.expect_constructed()?.into_iter();
-        let dn = String::from_utf8(parts.next()?.expect_primitive()?).ok()?;
+    /// The content of a SearchResultEntry (RFC 4511, 4.5.2). `None`: it is none.
+    pub(crate) fn parse(content: &[u8]) -> Option<Self> {
+        let mut parts = Reading(content);
+        let dn = String::from_utf8(parts.take(OCTETS)?.to_vec()).ok()?;
         let mut attributes: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
-        for attribute in parts.next()?.expect_constructed()? {
-            let mut parts = attribute.expect_constructed()?.into_iter();
-            let name = String::from_utf8(parts.next()?.expect_primitive()?).ok()?.to_lowercase();
-            let values = parts.next()?.expect_constructed()?;
-            let values = values.into_iter().map(StructureTag::expect_primitive).collect::<Option<Vec<_>>>()?;
+        let mut all = parts.within(SEQUENCE)?;
+        while !all.is_empty() {
+            let mut attribute = all.within(SEQUENCE)?;
+            let name = std::str::from_utf8(attribute.take(OCTETS)?).ok()?.to_lowercase();
             // How a value is transferred is no part of its name (RFC 4522); other options make another attribute.
             let name = name.strip_suffix(";binary").unwrap_or(&name).to_owned();
-            attributes.entry(name).or_default().extend(values);
+            let mut values = attribute.within(SET)?;
+            let known = attributes.entry(name).or_default();
+            while !values.is_empty() {
+                known.push(values.take(OCTETS)?.to_vec());
+            }
         }
         Some(Self { dn, attributes })
     }
@@ -77,15 +80,17 @@ impl Entry {
 
 /// The entry after a write, where the server shows it (post-read, RFC 4527).
 pub(crate) fn post_read(controls: &[Control]) -> Option<Entry> {
-    Entry::parse(parse_tag(control(controls, "1.3.6.1.1.13.2")?).ok()?.1)
+    let (_, content) = Reading(control(controls, super::POST_READ)?).next()?;
+    Entry::parse(content)
 }
 
 /// The cookie of a page (RFC 2696): empty on the last. `None`: the server did not page.
 pub(crate) fn cookie(controls: &[Control]) -> Option<Vec<u8>> {
-    let (_, tag) = parse_tag(control(controls, super::PAGED)?).ok()?;
-    tag.expect_constructed()?.into_iter().nth(1)?.expect_primitive()
+    let mut parts = Reading(control(controls, super::PAGED)?).within(SEQUENCE)?;
+    parts.take(INTEGER)?;
+    parts.take(OCTETS).map(<[u8]>::to_vec)
 }
 
 fn control<'a>(controls: &'a [Control], oid: &str) -> Option<&'a [u8]> {
-    controls.iter().find(|Control(_, raw)| raw.ctype == oid).and_then(|Control(_, raw)| raw.val.as_deref())
+    controls.iter().find(|control| control.oid == oid)?.value.as_deref()
 }

@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::io;
 
-use ldap3::{LdapError, LdapResult};
 use provost_core::model::{AttributeName, TargetError};
 use secrecy::SecretString;
 
 use super::Refusal;
+use super::message::Ended;
 use crate::http::scrubbed;
 
 /// What was asked for: a read may be asked again, a write whose answer is lost was carried out or not.
@@ -19,6 +19,29 @@ pub(crate) enum Asked {
     Write,
     /// Connect, StartTLS, bind.
     Login,
+}
+
+/// Why no answer came.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// Before there was a connection.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The connection broke off; how, where that is known.
+    #[error("the connection broke off")]
+    Off(Option<io::ErrorKind>),
+    /// No answer in time.
+    #[error("no answer in time")]
+    Late,
+    /// It came, and is none.
+    #[error("the answer cannot be read")]
+    Unreadable,
+    /// The host of the URL is no name that a certificate can have.
+    #[error(transparent)]
+    Name(#[from] rustls::pki_types::InvalidDnsNameError),
+    /// StartTLS was answered with this code.
+    #[error("StartTLS is refused")]
+    Refused(u32),
 }
 
 /// Codes that callers tell apart.
@@ -76,8 +99,8 @@ fn name(code: u32) -> &'static str {
 }
 
 /// Of an answer that is no success. `names`: the attributes that were sent.
-pub(crate) fn of_result(result: &LdapResult, asked: Asked, names: &[&str], hidden: &[SecretString]) -> TargetError {
-    let (rc, name) = (result.rc, name(result.rc));
+pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[SecretString]) -> TargetError {
+    let (rc, name) = (result.code, name(result.code));
     let rejected = |reason: String| TargetError::Rejected {
         field: field(&result.text, names).map(AttributeName::new),
         reason: reason.into(),
@@ -132,25 +155,23 @@ fn field<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
     }
 }
 
-/// Of an error that came in place of an answer.
-pub(crate) fn of_transport(error: &LdapError, asked: Asked) -> TargetError {
-    if let Some(tls) = cause::<rustls::Error>(error) {
-        let words: String = tls.to_string().chars().take(256).collect();
-        return TargetError::Tls(words.into());
-    }
-    let words = match error {
-        LdapError::Timeout { .. } => "no answer in time".to_owned(),
-        LdapError::DNSName { .. } => {
+/// Of what came in place of an answer.
+pub(crate) fn of_transport(broken: &Broken, asked: Asked) -> TargetError {
+    let words = match broken {
+        Broken::Io(error) => match cause::<rustls::Error>(error) {
+            Some(tls) => return TargetError::Tls(tls.to_string().chars().take(256).collect::<String>().into()),
+            None => format!("the connection broke off ({})", error.kind()),
+        },
+        Broken::Off(Some(kind)) => format!("the connection broke off ({kind})"),
+        Broken::Name(_) => {
             return TargetError::Tls("the host of the url is no name that a certificate can have".into());
         }
         // Before the connection is encrypted, there is one thing that is asked for.
-        LdapError::LdapResult { result } if asked == Asked::Login => {
-            return TargetError::Tls(format!("StartTLS is refused, {}, LDAP {}", name(result.rc), result.rc).into());
+        Broken::Refused(rc) => {
+            return TargetError::Tls(format!("StartTLS is refused, {}, LDAP {rc}", name(*rc)).into());
         }
-        _ => match cause::<io::Error>(error) {
-            Some(io) => format!("the connection broke off ({})", io.kind()),
-            None => "the connection broke off".to_owned(),
-        },
+        Broken::Unreadable if asked != Asked::Write => return TargetError::Malformed(broken.to_string().into()),
+        Broken::Off(None) | Broken::Late | Broken::Unreadable => broken.to_string(),
     };
     match asked {
         Asked::Write => TargetError::Lost(words.into()),
@@ -177,7 +198,7 @@ mod tests {
 
     fn of(rc: u32, asked: Asked) -> TargetError {
         let text = "title: value #0 invalid per syntax".to_owned();
-        let result = LdapResult { rc, matched: String::new(), text, refs: Vec::new(), ctrls: Vec::new() };
+        let result = Ended { code: rc, text, controls: Vec::new() };
         of_result(&result, asked, &["uid", "title"], &[])
     }
 
@@ -200,11 +221,14 @@ mod tests {
 
     #[test]
     fn only_a_write_can_be_lost() {
-        let broken = || LdapError::EndOfStream;
-        assert!(matches!(of_transport(&broken(), Asked::Write), TargetError::Lost(_)));
-        assert!(matches!(of_transport(&broken(), Asked::Read), TargetError::Transient(_)));
+        for broken in [Broken::Off(None), Broken::Off(Some(io::ErrorKind::Other)), Broken::Late] {
+            assert!(matches!(of_transport(&broken, Asked::Write), TargetError::Lost(_)), "{broken:?}");
+            assert!(matches!(of_transport(&broken, Asked::Read), TargetError::Transient(_)), "{broken:?}");
+        }
+        assert!(matches!(of_transport(&Broken::Unreadable, Asked::Write), TargetError::Lost(_)));
+        assert!(matches!(of_transport(&Broken::Unreadable, Asked::Read), TargetError::Malformed(_)));
         let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let wrapped = LdapError::Io { source: io::Error::new(io::ErrorKind::InvalidData, untrusted) };
+        let wrapped = Broken::Io(io::Error::new(io::ErrorKind::InvalidData, untrusted));
         assert!(matches!(of_transport(&wrapped, Asked::Login), TargetError::Tls(_)));
     }
 }

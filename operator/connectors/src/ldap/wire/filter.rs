@@ -1,6 +1,6 @@
-//! Filters (RFC 4515), built and never pasted.
+//! Filters, built and never pasted.
 
-use std::fmt::{self, Write as _};
+use super::ber::{OCTETS, Writing};
 
 /// A filter expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,35 +51,25 @@ impl Filter {
     }
 }
 
-impl fmt::Display for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = |f: &mut fmt::Formatter<'_>, sign: char, parts: &[Self]| {
-            write!(f, "({sign}")?;
-            parts.iter().try_for_each(|part| write!(f, "{part}"))?;
-            f.write_char(')')
-        };
+impl Filter {
+    /// As it is sent (RFC 4511, 4.5.1.7).
+    pub(super) fn write(&self, w: &mut Writing) {
         match self {
-            Self::Equal(attribute, value) => compared(f, attribute, "=", value),
-            Self::AtLeast(attribute, value) => compared(f, attribute, ">=", value),
-            Self::AtMost(attribute, value) => compared(f, attribute, "<=", value),
-            Self::Present(attribute) => write!(f, "({}=*)", name(attribute)),
-            Self::And(parts) => all(f, '&', parts),
-            Self::Or(parts) => all(f, '|', parts),
+            Self::And(parts) => w.within(0xa0, |w| parts.iter().for_each(|part| part.write(w))),
+            Self::Or(parts) => w.within(0xa1, |w| parts.iter().for_each(|part| part.write(w))),
+            Self::Equal(attribute, value) => compared(w, 0xa3, attribute, value),
+            Self::AtLeast(attribute, value) => compared(w, 0xa5, attribute, value),
+            Self::AtMost(attribute, value) => compared(w, 0xa6, attribute, value),
+            Self::Present(attribute) => w.put(0x87, name(attribute)),
         }
     }
 }
 
-fn compared(f: &mut fmt::Formatter<'_>, attribute: &str, sign: &str, value: &[u8]) -> fmt::Result {
-    write!(f, "({}{sign}", name(attribute))?;
-    for byte in value {
-        // What is not plain is written by its number: nothing is left to be read as a sign.
-        if byte.is_ascii_alphanumeric() || b" -_.:@/,=".contains(byte) {
-            f.write_char(char::from(*byte))?;
-        } else {
-            write!(f, "\\{byte:02x}")?;
-        }
-    }
-    f.write_char(')')
+fn compared(w: &mut Writing, tag: u8, attribute: &str, value: &[u8]) {
+    w.within(tag, |w| {
+        w.put(OCTETS, name(attribute));
+        w.put(OCTETS, value);
+    });
 }
 
 /// An attribute description (RFC 4512, 2.5); one that is none names no attribute of any entry.
@@ -93,21 +83,18 @@ fn name(attribute: &str) -> &str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_value_never_ends_its_filter() {
-        let filter = Filter::class("person").and(Filter::equal("uid", "*)(|(uid=*"));
-        assert_eq!(filter.to_string(), r"(&(objectClass=person)(uid=\2a\29\28\7c\28uid=\2a))");
-        assert_eq!(Filter::equal("cn", "Zoë\0").to_string(), r"(cn=Zo\c3\ab\00)");
-        assert_eq!(Filter::equal("objectGUID", [0u8, 255]).to_string(), r"(objectGUID=\00\ff)");
-        assert_eq!(Filter::equal("uid=*)(x", "a").to_string(), "(x-no-attribute=a)");
+    fn sent(filter: &Filter) -> Vec<u8> {
+        Writing::of(|w| filter.write(w))
     }
 
     #[test]
-    fn what_is_built_can_be_read() {
-        let range = Filter::at_least("uidNumber", &1).and(Filter::at_most("uidNumber", &9));
-        let stamp = Filter::at_least("entryCSN", &"20261129091500.000001Z#000000#001#000000");
-        for filter in [range, stamp, Filter::Or(vec![Filter::equal("uid", r#"\"*()&|!<>~"#), Filter::equal("a", "")])] {
-            assert!(ldap3::parse_filter(filter.to_string()).is_ok(), "{filter}");
-        }
+    fn a_value_is_a_value_and_a_name_that_is_none_names_nothing() {
+        let filter = Filter::class("p").and(Filter::equal("uid", "*)(|"));
+        assert_eq!(sent(&filter), b"\xa0\x1d\xa3\x10\x04\x0bobjectClass\x04\x01p\xa3\x0b\x04\x03uid\x04\x04*)(|");
+        assert_eq!(sent(&Filter::equal("id", [0u8, 255])), b"\xa3\x08\x04\x02id\x04\x02\x00\xff");
+        assert_eq!(sent(&Filter::equal("uid=*)(x", "a")), sent(&Filter::equal("x-no-attribute", "a")));
+        assert_eq!(sent(&Filter::any()), b"\x87\x0bobjectClass");
+        let range = Filter::Or(vec![Filter::at_least("n", &1), Filter::at_most("n", &9)]);
+        assert_eq!(sent(&range), b"\xa1\x10\xa5\x06\x04\x01n\x04\x011\xa6\x06\x04\x01n\x04\x019");
     }
 }

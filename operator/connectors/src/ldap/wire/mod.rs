@@ -1,34 +1,36 @@
 //! LDAP on the wire (RFC 4511), for every connector that speaks it: connections, operations, names, filters, results. It
 //! knows nothing of accounts, and never retries.
 
+pub(crate) mod ber;
+mod client;
 pub(crate) mod connect;
 pub(crate) mod dn;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod filter;
-mod gate;
 mod guarded;
 pub(crate) mod listing;
+mod message;
 pub(crate) mod value;
 
 use std::collections::HashSet;
-use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use ldap3::controls::{Control, PagedResults, RawControl};
-use ldap3::{LdapError, LdapResult, Mod, Scope, SearchOptions};
 use provost_core::model::{Spent, TargetError};
 use secrecy::SecretString;
-use tokio::task::JoinSet;
 
+use ber::{INTEGER, OCTETS, SEQUENCE};
+use client::Client;
 use connect::Login;
 pub(crate) use entry::Entry;
 pub(crate) use error::{Asked, code};
 pub(crate) use filter::Filter;
+pub(crate) use message::{Change, Control};
+use message::{Ended, Request, Scope};
 
 /// Entries that a search for changes may find at most.
-const FEW: i32 = 500;
+const FEW: u32 = 500;
 /// Paged results (RFC 2696).
 pub(crate) const PAGED: &str = "1.2.840.113556.1.4.319";
 /// Assertion (RFC 4528).
@@ -38,12 +40,19 @@ pub(crate) const POST_READ: &str = "1.3.6.1.1.13.2";
 /// Values that are there already, or are not, are no error.
 pub(crate) const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
 
-/// A change of one attribute; values are bytes.
-pub(crate) type Change = Mod<Vec<u8>>;
-
-/// `Mod`s of values as a change needs them.
+/// Values as a change needs them.
 pub(crate) fn values<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> HashSet<Vec<u8>> {
     values.into_iter().map(|value| value.as_ref().to_vec()).collect()
+}
+
+/// Refused where the entry is not such a one.
+pub(crate) fn assertion(filter: &Filter) -> Control {
+    Control::new(ASSERTION, true).with(|w| filter.write(w))
+}
+
+/// Answered with this attribute of the entry as it is then.
+pub(crate) fn post_read(attribute: &str) -> Control {
+    Control::new(POST_READ, false).with(|w| w.within(SEQUENCE, |w| w.put(OCTETS, attribute)))
 }
 
 /// What is looked for.
@@ -53,9 +62,9 @@ pub(crate) struct Search {
     pub(crate) scope: Scope,
     pub(crate) filter: Filter,
     pub(crate) attributes: Vec<String>,
-    pub(crate) controls: Vec<RawControl>,
+    pub(crate) controls: Vec<Control>,
     /// Entries that are wanted at most; 0: all.
-    most: i32,
+    most: u32,
 }
 
 impl Search {
@@ -65,7 +74,7 @@ impl Search {
     }
 
     /// The same with a control.
-    pub(crate) fn with(mut self, control: RawControl) -> Self {
+    pub(crate) fn with(mut self, control: Control) -> Self {
         self.controls.push(control);
         self
     }
@@ -81,7 +90,7 @@ impl Search {
     }
 
     /// The same, refused with `SIZE_LIMIT` where more than this is found.
-    fn at_most(mut self, most: i32) -> Self {
+    fn at_most(mut self, most: u32) -> Self {
         self.most = most;
         self
     }
@@ -123,19 +132,19 @@ impl From<Refusal> for TargetError {
 pub(crate) struct Wire {
     login: Login,
     shared: tokio::sync::Mutex<Shared>,
-    idle: Mutex<Vec<ldap3::Ldap>>,
+    idle: Mutex<Vec<Client>>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    ldap: Option<ldap3::Ldap>,
+    client: Option<Client>,
     /// When and why the last attempt to connect failed.
     failed: Option<(Instant, TargetError)>,
 }
 
 /// A connection for a listing.
 #[derive(Debug)]
-pub(crate) struct Own(ldap3::Ldap);
+pub(crate) struct Own(Client);
 
 impl Wire {
     /// Sends nothing yet.
@@ -152,23 +161,21 @@ impl Wire {
         self.login.hidden()
     }
 
-    async fn shared(&self, spent: &mut Spent) -> Result<ldap3::Ldap, TargetError> {
+    async fn shared(&self, spent: &mut Spent) -> Result<Client, TargetError> {
         let asked = Instant::now();
         let mut shared = self.shared.lock().await;
-        if let Some(ldap) = shared.ldap.as_mut()
-            && !ldap.is_closed()
-        {
-            return Ok(ldap.clone());
+        if let Some(client) = shared.client.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(client.clone());
         }
-        shared.ldap = None;
+        shared.client = None;
         // Who has waited for an attempt that failed does not wait for another one.
         if let Some((_, error)) = shared.failed.as_ref().filter(|(at, _)| *at >= asked) {
             return Err(error.clone());
         }
         match self.login.connect(spent).await {
-            Ok(ldap) => {
-                shared.ldap = Some(ldap.clone());
-                Ok(ldap)
+            Ok(client) => {
+                shared.client = Some(client.clone());
+                Ok(client)
             }
             Err(error) => {
                 shared.failed = Some((Instant::now(), error.clone()));
@@ -179,15 +186,15 @@ impl Wire {
 
     /// A connection that does not answer is left alone, and the next request makes another.
     async fn broken(&self) {
-        self.shared.lock().await.ldap = None;
+        self.shared.lock().await.client = None;
     }
 
     /// A connection for one listing at a time.
     pub(crate) async fn own(&self, spent: &mut Spent) -> Result<Own, TargetError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        while let Some(mut ldap) = idle() {
-            if !ldap.is_closed() {
-                return Ok(Own(ldap));
+        while let Some(client) = idle() {
+            if !client.is_closed() {
+                return Ok(Own(client));
             }
         }
         Ok(Own(self.login.connect(spent).await?))
@@ -232,8 +239,8 @@ impl Wire {
 
     /// Everything that a search finds, in one answer: for a few entries.
     pub(crate) async fn search(&self, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
-        let mut ldap = self.shared(spent).await?;
-        let result = self.look(&mut ldap, search, None, spent).await;
+        let client = self.shared(spent).await?;
+        let result = self.look(&client, search, None, spent).await;
         if result.as_ref().is_err_and(|refusal| refusal.code.is_none()) {
             self.broken().await;
         }
@@ -242,7 +249,7 @@ impl Wire {
 
     /// Everything that a search finds, asked for on this connection.
     pub(crate) async fn ask(&self, own: &mut Own, search: Search, spent: &mut Spent) -> Result<Found, Refusal> {
-        self.look(&mut own.0, search, None, spent).await
+        self.look(&own.0, search, None, spent).await
     }
 
     /// The same, of what is told of changes; `None`: there is more than that, which is for a listing.
@@ -267,42 +274,38 @@ impl Wire {
         cookie: Vec<u8>,
         spent: &mut Spent,
     ) -> Result<Found, Refusal> {
-        let size = i32::try_from(size).unwrap_or(500);
-        let mut control: RawControl = PagedResults { size, cookie }.into();
-        control.crit = true;
-        self.look(&mut own.0, search, Some(control), spent).await
+        let size = u32::try_from(size).unwrap_or(500);
+        let control = Control::new(PAGED, true).with(|w| {
+            w.within(SEQUENCE, |w| {
+                w.number(INTEGER, size);
+                w.put(OCTETS, &cookie);
+            });
+        });
+        self.look(&own.0, search, Some(control), spent).await
     }
 
     async fn look(
         &self,
-        ldap: &mut ldap3::Ldap,
+        client: &Client,
         search: Search,
-        control: Option<RawControl>,
+        control: Option<Control>,
         spent: &mut Spent,
     ) -> Result<Found, Refusal> {
         spent.requests += 1;
-        let (mut ldap, paged) = (ldap.clone(), control.is_some());
-        ldap.with_timeout(self.login.rules.timeouts.whole);
+        let paged = control.is_some();
         let Search { base, scope, filter, attributes, mut controls, most } = search;
-        ldap.with_search_options(SearchOptions::new().sizelimit(most));
         controls.extend(control);
-        if !controls.is_empty() {
-            ldap.with_controls(controls);
+        let request = Request::Search { base: &base, scope, most, filter: &filter, attributes: &attributes };
+        let answer = client.ask(&request, &controls, self.login.rules.timeouts.whole).await;
+        let answer = answer.map_err(|broken| error::of_transport(&broken, Asked::Read))?;
+        if answer.ended.code != code::SUCCESS {
+            return Err(self.refusal(&answer.ended, Asked::Read, &[]));
         }
-        let asking = async move { ldap.search(&base, scope, &filter.to_string(), attributes).await };
-        let found = alone(asking, Asked::Read).await?;
-        let (entries, result) = (found.0, found.1);
-        if result.rc != code::SUCCESS {
-            return Err(self.refusal(&result, Asked::Read, &[]));
-        }
-        let malformed = || TargetError::Malformed("an entry of a search cannot be read".into());
-        let entries = entries.into_iter().filter(|entry| !entry.is_ref() && !entry.is_intermediate());
-        let entries = entries.map(|entry| Entry::parse(entry.0)).collect::<Option<Vec<_>>>().ok_or_else(malformed)?;
-        let cookie = match (paged, entry::cookie(&result.ctrls)) {
+        let cookie = match (paged, entry::cookie(&answer.ended.controls)) {
             (true, None) => return Err(TargetError::Malformed("the server did not page".into()).into()),
             (_, cookie) => cookie.unwrap_or_default(),
         };
-        Ok(Found { entries, referrals: result.refs.len(), cookie })
+        Ok(Found { entries: answer.entries, referrals: answer.references, cookie })
     }
 
     /// A new entry; the controls of the answer.
@@ -310,12 +313,11 @@ impl Wire {
         &self,
         dn: &str,
         attributes: Vec<(Vec<u8>, HashSet<Vec<u8>>)>,
-        controls: Vec<RawControl>,
+        controls: Vec<Control>,
         spent: &mut Spent,
     ) -> Result<Vec<Control>, Refusal> {
-        let names: Vec<String> = attributes.iter().map(|(name, _)| String::from_utf8_lossy(name).into()).collect();
-        let dn = dn.to_owned();
-        self.write(|mut ldap| async move { ldap.add(&dn, attributes).await }, controls, &names, spent).await
+        let names: Vec<&[u8]> = attributes.iter().map(|(name, _)| &**name).collect();
+        self.write(&Request::Add { dn, attributes: &attributes }, &controls, &names, spent).await
     }
 
     /// Changes of one entry: all or none.
@@ -323,17 +325,11 @@ impl Wire {
         &self,
         dn: &str,
         changes: Vec<Change>,
-        controls: Vec<RawControl>,
+        controls: Vec<Control>,
         spent: &mut Spent,
     ) -> Result<(), Refusal> {
-        let name = |change: &Change| match change {
-            Mod::Add(name, _) | Mod::Delete(name, _) | Mod::Replace(name, _) | Mod::Increment(name, _) => {
-                String::from_utf8_lossy(name).into_owned()
-            }
-        };
-        let names: Vec<String> = changes.iter().map(name).collect();
-        let dn = dn.to_owned();
-        self.write(|mut ldap| async move { ldap.modify(&dn, changes).await }, controls, &names, spent).await?;
+        let names: Vec<&[u8]> = changes.iter().map(Change::name).collect();
+        self.write(&Request::Modify { dn, changes: &changes }, &controls, &names, spent).await?;
         Ok(())
     }
 
@@ -343,71 +339,48 @@ impl Wire {
         dn: &str,
         rdn: &str,
         parent: Option<&str>,
-        controls: Vec<RawControl>,
+        controls: Vec<Control>,
         spent: &mut Spent,
     ) -> Result<(), Refusal> {
-        let (dn, rdn, parent) = (dn.to_owned(), rdn.to_owned(), parent.map(str::to_owned));
-        let rename = |mut ldap: ldap3::Ldap| async move { ldap.modifydn(&dn, &rdn, true, parent.as_deref()).await };
-        self.write(rename, controls, &[], spent).await?;
+        self.write(&Request::Rename { dn, rdn, parent }, &controls, &[], spent).await?;
         Ok(())
     }
 
     /// Deletes an entry.
-    pub(crate) async fn delete(&self, dn: &str, controls: Vec<RawControl>, spent: &mut Spent) -> Result<(), Refusal> {
-        let dn = dn.to_owned();
-        self.write(|mut ldap| async move { ldap.delete(&dn).await }, controls, &[], spent).await?;
+    pub(crate) async fn delete(&self, dn: &str, controls: Vec<Control>, spent: &mut Spent) -> Result<(), Refusal> {
+        self.write(&Request::Delete { dn }, &controls, &[], spent).await?;
         Ok(())
     }
 
-    async fn write<F>(
+    async fn write(
         &self,
-        act: impl FnOnce(ldap3::Ldap) -> F,
-        controls: Vec<RawControl>,
-        names: &[String],
+        request: &Request<'_>,
+        controls: &[Control],
+        names: &[&[u8]],
         spent: &mut Spent,
-    ) -> Result<Vec<Control>, Refusal>
-    where
-        F: Future<Output = Result<LdapResult, LdapError>> + Send + 'static,
-    {
-        let mut ldap = self.shared(spent).await?;
+    ) -> Result<Vec<Control>, Refusal> {
+        let client = self.shared(spent).await?;
         // Asked last of all: connecting may have taken long.
         if !self.login.rules.permit.holds() {
             return Err(TargetError::Transient("this process may not write any more".into()).into());
         }
         spent.requests += 1;
-        ldap.with_timeout(self.login.rules.timeouts.whole);
-        if !controls.is_empty() {
-            ldap.with_controls(controls);
-        }
-        let result = match alone(act(ldap), Asked::Write).await {
-            Ok(result) => result,
-            Err(error) => {
+        let ended = match client.ask(request, controls, self.login.rules.timeouts.whole).await {
+            Ok(answer) => answer.ended,
+            Err(broken) => {
                 self.broken().await;
-                return Err(error.into());
+                return Err(error::of_transport(&broken, Asked::Write).into());
             }
         };
-        if result.rc == code::SUCCESS {
-            return Ok(result.ctrls);
+        if ended.code == code::SUCCESS {
+            return Ok(ended.controls);
         }
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        Err(self.refusal(&result, Asked::Write, &names))
+        let names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        Err(self.refusal(&ended, Asked::Write, &names))
     }
 
-    fn refusal(&self, result: &LdapResult, asked: Asked, names: &[&str]) -> Refusal {
-        Refusal { error: error::of_result(result, asked, names, &self.hidden()), code: Some(result.rc) }
-    }
-}
-
-/// In a task of its own: what a hostile server sends may make the library panic, and who asked goes on. The task ends with who asked.
-async fn alone<T: Send + 'static>(
-    act: impl Future<Output = Result<T, LdapError>> + Send + 'static,
-    asked: Asked,
-) -> Result<T, TargetError> {
-    let mut task = JoinSet::new();
-    task.spawn(act);
-    match task.join_next().await {
-        Some(Ok(done)) => done.map_err(|error| error::of_transport(&error, asked)),
-        _ if asked == Asked::Write => Err(TargetError::Lost("the answer cannot be read".into())),
-        _ => Err(TargetError::Malformed("the answer cannot be read".into())),
+    fn refusal(&self, ended: &Ended, asked: Asked, names: &[&str]) -> Refusal {
+        Refusal { error: error::of_result(ended, asked, names, &self.hidden()), code: Some(ended.code) }
     }
 }

@@ -1,39 +1,50 @@
-//! Any bytes from an LDAP server: what the gate lets through is taken apart by the library and read as an entry; any text as
-//! a name. The connector's own files are read here, since they are nobody else's.
+//! Any bytes from an LDAP server: messages, entries and controls; any text as a name. The connector's own files are read here, since they are nobody else's.
 #![no_main]
 #![allow(dead_code, reason = "what reads is tried, what writes is there")]
 
-use ldap3::asn1::parse_tag;
+use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../../../operator/connectors/src/ldap/wire/ber.rs"]
+mod ber;
 #[path = "../../../operator/connectors/src/ldap/wire/dn.rs"]
 mod dn;
 #[path = "../../../operator/connectors/src/ldap/wire/entry.rs"]
 mod entry;
-#[path = "../../../operator/connectors/src/ldap/wire/gate.rs"]
-mod gate;
+#[path = "../../../operator/connectors/src/ldap/wire/filter.rs"]
+mod filter;
+#[path = "../../../operator/connectors/src/ldap/wire/message.rs"]
+mod message;
 #[path = "../../../operator/connectors/src/ldap/wire/value.rs"]
 mod value;
 
 use entry::Entry;
+use filter::Filter;
 
-/// The control by which pages are asked for.
+/// The controls that answers are looked through for.
 const PAGED: &str = "1.2.840.113556.1.4.319";
+const POST_READ: &str = "1.3.6.1.1.13.2";
 
-/// What a message holds, level by level, as the library has it.
-fn taken_apart(message: &[u8]) -> Option<&[u8]> {
-    let (after, tag) = parse_tag(message).ok()?;
-    assert!(after.len() < message.len(), "a message is nothing");
-    let parts = tag.expect_constructed().into_iter().flatten();
-    for entry in parts.filter_map(Entry::parse) {
-        for attribute in ["member", "uid", "objectGUID", "a"] {
-            let value = value::from_wire(&entry, attribute);
-            assert_eq!(value.is_empty(), entry.values(attribute).iter().all(Vec::is_empty), "a value is lost");
-            assert!(!entry.is_cut(attribute) || entry.range(attribute).is_some());
-        }
-        let _ = (value::mark(&entry, "description"), dn::normal(&entry.dn));
+/// The whole messages that these bytes begin with.
+fn messages(mut bytes: &[u8]) -> Vec<Bytes> {
+    let mut messages = Vec::new();
+    while let Ok(Some(length)) = ber::message(bytes) {
+        let (message, rest) = bytes.split_at(length);
+        assert!(!message.is_empty(), "a message is nothing");
+        let _ = message::head(message);
+        messages.push(Bytes::copy_from_slice(message));
+        bytes = rest;
     }
-    Some(after)
+    messages
+}
+
+fn looked_at(entry: &Entry) {
+    for attribute in ["member", "uid", "objectGUID", "a"] {
+        let value = value::from_wire(entry, attribute);
+        assert_eq!(value.is_empty(), entry.values(attribute).iter().all(Vec::is_empty), "a value is lost");
+        assert!(!entry.is_cut(attribute) || entry.range(attribute).is_some());
+    }
+    let _ = (value::mark(entry, "description"), dn::normal(&entry.dn));
 }
 
 fn named(text: &str) {
@@ -48,11 +59,11 @@ fn named(text: &str) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(whole) = gate::whole(bytes) {
-        let mut rest = bytes.get(..whole);
-        while let Some(messages) = rest.filter(|messages| !messages.is_empty()) {
-            rest = taken_apart(messages);
-        }
+    if let Some(answer) = message::Answer::read(&messages(bytes)) {
+        answer.entries.iter().for_each(looked_at);
+        let controls = &answer.ended.controls;
+        entry::post_read(controls).iter().for_each(looked_at);
+        let _ = entry::cookie(controls);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         named(text);

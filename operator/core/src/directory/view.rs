@@ -118,6 +118,11 @@ impl Directory {
         names
     }
 
+    /// Whether somebody has this one as manager.
+    pub fn has_reports(&self, manager: &Name) -> bool {
+        self.identities.id(manager.as_str()).is_some_and(|id| second(&self.reports, id).next().is_some())
+    }
+
     /// The groups that an identity is in for sure, sorted by name.
     pub fn groups_of(&self, identity: &Name) -> Vec<&Name> {
         let groups = self.entry(identity).into_iter().flat_map(|entry| entry.groups.sure());

@@ -57,6 +57,9 @@ impl Engine {
     /// Takes an event and says what to do about it.
     pub fn handle(&mut self, event: EngineEvent, now: Now) -> Vec<EngineEffect> {
         let mut out = Vec::new();
+        if !matches!(event, EngineEvent::Answered { .. }) {
+            self.catch_up(now, &mut out);
+        }
         match event {
             EngineEvent::Listed(all) => {
                 self.listed = true;
@@ -127,6 +130,7 @@ impl Engine {
         let mut out = Vec::new();
         let mut done = Ok(());
         self.with_sync(application, now, &mut out, |sync, cx, out| {
+            sync.catch_up(cx, out);
             done = sync.order_deletion(identity, order, cx, out);
         });
         done.map(|()| out)
@@ -223,9 +227,20 @@ impl Engine {
         }
     }
 
+    /// Takes in what was answered and waits, before anything else is decided. Another answer does it by itself, where it does not send
+    /// the next write first.
+    fn catch_up(&mut self, now: Now, out: &mut Vec<EngineEffect>) {
+        let behind: Vec<Name> =
+            self.syncs.iter().filter(|(_, sync)| sync.is_behind()).map(|(name, _)| name.clone()).collect();
+        for name in behind {
+            self.with_sync(&name, now, out, Sync::catch_up);
+        }
+    }
+
     /// Lets time pass in the directory.
     fn pass_time(&mut self, now: Now, out: &mut Vec<EngineEffect>) {
         if self.listed && self.directory.next_transition().is_some_and(|next| next <= now.wall) {
+            self.catch_up(now, out);
             let touched = self.directory.advance(now.wall);
             self.touched(&touched, now, out);
         }

@@ -54,8 +54,9 @@ pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, LedgerChange, Meta,
-    Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetId,
+    Applied, AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind,
+    LedgerChange, Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetError,
+    TargetId,
 };
 use crate::report::{self, Problem};
 
@@ -250,6 +251,8 @@ pub struct Sync {
     heard: u64,
     /// What is not asked of the target is still to be done for the answers that came last.
     behind: bool,
+    /// Answers to writes that are still to be taken in.
+    landed: Vec<(Vec<IntentId>, Vec<Result<Applied, TargetError>>)>,
     store_trouble: Option<Problem>,
 
     accounts: Told,
@@ -359,6 +362,7 @@ impl Sync {
             gathers_until: None,
             heard: 0,
             behind: false,
+            landed: Vec::new(),
             store_trouble: None,
             accounts: Told::default(),
             planned: BTreeMap::new(),

@@ -21,6 +21,14 @@ pub(super) const LONGEST: Duration = Duration::from_hours(24);
 /// A pause that the target asks for is told from here on.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
 
+/// Whether nothing is decided otherwise once this was done.
+pub(super) fn says_no_more(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::CreateAccount { .. } | Step::UpdateAccount { .. } | Step::AddMembers { .. } | Step::Assign { .. }
+    )
+}
+
 impl Sync {
     /// The outcomes of an `Apply`, one a step; what is missing counts as lost.
     pub(super) fn on_applied(
@@ -42,11 +50,7 @@ impl Sync {
 
     fn landed(&mut self, flight: &Flight, outcome: Result<Applied, TargetError>, cx: &Context<'_>, out: &mut Out) {
         out.changed = true;
-        let says_no_more = matches!(
-            flight.step(),
-            Step::CreateAccount { .. } | Step::UpdateAccount { .. } | Step::AddMembers { .. } | Step::Assign { .. }
-        );
-        if !says_no_more || outcome.as_ref().map_or(true, |applied| applied.moved) {
+        if !says_no_more(flight.step()) || outcome.as_ref().map_or(true, |applied| applied.moved) {
             self.hear();
         }
         match outcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::observe::{Ended, Observation};
-use super::outcome::told;
+use super::outcome::{says_no_more, told};
 use super::queue::Priority;
 use super::rate::{backoff, spread};
 use super::row::Row;
@@ -14,7 +14,8 @@ use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
 use crate::model::{
-    Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, SyncMode, TargetError, TargetId,
+    Applied, IntentId, Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, Step, SyncMode,
+    TargetError, TargetId,
 };
 use crate::report::Problem;
 
@@ -25,6 +26,15 @@ impl Sync {
         if awaited.is_request() {
             self.rate.spent(spent.requests, spent.wait, cx.now.mono);
         }
+        let (awaited, answer) = match (awaited, answer) {
+            (Awaited::Apply(intents), Answer::Applied(outcomes))
+                if self.is_plain(&intents, &outcomes, cx) && self.goes_on(cx, out) =>
+            {
+                return self.landed.push((intents, outcomes));
+            }
+            other => other,
+        };
+        self.catch_up(cx, out);
         let wrote = matches!(awaited, Awaited::Apply(_));
         if !wrote && !matches!(answer, Answer::Recorded(Ok(()))) {
             self.hear();
@@ -54,8 +64,8 @@ impl Sync {
         }
     }
 
-    /// Sends the next write that is stored, if the target is to be asked nothing else: it works on that while the rest of
-    /// what follows from the last answer is done, which is due at once.
+    /// Sends the next write that is stored, if the target is to be asked nothing else: it works on that while what follows from the
+    /// last answer is done, which is due at once.
     fn goes_on(&mut self, cx: &Context<'_>, out: &mut Out) -> bool {
         let lists = self.wants_page() || (self.observation.is_none() && cx.now.mono >= self.observe_at);
         if self.meta.deleting || lists || !self.lookups.is_empty() {
@@ -65,6 +75,25 @@ impl Sync {
         self.send(Priority::Drift, cx, out);
         self.behind |= out.effects.len() > before;
         self.behind
+    }
+
+    /// Whether what was answered can wait until the next write is out: it was done as it was meant to be, and decides nothing about
+    /// anybody else.
+    fn is_plain(&self, intents: &[IntentId], outcomes: &[Result<Applied, TargetError>], cx: &Context<'_>) -> bool {
+        let plain = |(id, outcome): (&IntentId, &Result<Applied, TargetError>)| {
+            let (Some(flight), Ok(applied)) = (self.flights.get(id), outcome) else { return false };
+            let creates = matches!(flight.step(), Step::CreateAccount { .. });
+            let alone = || flight.parts.iter().all(|part| !cx.directory.has_reports(&part.name));
+            says_no_more(flight.step()) && !applied.moved && (!creates || (applied.id.is_some() && alone()))
+        };
+        self.trouble.is_none() && intents.len() == outcomes.len() && intents.iter().zip(outcomes).all(plain)
+    }
+
+    /// Takes in the answers after which the next write went out first.
+    pub fn catch_up(&mut self, cx: &Context<'_>, out: &mut Out) {
+        for (intents, outcomes) in std::mem::take(&mut self.landed) {
+            self.on_applied(intents, outcomes, cx, out);
+        }
     }
 
     /// Whether the next pump is due at once.
@@ -91,6 +120,7 @@ impl Sync {
     /// Does all that can be done now. Harmless at any time.
     pub fn pump(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.behind = false;
+        self.catch_up(cx, out);
         for name in self.queue.ripe(cx.now) {
             self.touch(&name, cx);
         }
@@ -212,11 +242,11 @@ impl Sync {
 
     pub(super) fn touch_as(&mut self, name: &Name, otherwise: Priority, cx: &Context<'_>) {
         let live = cx.directory.identity(name);
-        let mut records = self.ledger.of_name(name).into_iter().peekable();
-        let had = records.peek().is_some();
+        let mut rows = self.ledger.rows_of(name).peekable();
+        let had = rows.peek().is_some();
         let leaves = live.is_none_or(|view| matches!(view.state, State::Ended | State::Suspended));
-        let active = records.any(|r| {
-            let there = matches!(r.state, RecordState::Active | RecordState::Creating) || !r.grants.is_empty();
+        let active = rows.any(|r| {
+            let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
             there || self.doubted.contains_key(&r.id)
         });
         let priority = if leaves && active {

@@ -87,6 +87,52 @@ fn the_next_write_is_sent_before_the_outcome_of_the_last_is_recorded() {
 }
 
 #[test]
+fn what_was_answered_is_known_before_anything_else_is_decided() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(3));
+    let answer = world.answer_to(writes.pop_front().unwrap());
+    assert_eq!(created(&world.handle(answer)), ["i-001"]);
+    let there = |world: &World| {
+        let records = world.engine.sync(&"wiki".into()).unwrap().records();
+        records.filter(|record| record.target_id.is_some()).count()
+    };
+    assert_eq!(there(&world), 0, "the next write went first");
+    let suspended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}});
+    let edit = vec![world.change(&identity("i-000", 2, &suspended))];
+    let effects = world.handle(EngineEvent::Changed(edit));
+    assert_eq!(there(&world), 1);
+    let disables = |change: &LedgerChange| matches!(change, LedgerChange::Open(intent) if matches!(intent.step, Step::DisableAccount { .. }));
+    let recorded = |effect: &EngineEffect| match effect {
+        EngineEffect::Do { effect: Effect::Record(changes), .. } => changes.iter().any(disables),
+        _ => false,
+    };
+    assert!(effects.iter().any(recorded), "{effects:?}");
+}
+
+#[test]
+fn who_reports_to_the_one_who_was_created_last_is_created_with_their_id() {
+    let mut world = World::new();
+    let mut all = team(2);
+    let reports = json!({"department": "Science", "title": "Analyst", "managerRef": {"name": "i-000"}});
+    all[1] = identity("i-001", 1, &reports);
+    let mut writes = world.listed(&all);
+    assert_eq!(created(writes.make_contiguous()), ["i-000"]);
+    let answer = world.answer_to(writes.pop_front().unwrap());
+    let (writes, _) = world.but_writes(answer);
+    let steps = writes.iter().flat_map(|effect| match effect {
+        EngineEffect::Do { effect: Effect::Apply(steps), .. } => steps.as_slice(),
+        _ => &[],
+    });
+    let managers: Vec<_> = steps
+        .map(|step| match step {
+            Step::CreateAccount { attributes, .. } => attributes["manager"].as_text().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(managers, [world.id_of("i-000").to_string()]);
+}
+
+#[test]
 fn what_an_edit_took_back_since_it_was_stored_is_not_sent_upon_the_answer_to_the_last() {
     let mut world = World::new();
     let mut writes = world.listed(&team(3));

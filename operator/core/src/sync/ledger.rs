@@ -110,7 +110,7 @@ impl Cache {
     }
 
     pub(super) fn put(&mut self, record: Record) {
-        if self.record(record.id).is_some_and(|row| row.record() == record) {
+        if self.record(record.id).is_some_and(|row| row.is(&record)) {
             return;
         }
         self.outgoing.push(LedgerChange::Put(Box::new(record.clone())));

@@ -111,6 +111,21 @@ impl Row {
         }
     }
 
+    /// Whether the record is this one.
+    pub(super) fn is(&self, record: &Record) -> bool {
+        let leaving = self.leaving.as_deref().copied().unwrap_or_default();
+        let whose: Whose<'_> = self.into();
+        let grants = || self.grants.iter().map(|grant| (&grant.0, &grant.1));
+        (self.id, self.state, self.created) == (record.id, record.state, record.created)
+            && (self.last_write, leaving) == (record.last_write, (record.disabled_at, record.delete_at))
+            && (self.owner(), whose.user_name) == (record.owner.name.as_str(), &*record.user_name)
+            && (whose.uid, whose.external_id) == (&record.owner.uid, record.external_id.as_deref())
+            && self.target_id() == record.target_id.as_ref().map(TargetId::as_str)
+            && self.written.iter().eq(record.written.iter().map(|(name, digest)| (name, *digest)))
+            && self.policies.iter().eq(&record.policies)
+            && grants().eq(&record.grants)
+    }
+
     /// The name of its owner.
     pub(super) fn owner(&self) -> &str {
         self.texts.get(OWNER).unwrap_or_default()
@@ -195,9 +210,37 @@ mod tests {
         for at in 0..9 {
             let row = Row::new(record(at), None, &mut common);
             assert_eq!(row.record(), record(at));
+            assert!((0..9).all(|other| row.is(&record(other)) == (other == at)), "{at}");
             assert_eq!(format!("{:?}", Whose::from(&row)), format!("{:?}", Whose::from(&record(at))));
             assert_eq!(Row::new(record(at), Some(&row), &mut common).record(), record(at));
             assert!((0..9).all(|n| row.holds(&format!("g{n}").as_str().into()) == (n < at)));
+        }
+    }
+
+    #[test]
+    fn a_record_that_differs_in_anything_is_another_one() {
+        let row = Row::new(record(4), None, &mut Common::default());
+        let changes: [fn(&mut Record); 15] = [
+            |record| record.id = RecordId(5),
+            |record| record.owner.name = "grace".into(),
+            |record| record.owner.uid = "another".into(),
+            |record| record.external_id = None,
+            |record| record.user_name = "ada".into(),
+            |record| record.target_id = Some("t-2".into()),
+            |record| record.state = RecordState::Active,
+            |record| _ = record.written.pop_last(),
+            |record| _ = record.written.insert("a0".into(), Digest(9)),
+            |record| _ = record.policies.pop_last(),
+            |record| _ = record.grants.pop_last(),
+            |record| record.disabled_at = None,
+            |record| record.delete_at = record.disabled_at,
+            |record| record.last_write = None,
+            |record| record.created = false,
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut other = record(4);
+            change(&mut other);
+            assert!(!row.is(&other), "{at}");
         }
     }
 }

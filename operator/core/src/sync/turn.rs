@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::flight::group_of;
 use super::gather::Gathered;
 use super::queue::Priority;
+use super::row::Row;
 use super::waves::{self, settles};
 use super::{Context, Out, PlannedStep, Sync, excess};
 use crate::model::{Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId};
@@ -64,8 +65,8 @@ impl Sync {
         if owners.len() > 1 && self.enforces() {
             self.drop_what_no_owner_wants(name, &owners, cx);
         }
-        let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Released;
-        if !self.ledger.of_name(name).iter().any(there) {
+        let there = |row: &Row| row.target_id().is_some() && row.state != RecordState::Released;
+        if !self.ledger.rows_of(name).any(there) {
             self.has_read(name, cx);
         }
         let (went, told) = self.advance_all(name, owners, priority, cx);

@@ -97,8 +97,8 @@ impl Sync {
             Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held)) => desired,
             Some(_) => return None,
             None => {
-                let mut records = self.ledger.of_name(name).into_iter();
-                let ours = records.any(|r| !matches!(r.state, RecordState::Deleted | RecordState::Released));
+                let ours =
+                    self.ledger.rows_of(name).any(|r| !matches!(r.state, RecordState::Deleted | RecordState::Released));
                 let wanted = !cx.directory.decision(name, &self.meta.name).account.is_refused();
                 if !ours && !wanted {
                     return None;

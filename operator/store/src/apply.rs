@@ -1,10 +1,13 @@
 //! One job of a transaction: ledger changes, and the journal entries that go with them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use provost_core::model::{
-    GroupRecord, Image, Intent, IntentId, LedgerChange, Name, Outcome, Record, RecordId, Standing, Step, TargetId,
+    Grant, GroupRecord, Image, Intent, IntentId, LedgerChange, Name, Outcome, Record, RecordId, Standing, Step,
+    TargetId,
 };
 use redb::{ReadableTable, Table, WriteTransaction};
 
@@ -38,6 +41,13 @@ pub(crate) struct Place<'a> {
     pub at: Timestamp,
 }
 
+/// What the entries of a job are made of, besides their intents.
+struct Made<'a> {
+    key: &'a Key,
+    /// The records that the job itself puts: they need not be read back.
+    put: BTreeMap<RecordId, &'a Record>,
+}
+
 impl<'t> Tables<'t> {
     pub fn open(transaction: &'t WriteTransaction) -> Result<Self, Fault> {
         let journal = transaction.open_table(JOURNAL)?;
@@ -65,10 +75,17 @@ impl<'t> Tables<'t> {
         key: &Key,
     ) -> Result<Vec<JournalRecord>, Fault> {
         let mut highest = None;
+        let mut put = BTreeMap::new();
         for change in changes {
             let id = match change {
-                LedgerChange::Put(record) => self.put(place, record).map(|()| Some(record.id.0))?,
-                LedgerChange::Forget(id) => self.forget(place, *id).map(|()| None)?,
+                LedgerChange::Put(record) => {
+                    put.insert(record.id, &**record);
+                    Some(record.id.0)
+                }
+                LedgerChange::Forget(id) => {
+                    put.remove(id);
+                    self.forget(place, *id).map(|()| None)?
+                }
                 LedgerChange::PutGroup(group) => self.put_group(place, group).map(|()| None)?,
                 LedgerChange::ForgetGroup(id) => self.forget_group(place, id).map(|()| None)?,
                 LedgerChange::Standing(standing) => self.put_standing(place, standing).map(|()| None)?,
@@ -77,13 +94,18 @@ impl<'t> Tables<'t> {
             };
             highest = highest.max(id);
         }
+        // Of what is put more than once only the last is to be kept.
+        for record in put.values() {
+            self.put(place, record)?;
+        }
         self.raise_next(place, highest)?;
         self.raise_epoch(place)?;
+        let made = Made { key, put };
         let mut closed = Vec::new();
         for change in changes {
             match change {
-                LedgerChange::Open(intent) => self.open_intent(place, intent, key)?,
-                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, key)?),
+                LedgerChange::Open(intent) => self.open_intent(place, intent, &made)?,
+                LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, &made)?),
                 _ => {}
             }
         }
@@ -142,8 +164,8 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, key: &Key) -> Result<(), Fault> {
-        let keyed = |image: &Image| image.map(|digest| Arc::from(key.digest(&digest.0.to_be_bytes())));
+    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, made: &Made<'_>) -> Result<(), Fault> {
+        let keyed = |image: &Image| image.map(|digest| Arc::from(made.key.digest(&digest.0.to_be_bytes())));
         let (before, after) = (intent.before.as_deref().map(keyed), intent.after.as_deref().map(keyed));
         // Opened twice, it has one entry more; both are of this attempt.
         let at = (place.namespace, place.application.as_str(), intent.id.0);
@@ -153,14 +175,14 @@ impl<'t> Tables<'t> {
         let (identities, uids) = (Vec::new(), Vec::new());
         let mut open = OpenIntent { intent: intent.clone(), identities, uids, entries, before, after };
         for id in &intent.records {
-            if let Some(record) = self.record(place, *id)? {
-                open.identities.push(record.owner.name);
-                open.uids.push(record.owner.uid);
+            if let Some(record) = self.record(place, *id, made)? {
+                open.identities.push(record.owner.name.clone());
+                open.uids.push(record.owner.uid.clone());
             }
         }
         let value = serde_json::to_vec(&open)?;
         self.intents.insert(at, value.as_slice())?;
-        let entry = self.entry(place, &open, None)?;
+        let entry = self.entry(place, &open, None, made)?;
         self.append(&entry)
     }
 
@@ -170,33 +192,39 @@ impl<'t> Tables<'t> {
         place: Place<'_>,
         id: IntentId,
         outcome: &Outcome,
-        key: &Key,
+        made: &Made<'_>,
     ) -> Result<Option<JournalRecord>, Fault> {
         let at = (place.namespace, place.application.as_str(), id.0);
         let Some(open) = self.intents.get(at)?.map(|value| serde_json::from_slice::<OpenIntent>(value.value())) else {
             return Ok(None);
         };
         let mut open = open?;
-        let mut entry = self.entry(place, &open, Some(outcome.clone()))?;
+        let mut entry = self.entry(place, &open, Some(outcome.clone()), made)?;
         if *outcome == Outcome::Lost {
             open.entries.push(self.entry);
             self.intents.insert(at, serde_json::to_vec(&open)?.as_slice())?;
         } else {
             self.intents.remove(at)?;
             match outcome {
-                Outcome::Done => self.succeeded(place, &open, key)?,
-                _ => self.failed(place, &open, &mut entry, key)?,
+                Outcome::Done => self.succeeded(place, &open, made.key)?,
+                _ => self.failed(place, &open, &mut entry, made.key)?,
             }
         }
         self.append(&entry)?;
         Ok(Some(entry))
     }
 
-    fn entry(&self, place: Place<'_>, open: &OpenIntent, outcome: Option<Outcome>) -> Result<JournalRecord, Fault> {
+    fn entry(
+        &self,
+        place: Place<'_>,
+        open: &OpenIntent,
+        outcome: Option<Outcome>,
+        made: &Made<'_>,
+    ) -> Result<JournalRecord, Fault> {
         let step = &open.intent.step;
         let (mut account, entitlement) = concerned(step);
         if let (Step::CreateAccount { .. }, Some(id)) = (step, open.intent.records.first()) {
-            account = self.record(place, *id)?.and_then(|record| record.target_id);
+            account = self.record(place, *id, made)?.and_then(|record| record.target_id.clone());
         }
         let members = match step {
             Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. } => members.clone(),
@@ -212,7 +240,7 @@ impl<'t> Tables<'t> {
             uids: open.uids.clone(),
             members,
             account,
-            granted: self.granted(place, open, entitlement.as_ref())?,
+            granted: self.granted(place, open, entitlement.as_ref(), made)?,
             entitlement,
             before: open.before.clone(),
             after: open.after.clone(),
@@ -235,15 +263,22 @@ impl<'t> Tables<'t> {
         place: Place<'_>,
         open: &OpenIntent,
         entitlement: Option<&TargetId>,
+        made: &Made<'_>,
     ) -> Result<Option<Granted>, Fault> {
         let (Some(id), Some(entitlement)) = (open.intent.records.first(), entitlement) else { return Ok(None) };
-        let grant = self.record(place, *id)?.and_then(|mut record| record.grants.remove(entitlement));
-        Ok(grant.map(|grant| Granted { kind: grant.kind, name: grant.entitlement, privileged: grant.privileged }))
+        let record = self.record(place, *id, made)?;
+        let grant = record.as_ref().and_then(|record| record.grants.get(entitlement));
+        let granted =
+            |grant: &Grant| Granted { kind: grant.kind, name: grant.entitlement.clone(), privileged: grant.privileged };
+        Ok(grant.map(granted))
     }
 
-    fn record(&self, place: Place<'_>, id: RecordId) -> Result<Option<Record>, Fault> {
+    fn record<'a>(&self, place: Place<'_>, id: RecordId, made: &Made<'a>) -> Result<Option<Cow<'a, Record>>, Fault> {
+        if let Some(record) = made.put.get(&id) {
+            return Ok(Some(Cow::Borrowed(record)));
+        }
         let value = self.records.get((place.namespace, place.application.as_str(), id.0))?;
-        Ok(value.map(|value| serde_json::from_slice(value.value())).transpose()?)
+        Ok(value.map(|value| serde_json::from_slice(value.value()).map(Cow::Owned)).transpose()?)
     }
 
     fn append(&mut self, entry: &JournalRecord) -> Result<(), Fault> {

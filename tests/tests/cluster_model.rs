@@ -76,13 +76,11 @@ fn resource(kind: ObjectKind) -> ApiResource {
 
 /// A spec that differs from others by one word.
 fn spec(kind: ObjectKind, word: &str) -> Value {
-    match kind {
-        ObjectKind::Identity => json!({"userName": word}),
-        _ => {
-            let auth = json!({"bearer": {"secretRef": {"name": "s", "key": "t"}}});
-            json!({"connector": {"scim": {"url": format!("https://{word}.acme.test"), "auth": auth}}})
-        }
+    if kind == ObjectKind::Identity {
+        return json!({"userName": word});
     }
+    let auth = json!({"bearer": {"secretRef": {"name": "s", "key": "t"}}});
+    json!({"connector": {"scim": {"url": format!("https://{word}.acme.test"), "auth": auth}}})
 }
 
 fn word(data: &Value) -> String {
@@ -295,7 +293,7 @@ impl Pair {
         let meant = known.cloned().unwrap_or_else(|| "another".to_owned());
         let finalizers = Finalizers::new(self.client.clone(), Leadership::always());
         let set = finalizers.set(&self.namespace, key.name.as_str(), &Uid::new(&meant), on).await;
-        if let Some(before) = before.filter(|before| !other && !(on && before.deleting)) {
+        if let Some(before) = before.filter(|before| !(other || on && before.deleting)) {
             let mut after = before.finalizers.clone();
             after.retain(|one| one != FINALIZER || on);
             if on && !after.iter().any(|one| one == FINALIZER) {
@@ -426,7 +424,7 @@ impl Pair {
         let mut watch = std::pin::pin!(watch);
         let mut seen = Vec::new();
         loop {
-            let event = tokio::time::timeout(Duration::from_secs(60), watch.next()).await.expect("the last event");
+            let event = tokio::time::timeout(Duration::from_mins(1), watch.next()).await.expect("the last event");
             let (what, object) = match event.expect("the watch goes on").expect("an event") {
                 WatchEvent::Added(object) => (What::Added, object),
                 WatchEvent::Modified(object) => (What::Modified, object),

@@ -120,6 +120,9 @@ impl Awaited {
     }
 }
 
+/// Writes that were sent together, and how each ended.
+type Landed = (Vec<IntentId>, Vec<Result<Applied, TargetError>>);
+
 /// Where the application stands on its way to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -252,7 +255,7 @@ pub struct Sync {
     /// What is not asked of the target is still to be done for the answers that came last.
     behind: bool,
     /// Answers to writes that are still to be taken in.
-    landed: Vec<(Vec<IntentId>, Vec<Result<Applied, TargetError>>)>,
+    landed: Vec<Landed>,
     store_trouble: Option<Problem>,
 
     accounts: Told,

@@ -80,12 +80,12 @@ pub fn plan(directory: &Directory) -> Desired {
 impl DesiredApplication {
     fn take(&mut self, identity: &Name, decision: Decision) {
         let Some(owner) = decision.owner else { return };
-        if let Some(verdict) = self.settled(identity, None, &decision.account, &owner) {
+        if let Some(verdict) = self.settled(identity, None, &decision.account, owner) {
             let enabled = verdict == Verdict::Has;
             self.accounts.insert(identity.clone(), DesiredAccount { enabled, policies: decision.account.allow });
         }
         for (name, wanted) in decision.entitlements {
-            if self.settled(identity, Some(&name), &wanted, &owner).is_some()
+            if self.settled(identity, Some(&name), &wanted, owner).is_some()
                 && let Some(entry) = self.entitlements.get_mut(&name)
             {
                 entry.holders.insert(identity.clone(), wanted.allow);
@@ -94,7 +94,7 @@ impl DesiredApplication {
     }
 
     /// The verdict, if it is one that gives the right; what cannot be told is noted.
-    fn settled(&mut self, identity: &Name, name: Option<&Name>, wanted: &Wanted, owner: &Standing) -> Option<Verdict> {
+    fn settled(&mut self, identity: &Name, name: Option<&Name>, wanted: &Wanted, owner: Standing) -> Option<Verdict> {
         let verdict = verdict(wanted, owner.state, owner.lead, name.is_none());
         let why = match (owner.frozen, verdict) {
             (_, Verdict::Not | Verdict::NotYet) => return None,

@@ -27,7 +27,7 @@ pub fn who_can(directory: &Directory, application: &Name, entitlement: Option<&N
             Some(name) => decision.entitlements.remove(name).unwrap_or_default(),
         };
         let owner = decision.owner?;
-        let verdict = told(&wanted, &owner, entitlement.is_none());
+        let verdict = told(&wanted, owner, entitlement.is_none());
         let policies = if wanted.allow.is_empty() { wanted.unknown } else { wanted.allow };
         (verdict != Verdict::Not).then_some(Holder { identity, state: owner.state, verdict, policies })
     };

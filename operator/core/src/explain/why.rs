@@ -201,7 +201,7 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
     Right {
         application: application.clone(),
         entitlement: entitlement.cloned(),
-        verdict: decision.owner.map_or(Verdict::Not, |owner| told(&wanted, &owner, entitlement.is_none())),
+        verdict: decision.owner.map_or(Verdict::Not, |owner| told(&wanted, owner, entitlement.is_none())),
         missing: missing(directory, application, entitlement),
         allows,
         denies,
@@ -211,7 +211,7 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
 }
 
 /// What is told of a person: whose account is left as it is has what is there, and that is not known here.
-pub(super) fn told(wanted: &Wanted, owner: &Standing, account: bool) -> Verdict {
+pub(super) fn told(wanted: &Wanted, owner: Standing, account: bool) -> Verdict {
     match verdict(wanted, owner.state, owner.lead, account) {
         Verdict::Not => Verdict::Not,
         _ if owner.frozen.is_some() => Verdict::Unknown,

@@ -62,7 +62,7 @@ fn goal(subject: &Subject<'_>, rules: &AppRules<'_>) -> Goal {
         _ if rules.deprovision => lost,
         State::Suspended if standing.frozen.is_none() && stays_lost(subject) => lost,
         State::Suspended => {
-            Goal::Rest { create: false, holding: frozen_or(&standing, Holding::NothingNew), lane, why: "suspended" }
+            Goal::Rest { create: false, holding: frozen_or(standing, Holding::NothingNew), lane, why: "suspended" }
         }
         _ if standing.frozen.is_some() => Goal::Leave(standing.frozen.map(frozen_problem)),
         State::Pending => {
@@ -85,7 +85,7 @@ fn stays_lost(subject: &Subject<'_>) -> bool {
 }
 
 /// A frozen identity loses nothing that its lifecycle does not take.
-fn frozen_or(standing: &Standing, holding: Holding) -> Holding {
+fn frozen_or(standing: Standing, holding: Holding) -> Holding {
     if standing.frozen.is_some() { Holding::Frozen } else { holding }
 }
 

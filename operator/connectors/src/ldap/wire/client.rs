@@ -77,10 +77,10 @@ impl Client {
     /// Over what is connected, and encrypted where it has to be.
     pub(super) fn over(stream: impl Stream + 'static) -> Self {
         let (from, to) = split(Box::new(stream) as Socket);
-        let writing = Arc::new(tokio::sync::Mutex::new(Some(to)));
+        let socket = Arc::new(tokio::sync::Mutex::new(Some(to)));
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let ends = Ends(Arc::clone(&waiting));
-        let closes = Arc::clone(&writing);
+        let closes = Arc::clone(&socket);
         let reader = tokio::spawn(async move {
             match hand_out(from, &ends.0).await {
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -91,7 +91,7 @@ impl Client {
             drop(ends);
             closes.lock().await.take();
         });
-        Self(Arc::new(Line { writing, waiting, reader: reader.abort_handle() }))
+        Self(Arc::new(Line { writing: socket, waiting, reader: reader.abort_handle() }))
     }
 
     /// Whether nothing can be asked any more.

@@ -1,5 +1,7 @@
 //! Distinguished names (RFC 4514): built by escaping, compared by meaning.
 
+use std::fmt::Write as _;
+
 use provost_core::model::TargetError;
 
 /// One relative name: its attributes and values, unescaped, in the order written.
@@ -12,7 +14,7 @@ pub(crate) fn rdn(attribute: &str, value: &str) -> String {
         // Blanks at either end, and a number sign at the beginning.
         let edge = (at == 0 && matches!(c, ' ' | '#')) || (at + 1 == value.len() && c == ' ');
         if edge || matches!(c, '"' | '+' | ',' | ';' | '<' | '=' | '>' | '\\' | '\0') {
-            rdn.push_str(&format!("\\{:02x}", u32::from(c)));
+            let _ = write!(rdn, "\\{:02x}", u32::from(c));
         } else {
             rdn.push(c);
         }

@@ -129,7 +129,9 @@ impl Request<'_> {
                 w.put(OCTETS, rdn);
                 // The old value of the name goes.
                 w.flag(true);
-                parent.iter().for_each(|parent| w.put(CHOSEN, parent));
+                if let Some(parent) = parent {
+                    w.put(CHOSEN, parent);
+                }
             }),
             Self::Delete { dn } => w.put(0x4a, dn),
         }

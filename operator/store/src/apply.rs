@@ -296,7 +296,7 @@ pub(crate) fn minute(at: Timestamp) -> i64 {
 }
 
 /// The account and the entitlement that a step names.
-fn concerned(step: &Step) -> (Option<TargetId>, Option<TargetId>) {
+pub(crate) fn concerned(step: &Step) -> (Option<TargetId>, Option<TargetId>) {
     match step {
         Step::CreateAccount { .. } | Step::CreateGroup { .. } => (None, None),
         Step::UpdateAccount { id, .. }

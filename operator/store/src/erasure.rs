@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use provost_core::model::{Name, Outcome, TargetId, Uid};
+use provost_core::model::{Name, Outcome, Step, TargetId, Uid};
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
+use crate::apply::concerned;
 use crate::retention::{AT_ONCE, Sizes};
 use crate::tables::{Fault, INTENTS, JOURNAL, META, OpenIntent, RECORDS};
 use crate::writer::fence;
@@ -95,7 +96,9 @@ fn accounts(database: &Database, namespace: &str, identity: &Name) -> Result<(Ac
 /// The accounts that an entry gives to an identity.
 fn theirs<'a>(entry: &'a JournalRecord, identity: &'a Name) -> impl Iterator<Item = &'a TargetId> {
     let named = entry.identities.iter().enumerate().filter(move |(_, name)| *name == identity);
-    named.filter_map(|(at, _)| entry.account.as_ref().or_else(|| entry.members.get(at)))
+    let named = named.filter_map(|(at, _)| entry.account.as_ref().or_else(|| entry.members.get(at)));
+    let orphaned = (*entry.cause == *made_for(identity.as_str())).then_some(entry.account.as_ref()).flatten();
+    named.chain(orphaned)
 }
 
 impl Whom<'_> {
@@ -108,16 +111,32 @@ impl Whom<'_> {
                 || (entry.identities.is_empty() && entry.account.iter().chain(&entry.members).any(theirs)))
     }
 
-    /// The numbers of the entries that speak of them.
+    /// Whether what is under way is theirs.
+    fn is_meant(&self, application: &str, open: &OpenIntent) -> bool {
+        let (account, _) = concerned(&open.intent.step);
+        let members = match &open.intent.step {
+            Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. } => members.as_slice(),
+            _ => &[],
+        };
+        let theirs = |id: &TargetId| self.accounts.contains(&(Name::from(application), id.clone()));
+        open.identities.contains(self.identity)
+            || *open.intent.cause == *made_for(self.identity.as_str())
+            || (open.identities.is_empty() && account.iter().chain(members).any(theirs))
+    }
+
+    /// The numbers of the entries that speak of them; last those by which their accounts are known, so that the same call does the
+    /// rest where this one is cut short.
     fn named(&self, database: &Database) -> Result<Vec<u64>, Fault> {
         let mut named = Vec::new();
         for row in database.begin_read()?.open_table(JOURNAL)?.iter()? {
             let (number, value) = row?;
-            if self.is_named(&serde_json::from_slice(value.value())?) {
-                named.push(number.value());
+            let entry: JournalRecord = serde_json::from_slice(value.value())?;
+            if self.is_named(&entry) {
+                named.push((theirs(&entry, self.identity).next().is_some(), number.value()));
             }
         }
-        Ok(named)
+        named.sort_unstable();
+        Ok(named.into_iter().map(|(_, number)| number).collect())
     }
 
     fn erase_entries(&self, transaction: &WriteTransaction, numbers: &[u64]) -> Result<u64, Fault> {
@@ -157,8 +176,15 @@ impl Whom<'_> {
                 break;
             }
             let mut open: OpenIntent = serde_json::from_slice(value.value())?;
-            if open.identities.contains(self.identity) {
+            if self.is_meant(application, &open) {
                 rename(&mut open.identities, &mut open.uids, self.identity);
+                if open.identities.is_empty() {
+                    // Of nobody's account: by this the outcome is known to name nobody.
+                    open.identities.push(FORGOTTEN.into());
+                }
+                if *open.intent.cause == *made_for(self.identity.as_str()) {
+                    open.intent.cause = made_for(FORGOTTEN);
+                }
                 changed.push((application.to_owned(), id, serde_json::to_vec(&open)?));
             }
         }

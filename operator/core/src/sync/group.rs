@@ -148,9 +148,12 @@ impl Sync {
         self.complete.get(&kind).copied()
     }
 
-    /// Whether the target ever had groups, roles or licences of this kind that we know of.
+    /// Whether the target ever had groups, roles or licences of this kind that we know of, and the manifest still names any.
     pub(super) fn had(&self, kind: Kind) -> bool {
         let of = |of: EntitlementKind| kind_of(of) == kind;
+        if !self.entries.iter().any(|entry| of(entry.target.kind)) {
+            return false;
+        }
         self.shadow.groups().any(|(_, group)| of(group.kind))
             || self.ledger.groups().any(|group| of(group.kind))
             || self.ledger.records().any(|record| record.grants().any(|(_, grant)| of(grant.kind)))

@@ -114,7 +114,10 @@ impl Sync {
     /// Whether this disable was done is not known: a read shows it.
     pub(super) fn doubt_disable(&mut self, intent: &Intent) {
         if matches!(intent.step, Step::DisableAccount { .. }) {
-            self.doubted.extend(intent.records.iter().map(|id| (*id, intent.at)));
+            // Repeated, it keeps the date of the first: so does the record.
+            for id in &intent.records {
+                self.doubted.entry(*id).or_insert(intent.at);
+            }
         }
     }
 

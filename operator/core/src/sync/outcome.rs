@@ -198,9 +198,15 @@ impl Sync {
                 // It may have been done all the same: what was intended stays ours, and is read before it is believed.
                 self.doubt_disable(&flight.intent);
                 self.read_first(flight, cx);
-                match super::lost::given_by(flight.step()) {
-                    Some(group) if !self.shows_members(group) => self.keep_lost(&flight.intent),
-                    _ => self.ledger.close(flight.intent.id, Outcome::Failed(words)),
+                let unsure = match super::lost::given_by(flight.step()) {
+                    Some(group) => !self.shows_members(group),
+                    // A restart does not forget it either.
+                    None => matches!(flight.step(), Step::DisableAccount { .. }) && !flight.parts.is_empty(),
+                };
+                if unsure {
+                    self.keep_lost(&flight.intent);
+                } else {
+                    self.ledger.close(flight.intent.id, Outcome::Failed(words));
                 }
                 self.fail_parts(flight, error, Duration::from_secs(1), cx);
                 return self.free(flight, cx);

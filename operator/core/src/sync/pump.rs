@@ -343,13 +343,14 @@ impl Sync {
         let mut known = Vec::new();
         if kind == Kind::Accounts && page.total.is_none() && page.next.is_none() {
             let ours = self.ledger.records().filter(|r| r.state != RecordState::Released);
-            known.extend(ours.filter_map(|r| r.target_id().map(crate::model::TargetId::from)));
+            let ids = ours.filter_map(|r| r.target_id().map(TargetId::from));
+            known.extend(ids.filter(|id| !self.absent.contains_key(id)));
         }
         let ended = observation.page(&page, known.into_iter());
         self.failures = 0;
         let (ledger, visibility) = (&self.ledger, self.visibility());
         let began = observation.began;
-        let known = |id: &crate::model::TargetId| {
+        let known = |id: &TargetId| {
             let row = ledger.of_target(id);
             let written = row.and_then(|row| row.last_write);
             let old = written.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
@@ -386,7 +387,7 @@ impl Sync {
         }
         let (ledger, visibility, began) = (&self.ledger, self.visibility(), observation.began);
         let (writes, began_mono) = (&self.group_writes, observation.began_mono);
-        let spared = |id: &crate::model::TargetId| {
+        let spared = |id: &TargetId| {
             let account = ledger.of_target(id).and_then(|record| record.last_write);
             let account = account.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
             account || writes.get(id).is_some_and(|at| began_mono <= *at + visibility)

@@ -125,6 +125,8 @@ fn what(write: &Write, wide: bool) -> String {
         "AddMembers" | "Assign" => held(text(write.entitlement.as_ref()), before, false, wide),
         "RemoveMembers" | "Revoke" => held(text(write.entitlement.as_ref()), before, true, wide),
         "CreateGroup" => text(write.after.as_ref().and_then(|after| after.name.as_ref())),
+        // The ledger has forgotten what it was called.
+        "DeleteGroup" => text(before.and_then(|before| before.name.as_ref()).or(write.entitlement.as_ref())),
         "UpdateGroup" => {
             let was = before.and_then(|before| before.name.as_deref()).unwrap_or("not known");
             format!("{} (was {was})", text(write.entitlement.as_ref()))

@@ -17,6 +17,8 @@ use super::message::{Answer, Control, Request, head};
 
 /// What is read at once.
 const CHUNK: usize = 32 * 1024;
+/// Bytes of all messages that answer one request: no page comes near it.
+const MOST: usize = 256 * 1024 * 1024;
 
 /// What carries it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug {}
@@ -54,6 +56,7 @@ struct Waiting {
 struct Asked {
     /// What has come of the answer.
     messages: Vec<Bytes>,
+    bytes: usize,
     done: oneshot::Sender<Vec<Bytes>>,
 }
 
@@ -113,7 +116,8 @@ impl Client {
             answer.await.map_err(|_| Broken::Off(None))
         };
         let messages = tokio::time::timeout(most, asking).await.map_err(|_| Broken::Late)??;
-        Answer::read(&messages).ok_or(Broken::Unreadable)
+        let fits = |answer: &Answer| answer.kind == request.answered_by();
+        Answer::read(&messages).filter(fits).ok_or(Broken::Unreadable)
     }
 
     fn place(&self) -> Result<(Place<'_>, oneshot::Receiver<Vec<Bytes>>), Broken> {
@@ -130,7 +134,7 @@ impl Client {
             }
         }
         let id = waiting.last;
-        waiting.asked.insert(id, Asked { messages: Vec::new(), done });
+        waiting.asked.insert(id, Asked { messages: Vec::new(), bytes: 0, done });
         Ok((Place { waiting: &self.0.waiting, id }, answer))
     }
 
@@ -172,9 +176,17 @@ async fn hand_out(mut from: ReadHalf<Socket>, waiting: &Mutex<Waiting>) -> io::R
         while let Some(length) = ber::message(&held)? {
             let message = held.split_to(length).freeze();
             let (id, last) = head(&message).ok_or_else(|| refused("it is not made of what a message is"))?;
+            if id == 0 {
+                // The server's own word before it closes (RFC 4511, 4.4.1): nothing is to be asked any more.
+                return Err(io::Error::other("the server ends the connection"));
+            }
             let mut waiting = locked(waiting);
-            // An answer that nobody waits for any more, or the server's own word before it closes.
+            // It may be that nobody waits for it any more.
             let Some(mut asked) = waiting.asked.remove(&id) else { continue };
+            asked.bytes += message.len();
+            if asked.bytes > MOST {
+                return Err(refused("an answer has no end"));
+            }
             asked.messages.push(message);
             if last {
                 // Who waited may have gone.

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_value_is_a_value_and_a_name_that_is_none_names_nothing() {
         let filter = Filter::class("p").and(Filter::equal("uid", "*)(|"));
-        assert_eq!(sent(&filter), b"\xa0\x1d\xa3\x10\x04\x0bobjectClass\x04\x01p\xa3\x0b\x04\x03uid\x04\x04*)(|");
+        assert_eq!(sent(&filter), b"\xa0\x1f\xa3\x10\x04\x0bobjectClass\x04\x01p\xa3\x0b\x04\x03uid\x04\x04*)(|");
         assert_eq!(sent(&Filter::equal("id", [0u8, 255])), b"\xa3\x08\x04\x02id\x04\x02\x00\xff");
         assert_eq!(sent(&Filter::equal("uid=*)(x", "a")), sent(&Filter::equal("x-no-attribute", "a")));
         assert_eq!(sent(&Filter::any()), b"\x87\x0bobjectClass");

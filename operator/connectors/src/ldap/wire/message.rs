@@ -70,8 +70,7 @@ impl Change {
     }
 }
 
-/// What is asked for.
-#[derive(Debug)]
+/// What is asked for. It may hold a password, and does not print itself.
 pub(super) enum Request<'a> {
     Simple { dn: &'a str, password: &'a str },
     External,
@@ -94,6 +93,18 @@ impl Request<'_> {
                 }
             });
         })
+    }
+
+    /// What the last message of its answer is.
+    pub(super) fn answered_by(&self) -> u8 {
+        match self {
+            Self::Simple { .. } | Self::External => 0x61,
+            Self::Search { .. } => 0x65,
+            Self::Modify { .. } => 0x67,
+            Self::Add { .. } => 0x69,
+            Self::Delete { .. } => 0x6b,
+            Self::Rename { .. } => 0x6d,
+        }
     }
 
     fn write(&self, w: &mut Writing) {
@@ -197,6 +208,8 @@ pub(crate) struct Ended {
 /// All that is answered to a request.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
+    /// What its last message is.
+    pub(super) kind: u8,
     pub(super) ended: Ended,
     pub(super) entries: Vec<Entry>,
     /// Where it would go on at other servers.
@@ -223,7 +236,10 @@ impl Answer {
                 ENTRY => answer.entries.push(Entry::parse(content)?),
                 REFERENCE => answer.references += 1,
                 INTERMEDIATE => {}
-                _ => answer.ended = Ended { controls: controls(parts)?, ..result(content)? },
+                kind => {
+                    answer.kind = kind;
+                    answer.ended = Ended { controls: controls(parts)?, ..result(content)? };
+                }
             }
         }
         Some(answer)
@@ -285,7 +301,7 @@ mod tests {
             (Request::Delete { dn: "a" }, "30060201054a0161"),
         ];
         for (request, expected) in cases {
-            assert_eq!(hex(&request.message(5, &[])), expected, "{request:?}");
+            assert_eq!(hex(&request.message(5, &[])), expected);
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
 use crate::engine::{DeletionOrder, EngineEvent};
-use crate::model::Name;
+use crate::model::{Name, RecordState, Step};
 
 const DAY: i64 = 24 * 3600;
 
@@ -22,9 +22,10 @@ fn all(ada: Value) -> Vec<Value> {
     all
 }
 
-/// Ada has left, and of the disabling came no answer; it was not done.
-fn doubted() -> World {
+/// Ada has left, and of the disabling came no answer, or one that says nothing; it was not done.
+fn doubted(transient: bool) -> World {
     let mut world = World::new();
+    world.transient = transient;
     world.list(&all(identity("ada", 1, &scientist("Analyst"))));
     world.pass(30);
     (world.lose, world.done, world.forbids) = (true, false, true);
@@ -47,22 +48,38 @@ fn cancel(world: &mut World) -> Result<(), Arc<str>> {
 
 #[test]
 fn a_disable_whose_answer_was_lost_is_done_again_also_after_a_restart_and_where_nothing_shows_the_account() {
-    for restart in [false, true] {
-        let mut world = doubted();
+    for (restart, transient) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut world = doubted(transient);
         let ada = world.id_of("ada");
         (world.miscounts, world.unlisted) = (true, Some(ada.clone()));
         if restart {
             world.restart(&all(left()));
         }
         world.pass(120);
-        assert!(!world.accounts[&ada].enabled, "restart {restart}");
+        assert!(!world.accounts[&ada].enabled, "restart {restart}, transient {transient}");
         assert_eq!(world.applied, ["CreateAccount", "DisableAccount"], "and once");
     }
 }
 
 #[test]
+fn who_comes_back_after_two_disables_that_were_not_done_was_never_gone() {
+    let mut world = doubted(false);
+    (world.lose, world.miscounts, world.unlisted) = (true, true, Some(world.id_of("ada")));
+    world.pass(120);
+    let disables = world.opened.iter().filter(|intent| matches!(intent.step, Step::DisableAccount { .. })).count();
+    assert!(disables > 1, "it was repeated");
+    (world.lose, world.miscounts, world.unlisted, world.forbids) = (false, false, None, false);
+    let change = world.change(&identity("ada", 3, &scientist("Analyst")));
+    world.tell(EngineEvent::Changed(vec![change]));
+    world.pass(120);
+    let record = world.records.values().next().unwrap();
+    assert_eq!((record.state, record.disabled_at), (RecordState::Active, None));
+    assert_eq!(world.applied, ["CreateAccount"]);
+}
+
+#[test]
 fn a_deletion_is_not_cancelled_for_nothing_while_its_account_may_not_be_disabled_yet() {
-    let mut world = doubted();
+    let mut world = doubted(false);
     assert!(cancel(&mut world).is_err_and(|why| why.contains("ask again")), "the date is not fixed yet");
     world.forbids = false;
     world.pass(120);
@@ -74,7 +91,7 @@ fn a_deletion_is_not_cancelled_for_nothing_while_its_account_may_not_be_disabled
 
 #[test]
 fn what_was_disabled_for_sure_is_not_doubted_any_more() {
-    let mut world = doubted();
+    let mut world = doubted(false);
     world.pass(120);
     assert_eq!(world.applied, ["CreateAccount", "DisableAccount"]);
     cancel(&mut world).unwrap();

@@ -1,7 +1,8 @@
 //! Generated expressions, against the interpreter of the `cel` crate. It is complete on what is generated here: literals,
 //! arithmetic, comparison, logic, texts, bytes, lists, maps, macros over them, and conversions. Timestamps and durations
 //! are not: the interpreter is built without its clock crate; the tables of `conformance` judge them, and what it leaves out
-//! (adding bytes, doubles as text).
+//! (adding bytes, doubles as text). Nor is it right where a whole number beyond 2^53 is compared with a double: it makes a double of
+//! it first, so that 18446744073709551610u is as much as 18446744073709551614.0.
 
 use std::collections::HashMap;
 
@@ -235,6 +236,10 @@ fn generated_expressions_come_to_what_the_interpreter_says() {
             let ty = if random.chance(20) { Ty::Bool } else { *random.pick(&types) };
             let depth = 1 + random.below(4);
             let source = Generator { random: &mut random, bound: Vec::new() }.make(ty, depth);
+            let huge = source.contains("18446744073709551615") || source.contains("922337203685477580");
+            if huge && source.contains("double(") {
+                continue;
+            }
             let found = result(&source);
             assert!(
                 !found.starts_with("refused") || found.contains("nested"),

@@ -86,6 +86,10 @@ fn an_account_that_was_nobodys_any_more_is_forgotten_with_the_name_it_was_made_f
     assert!(told.contains("made for FORGOTTEN") && told.contains("made for ada-2"), "{told}");
     assert!(!told.contains("u-ada") && !told.contains("u-old\"") && told.contains("u-older"), "{told}");
     assert!(text(&store).contains("u-ada"), "an account of the same id elsewhere is another one");
+    let closed = [20, 21, 22].map(|id| close(id, Outcome::Done)).to_vec();
+    let told = serde_json::to_string(&record(&store, "wiki", 6, closed).unwrap()).unwrap();
+    assert!(!told.contains("u-ada") && !told.contains("u-old\"") && !told.contains("made for ada\""), "{told}");
+    assert!(told.contains("u-older"), "{told}");
 }
 
 #[test]

@@ -226,12 +226,9 @@ impl Sync {
         let plan = self.release(Lane::Derived, &one.held(name, account)).and_then(|release| release.plan.clone());
         let cause = "authoritative: it is nobody's account".into();
         let intent = self.intend(Vec::new(), one.step, cause, plan, cx);
-        self.busy.insert(name.clone(), intent.id);
-        self.busy_groups.insert(one.group.clone(), intent.id);
-        self.queue.take(name);
         let priority = if one.privileged { Priority::Urgent } else { priority.max(Priority::Revoke) };
         let (parts, group, orphan) = (Vec::new(), Some(one.group), Some((name.clone(), account.clone())));
-        self.flights.insert(intent.id, Flight { intent, parts, group, orphan, priority, sent: false });
+        self.launch(Flight { intent, parts, group, orphan, priority, sent: false });
     }
 
     /// Whether an account is still to be taken out of a group.

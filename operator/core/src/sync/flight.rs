@@ -73,15 +73,20 @@ impl Sync {
         }
         let records = parts.iter().map(|part| part.record).collect();
         let intent = self.intend(records, step, cause, plan, cx);
-        let id = intent.id;
-        for part in &parts {
-            self.busy.insert(part.name.clone(), id);
-            self.queue.take(&part.name);
+        self.launch(Flight { intent, parts, group, orphan: None, priority, sent: false });
+    }
+
+    /// Its accounts and its group are busy until it is over (`free`).
+    pub(super) fn launch(&mut self, flight: Flight) {
+        let id = flight.intent.id;
+        for (name, _) in flight.owners() {
+            self.busy.insert(name.clone(), id);
+            self.queue.take(name);
         }
-        if let Some(group) = &group {
+        if let Some(group) = &flight.group {
             self.busy_groups.insert(group.clone(), id);
         }
-        self.flights.insert(id, Flight { intent, parts, group, orphan: None, priority, sent: false });
+        self.flights.insert(id, flight);
     }
 
     /// Puts the record as it is intended, and says what it was.

@@ -199,7 +199,7 @@ impl Sync {
         }
         let intent = self.intend(Vec::new(), step, "catalogue".into(), None, cx);
         let (parts, priority) = (Vec::new(), Priority::Joiner);
-        self.flights.insert(intent.id, Flight { intent, parts, group: None, orphan: None, priority, sent: false });
+        self.launch(Flight { intent, parts, group: None, orphan: None, priority, sent: false });
     }
 
     /// A group that we made and that others renamed is named again as it is declared; once, where the target does not
@@ -223,9 +223,8 @@ impl Sync {
         let step = Step::UpdateGroup { id: id.clone(), name: Arc::clone(name) };
         let intent = self.intend(Vec::new(), step, "drift".into(), None, cx);
         self.group_writes.insert(id.clone(), cx.now.mono);
-        self.busy_groups.insert(id.clone(), intent.id);
         let (parts, group, priority) = (Vec::new(), Some(id.clone()), Priority::Drift);
-        self.flights.insert(intent.id, Flight { intent, parts, group, orphan: None, priority, sent: false });
+        self.launch(Flight { intent, parts, group, orphan: None, priority, sent: false });
     }
 
     /// A group was named again: whoever names it the same once more, before it was seen to be right, is the target.

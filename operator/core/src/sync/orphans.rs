@@ -121,12 +121,9 @@ impl Sync {
         self.claim(name, keys);
         let plan = self.release(Lane::Derived, &waves::orphan(name, id)).and_then(|release| release.plan.clone());
         let intent = self.intend(Vec::new(), step, format!("orphaned, made for {name}").into(), plan, cx);
-        self.busy.insert(name.clone(), intent.id);
-        self.queue.take(name);
         let orphan = Some((name.clone(), id.clone()));
         let priority = priority.max(Priority::Revoke);
-        let flight = Flight { intent, parts: Vec::new(), group: None, orphan, priority, sent: false };
-        self.flights.insert(flight.intent.id, flight);
+        self.launch(Flight { intent, parts: Vec::new(), group: None, orphan, priority, sent: false });
     }
 
     /// What orphaned accounts that are to be disabled, and members who are nobody's and are to be taken out, wait for: the rest

@@ -144,8 +144,7 @@ impl Sync {
         let step = Step::DeleteGroup { id: group.clone() };
         let intent = self.intend(Vec::new(), step, "not declared any more".into(), None, cx);
         self.group_writes.insert(group.clone(), cx.now.mono);
-        self.busy_groups.insert(group.clone(), intent.id);
         let (parts, group, priority) = (Vec::new(), Some(group), Priority::Drift);
-        self.flights.insert(intent.id, Flight { intent, parts, group, orphan: None, priority, sent: false });
+        self.launch(Flight { intent, parts, group, orphan: None, priority, sent: false });
     }
 }

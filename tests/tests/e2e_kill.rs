@@ -139,6 +139,7 @@ async fn killed_at_any_moment_it_ends_where_it_should() {
 
 async fn killed(seed: u64) {
     tests::tell(format!("killed: PROVOST_SEED={seed}"));
+    let _tried = seeds::Tried { test: "e2e_kill", seed };
     let kills = std::env::var("PROVOST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let mut random = Random::new(seed);
     let target = Target::start().await;

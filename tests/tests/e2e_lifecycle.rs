@@ -310,6 +310,7 @@ async fn after_a_life_of_edits_dates_and_kills_both_servers_hold_what_the_oracle
 
 async fn lives(seed: u64) {
     tests::tell(format!("lifecycle: PROVOST_SEED={seed}"));
+    let _tried = seeds::Tried { test: "e2e_lifecycle", seed };
     let mut story = Story::new(seed, AT_FIRST);
     let targets = [Target::start().await, Target::start().await];
     let namespace = format!("lifecycle-{seed}");

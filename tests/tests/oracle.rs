@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use tests::oracle::run;
-use tests::seeds::{kept, number};
+use tests::seeds::{Tried, kept, number};
 
 #[test]
 #[allow(clippy::panic, clippy::print_stdout, reason = "a seed is printed before it is used")]
@@ -22,6 +22,9 @@ fn a_target_becomes_what_the_semantics_say() {
         println!("PROVOST_SEED={seed}");
         let outcome = run(seed);
         (compared, unsaid, writes) = (compared + outcome.compared, unsaid + outcome.unsaid, writes + outcome.writes);
+        if outcome.broken.is_some() {
+            Tried { test: "oracle", seed }.keep();
+        }
         broken.extend(outcome.broken.map(|what| format!("seed {seed}: {what}")));
     }
     let seconds = began.elapsed().as_secs();

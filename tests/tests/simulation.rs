@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use tests::seeds::{kept, number};
+use tests::seeds::{Tried, kept, number};
 use tests::simulation::{Plan, simulate};
 
 /// The seed of a scenario with every kind of step that the model knows, in at most 150 writes.
@@ -41,6 +41,7 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
     let (began, count) = (Instant::now(), seeds.end - seeds.start);
     for seed in kept().chain(seeds) {
         println!("{variable}={seed}");
+        let _tried = Tried { test: "simulation", seed };
         let outcome = simulate(&plan(seed));
         if let Some(broken) = outcome.broken {
             let last = outcome.story.len().saturating_sub(SHOWN);

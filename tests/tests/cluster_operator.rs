@@ -383,6 +383,7 @@ async fn a_stop_a_crash_and_an_outage_of_the_api_server_are_survived() {
     });
     world.ready_in_the_end("eve");
     assert_eq!(world.accounts().await.len(), 5);
+    world.wait_ready("acme", "targetapplications.provost.dev/wiki");
     world.check("acme");
 }
 

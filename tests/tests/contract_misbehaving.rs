@@ -106,6 +106,21 @@ async fn an_account_that_was_created_and_could_not_be_disabled_is_never_told_as_
 }
 
 #[tokio::test]
+async fn after_a_write_that_is_told_to_wait_the_others_are_not_asked() {
+    let switches = Switches { patch_refused: Some(429), ..Switches::default() };
+    let (server, target) = start(switches).await;
+    let ids: Vec<_> = server.with(|service| ["ada", "bob"].map(|name| service.add_user(name, true))).into();
+    let set = attributes(&[("title", "Analyst")]);
+    let steps: Vec<_> =
+        ids.into_iter().map(|id| Step::UpdateAccount { id: TargetId::new(id), set: set.clone() }).collect();
+    let (outcomes, spent) = target.apply(&steps).await;
+    let [Err(TargetError::RateLimited { .. }), Err(TargetError::NotAsked)] = outcomes.as_slice() else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(spent.requests, 1);
+}
+
+#[tokio::test]
 async fn a_search_that_finds_everybody_ends() {
     let (server, target) = start(Switches { filter_ignored: true, ..Switches::default() }).await;
     server.with(|service| (0..10_001).for_each(|_| drop(service.add_user("ada", true))));

@@ -13,4 +13,4 @@ pub mod scim;
 pub mod target;
 
 pub use http::{NetworkRules, Permit, Timeouts};
-pub use target::{AnyTarget, Credentials, Role, SecretNeed, connect, schema, secrets};
+pub use target::{AnyTarget, Credentials, Role, SecretNeed, connect, ends, schema, secrets};

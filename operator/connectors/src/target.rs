@@ -361,18 +361,32 @@ impl AnyTarget {
         (result, spent)
     }
 
-    /// Carries steps out, in order; one outcome each.
+    /// Carries steps out, in order; one outcome each. After one that found the target out of reach, or was told to wait, the
+    /// others are not asked.
     pub async fn apply(&self, steps: &[Step]) -> (Vec<Result<Applied, TargetError>>, Spent) {
         let mut spent = Spent::default();
-        let results = match self {
-            Self::Fake(fake) => fake.apply(steps, &mut spent),
-            Self::Ldap(ldap) => ldap.apply(steps, &mut spent).await,
-            Self::ActiveDirectory(domain) => domain.apply(steps, &mut spent).await,
-            Self::Scim(scim) => scim.apply(steps, &mut spent).await,
-            Self::Keycloak(keycloak) => keycloak.apply(steps, &mut spent).await,
-        };
-        (results, spent)
+        let mut outcomes = Vec::with_capacity(steps.len());
+        while let Some(rest @ [step, ..]) = steps.get(outcomes.len()..) {
+            if outcomes.last().is_some_and(ends) {
+                outcomes.push(Err(TargetError::NotAsked));
+                continue;
+            }
+            match self {
+                Self::Fake(fake) => outcomes.extend(fake.apply(rest, &mut spent)),
+                Self::Scim(scim) => outcomes.extend(scim.apply(rest, &mut spent).await),
+                Self::Ldap(ldap) => outcomes.push(ldap.step(step, &mut spent).await),
+                Self::ActiveDirectory(domain) => outcomes.push(domain.step(step, &mut spent).await),
+                Self::Keycloak(keycloak) => outcomes.push(keycloak.step(step, &mut spent).await),
+            }
+        }
+        (outcomes, spent)
     }
+}
+
+/// Whether the next of several steps would fare no better now.
+pub const fn ends(outcome: &Result<Applied, TargetError>) -> bool {
+    use TargetError::{Lost, NotAsked, RateLimited, Tls, Unauthorized, Unreachable};
+    matches!(outcome, Err(Unreachable(_) | RateLimited { .. } | Unauthorized(_) | Tls(_) | Lost(_) | NotAsked))
 }
 
 #[cfg(test)]

@@ -60,16 +60,8 @@ impl ActiveDirectory {
         }
     }
 
-    /// Carries out steps in order; one outcome each.
-    pub(crate) async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
-        let mut outcomes = Vec::with_capacity(steps.len());
-        for step in steps {
-            outcomes.push(self.step(step, spent).await);
-        }
-        outcomes
-    }
-
-    async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {
+    /// Carries one step out.
+    pub async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {
         match step {
             Step::CreateAccount { attributes, enabled, password } => {
                 return self.create_account(attributes, *enabled, *password, spent).await;

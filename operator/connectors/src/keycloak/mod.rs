@@ -94,16 +94,8 @@ impl Keycloak {
         }
     }
 
-    /// Carries out steps in order; one outcome each.
-    pub async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
-        let mut outcomes = Vec::with_capacity(steps.len());
-        for step in steps {
-            outcomes.push(self.step(step, spent).await);
-        }
-        outcomes
-    }
-
-    async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {
+    /// Carries one step out.
+    pub async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {
         match step {
             // Keycloak needs no password: nobody can log in by one before it is set.
             Step::CreateAccount { attributes, enabled, password: _ } => {

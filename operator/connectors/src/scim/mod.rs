@@ -103,21 +103,18 @@ impl Scim {
         }
     }
 
-    /// Carries out steps in order, those that follow each other by bulk where that works; one outcome each.
+    /// Carries out the first of these steps, and what follows it by bulk where that works; one outcome each. None: it is to
+    /// be asked again, for less at once.
     pub async fn apply(&self, steps: &[Step], spent: &mut Spent) -> Vec<Result<Applied, TargetError>> {
-        let mut outcomes = Vec::with_capacity(steps.len());
-        while let Some(rest) = steps.get(outcomes.len()..).filter(|rest| !rest.is_empty()) {
-            let most = self.learned().bulk_operations(self.bulk);
-            let together = if rest.len() > 1 && most > 1 { self.by_bulk(rest, spent).await } else { Vec::new() };
-            if !together.is_empty() {
-                outcomes.extend(together);
-            } else if most > self.learned().bulk_operations(self.bulk) {
-                // Smaller, or not at all.
-            } else if let Some(step) = rest.first() {
-                outcomes.push(self.step(step, spent).await);
-            }
+        let most = self.learned().bulk_operations(self.bulk);
+        let together = if steps.len() > 1 && most > 1 { self.by_bulk(steps, spent).await } else { Vec::new() };
+        if !together.is_empty() || most > self.learned().bulk_operations(self.bulk) {
+            return together;
         }
-        outcomes
+        match steps.first() {
+            Some(step) => vec![self.step(step, spent).await],
+            None => Vec::new(),
+        }
     }
 
     async fn step(&self, step: &Step, spent: &mut Spent) -> Result<Applied, TargetError> {

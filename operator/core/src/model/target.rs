@@ -387,4 +387,7 @@ pub enum TargetError {
     /// The answer is not what the protocol says: 200 with an empty body, a page that repeats.
     #[error("the answer makes no sense: {0}")]
     Malformed(Arc<str>),
+    /// One of several steps, after one that found the target out of reach or was told to wait: it goes out again.
+    #[error("it was not asked, after what was answered before it")]
+    NotAsked,
 }

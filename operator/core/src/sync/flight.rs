@@ -232,14 +232,16 @@ impl Sync {
                     steps.push(flight.step().clone());
                 }
             }
-            self.request(Effect::Apply(steps), Awaited::Apply(intents), out);
+            self.request(Effect::Apply(steps), Awaited::Apply(intents, cx.now.mono), out);
         }
     }
 
-    /// What goes out together: as many as the target takes at once, but no more than share the free requests evenly.
+    /// What goes out together: as many as the target takes at once or carries out within a moment, but no more than share the
+    /// free requests evenly.
     fn next_batch(&mut self, at_least: Priority, cx: &Context<'_>) -> Vec<IntentId> {
         let free = self.concurrency().saturating_sub(self.requests_under_way()).max(1);
-        let most = self.capabilities().map_or(1, |c| c.step_batch.max(1)).min(self.stored.len().div_ceil(free));
+        let most = self.capabilities().map_or(1, |c| c.step_batch).max(self.pace.together());
+        let most = most.min(self.stored.len().div_ceil(free));
         let mut intents = Vec::new();
         while intents.len() < most {
             let Some((priority, id)) = self.stored.first().copied() else { break };

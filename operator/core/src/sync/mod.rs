@@ -47,7 +47,7 @@ use self::lookup::{Looking, Unresolved};
 pub use self::mismatch::Remembered;
 use self::observe::Observation;
 use self::queue::{Priority, Queue};
-use self::rate::Rate;
+use self::rate::{Pace, Rate};
 use self::shadow::Shadow;
 use self::told::Told;
 pub use self::view::PlannedStep;
@@ -110,7 +110,8 @@ enum Awaited {
     Check(RecordId, TargetId, Now),
     Changes(Now),
     Record(Vec<LedgerChange>),
-    Apply(Vec<IntentId>),
+    /// And when they were sent.
+    Apply(Vec<IntentId>, Duration),
 }
 
 impl Awaited {
@@ -204,6 +205,7 @@ pub struct Sync {
 
     queue: Queue,
     rate: Rate,
+    pace: Pace,
     awaited: BTreeMap<EffectId, Awaited>,
     flights: BTreeMap<IntentId, Flight>,
     busy: BTreeMap<Name, IntentId>,
@@ -329,6 +331,7 @@ impl Sync {
             renamed: BTreeMap::new(),
             queue: Queue::default(),
             rate,
+            pace: Pace::default(),
             awaited: BTreeMap::new(),
             flights: BTreeMap::new(),
             busy: BTreeMap::new(),

@@ -30,7 +30,7 @@ pub(super) fn says_no_more(step: &Step) -> bool {
 }
 
 impl Sync {
-    /// The outcomes of an `Apply`, one a step; what is missing counts as lost.
+    /// The outcomes of an `Apply`, one a step; what is missing counts as lost, and what was not asked waits to be sent again.
     pub(super) fn on_applied(
         &mut self,
         intents: Vec<IntentId>,
@@ -40,8 +40,16 @@ impl Sync {
     ) {
         let missing = || Err(TargetError::Lost("the answer has no outcome for this step".into()));
         let mut outcomes = outcomes.into_iter();
-        for id in intents {
-            let outcome = outcomes.next().unwrap_or_else(missing);
+        let all = intents.into_iter().map(|id| (id, outcomes.next().unwrap_or_else(missing)));
+        let (unasked, answered): (Vec<_>, Vec<_>) =
+            all.partition(|(_, outcome)| matches!(outcome, Err(TargetError::NotAsked)));
+        for (id, _) in unasked {
+            if let Some(flight) = self.flights.get_mut(&id) {
+                flight.sent = false;
+                self.stored.insert((flight.priority, id));
+            }
+        }
+        for (id, outcome) in answered {
             if let Some(flight) = self.flights.remove(&id) {
                 self.landed(&flight, outcome, cx, out);
             }
@@ -414,7 +422,8 @@ impl Sync {
             TargetError::Rejected { .. }
             | TargetError::Conflict
             | TargetError::NotFound
-            | TargetError::Unsupported(_) => {}
+            | TargetError::Unsupported(_)
+            | TargetError::NotAsked => {}
         }
     }
 
@@ -444,9 +453,11 @@ fn set(shade: &mut Shade, enabled: bool) {
 pub(super) fn told(error: &TargetError) -> (Reason, Arc<str>) {
     let words: Arc<str> = error.to_string().into();
     let reason = match error {
-        TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Lost(_) | TargetError::Malformed(_) => {
-            Reason::TargetUnreachable
-        }
+        TargetError::Transient(_)
+        | TargetError::Unreachable(_)
+        | TargetError::Lost(_)
+        | TargetError::Malformed(_)
+        | TargetError::NotAsked => Reason::TargetUnreachable,
         TargetError::RateLimited { .. } => Reason::RateLimited,
         TargetError::Unauthorized(_) => Reason::Unauthorized,
         TargetError::Tls(_) => Reason::TlsFailed,

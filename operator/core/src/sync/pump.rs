@@ -26,8 +26,13 @@ impl Sync {
         if awaited.is_request() {
             self.rate.spent(spent.requests, spent.wait, cx.now.mono);
         }
+        if let (Awaited::Apply(intents, sent), Answer::Applied(outcomes)) = (&awaited, &answer)
+            && outcomes.iter().all(Result::is_ok)
+        {
+            self.pace.took(cx.now.mono.saturating_sub(*sent), intents.len());
+        }
         let (awaited, answer) = match (awaited, answer) {
-            (Awaited::Apply(intents), Answer::Applied(outcomes))
+            (Awaited::Apply(intents, _), Answer::Applied(outcomes))
                 if self.is_plain(&intents, &outcomes, cx) && self.goes_on(cx, out) =>
             {
                 return self.landed.push((intents, outcomes));
@@ -35,7 +40,7 @@ impl Sync {
             other => other,
         };
         self.catch_up(cx, out);
-        let wrote = matches!(awaited, Awaited::Apply(_));
+        let wrote = matches!(awaited, Awaited::Apply(..));
         if !wrote && !matches!(answer, Answer::Recorded(Ok(()))) {
             self.hear();
         }
@@ -50,7 +55,7 @@ impl Sync {
             }
             (Awaited::Changes(began), Answer::Changes(changes)) => self.on_changes(began, changes, cx, out),
             (Awaited::Record(changes), Answer::Recorded(recorded)) => self.on_recorded(changes, recorded, cx, out),
-            (Awaited::Apply(intents), Answer::Applied(outcomes)) => self.on_applied(intents, outcomes, cx, out),
+            (Awaited::Apply(intents, _), Answer::Applied(outcomes)) => self.on_applied(intents, outcomes, cx, out),
             // An answer of another kind than what was asked: as if the asked one had been lost.
             (awaited, _) => self.give_up(awaited, cx, out),
         }
@@ -113,7 +118,7 @@ impl Sync {
             Awaited::Check(record, id, began) => self.on_checked(record, &id, began, Err(lost()), cx, out),
             Awaited::Changes(began) => self.on_changes(began, Err(lost()), cx, out),
             Awaited::Record(changes) => self.on_recorded(changes, Err(StoreFailure("no answer".into())), cx, out),
-            Awaited::Apply(intents) => self.on_applied(intents, Vec::new(), cx, out),
+            Awaited::Apply(intents, _) => self.on_applied(intents, Vec::new(), cx, out),
         }
     }
 

@@ -83,6 +83,33 @@ impl Rate {
     }
 }
 
+/// How long a target takes for one step. Where it takes one at a time, as many as it carries out within a moment go to the
+/// connector together: it has the next one when it answers, whatever else is to be done here.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Lately; zero where it is not known.
+    step: Duration,
+}
+
+/// Nothing urgent waits longer for a free request than this, as a rule.
+const MOMENT: Duration = Duration::from_millis(10);
+/// Together at most.
+const FEW: u128 = 8;
+
+impl Pace {
+    /// So many steps were done in this time.
+    pub(super) fn took(&mut self, time: Duration, steps: usize) {
+        let each = time / u32::try_from(steps).unwrap_or(u32::MAX).max(1);
+        self.step = if self.step.is_zero() { each } else { (self.step * 3 + each) / 4 };
+    }
+
+    /// How many it carries out within a moment.
+    pub(super) fn together(&self) -> usize {
+        let many = MOMENT.as_nanos().checked_div(self.step.as_nanos()).unwrap_or(1);
+        usize::try_from(many.clamp(1, FEW)).unwrap_or(1)
+    }
+}
+
 /// The wait before attempt `attempt` (from 1): doubling from `first` to `most`, plus up to a quarter that is a hash of
 /// (id, attempt), so that runs replay and items do not march in step.
 pub(super) fn backoff(id: &str, attempt: u32, first: Duration, most: Duration) -> Duration {
@@ -111,6 +138,24 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn so_many_go_together_as_are_done_within_a_moment_and_one_where_that_is_not_known() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.together(), 1);
+        pace.took(Duration::from_micros(2_400), 1);
+        assert_eq!(pace.together(), 4);
+        for _ in 0..20 {
+            pace.took(Duration::from_micros(1_600), 8);
+        }
+        assert_eq!(pace.together(), 8);
+        pace.took(Duration::from_millis(300), 1);
+        assert_eq!(pace.together(), 1);
+        // A clock that does not move says nothing.
+        let mut pace = Pace::default();
+        pace.took(Duration::ZERO, 1);
+        assert_eq!(pace.together(), 1);
+    }
 
     #[test]
     fn a_request_that_turns_out_to_cost_several_is_paid_for_before_the_next() {

@@ -329,11 +329,11 @@ fn unauthorized(error: &TargetError) -> bool {
     matches!(error, TargetError::Unauthorized(_))
 }
 
-/// What is to be asked once more: of several steps those alone that were refused.
+/// What is to be asked once more: of several steps those alone that were refused, and what was not asked after them.
 fn again(effect: &Effect, answer: &Answer) -> Effect {
     match (effect, answer) {
         (Effect::Apply(steps), Answer::Applied(outcomes)) => {
-            let refused = |(_, outcome): &(&Step, &Outcome)| outcome.as_ref().is_err_and(unauthorized);
+            let refused = |(_, outcome): &(&Step, &Outcome)| is_open(outcome);
             Effect::Apply(steps.iter().zip(outcomes).filter(refused).map(|(step, _)| step.clone()).collect())
         }
         (effect, _) => effect.clone(),
@@ -342,13 +342,17 @@ fn again(effect: &Effect, answer: &Answer) -> Effect {
 
 type Outcome = Result<Applied, TargetError>;
 
+fn is_open(outcome: &Outcome) -> bool {
+    outcome.as_ref().is_err_and(|error| unauthorized(error) || matches!(error, TargetError::NotAsked))
+}
+
 /// The second answer in the place of what was refused.
 fn merged(first: Answer, second: Answer) -> Answer {
     match (first, second) {
         (Answer::Applied(first), Answer::Applied(second)) => {
             let mut second = second.into_iter();
             let mut of = |outcome: Outcome| {
-                if outcome.as_ref().is_err_and(unauthorized) { second.next().unwrap_or(outcome) } else { outcome }
+                if is_open(&outcome) { second.next().unwrap_or(outcome) } else { outcome }
             };
             Answer::Applied(first.into_iter().map(&mut of).collect())
         }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::membership::{object, policy};
 use super::{World, declared, identity, scientist};
-use crate::engine::{Effect, EngineEffect, EngineEvent};
-use crate::model::{LedgerChange, Outcome, Spent, Step};
+use crate::engine::{Answer, Effect, EngineEffect, EngineEvent};
+use crate::model::{LedgerChange, Outcome, Spent, Step, TargetError};
 
 /// So many scientists, and a wiki that is asked as fast as it answers, by one request at a time.
 fn team(people: usize) -> Vec<Value> {
@@ -140,6 +140,47 @@ fn what_an_edit_took_back_since_it_was_stored_is_not_sent_upon_the_answer_to_the
     assert_eq!(world.but_writes(EngineEvent::Changed(edit)).0.len(), 0, "one at a time");
     let answer = world.answer_to(writes.pop_front().unwrap());
     assert_eq!(created(&world.handle(answer)), ["i-002"]);
+}
+
+#[test]
+fn what_was_not_asked_goes_out_again_as_if_it_had_never_been_sent() {
+    let mut world = World::new();
+    world.batch = 3;
+    let mut writes = world.listed(&team(3));
+    let Some(EngineEffect::Do { application, id, effect: Effect::Apply(steps) }) = writes.pop_front() else {
+        panic!("{writes:?}")
+    };
+    assert_eq!(steps.len(), 3);
+    let refused = |said: TargetError| Err(said);
+    let outcomes = vec![
+        refused(TargetError::RateLimited { retry_after: Some(Duration::from_secs(5)) }),
+        refused(TargetError::NotAsked),
+        refused(TargetError::NotAsked),
+    ];
+    let event = EngineEvent::Answered {
+        application,
+        effect: id,
+        answer: Answer::Applied(outcomes),
+        spent: Spent { requests: 1, wait: None },
+    };
+    assert_eq!(world.but_writes(event).0.len(), 0, "the target asked to wait");
+    world.second += 6;
+    let (writes, _) = world.but_writes(EngineEvent::Tick);
+    let again: Vec<_> = writes
+        .iter()
+        .flat_map(|effect| match effect {
+            EngineEffect::Do { effect: Effect::Apply(steps), .. } => steps.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(again.get(..2), steps.get(1..), "they go first: the other one is intended anew");
+    for write in writes {
+        let answer = world.answer_to(write);
+        world.but_writes(answer);
+    }
+    world.pass(30);
+    assert_eq!(world.accounts.len(), 3);
+    assert_eq!(world.opened.len(), 4, "the one that was refused was intended once more, and no other");
 }
 
 #[test]

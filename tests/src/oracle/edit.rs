@@ -1,6 +1,8 @@
 //! Edits of the declared state, and of the target behind our back.
 
-use provost_core::model::{AttributeName, Attributes, Field, Identity, Name, TargetId, Uid, UserName, Value};
+use provost_core::model::{
+    AttributeName, Attributes, EntitlementKind, Field, Identity, Name, TargetId, Uid, UserName, Value,
+};
 
 use super::declared::Declared;
 use super::generate::{self, APPLICATIONS, GROUPS, IDENTITIES, POLICIES, one};
@@ -108,7 +110,8 @@ fn restore(random: &mut Random, declared: &mut Declared, name: &'static str) {
 pub fn furnish(random: &mut Random, declared: &Declared) -> Target {
     let now = std::time::Duration::ZERO;
     let mut target = Target::new(0, false, false);
-    let groups: Vec<TargetId> = generate::ENTITLEMENTS.iter().map(|name| target.add_group(name, None, now)).collect();
+    let groups: Vec<TargetId> =
+        generate::ENTITLEMENTS.iter().map(|name| target.add_group(EntitlementKind::Group, name, None, now)).collect();
     let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
     let mut accounts = vec![target.add_account(true, [text("userName", "stranger")].into(), now)];
     accounts.push(target.add_account(true, [text("userName", super::end::PROTECTED)].into(), now));

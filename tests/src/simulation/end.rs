@@ -1,6 +1,6 @@
 //! The end: once faults stop, the target is as declared, by a naive reading of it.
 
-use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, Value};
+use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Value};
 
 use super::expected::{Sure, wanted};
 use super::guard::somebodys;
@@ -8,7 +8,7 @@ use super::manifests::uid;
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
-use super::target::Target;
+use super::target::{Target, membership};
 use super::world::{APPS, ENTITLEMENTS, PUSHED, Person, group_name};
 
 impl Sim {
@@ -145,7 +145,7 @@ impl Sim {
     /// Whether nobody can tell whether somebody was given this: members are not shown, and the account of one who is
     /// suspended is given nothing, so neither is it given again before that is over.
     fn stays_unsure(&self, app: &Name, intent: &Intent, store: &Store) -> bool {
-        let Step::AddMembers { group, .. } = &intent.step else { return false };
+        let Some((true, group, _)) = membership(&intent.step) else { return false };
         let records = intent.records.iter().filter_map(|id| store.records.get(id));
         let holds = records.filter(|record| record.grants.contains_key(group));
         let mut people = holds.filter_map(|record| self.world.people.get(&record.owner.name));

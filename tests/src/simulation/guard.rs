@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use provost_core::engine::EffectId;
 use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, State, Step, TargetId, Value};
 
-use super::expected::{Sure, broken, wanted};
+use super::expected::{Sure, Wanted, broken, wanted};
 use super::manifests::uid;
 use super::outside::words;
 use super::run::Sim;
 use super::store::Store;
-use super::target::Account;
+use super::target::{Account, membership};
 use super::world::{PUSHED, World};
 
 /// A read this young stands for the account as it is.
@@ -88,110 +88,125 @@ impl Sim {
 
     /// The entitlement, or the pushed team, of a group at a target.
     fn entry_of(&self, app: &Name, id: &TargetId) -> String {
-        let there = self.target(app.as_str()).and_then(|target| target.group(id)).map(|group| &group.name);
-        // One that is gone, and that the engine has not seen go, is as the ledger knows it.
+        // One that is gone, or that others renamed, and that the engine has not seen go, is as the ledger knows it.
         let known = self.stores.get(app).and_then(|store| store.groups.get(id)).map(|group| &group.name);
-        let name = there.or(known).and_then(|name| name.strip_prefix(&format!("{app}-")));
+        let there = self.target(app.as_str()).and_then(|target| target.group(id)).map(|group| &group.name);
+        let name = known.or(there).and_then(|name| name.strip_prefix(&format!("{app}-")));
         name.unwrap_or_default().to_owned()
     }
 
-    /// Whether a step may be sent, by the store and by what the engine was told.
+    /// What the owner of a record should have, by the time that decides: the right one, or an earlier one.
+    fn wanted_of(&self, app: &Name, record: &Record) -> Option<Wanted> {
+        let person = self.told.people.get(&record.owner.name)?;
+        // The same one under another uid was restored.
+        let restored = record.external_id.is_some() && record.external_id.as_deref() == person.external.as_deref();
+        let same = record.owner.uid == uid(&record.owner.name, person.uid) || restored;
+        same.then(|| wanted(&self.told, &record.owner.name, app.as_str(), self.decided())).flatten()
+    }
+
+    /// Whether a step may be sent, by the store and by what the engine was told; else what is wrong.
     fn judge(&self, app: &Name, store: &Store, intent: &Intent, step: &Step) -> Option<String> {
-        // By the time that decides: the right one, or an earlier one.
-        let now = self.decided();
-        let live = |record: &Record| {
-            let person = self.told.people.get(&record.owner.name)?;
-            // The same one under another uid was restored.
-            let restored = record.external_id.is_some() && record.external_id.as_deref() == person.external.as_deref();
-            let same = record.owner.uid == uid(&record.owner.name, person.uid) || restored;
-            same.then(|| wanted(&self.told, &record.owner.name, app.as_str(), now)).flatten()
-        };
-        // What was disabled by us and others enabled is disabled again all the same; it is not deleted.
-        let again = |record: &Record| matches!(step, Step::DisableAccount { .. }) && record.disabled_at.is_some();
-        let rests_on_broken = |record: &Record| {
-            !again(record) && record.policies.iter().any(|policy| broken(&self.told).contains(policy))
-        };
-        let say = |what: &str| Some(format!("{app}: {}: {what}", words(step)));
-        match step {
-            Step::CreateAccount { enabled, .. } => {
+        let wrong = match (membership(step), step) {
+            (Some((true, group, members)), _) => {
+                members.iter().find_map(|member| self.judge_gift(app, store, group, member))
+            }
+            (Some((false, group, members)), _) => {
+                members.iter().find_map(|member| self.judge_removal(app, store, group, member))
+            }
+            (None, Step::DisableAccount { id } | Step::DeleteAccount { id }) => {
+                self.judge_end(app, store, id, matches!(step, Step::DeleteAccount { .. }))
+            }
+            (None, Step::CreateAccount { enabled, .. }) => {
                 let record = intent.records.first().and_then(|id| store.records.get(id));
-                let sure = record.and_then(live).is_some_and(|w| {
+                let sure = record.and_then(|record| self.wanted_of(app, record)).is_some_and(|w| {
                     let state = if *enabled { State::Active } else { State::Pending };
                     w.state == state && w.account == Sure::Yes && (*enabled || w.prepared)
                 });
-                (!sure).then(|| say("nobody is to have it")).flatten()
+                (!sure).then_some("nobody is to have it")
             }
-            Step::UpdateAccount { id, .. } | Step::RenameAccount { id, .. } => {
-                store.of_target(id).is_none().then(|| say("not ours")).flatten()
+            (None, Step::UpdateAccount { id, .. } | Step::RenameAccount { id, .. }) => {
+                store.of_target(id).is_none().then_some("not ours")
             }
-            Step::DeleteGroup { id } => {
+            (None, Step::UpdateGroup { id, name }) => {
+                let ours = store.groups.get(id).is_some_and(|group| group.created && group.name == *name);
+                (!ours).then_some("not ours by this name")
+            }
+            (None, Step::DeleteGroup { id }) => {
                 let declared = self.told.apps.get(app.as_str()).is_some_and(|app| app.pushes);
                 let group = store.groups.get(id);
                 let ours = group.is_some_and(|group| group.created && group.prune);
-                (declared || !ours || self.entry_of(app, id) != PUSHED).then(|| say("it is not to go")).flatten()
+                (declared || !ours || self.entry_of(app, id) != PUSHED).then_some("it is not to go")
             }
-            Step::DisableAccount { id } if store.of_target(id).is_none() && self.is_orphan(app, id) => None,
-            Step::DisableAccount { id } | Step::DeleteAccount { id } => {
-                let Some(record) = store.of_target(id) else { return say("not ours") };
-                if let Some(wanted) = live(record)
-                    && wanted.state == State::Active
-                    && (wanted.account == Sure::Yes || (wanted.account == Sure::Maybe && rests_on_broken(record)))
-                {
-                    return say("its owner is to have it");
+            (None, Step::EnableAccount { id }) => match store.of_target(id) {
+                None => Some("not ours"),
+                Some(record) => {
+                    let wanted = self.wanted_of(app, record);
+                    let sure = wanted.is_some_and(|w| w.state == State::Active && w.account == Sure::Yes);
+                    (!sure).then_some("nobody is to use it")
                 }
-                if matches!(step, Step::DeleteAccount { .. }) && record.delete_at.is_none_or(|at| at > now) {
-                    return say("not due");
-                }
-                None
-            }
-            Step::EnableAccount { id } => {
-                let Some(record) = store.of_target(id) else { return say("not ours") };
-                let sure = live(record).is_some_and(|w| w.state == State::Active && w.account == Sure::Yes);
-                (!sure).then(|| say("nobody is to use it")).flatten()
-            }
-            Step::AddMembers { group, members } => members.iter().find_map(|member| {
-                let Some(record) = store.of_target(member) else { return say("not ours") };
-                let name = self.entry_of(app, group);
-                if !record.grants.contains_key(group) {
-                    return say("the grant is not in the ledger");
-                }
-                let sure = live(record).is_some_and(|w| w.state == State::Active && w.entitlements.contains(&*name));
-                (!sure).then(|| say("not granted")).flatten()
-            }),
-            Step::RemoveMembers { group, members } => members.iter().find_map(|member| {
-                let Some(record) = store.of_target(member) else {
-                    let authoritative = self.told.is_authoritative(app.as_str(), &self.entry_of(app, group));
-                    let account = self.target(app.as_str()).and_then(|target| target.last_known(member));
-                    let nobodys = account.is_some_and(|account| !somebodys(&self.told, account, now));
-                    return if authoritative && nobodys { None } else { say("not ours") };
-                };
-                let wanted = live(record).filter(|w| w.state != State::Ended)?;
-                let name = self.entry_of(app, group);
-                let ours = record.grants.contains_key(group);
-                // Somebody who comes back loses what others gave meanwhile, by a read of the account, before it is enabled.
-                let returns = record.state == RecordState::Retained && record.disabled_at.is_some();
-                let exact = self.told.is_authoritative(app.as_str(), &name);
-                if !ours && !returns && !exact {
-                    return say("the membership is not ours");
-                }
-                if !ours && !exact && !self.has_read(app, member) {
-                    return say("the account was not read before");
-                }
-                // What a rule that cannot be read may grant is not taken for being undeclared.
-                let account_stays = wanted.state == State::Active && wanted.account != Sure::No;
-                if !ours && !returns && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
-                    return say("a rule that is broken may grant it");
-                }
-                let rests =
-                    |rules: &BTreeSet<Name>| record.grants.get(group).is_some_and(|g| !g.policies.is_disjoint(rules));
-                if wanted.state == State::Active && wanted.frozen.get(&*name).is_some_and(rests) {
-                    return say("it rests on an entitlement that is not listed");
-                }
-                let kept = wanted.account == Sure::Yes && wanted.entitlements.contains(&*name);
-                (wanted.state == State::Active && kept).then(|| say("it is granted")).flatten()
-            }),
+            },
             _ => None,
+        };
+        wrong.map(|what| format!("{app}: {}: {what}", words(step)))
+    }
+
+    /// An account that is disabled or deleted.
+    fn judge_end(&self, app: &Name, store: &Store, id: &TargetId, deletes: bool) -> Option<&'static str> {
+        let Some(record) = store.of_target(id) else {
+            return (deletes || !self.is_orphan(app, id)).then_some("not ours");
+        };
+        // What was disabled by us and others enabled is disabled again all the same; it is not deleted.
+        let again = !deletes && record.disabled_at.is_some();
+        let rests_on_broken = !again && record.policies.iter().any(|policy| broken(&self.told).contains(policy));
+        if let Some(wanted) = self.wanted_of(app, record)
+            && wanted.state == State::Active
+            && (wanted.account == Sure::Yes || (wanted.account == Sure::Maybe && rests_on_broken))
+        {
+            return Some("its owner is to have it");
         }
+        (deletes && record.delete_at.is_none_or(|at| at > self.decided())).then_some("not due")
+    }
+
+    fn judge_gift(&self, app: &Name, store: &Store, group: &TargetId, member: &TargetId) -> Option<&'static str> {
+        let Some(record) = store.of_target(member) else { return Some("not ours") };
+        let name = self.entry_of(app, group);
+        if !record.grants.contains_key(group) {
+            return Some("the grant is not in the ledger");
+        }
+        let wanted = self.wanted_of(app, record);
+        let sure = wanted.is_some_and(|w| w.state == State::Active && w.entitlements.contains(&*name));
+        (!sure).then_some("not granted")
+    }
+
+    fn judge_removal(&self, app: &Name, store: &Store, group: &TargetId, member: &TargetId) -> Option<&'static str> {
+        let name = self.entry_of(app, group);
+        let exact = self.told.is_authoritative(app.as_str(), &name);
+        let Some(record) = store.of_target(member) else {
+            let account = self.target(app.as_str()).and_then(|target| target.last_known(member));
+            let nobodys = account.is_some_and(|account| !somebodys(&self.told, account, self.decided()));
+            return (!exact || !nobodys).then_some("not ours");
+        };
+        let wanted = self.wanted_of(app, record).filter(|w| w.state != State::Ended)?;
+        let ours = record.grants.contains_key(group);
+        // Somebody who comes back loses what others gave meanwhile, by a read of the account, before it is enabled.
+        let returns = record.state == RecordState::Retained && record.disabled_at.is_some();
+        if !ours && !returns && !exact {
+            return Some("the membership is not ours");
+        }
+        if !ours && !exact && !self.has_read(app, member) {
+            return Some("the account was not read before");
+        }
+        // What a rule that cannot be read may grant is not taken for being undeclared.
+        let account_stays = wanted.state == State::Active && wanted.account != Sure::No;
+        if !ours && !returns && name != PUSHED && account_stays && !broken(&self.told).is_empty() {
+            return Some("a rule that is broken may grant it");
+        }
+        let rests = |rules: &BTreeSet<Name>| record.grants.get(group).is_some_and(|g| !g.policies.is_disjoint(rules));
+        if wanted.state == State::Active && wanted.frozen.get(&*name).is_some_and(rests) {
+            return Some("it rests on an entitlement that is not listed");
+        }
+        let kept = wanted.account == Sure::Yes && wanted.entitlements.contains(&*name);
+        (wanted.state == State::Active && kept).then_some("it is granted")
     }
 }
 
@@ -208,26 +223,28 @@ pub(super) fn somebodys(world: &World, account: &Account, now: Timestamp) -> boo
 
 /// The members of a step are distinct, and the records of its intent are theirs, in the same order.
 fn members_in_order(store: &Store, intent: &Intent, step: &Step) -> Option<String> {
-    let (Step::AddMembers { members, .. } | Step::RemoveMembers { members, .. }) = step else { return None };
+    let (adds, _, members) = membership(step)?;
     let distinct: BTreeSet<&TargetId> = members.iter().collect();
     let theirs = intent.records.iter().map(|id| store.records.get(id).and_then(|record| record.target_id.as_ref()));
     let same = theirs.eq(members.iter().map(Some));
     // An account that is nobody's is taken out of a group by itself.
-    let nobodys = intent.records.is_empty() && members.len() == 1 && matches!(step, Step::RemoveMembers { .. });
+    let nobodys = intent.records.is_empty() && members.len() == 1 && !adds;
     let same = same || (nobodys && members.iter().all(|member| store.of_target(member).is_none()));
     (!same || distinct.len() != members.len()).then(|| format!("its records are {:?}", intent.records))
 }
 
 fn ids_of(step: &Step) -> BTreeSet<TargetId> {
+    if let Some((_, group, members)) = membership(step) {
+        return members.iter().chain([group]).cloned().collect();
+    }
     match step {
         Step::UpdateAccount { id, .. }
         | Step::RenameAccount { id, .. }
         | Step::EnableAccount { id }
         | Step::DisableAccount { id }
-        | Step::DeleteAccount { id } => [id.clone()].into(),
-        Step::AddMembers { group, members } | Step::RemoveMembers { group, members } => {
-            members.iter().chain([group]).cloned().collect()
-        }
+        | Step::DeleteAccount { id }
+        | Step::UpdateGroup { id, .. }
+        | Step::DeleteGroup { id } => [id.clone()].into(),
         _ => BTreeSet::new(),
     }
 }

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use provost_core::model::{
     AccessPolicy, AccountSettings, AttributeName, Budget, Change, Connector, ConnectorKind, DeletionPolicy,
-    Deprovision, DeprovisionStep, Effect, Entitlement, EntitlementKind, EntitlementTarget, Field, FieldError,
-    GrantSpec, GrantWhat, Group, Identity, IdentityType, Invalid, Manifest, Member, Membership, Meta, Name, ObjectKind,
-    ObjectRef, Orphaned, PolicyMode, PushedGroup, Safety, Source, Subject, SyncSettings, TargetApplication, Uid,
-    UserName,
+    Deprovision, DeprovisionStep, Effect, Entitlement, EntitlementTarget, Field, FieldError, GrantSpec, GrantWhat,
+    Group, Identity, IdentityType, Invalid, Manifest, Member, Membership, Meta, Name, ObjectKind, ObjectRef, Orphaned,
+    PolicyMode, PushedGroup, Safety, Source, Subject, SyncSettings, TargetApplication, Uid, UserName,
 };
 use provost_crds::FINALIZER;
 
 use super::api::Object;
-use super::world::{APPS, App, ENTITLEMENTS, PROTECTED, PUSHED, Person, Rule, Team, World, group_name};
+use super::world::{APPS, App, ENTITLEMENTS, PROTECTED, PUSHED, Person, Rule, Team, World, group_name, kind_of};
 
 /// What one manifest declares; who made it, and when, is the API server's to say.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +164,7 @@ impl World {
         let entitlement = |entry: &&str| Entitlement {
             name: Name::new(*entry),
             target: EntitlementTarget {
-                kind: EntitlementKind::Group,
+                kind: kind_of(name, entry),
                 name: group_name(name, entry).into(),
                 create: *entry != "reader",
             },

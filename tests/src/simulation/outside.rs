@@ -8,9 +8,9 @@ use provost_core::model::{
 };
 
 use super::run::{At, Event, Sim};
-use super::target::{Account, TIMEOUT, Target, VISIBILITY};
+use super::target::{Account, TIMEOUT, Target, VISIBILITY, membership};
 use super::trouble::Spell;
-use super::world::{APPS, PROTECTED, group_name};
+use super::world::{APPS, PROTECTED, group_name, kind_of};
 
 impl Sim {
     /// What is at a target before we come.
@@ -21,7 +21,7 @@ impl Sim {
         let now = self.now;
         let mut target = Target::new(number, self.plan.blind && app == APPS[1], self.plan.answers);
         target.tells = self.plan.tells;
-        target.add_group(&group_name(app, "reader"), None, now);
+        target.add_group(kind_of(app, "reader"), &group_name(app, "reader"), None, now);
         let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
         for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {
             let mut attributes: Attributes = [text("userName", &person.user_name.to_lowercase())].into();
@@ -132,6 +132,11 @@ impl Sim {
     pub(super) fn apply(&mut self, at: &At, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {
         let mut out = Vec::new();
         for step in steps {
+            // As connectors do.
+            if out.last().is_some_and(provost_connectors::ends) {
+                out.push(Err(TargetError::NotAsked));
+                continue;
+            }
             let fault = if self.faults { self.random.below(100) } else { 99 };
             let now = self.now;
             let lost = self.plan.lose == Some(self.writes() + 1);
@@ -175,12 +180,12 @@ impl Sim {
 
     /// What we took or switched is not others' any more.
     fn forget_foreign(&mut self, (app, _): &At, step: &Step, done: bool) {
-        match step {
-            Step::RemoveMembers { group, members } => {
-                for member in members {
-                    self.foreign.remove(&(app.clone(), group.clone(), member.clone()));
-                }
+        if let Some((false, group, members)) = membership(step) {
+            for member in members {
+                self.foreign.remove(&(app.clone(), group.clone(), member.clone()));
             }
+        }
+        match step {
             Step::EnableAccount { id } | Step::DisableAccount { id } if done => {
                 self.disabled.remove(&(app.clone(), id.clone()));
             }
@@ -197,7 +202,8 @@ impl Sim {
             return None;
         }
         let membership = (app.into(), group.clone(), id.clone());
-        Some(match self.random.below(6) {
+        let shown = target.group(group).cloned()?;
+        Some(match self.random.below(7) {
             0 => {
                 let mut account = account;
                 account.attributes.insert(AttributeName::new("title"), Value::from("tampered"));
@@ -222,6 +228,12 @@ impl Sim {
                 target.change_group(group, now, |members| _ = members.remove(id));
                 self.unseen.insert(membership);
                 format!("remove {id} from {group}")
+            }
+            5 if shown.mark.is_some() => {
+                // No two are ever named alike.
+                let name = format!("{}, once {}", shown.name, now.as_millis());
+                target.rename_group(group, &name, now);
+                format!("name {group} {name}")
             }
             _ => {
                 target.set_account(id, None, now);

@@ -14,6 +14,8 @@ pub struct Plan {
     pub people: u64,
     /// Edits of the declared state.
     pub edits: u64,
+    /// Edits of targets behind our back.
+    pub tampers: u64,
     /// Targets, store and network misbehave.
     pub faults: bool,
     /// Crashes in a hundred writes.
@@ -59,6 +61,7 @@ impl Plan {
             seed,
             people,
             edits,
+            tampers: if calm { 0 } else { edits / 3 },
             faults: !calm,
             crashes,
             crash_after: None,
@@ -87,6 +90,7 @@ impl Plan {
         Self {
             people: 30,
             edits: 300,
+            tampers: 100,
             faults: true,
             span: Duration::from_hours(365 * 24),
             pace: Duration::from_hours(20 * 24),
@@ -101,15 +105,16 @@ impl Plan {
     /// Weeks at a target that shows nobody's memberships and answers whether somebody has one.
     pub fn hidden(seed: u64) -> Self {
         let (span, pace) = (Duration::from_hours(21 * 24), Duration::from_hours(24));
-        Self { people: 12, edits: 150, blind: true, answers: true, span, pace, ..Self::year(seed) }
+        Self { people: 12, edits: 150, tampers: 50, blind: true, answers: true, span, pace, ..Self::year(seed) }
     }
 
-    /// Edits, but nothing that goes wrong.
+    /// Edits, some of targets by others, but nothing that goes wrong.
     pub fn calm(seed: u64) -> Self {
         let span = Duration::from_mins(3);
         Self {
             people: 12,
             edits: 12,
+            tampers: 6,
             faults: false,
             crashes: 0,
             span,

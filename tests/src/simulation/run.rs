@@ -170,7 +170,7 @@ impl Sim {
             let wait = self.random.within(span);
             self.later(wait, Event::Edit);
         }
-        for _ in 0..if self.plan.faults { self.plan.edits / 3 } else { 0 } {
+        for _ in 0..self.plan.tampers {
             let wait = self.random.within(span);
             self.later(wait, Event::Tamper);
         }

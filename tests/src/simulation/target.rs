@@ -1,6 +1,7 @@
 //! A model of a target: accounts and groups, user names unique whatever their case, reads that lag behind writes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub static SCHEMA: Schema = Schema {
     mark: Some("externalId"),
     user_name: "userName",
     external_id: Some("externalId"),
-    entitlements: &[EntitlementKind::Group],
+    entitlements: &[EntitlementKind::Group, EntitlementKind::Role],
     protection: None,
     paths: false,
     interval: Duration::from_mins(1),
@@ -43,8 +44,10 @@ pub struct Account {
     pub attributes: Attributes,
 }
 
+/// A group or a role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
+    pub kind: EntitlementKind,
     pub name: Arc<str>,
     pub mark: Option<Arc<str>>,
     pub members: BTreeSet<TargetId>,
@@ -120,12 +123,18 @@ impl Target {
         }
     }
 
-    pub fn add_group(&mut self, name: &str, mark: Option<Arc<str>>, now: Duration) -> TargetId {
+    pub fn add_group(&mut self, kind: EntitlementKind, name: &str, mark: Option<Arc<str>>, now: Duration) -> TargetId {
         self.created += 1;
         let id = TargetId::new(format!("g{}", self.created));
-        let group = Group { name: name.into(), mark, members: BTreeSet::new() };
+        let group = Group { kind, name: name.into(), mark, members: BTreeSet::new() };
         self.groups.insert(id.clone(), vec![(now, Some(group))]);
         id
+    }
+
+    pub fn rename_group(&mut self, id: &TargetId, name: &str, now: Duration) {
+        if let Some(group) = self.group(id).cloned() {
+            self.groups.entry(id.clone()).or_default().push((now, Some(Group { name: name.into(), ..group })));
+        }
     }
 
     pub fn add_account(&mut self, enabled: bool, attributes: Attributes, now: Duration) -> TargetId {
@@ -185,17 +194,19 @@ impl Target {
                 .iter()
                 .filter_map(|(id, history)| Some(Item::Account(shown(id, at(history, seen)?))))
                 .collect(),
-            Kind::Groups => self
-                .groups
-                .iter()
-                .filter_map(|(id, history)| Some(listed(id, at(history, seen)?, self.blind)))
-                .collect(),
-            Kind::Roles | Kind::Licenses => Vec::new(),
+            Kind::Groups => self.listed(EntitlementKind::Group, seen),
+            Kind::Roles => self.listed(EntitlementKind::Role, seen),
+            Kind::Licenses => Vec::new(),
         };
         let total = items.len();
         let items: Vec<Item> = items.into_iter().skip(from).take(size).collect();
         let next = (from + size < total).then(|| PageToken((from + size).to_string().into()));
         Page { items, total: Some(total as u64), next, profile: None, elsewhere: 0 }
+    }
+
+    fn listed(&self, kind: EntitlementKind, seen: Duration) -> Vec<Item> {
+        let there = self.groups.iter().filter_map(|(id, history)| Some((id, at(history, seen)?)));
+        there.filter(|(_, group)| group.kind == kind).map(|(id, group)| listed(id, group, self.blind)).collect()
     }
 
     pub fn find(&self, key: &CorrelationKey, seen: Duration) -> Vec<Observed> {
@@ -228,6 +239,9 @@ impl Target {
 
     pub fn apply(&mut self, step: &Step, now: Duration) -> Result<Applied, TargetError> {
         self.writes += 1;
+        if let Some((adds, group, members)) = membership(step) {
+            return self.set_members(adds, group, members, now);
+        }
         match step {
             Step::CreateAccount { attributes, enabled, .. } => {
                 let name = attributes.get(&AttributeName::new("userName")).and_then(Value::as_text).unwrap_or_default();
@@ -269,20 +283,15 @@ impl Target {
                 if self.groups().any(|(_, group)| group.name == *name) {
                     return Err(TargetError::Conflict);
                 }
-                let id = self.add_group(name, Some(Arc::clone(mark)), now);
+                let id = self.add_group(EntitlementKind::Group, name, Some(Arc::clone(mark)), now);
                 Ok(Applied { id: Some(id), ..Applied::default() })
             }
-            Step::AddMembers { group, members } => {
-                self.group(group).ok_or(TargetError::NotFound)?;
-                if members.iter().any(|id| self.account(id).is_none()) {
-                    return Err(rejected("a member is not there"));
+            Step::UpdateGroup { id, name } => {
+                self.group(id).ok_or(TargetError::NotFound)?;
+                if self.groups().any(|(other, group)| other != id && group.name == *name) {
+                    return Err(TargetError::Conflict);
                 }
-                self.change_group(group, now, |all| all.extend(members.iter().cloned()));
-                Ok(Applied::default())
-            }
-            Step::RemoveMembers { group, members } => {
-                self.group(group).ok_or(TargetError::NotFound)?;
-                self.change_group(group, now, |all| all.retain(|id| !members.contains(id)));
+                self.rename_group(id, name, now);
                 Ok(Applied::default())
             }
             Step::DeleteGroup { id } => {
@@ -290,16 +299,48 @@ impl Target {
                 self.groups.entry(id.clone()).or_default().push((now, None));
                 Ok(Applied::default())
             }
-            Step::UpdateGroup { .. } | Step::Assign { .. } | Step::Revoke { .. } => {
-                Err(TargetError::Unsupported("not in this model".into()))
+            Step::AddMembers { .. } | Step::RemoveMembers { .. } | Step::Assign { .. } | Step::Revoke { .. } => {
+                Err(TargetError::Malformed("it is a membership".into()))
             }
         }
+    }
+
+    fn set_members(
+        &mut self,
+        adds: bool,
+        group: &TargetId,
+        members: &[TargetId],
+        now: Duration,
+    ) -> Result<Applied, TargetError> {
+        self.group(group).ok_or(TargetError::NotFound)?;
+        if adds && members.iter().any(|id| self.account(id).is_none()) {
+            return Err(rejected("a member is not there"));
+        }
+        self.change_group(group, now, |all| {
+            if adds {
+                all.extend(members.iter().cloned());
+            } else {
+                all.retain(|id| !members.contains(id));
+            }
+        });
+        Ok(Applied::default())
     }
 
     fn enable(&mut self, id: &TargetId, enabled: bool, now: Duration) -> Result<Applied, TargetError> {
         let account = self.account(id).cloned().ok_or(TargetError::NotFound)?;
         self.set_account(id, Some(Account { enabled, ..account }), now);
         Ok(Applied::default())
+    }
+}
+
+/// Whether a step gives or takes, which group or role, and whom.
+pub fn membership(step: &Step) -> Option<(bool, &TargetId, &[TargetId])> {
+    match step {
+        Step::AddMembers { group, members } => Some((true, group, members)),
+        Step::RemoveMembers { group, members } => Some((false, group, members)),
+        Step::Assign { entitlement, account, .. } => Some((true, entitlement, from_ref(account))),
+        Step::Revoke { entitlement, account, .. } => Some((false, entitlement, from_ref(account))),
+        _ => None,
     }
 }
 
@@ -324,7 +365,7 @@ fn shown(id: &TargetId, account: &Account) -> Observed {
 fn listed(id: &TargetId, group: &Group, blind: bool) -> Item {
     Item::Entitlement(ObservedEntitlement {
         id: id.clone(),
-        kind: EntitlementKind::Group,
+        kind: group.kind,
         name: Arc::clone(&group.name),
         mark: group.mark.clone(),
         members: (!blind).then(|| group.members.iter().cloned().collect()),

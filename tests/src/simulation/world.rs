@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use provost_core::model::{Lifecycle, Name, SyncMode};
+use provost_core::model::{EntitlementKind, Lifecycle, Name, SyncMode};
 
 use super::random::Random;
 
@@ -380,6 +380,11 @@ impl World {
             person.user_name = format!("once-{PROTECTED}-{name}");
         }
     }
+}
+
+/// The second application has a role among its groups, which nobody makes.
+pub fn kind_of(app: &str, entitlement: &str) -> EntitlementKind {
+    if app == APPS[1] && entitlement == "reader" { EntitlementKind::Role } else { EntitlementKind::Group }
 }
 
 /// The name of an entitlement's group at the target.

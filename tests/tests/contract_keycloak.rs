@@ -312,6 +312,70 @@ async fn bad_input_is_told_in_its_own_words() {
     assert!(error.contains("Edit username"), "{error}");
 }
 
+/// A profile that became stricter than its users are, as it is after an import as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_satisfy_the_user_profile_any_more_is_locked_out_all_the_same() {
+    let realm = Keycloak::shared().realm("stricter", Some(DECLARED)).await;
+    realm.client("provost", &["manage-users"]).await;
+    let target = realm.connected("provost").await;
+    let attributes =
+        |department: &str| json!({"department": [department], "title": ["Analyst"], "employeeId": ["E-1"]});
+    let (odd, names) = ("O\"Brien <x>", json!({"firstName": "Ada", "lastName": "Ångström"}));
+    let mut ids = Vec::new();
+    for (name, field, value) in [
+        ("adam", "lastName", json!(odd)),
+        ("boris", "attributes", attributes(odd)),
+        ("cynthia", "attributes", json!({"title": [odd], "employeeId": ["E-2"]})),
+        ("dan", "email", json!("dan@acme.test")),
+        ("edith", "attributes", json!({"department": ["Sales"]})),
+    ] {
+        let mut user =
+            json!({"username": name, "email": format!("{name}@acme.test"), "attributes": attributes("Sales")});
+        user.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+        user[field] = value;
+        ids.push(TargetId::new(realm.logged_in(user).await));
+    }
+    let mut profile = realm.get("/users/profile").await;
+    for attribute in profile["attributes"].as_array_mut().unwrap() {
+        match attribute["name"].as_str().unwrap() {
+            "lastName" => attribute["validations"] = json!({"person-name-prohibited-characters": {}}),
+            "department" => {
+                attribute["validations"] = json!({"person-name-prohibited-characters": {}});
+                attribute["required"] = json!({"roles": ["admin", "user"]});
+            }
+            "username" => attribute["validations"] = json!({"length": {"min": 4}}),
+            "employeeId" => attribute["required"] = json!({"roles": ["admin", "user"]}),
+            _ => {}
+        }
+    }
+    realm.ask(Method::PUT, "/users/profile", Some(&profile)).await;
+
+    let error = update(&target, &ids[0], &[("title", "Chief".into())]).await.unwrap_err().to_string();
+    assert!(error.contains("user profile: lastName; correct it"), "{error}");
+    for (at, locked_out) in [true, true, true, false, false].into_iter().enumerate() {
+        let disabled = apply(&target, Step::DisableAccount { id: ids[at].clone() }).await;
+        assert_eq!(disabled.is_ok(), locked_out, "{at}: {disabled:?}");
+        assert_eq!(realm.sessions(ids[at].as_str()).await, 0, "{at}: the sessions end all the same");
+        let Err(error) = disabled else { continue };
+        // A user name and a mark are who somebody is.
+        let TargetError::Rejected { field, reason, .. } = error else { panic!("{error}") };
+        assert_eq!(field.unwrap().as_str(), ["username", "externalId"][at - 3]);
+        let words = format!("user profile: {}; correct it", ["username", "employeeId"][at - 3]);
+        assert!(reason.contains(&words), "{reason}");
+    }
+    let seen = async |name: &str| {
+        let user = realm.user(name).await;
+        (user["enabled"].clone(), user["email"].clone(), user["lastName"].clone(), user["attributes"].clone())
+    };
+    let mail = |name: &str| json!(format!("{name}@acme.test"));
+    // What was in the way is gone, and nothing else.
+    assert_eq!(seen("adam").await, (json!(false), mail("adam"), json!(null), attributes("Sales")));
+    assert_eq!(seen("boris").await, (json!(false), mail("boris"), names["lastName"].clone(), attributes("-")));
+    let added = json!({"title": [odd], "employeeId": ["E-2"], "department": ["-"]});
+    assert_eq!(seen("cynthia").await, (json!(false), mail("cynthia"), names["lastName"].clone(), added));
+    assert_eq!(seen("dan").await, (json!(true), mail("dan"), names["lastName"].clone(), attributes("Sales")));
+}
+
 /// The operator's own user is nobody's account.
 #[tokio::test(flavor = "multi_thread")]
 async fn service_accounts_are_nobodys() {

@@ -231,6 +231,29 @@ impl Realm<'_> {
         self.ask(Method::POST, &path, Some(&json!(given))).await;
     }
 
+    /// Makes a user that has a password, its own name, and logs in with it; its id.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub async fn logged_in(&self, mut user: Value) -> String {
+        let name = text(&user, "username");
+        user["enabled"] = true.into();
+        user["credentials"] = json!([{"type": "password", "value": name, "temporary": false}]);
+        let id = self.ask(Method::POST, "/users", Some(&user)).await.id;
+        let url = format!("{}/realms/{}/protocol/openid-connect/token", self.server.url(), self.name);
+        let form = format!("grant_type=password&client_id=admin-cli&username={name}&password={name}");
+        let request = self.client.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = request.send().await.expect("it answers");
+        assert!(answer.status().is_success(), "{name} cannot log in: {:?}", answer.text().await);
+        assert_ne!(self.sessions(&id).await, 0);
+        id
+    }
+
+    /// How many sessions a user has.
+    pub async fn sessions(&self, id: &str) -> usize {
+        self.get(&format!("/users/{id}/sessions")).await.as_array().map_or(0, Vec::len)
+    }
+
     /// A user by name, or null.
     pub async fn user(&self, name: &str) -> Value {
         let found = self.get(&format!("/users?username={name}&exact=true&briefRepresentation=false")).await;

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::map::Change;
-use super::wire::User;
+use super::wire::{Refused, User};
 use super::{Keycloak, MARK};
 use crate::http::{Answer, Refusal};
 
@@ -92,7 +92,7 @@ impl Keycloak {
         Ok(change)
     }
 
-    /// A disabled user's sessions end at once: their tokens could still be renewed by other means.
+    /// The sessions of who is to be disabled end, whatever the realm says to the rest: tokens could be renewed by them.
     pub(super) async fn set_enabled(
         &self,
         id: &TargetId,
@@ -101,8 +101,58 @@ impl Keycloak {
     ) -> Result<Applied, TargetError> {
         let body = json!({"enabled": enabled});
         let put = self.write(Method::PUT, &["users", id.as_str()], Some(&body), spent).await;
-        put.map_err(|refusal| self.refused(refusal))?;
-        if enabled { Ok(Applied::default()) } else { self.revoke_sessions(id, spent).await }
+        let set = match put {
+            Ok(_) => Ok(Applied::default()),
+            // Nobody answers, nobody is there, or nothing more is to be asked now.
+            Err(refusal) if matches!(refusal.status, None | Some(401 | 404 | 429)) => return Err(refusal.error),
+            Err(refusal) if enabled => Err(self.refused(refusal)),
+            Err(refusal) => self.disable_all_the_same(id, refusal, spent).await,
+        };
+        if enabled {
+            return set;
+        }
+        let ended = self.revoke_sessions(id, spent).await;
+        set.and(ended)
+    }
+
+    /// Keycloak checks all of a user with every write, so that one whom the realm's profile has come to forbid cannot be
+    /// disabled as it is: no other request of manage-users does it. Locking out comes first: what the refusal names is
+    /// cleared, and is a dash where the realm demands something; the rest stays. User names and marks are not invented.
+    async fn disable_all_the_same(
+        &self,
+        id: &TargetId,
+        refusal: Refusal,
+        spent: &mut Spent,
+    ) -> Result<Applied, TargetError> {
+        let mut faults = Refused::of(&refusal.body).faults();
+        // Once more, for what is demanded once it is cleared.
+        for _ in 0..2 {
+            let recognised = |(name, demanded): (&String, &bool)| {
+                name == "username" || (*demanded && self.mark() == Some(name.as_str()))
+            };
+            if faults.is_empty() || faults.iter().any(recognised) {
+                break;
+            }
+            let change = Change::disabling(&faults);
+            let body = if change.is_custom() {
+                change.of_all(&self.user(id, spent).await?.ok_or(TargetError::NotFound)?)
+            } else {
+                Some(change.of_own())
+            };
+            match self.write(Method::PUT, &["users", id.as_str()], body.as_ref(), spent).await {
+                Ok(_) => {
+                    let attributes: Vec<_> = faults.keys().collect();
+                    tracing::warn!(
+                        account = id.as_str(),
+                        ?attributes,
+                        "disabled without these: the realm's user profile forbids what they were, or that they were empty"
+                    );
+                    return Ok(Applied::default());
+                }
+                Err(again) => faults.extend(Refused::of(&again.body).faults()),
+            }
+        }
+        Err(self.refused(refusal))
     }
 
     async fn revoke_sessions(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {

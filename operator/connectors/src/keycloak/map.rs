@@ -1,5 +1,7 @@
 //! Pure: model to wire and back.
 
+use std::collections::BTreeMap;
+
 use provost_core::model::{AttributeName, Attributes, Observed, TargetError, TargetId, Value};
 use serde_json::{Map, Value as Json, json};
 
@@ -51,6 +53,21 @@ impl Change {
             }
         }
         Ok(change)
+    }
+
+    /// Disables, and takes away what the realm finds fault with; what it demands (`true`) is a dash.
+    pub(super) fn disabling(faults: &BTreeMap<String, bool>) -> Self {
+        let mut change = Self::default();
+        change.own.insert("enabled".to_owned(), false.into());
+        for (name, demanded) in faults {
+            let text = if *demanded { "-" } else { "" };
+            if matches!(name.as_str(), "email" | "firstName" | "lastName") {
+                change.own.insert(name.clone(), text.into());
+            } else {
+                change.custom.insert(name.clone(), demanded.then(|| text.to_owned()).into_iter().collect());
+            }
+        }
+        change
     }
 
     /// Whether the user's attributes are concerned: Keycloak replaces all of them, and what else it knows of the person.

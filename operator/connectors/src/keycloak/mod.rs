@@ -191,16 +191,33 @@ impl Keycloak {
             (Some(status), TargetError::Rejected { .. }) => {
                 let key = said.key().map(|key| format!(", {key}")).unwrap_or_default();
                 let of = said.field().map(|_| " for an attribute").unwrap_or_default();
-                let remedy = match (said.key(), said.field()) {
-                    (Some("error-user-attribute-read-only"), Some("username")) => {
-                        "; the realm keeps user names: allow it to edit them (Realm settings > Login > Edit username)"
-                    }
-                    _ => "",
-                };
-                rejected(said.field(), format!("HTTP {status}{of}{key}{remedy}"))
+                rejected(said.field(), format!("HTTP {status}{of}{key}{}", remedy(&said)))
             }
             _ => refusal.error,
         }
+    }
+}
+
+/// What can be done about an attribute that is refused.
+fn remedy(said: &Refused) -> String {
+    match (said.key(), said.field()) {
+        (Some("error-user-attribute-read-only"), Some("username")) => {
+            "; the realm keeps user names: allow it to edit them (Realm settings > Login > Edit username)".to_owned()
+        }
+        (Some("error-user-attribute-read-only"), Some(_)) => {
+            "; allow admins to edit it in the realm's user profile (Realm settings > User profile), or take the mapping away"
+                .to_owned()
+        }
+        (Some(_), Some(_)) => {
+            let plain = |name: &&String| name.len() <= 64 && !name.contains(|c: char| c.is_control() || c.is_whitespace());
+            let named: Vec<String> = said.faults().into_keys().filter(|name| plain(&name)).take(8).collect();
+            format!(
+                "; the user does not satisfy the realm's user profile: {}; correct it in the manifest or in the realm, or \
+                 loosen the profile (Realm settings > User profile)",
+                named.join(", ")
+            )
+        }
+        _ => String::new(),
     }
 }
 

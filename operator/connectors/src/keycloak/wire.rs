@@ -169,6 +169,13 @@ impl Refused {
         self.field.as_deref().or_else(|| self.errors.first()?.field())
     }
 
+    /// The attributes it finds fault with; `true`: it demands that they have a value.
+    pub(super) fn faults(&self) -> BTreeMap<String, bool> {
+        let all = std::iter::once(self).chain(&self.errors);
+        let demanded = |one: &Self| one.error_message.as_deref() == Some("error-user-attribute-required");
+        all.filter_map(|one| Some((one.field.clone()?, demanded(one)))).collect()
+    }
+
     /// The key of a message (`error-invalid-email`): an identifier, which says nothing of anybody.
     pub(super) fn key(&self) -> Option<&str> {
         let words = self.words();

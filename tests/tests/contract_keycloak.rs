@@ -376,6 +376,48 @@ async fn who_does_not_satisfy_the_user_profile_any_more_is_locked_out_all_the_sa
     assert_eq!(seen("dan").await, (json!(true), mail("dan"), names["lastName"].clone(), attributes("Sales")));
 }
 
+/// Such a realm answers 204 to another user name and keeps the address.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_addresses_are_user_names_a_mapping_to_others_is_told_and_not_written_for_ever() {
+    let realm = Keycloak::shared().realm("addresses", Some(DECLARED)).await;
+    realm.client("provost", &["manage-users"]).await;
+    let setting = async |on: bool| {
+        realm.ask(Method::PUT, "", Some(&json!({"registrationEmailAsUsername": on}))).await;
+    };
+    setting(true).await;
+    let proxy = Counting::at(Keycloak::shared().address(), "").await;
+    let connected = async || connected_to(&realm.connector("provost", &proxy.url()), TOKEN).await;
+    let target = connected().await;
+    let bob = create(&target, "bob", &[("email", "bob@acme.test".into())]).await;
+    let remedy = "map username to identity.primaryEmail()";
+    // First by the answer, from then on by what the realm says of itself; and at once where it was asked before.
+    let probed = connected().await;
+    let measured = probed.probe().await.0.unwrap().measured;
+    assert!(measured["userNames"].contains(remedy), "{measured:?}");
+    for (target, writes) in [(&target, 1), (&target, 0), (&probed, 0)] {
+        proxy.take();
+        let error = update(target, &bob, &[("username", "bob".into())]).await.unwrap_err();
+        let TargetError::Rejected { field, reason, .. } = error else { panic!("{error}") };
+        assert_eq!(field.unwrap().as_str(), "username");
+        assert!(reason.contains(remedy), "{reason}");
+        assert_eq!(proxy.count(|method, _| method == Method::PUT), writes, "{:?}", proxy.take());
+    }
+    // Nor is it found by another name; that somebody has the address is then told with the cause.
+    let attributes = [("username".into(), "bob".into()), ("email".into(), "bob@acme.test".into())].into();
+    let again = Step::CreateAccount { attributes, enabled: true, password: true };
+    let error = apply(&target, again).await.unwrap_err().to_string();
+    assert!(error.contains("another user has this e-mail address") && error.contains(remedy), "{error}");
+
+    update(&target, &bob, &[("username", "Bob.B@Acme.test".into()), ("email", "Bob.B@acme.test".into())])
+        .await
+        .unwrap();
+    assert_eq!(realm.user("bob.b@acme.test").await["id"], bob.as_str());
+    setting(false).await;
+    update(&target, &bob, &[("username", "bob".into())]).await.unwrap();
+    assert_eq!(realm.user("bob").await["id"], bob.as_str());
+    assert!(!probed.probe().await.0.unwrap().measured.contains_key("userNames"));
+}
+
 /// The operator's own user is nobody's account.
 #[tokio::test(flavor = "multi_thread")]
 async fn service_accounts_are_nobodys() {

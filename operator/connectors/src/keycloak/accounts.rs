@@ -1,12 +1,12 @@
 //! Writes to users.
 
-use provost_core::model::{Applied, AttributeName, Attributes, Spent, TargetError, TargetId};
+use provost_core::model::{Applied, AttributeName, Attributes, Observed, Spent, TargetError, TargetId};
 use reqwest::Method;
 use serde_json::json;
 
-use super::map::Change;
+use super::map::{self, Change};
 use super::wire::{Refused, User};
-use super::{Keycloak, MARK};
+use super::{EMAIL_NAMES, Keycloak, MARK};
 use crate::http::{Answer, Refusal};
 
 impl Keycloak {
@@ -47,7 +47,11 @@ impl Keycloak {
         set: &Attributes,
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
-        let change = self.change(set, spent).await?;
+        let mut change = self.change(set, spent).await?;
+        let email_names = self.known().email_names && set.contains_key(&AttributeName::new("username"));
+        if email_names && self.read_realm(spent).await? {
+            change.without_name();
+        }
         let dropped = change.dropped.clone();
         let body = if change.is_custom() {
             let user = self.user(id, spent).await?.ok_or(TargetError::NotFound)?;
@@ -65,13 +69,31 @@ impl Keycloak {
         if let Some(name) = dropped.first() {
             return Err(self.not_kept(name));
         }
-        let missing = set.iter().find(|(name, value)| !value.is_empty() && !observed.attributes.contains_key(*name));
-        if let Some((name, _)) = missing {
-            // The profile was changed since it was read.
-            self.known().profile = None;
-            return Err(self.not_kept(name.as_str()));
+        let held = |name: &AttributeName| observed.attributes.get(name);
+        match set.iter().find(|(name, value)| !map::is_kept(name, value, held(name))) {
+            None => Ok(Applied { observed: Some(observed), ..Applied::default() }),
+            Some((name, _)) if held(name).is_none() => {
+                // The profile was changed since it was read.
+                self.known().profile = None;
+                Err(self.not_kept(name.as_str()))
+            }
+            Some((name, _)) => Err(self.kept_otherwise(name, &observed)),
         }
-        Ok(Applied { observed: Some(observed), ..Applied::default() })
+    }
+
+    /// A value that was accepted, and is another one.
+    fn kept_otherwise(&self, name: &AttributeName, observed: &Observed) -> TargetError {
+        let (username, email) = (AttributeName::new("username"), AttributeName::new("email"));
+        let named_so = *name == username && observed.attributes.get(&username) == observed.attributes.get(&email);
+        let reason = if named_so {
+            self.known().email_names = true;
+            EMAIL_NAMES.to_owned()
+        } else {
+            format!(
+                "the realm accepts the attribute {name} and keeps another value; correct what changes it there, or the mapping"
+            )
+        };
+        TargetError::Rejected { field: Some(name.clone()), reason: reason.into(), detail: "".into() }
     }
 
     fn not_kept(&self, wire: &str) -> TargetError {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use provost_core::model::{AttributeName, Attributes, Observed, TargetError, TargetId, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::schema::MARK;
+use super::schema::{MARK, SCHEMA};
 use super::wire::{Texts, User, UserProfile};
 
 /// What setting attributes asks of a user, apart by how it is written.
@@ -75,6 +75,11 @@ impl Change {
         !self.custom.is_empty()
     }
 
+    /// Leaves the user name out, where it would be accepted and changed nothing.
+    pub(super) fn without_name(&mut self) {
+        self.own.remove("username");
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.own.is_empty() && self.custom.is_empty()
     }
@@ -133,6 +138,28 @@ impl Change {
         body.extend(self.own);
         body.insert("attributes".to_owned(), json!(after));
         Some(Json::Object(body))
+    }
+}
+
+/// Whether a user has what was written, in its case or, where Keycloak folds it, in any.
+pub(super) fn is_kept(name: &AttributeName, wanted: &Value, held: Option<&Value>) -> bool {
+    let folds = SCHEMA.case_insensitive.contains(&name.as_str());
+    let words = |value: &Value| {
+        let fold = |word: String| if folds { word.to_lowercase() } else { word };
+        let mut words: Vec<String> = words(value).into_iter().map(fold).collect();
+        words.sort_unstable();
+        words
+    };
+    words(wanted) == held.map(words).unwrap_or_default()
+}
+
+/// What a value comes down to: false and empty texts are nothing.
+fn words(value: &Value) -> Vec<String> {
+    match value {
+        Value::Bool(true) => vec!["true".to_owned()],
+        Value::Text(text) if !text.is_empty() => vec![text.to_string()],
+        Value::List(items) => items.iter().flat_map(words).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -252,6 +279,20 @@ mod tests {
             let error = Change::of(&set(&[(name, value)]), None, &profile()).unwrap_err();
             assert!(matches!(error, TargetError::Rejected { field: Some(field), .. } if field.as_str() == name));
         }
+    }
+
+    #[test]
+    fn a_value_is_kept_in_its_own_case_or_in_any_where_keycloak_folds_it() {
+        let kept = |name: &str, wanted: Value, held: Option<Value>| is_kept(&name.into(), &wanted, held.as_ref());
+        let list = |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
+        assert!(kept("email", "Ada@Acme.test".into(), Some("ada@acme.test".into())));
+        assert!(!kept("title", "Boss".into(), Some("boss".into())));
+        assert!(!kept("username", "ada".into(), Some("ada@acme.test".into())) && !kept("title", "Boss".into(), None));
+        // What is nothing, one text or a list of it, and the order of a list make no difference.
+        assert!(kept("title", Value::Null, None) && kept("emailVerified", Value::Null, Some(Value::Bool(false))));
+        assert!(!kept("title", Value::Null, Some("Boss".into())) && !kept("emailVerified", Value::Bool(true), None));
+        assert!(kept("shifts", list(&["late", "", "early"]), Some(list(&["early", "late"]))));
+        assert!(kept("shifts", list(&["late"]), Some("late".into())) && !kept("shifts", list(&["late"]), None));
     }
 
     #[test]

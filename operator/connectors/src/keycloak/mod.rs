@@ -33,6 +33,10 @@ const MEMBER_BATCH: usize = 25;
 /// Service accounts of clients are users whose names begin so; nobody else's do.
 const SERVICE_ACCOUNT: &str = "service-account-";
 
+/// What becomes of user names where the realm is set so, and the remedy.
+const EMAIL_NAMES: &str = "the realm makes user names of e-mail addresses (Realm settings > Login > Email as username): map \
+                           username to identity.primaryEmail(), or switch it off";
+
 /// What a connection is made of, besides HTTP.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -76,6 +80,8 @@ struct Known {
     roles: BTreeMap<TargetId, roles::Named>,
     /// Attributes that the realm's user profile would drop.
     dropped: BTreeSet<String>,
+    /// The realm makes user names of e-mail addresses.
+    email_names: bool,
     /// The listing of groups that is being handed over.
     tree: groups::Tree,
 }
@@ -186,7 +192,9 @@ impl Keycloak {
                 rejected(None, "HTTP 403: the client lacks the role manage-users of realm-management".to_owned())
             }
             (Some(409), _) if said.words().ends_with("same email") => {
-                rejected(Some("email"), "HTTP 409: another user has this e-mail address".to_owned())
+                let found = if self.known().email_names { "; an account is found by it in this realm: " } else { "" };
+                let remedy = if found.is_empty() { "" } else { EMAIL_NAMES };
+                rejected(Some("email"), format!("HTTP 409: another user has this e-mail address{found}{remedy}"))
             }
             (Some(status), TargetError::Rejected { .. }) => {
                 let key = said.key().map(|key| format!(", {key}")).unwrap_or_default();

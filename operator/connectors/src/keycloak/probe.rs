@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
 
-use super::wire::{User, UserProfile};
+use super::wire::{RealmSettings, User, UserProfile};
 use super::{Keycloak, MEMBER_BATCH, SERVICE_ACCOUNT, no_right};
+use crate::http::Refusal;
 
 impl Keycloak {
     /// Logs in, proves that users are seen, and reads the user profile.
     pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
         let seen = self.sight(spent).await?;
         let profile = self.read_profile(spent).await?;
+        let email_names = self.read_realm(spent).await?;
         let may_write = seen.access.as_ref().and_then(|access| access.manage);
         let mut measured: BTreeMap<Arc<str>, Arc<str>> = [
             ("write", if may_write == Some(false) { "the client lacks manage-users" } else { "allowed" }),
@@ -29,6 +31,9 @@ impl Keycloak {
         }
         if let Some(mark) = self.mark().filter(|mark| !profile.keeps(mark)) {
             measured.insert("notDeclared".into(), mark.into());
+        }
+        if email_names {
+            measured.insert("userNames".into(), "e-mail addresses: map username to identity.primaryEmail()".into());
         }
         let principal = self.settings.own_realm.then(|| TargetId::new(seen.id));
         Ok(Profile { measured, capabilities: self.capabilities(), principal, changes: None })
@@ -66,6 +71,17 @@ impl Keycloak {
             };
             TargetError::Unauthorized(text.into())
         })
+    }
+
+    /// Whether the realm makes user names of e-mail addresses: it then accepts others, and does nothing with them.
+    pub(super) async fn read_realm(&self, spent: &mut Spent) -> Result<bool, TargetError> {
+        let read = match self.get(&[], &[], spent).await {
+            // It is a help alone.
+            Err(Refusal { status: Some(403), .. }) => RealmSettings::default(),
+            other => other?,
+        };
+        self.known().email_names = read.registration_email_as_username;
+        Ok(read.registration_email_as_username)
     }
 
     /// Which attributes users may have, read again: it can change at any time.

@@ -81,6 +81,13 @@ pub(super) struct Role {
     pub(super) container_id: Option<String>,
 }
 
+/// RealmRepresentation, of which who manages users is shown little.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct RealmSettings {
+    pub(super) registration_email_as_username: bool,
+}
+
 /// ClientRepresentation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -232,6 +232,13 @@ async fn roles_of_the_realm_and_of_clients_are_given_and_taken() {
     apply(&fresh, step(false, &listed[0])).await.unwrap();
     assert_eq!(realm.get("/roles/controller/users").await, json!([]));
 
+    // An admin role that the client does not have itself.
+    let admins = json!({"groups": [], "roles": ["realm-management/view-events"]});
+    let guarded = with_catalogue(&realm, "provost", admins).await;
+    let role = entitlements(&guarded, Kind::Roles).await.remove(0);
+    let error = apply(&guarded, step(true, &role)).await.unwrap_err().to_string();
+    assert!(error.contains("an admin role is given and taken by who has it alone"), "{error}");
+
     // Without the right to see roles nothing is said of them: not that there are none, not that nobody has them.
     let blind = with_catalogue(&realm, "users-alone", catalogue).await;
     let error = blind.observe(Kind::Roles, None).await.0.unwrap_err();

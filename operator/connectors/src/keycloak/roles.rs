@@ -122,7 +122,7 @@ impl Keycloak {
             match self.map_role(method.clone(), role, &known, account, spent).await {
                 // It has another name now.
                 Err(Refusal { error: TargetError::NotFound, .. }) => drop(self.known().roles.remove(role)),
-                other => return other.map(|()| Applied::default()).map_err(|refusal| self.refused(refusal)),
+                other => return other.map(|()| Applied::default()).map_err(|refusal| self.not_mapped(refusal)),
             }
         }
         let read: Role = self
@@ -130,9 +130,20 @@ impl Keycloak {
             .await
             .map_err(|refusal| no_right(refusal, "by id"))?;
         let read = named(read);
-        self.map_role(method, role, &read, account, spent).await.map_err(|refusal| self.refused(refusal))?;
+        self.map_role(method, role, &read, account, spent).await.map_err(|refusal| self.not_mapped(refusal))?;
         self.known().roles.insert(role.clone(), read);
         Ok(Applied::default())
+    }
+
+    /// Keycloak says the same of a client without manage-users and of a role that it guards.
+    fn not_mapped(&self, refusal: Refusal) -> TargetError {
+        if refusal.status != Some(403) {
+            return self.refused(refusal);
+        }
+        let reason = "HTTP 403: an admin role is given and taken by who has it alone: assign it to the client's service \
+                      account, or take it from the catalogue; if it is none, the client lacks manage-users of \
+                      realm-management";
+        TargetError::Rejected { field: None, reason: reason.into(), detail: "".into() }
     }
 
     async fn map_role(

@@ -145,7 +145,7 @@ impl Keycloak {
         let (first, max) = (first.to_string(), PAGE.to_string());
         let mut query = vec![("first", first.as_str()), ("max", max.as_str()), ("briefRepresentation", "false")];
         if let Some(named) = named {
-            query.extend([("search", named), ("exact", "true")]);
+            query.extend([("search", named), ("exact", "true"), ("populateHierarchy", "false")]);
         }
         let segments = match parent {
             Some(parent) => vec!["groups", parent, "children"],
@@ -198,8 +198,18 @@ impl Keycloak {
 
     /// The group under a name, of which the parent (`None`: the top) is known.
     async fn child(&self, parent: Option<&str>, name: &str, spent: &mut Spent) -> Result<Option<Group>, TargetError> {
-        let found = self.page_of_groups(parent, Some(name), 0, spent).await?;
-        Ok(found.into_iter().find(|group| group.name == name))
+        let mut first = 0;
+        loop {
+            let found = self.page_of_groups(parent, Some(name), first, spent).await?;
+            let (got, last) = (found.len(), found.len() < PAGE);
+            // At the top the search goes through all that is below.
+            let here = |group: &Group| group.name == name && (parent.is_some() || group.parent_id.is_none());
+            let found = found.into_iter().find(here);
+            if found.is_some() || last {
+                return Ok(found);
+            }
+            first += got;
+        }
     }
 
     /// The name of a group and its parent's id.

@@ -32,7 +32,10 @@ impl Keycloak {
                 None => self.everybody(&["roles", &role.name, "users"], spent).await,
                 Some(client) => self.everybody(&["clients", client, "roles", &role.name, "users"], spent).await,
             };
-            let members = members.map_err(|refusal| no_right(refusal, &name))?;
+            let members = members.map_err(|refusal| match refusal.error {
+                TargetError::NotFound => TargetError::Transient("a role went while it was listed".into()),
+                _ => no_right(refusal, &name),
+            })?;
             self.known().roles.insert(id.clone(), role);
             items.push(Item::Entitlement(ObservedEntitlement {
                 id,

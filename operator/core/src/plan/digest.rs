@@ -27,15 +27,10 @@ impl Fold {
 }
 
 /// The digest of a value, equal for values that a target would hold as the same; `None` where there is no value.
-/// A list of one text is that text, since directories do not tell them apart. The order of a list does not count, nor do empty values and `primary: false` within a complex one. Stable: the ledger keeps digests.
+/// A list of one text is that text, since directories do not tell them apart. The order of a list does not count, nor do empty values, repeated ones and `primary: false` within a complex one. Stable: the ledger keeps digests.
 pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
     if value.is_empty() {
         return None;
-    }
-    if let Value::List(list) = value
-        && let [text @ Value::Text(_)] = list.as_slice()
-    {
-        return digest(text, fold);
     }
     let mut hash = Sha256::new();
     match value {
@@ -50,13 +45,16 @@ pub fn digest(value: &Value, fold: Fold) -> Option<Digest> {
             hash.update(fold.apply(text).as_bytes());
         }
         Value::List(list) => {
-            let mut parts: Vec<u64> = list.iter().filter_map(|v| digest(v, fold)).map(|d| d.0).collect();
-            if parts.is_empty() {
-                return None;
-            }
+            let part = |item| Some((digest(item, fold)?.0, matches!(item, Value::Text(_))));
+            let mut parts: Vec<(u64, bool)> = list.iter().filter_map(part).collect();
             parts.sort_unstable();
-            hash.update(b"l");
-            for part in parts {
+            parts.dedup();
+            match *parts {
+                [] => return None,
+                [(text, true)] => return Some(Digest(text)),
+                _ => hash.update(b"l"),
+            }
+            for (part, _) in parts {
                 hash.update(part.to_be_bytes());
             }
         }
@@ -90,6 +88,35 @@ mod tests {
         let mut map = std::collections::BTreeMap::from([("value".into(), Value::from("ada@acme.test"))]);
         map.extend(primary.map(|primary| ("primary".into(), Value::Bool(primary))));
         Value::List(vec![Value::Map(map)])
+    }
+
+    /// What directories do with a list: what is empty or said twice is not kept, and one value is not a list.
+    #[test]
+    fn a_list_is_the_set_of_its_values() {
+        let list = |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
+        let of = |value: Value| digest(&value, Fold::Case);
+        for one in [&["Engineer"][..], &["Engineer", ""], &["", "Engineer", "Engineer"], &["engineer", "Engineer"]] {
+            assert_eq!(of(list(one)), of("Engineer".into()), "{one:?}");
+        }
+        assert_eq!(of(list(&["a", "b", "", "a"])), of(list(&["b", "a"])));
+        assert_eq!(of(list(&["", ""])), None);
+        assert_ne!(of(list(&["a", "b"])), of(list(&["a"])));
+    }
+
+    /// Ledgers hold digests: of values as they are usual, these are the ones that earlier versions computed.
+    #[test]
+    fn digests_in_ledgers_stay_what_they_are() {
+        let of = |value: Value| digest(&value, Fold::Exact).map(|digest| digest.0);
+        for (value, held) in [
+            (Value::from("Engineer"), 0x2e28_8f20_80a7_25ae),
+            (Value::List(vec!["Engineer".into()]), 0x2e28_8f20_80a7_25ae),
+            (Value::List(vec!["b".into(), "a".into()]), 0x9299_f6f2_a5e3_720d),
+            (Value::List(vec![Value::Int(5)]), 0xe330_d45c_1003_5f92),
+            (email(Some(true)), 0xa22d_75a7_4fe7_1a5f),
+            (Value::Bool(true), 0x0ffa_ac09_9f9b_2220),
+        ] {
+            assert_eq!(of(value.clone()), Some(held), "{value:?}");
+        }
     }
 
     #[test]

@@ -52,7 +52,9 @@ pub(crate) mod code {
     pub(crate) const VALUE_EXISTS: u32 = 20;
     pub(crate) const NO_SUCH_OBJECT: u32 = 32;
     pub(crate) const INVALID_DN: u32 = 34;
+    pub(crate) const NO_RIGHT: u32 = 50;
     pub(crate) const OBJECT_CLASS_VIOLATION: u32 = 65;
+    pub(crate) const NOT_ALLOWED_ON_NON_LEAF: u32 = 66;
     pub(crate) const ALREADY_EXISTS: u32 = 68;
     pub(crate) const OTHER: u32 = 80;
     pub(crate) const ASSERTION_FAILED: u32 = 122;
@@ -112,7 +114,8 @@ pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[
             format!("{said}: the answer is not complete; raise the limits of the bind DN").into(),
         ),
         (7 | 48 | 49, _) | (50 | 53, Asked::Login) => {
-            TargetError::Unauthorized(format!("{said}; check the bind DN and the credential in the Secret").into())
+            let remedy = login(&result.text).unwrap_or("check the bind DN and the credential in the Secret");
+            TargetError::Unauthorized(format!("{said}; {remedy}").into())
         }
         (8 | 13, _) => TargetError::Tls(format!("{said}; use ldaps, or ldap, which asks for StartTLS").into()),
         (10, Asked::Write) => {
@@ -128,9 +131,44 @@ pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[
         (51 | 52, _) => TargetError::Transient(said.into()),
         (68, _) => TargetError::Conflict,
         (1 | 80, Asked::Write) => TargetError::Lost(said.into()),
+        (19 | 53, Asked::Write) if result.text.contains(PASSWORD_POLICY) => {
+            rejected(format!("{said}: {PASSWORD_REMEDY}"))
+        }
+        (53, Asked::Write) => rejected(format!(
+            "{said}: a rule of the server's own forbids it, which its words in the journal name; change the value or that rule"
+        )),
+        (66, Asked::Write) => rejected(format!("{said}: other entries are below it; delete or move those first")),
+        (71, Asked::Write) => {
+            rejected(format!("{said}: it would pass to another server or domain; name a place that this server holds"))
+        }
         (_, Asked::Write) => rejected(said),
         (_, _) => TargetError::Transient(said.into()),
     }
+}
+
+/// In the words of a domain (MS-ERREF): a password does not meet the policy, or an account without one is to be enabled.
+const PASSWORD_POLICY: &str = "0000052D";
+const PASSWORD_REMEDY: &str = "the domain's password policy refuses it: an account is enabled only with a password that the \
+                               policy takes; reset its password, or ease the policy for the place of new accounts";
+
+/// Why a domain lets nobody in, by the code in its words (`AcceptSecurityContext error, data 775`), and who must do what.
+fn login(text: &str) -> Option<&'static str> {
+    let (_, after) = text.split_once(", data ")?;
+    Some(match after.split(|c: char| !c.is_ascii_hexdigit()).next()?.to_lowercase().as_str() {
+        "525" => "the domain does not know the bind account; correct bind.user",
+        "52e" => "the password is wrong, or the name; correct the Secret, or bind.user",
+        "530" | "531" => "the bind account may not log in at this time or from here; lift that limit of the account",
+        "532" => {
+            "the password of the bind account has expired; set a new one, best one that never expires, and put it into the Secret"
+        }
+        "533" => "the bind account is disabled; enable it",
+        "701" => "the bind account has expired; extend it",
+        "773" => {
+            "the password of the bind account must be changed before it is used; set a new one without that demand, and put it into the Secret"
+        }
+        "775" => "the bind account is locked after wrong passwords; find who uses an old one, and unlock it",
+        _ => return None,
+    })
 }
 
 /// A search below an entry that is not there found nothing, which says nothing.
@@ -217,6 +255,43 @@ mod tests {
         assert_eq!(field.as_ref().map(AttributeName::as_str), Some("title"));
         assert_eq!(&*detail, "title: value #0 invalid per syntax");
         assert_eq!(&*reason, "invalidAttributeSyntax, LDAP 21");
+    }
+
+    #[test]
+    fn what_a_server_says_by_code_alone_comes_with_who_must_do_what() {
+        let of = |rc: u32, text: &str, asked: Asked| {
+            let result = Ended { code: rc, text: text.to_owned(), controls: Vec::new() };
+            of_result(&result, asked, &[], &[]).to_string()
+        };
+        let why = |data: &str| {
+            let text =
+                format!("80090308: LdapErr: DSID-0C09042A, comment: AcceptSecurityContext error, data {data}, v3839");
+            of(49, &text, Asked::Login)
+        };
+        for (data, words) in [
+            ("525", "correct bind.user"),
+            ("52e", "correct the Secret"),
+            ("530", "lift that limit"),
+            ("532", "has expired; set a new one"),
+            ("533", "enable it"),
+            ("701", "extend it"),
+            ("773", "without that demand"),
+            ("775", "unlock it"),
+            ("9999", "check the bind DN"),
+        ] {
+            assert!(why(data).contains("invalidCredentials, LDAP 49") && why(data).contains(words), "{}", why(data));
+        }
+        let policy = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0";
+        for (rc, text, words) in [
+            (53, policy, "password policy"),
+            (19, policy, "password policy"),
+            (53, "no global superior knowledge", "rule of the server's own"),
+            (66, "", "delete or move those first"),
+            (71, "", "name a place that this server holds"),
+        ] {
+            let said = of(rc, text, Asked::Write);
+            assert!(said.contains(words), "{rc}: {said}");
+        }
     }
 
     #[test]

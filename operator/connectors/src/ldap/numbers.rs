@@ -16,6 +16,8 @@ const BLOCK: u32 = 16;
 const ATTEMPTS: usize = 20;
 
 const COUNTER: &str = "uidNumber";
+/// Where numbers are in use.
+const NAMES: [&str; 2] = [COUNTER, "gidNumber"];
 
 /// Numbers that are ours to give.
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ impl Ldap {
                 Change::Add(COUNTER.into(), values([after.to_string()])),
             ];
             match self.wire.modify(&range.counter, changes, Vec::new(), spent).await {
-                Ok(()) => {}
+                Ok(_) => {}
                 Err(refusal) if refusal.code == Some(code::NO_SUCH_ATTRIBUTE) => continue,
                 Err(refusal) => return Err(refusal.into()),
             }
@@ -65,20 +67,24 @@ impl Ldap {
 
     /// Numbers that were given in another way.
     async fn used(&self, first: u32, last: u32, spent: &mut Spent) -> Result<BTreeSet<u32>, TargetError> {
-        let between = |name: &str| Filter::at_least(name, &first).and(Filter::at_most(name, &last));
-        let names = ["uidNumber", "gidNumber"];
-        let filter = Filter::Or(names.map(between).to_vec());
+        let filter = holders(first, last);
         let groups = self.settings.groups.as_ref().map(|groups| groups.base.as_str());
         let mut used = BTreeSet::new();
         for base in self.settings.bases().into_iter().chain(groups) {
-            let search = Search::below(base, filter.clone(), &names.map(str::to_owned));
+            let search = Search::below(base, filter.clone(), &NAMES.map(str::to_owned));
             let found = self.wire.search(search, spent).await.map_err(|refusal| no_base(refusal, base))?;
             let numbers =
-                found.entries.iter().flat_map(|entry| names.map(|name| entry.text(name)?.parse::<u32>().ok()));
+                found.entries.iter().flat_map(|entry| NAMES.map(|name| entry.text(name)?.parse::<u32>().ok()));
             used.extend(numbers.flatten());
         }
         Ok(used)
     }
+}
+
+/// Who has one of these numbers. One by one: RFC 2307 gives them no order, and a server that follows it finds nothing by `>=`, with success.
+fn holders(first: u32, last: u32) -> Filter {
+    let equal = |number: u32| NAMES.map(|name| Filter::equal(name, number.to_string()));
+    Filter::Or((first..=last).flat_map(equal).collect())
 }
 
 fn used_up(range: &Range) -> TargetError {
@@ -86,5 +92,20 @@ fn used_up(range: &Range) -> TargetError {
         field: Some(COUNTER.into()),
         reason: format!("the numbers {} to {} are used up; raise accounts.posix.last", range.first, range.last).into(),
         detail: "".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_use_are_asked_for_by_equality_alone() {
+        let Filter::Or(parts) = holders(100, 115) else { panic!("one of them") };
+        assert_eq!(parts.len(), 32);
+        assert!(parts.iter().all(|part| matches!(part, Filter::Equal(..))), "{parts:?}");
+        assert!(
+            parts.contains(&Filter::equal("gidNumber", "115")) && !parts.contains(&Filter::equal("uidNumber", "116"))
+        );
     }
 }

@@ -11,8 +11,6 @@ pub(crate) enum Filter {
     Present(String),
     /// A value is not below this one.
     AtLeast(String, Vec<u8>),
-    /// A value is not above this one.
-    AtMost(String, Vec<u8>),
     /// All of them.
     And(Vec<Filter>),
     /// One of them.
@@ -28,11 +26,6 @@ impl Filter {
     /// `(attribute>=value)`.
     pub(crate) fn at_least(attribute: &str, value: &impl ToString) -> Self {
         Self::AtLeast(attribute.to_owned(), value.to_string().into_bytes())
-    }
-
-    /// `(attribute<=value)`.
-    pub(crate) fn at_most(attribute: &str, value: &impl ToString) -> Self {
-        Self::AtMost(attribute.to_owned(), value.to_string().into_bytes())
     }
 
     /// `(objectClass=*)`: any entry.
@@ -59,7 +52,6 @@ impl Filter {
             Self::Or(parts) => w.within(0xa1, |w| parts.iter().for_each(|part| part.write(w))),
             Self::Equal(attribute, value) => compared(w, 0xa3, attribute, value),
             Self::AtLeast(attribute, value) => compared(w, 0xa5, attribute, value),
-            Self::AtMost(attribute, value) => compared(w, 0xa6, attribute, value),
             Self::Present(attribute) => w.put(0x87, name(attribute)),
         }
     }
@@ -94,7 +86,7 @@ mod tests {
         assert_eq!(sent(&Filter::equal("id", [0u8, 255])), b"\xa3\x08\x04\x02id\x04\x02\x00\xff");
         assert_eq!(sent(&Filter::equal("uid=*)(x", "a")), sent(&Filter::equal("x-no-attribute", "a")));
         assert_eq!(sent(&Filter::any()), b"\x87\x0bobjectClass");
-        let range = Filter::Or(vec![Filter::at_least("n", &1), Filter::at_most("n", &9)]);
-        assert_eq!(sent(&range), b"\xa1\x10\xa5\x06\x04\x01n\x04\x011\xa6\x06\x04\x01n\x04\x019");
+        let either = Filter::Or(vec![Filter::at_least("n", &1), Filter::equal("n", "9")]);
+        assert_eq!(sent(&either), b"\xa1\x10\xa5\x06\x04\x01n\x04\x011\xa3\x06\x04\x01n\x04\x019");
     }
 }

@@ -6,6 +6,7 @@ use provost_crds::v1alpha1::{
 };
 
 use super::schema::{LOGIN, MARK, NAMING, PARENT, PROTECTION, SCHEMA};
+use crate::ldap::wire::connect::Endpoint;
 use crate::ldap::wire::{Filter, dn};
 
 /// The settings of a connection.
@@ -36,6 +37,7 @@ impl Settings {
     pub(super) fn new(spec: &ActiveDirectorySpec, more: &[String]) -> Result<Self, TargetError> {
         let accounts = &spec.accounts;
         let base = dn::checked("accounts.baseDN", &accounts.base_dn)?;
+        one_controller(&spec.url, &base)?;
         let place = accounts.disabled_dn.as_ref().map(|dn| dn::checked("accounts.disabledDN", dn)).transpose()?;
         if place.as_ref().is_some_and(|place| dn::is_within(&dn::normal(&base), &dn::normal(place))) {
             let text = "accounts.disabledDN must not be accounts.baseDN or above it: nobody could be enabled";
@@ -87,6 +89,23 @@ impl Settings {
         all.sort_by_key(|name| name.to_lowercase());
         all.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
         all
+    }
+}
+
+/// The name of a domain leads to any of its controllers: what one was told, the next does not know yet.
+fn one_controller(url: &str, base: &str) -> Result<(), TargetError> {
+    let parts = dn::parse(base).unwrap_or_default().into_iter().flatten();
+    let parts = parts.filter(|(name, _)| name.eq_ignore_ascii_case("dc")).map(|(_, value)| value.to_lowercase());
+    let domain = parts.collect::<Vec<_>>().join(".");
+    match Endpoint::parse(url)? {
+        Endpoint::Tls(host, _) | Endpoint::StartTls(host, _) if host.trim_end_matches('.') == domain => {
+            let text = format!(
+                "the url names the domain {domain} and so any of its controllers, which do not know at once what another one \
+                 was told; name one, as in ldaps://dc1.{domain}"
+            );
+            Err(TargetError::Unsupported(text.into()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -151,6 +170,20 @@ pub(super) mod tests {
         assert!(!settings.is_account("CN=a,CN=Users,DC=acme,DC=test"));
         let above = json!({"/accounts/disabledDN": "DC=acme,DC=test"});
         assert!(super::tests::settings(&above).is_err(), "nobody could be enabled");
+    }
+
+    #[test]
+    fn the_url_names_a_controller_and_not_the_domain() {
+        for url in ["ldaps://ACME.test", "ldap://acme.test:389", "ldaps://acme.test./"] {
+            let error = settings(&json!({"/url": url})).unwrap_err();
+            assert!(
+                matches!(&error, TargetError::Unsupported(text) if text.contains("ldaps://dc1.acme.test")),
+                "{error}"
+            );
+        }
+        for url in ["ldaps://dc1.acme.test", "ldaps://127.0.0.1", "ldap://dc1", "ldaps://localhost:1636"] {
+            settings(&json!({"/url": url})).unwrap();
+        }
     }
 
     #[test]

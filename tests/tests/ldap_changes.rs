@@ -34,8 +34,8 @@ async fn cursor(target: &AnyTarget) -> Option<Cursor> {
     for kind in [Kind::Accounts, Kind::Groups] {
         target.observe(kind, None).await.0.unwrap();
     }
-    let said = if profile.changes.is_some() { "contextCSN" } else { "no" };
-    assert_eq!(profile.measured["changes"], said.into());
+    let told = |from: &Cursor| if from.0.starts_with("modifyTimestamp\n") { "modifyTimestamp" } else { "contextCSN" };
+    assert_eq!(profile.measured["changes"], profile.changes.as_ref().map_or("no", told).into());
     profile.changes
 }
 
@@ -211,22 +211,76 @@ async fn more_than_can_be_told_at_once_is_said_to_be_more() {
 }
 
 #[tokio::test]
-async fn the_top_of_the_database_and_every_stamp_must_be_shown_or_nothing_is_told_of_changes() {
+async fn the_top_of_the_database_and_every_stamp_must_be_shown_or_times_are_asked_for_or_nothing_is_told_of_changes() {
     let top = |rights: &str| {
         let own = "by dn.exact=\"cn=provost,ou=services,dc=acme,dc=test\" read by * none";
         format!("access to dn.base=\"{SUFFIX}\" attrs={rights} {own}\naccess to dn.base=\"{SUFFIX}\" by * none\n")
     };
+    let hidden = |names: &str| format!("access to attrs={names} by * none\n");
     for (rules, tells) in [
-        ("access to attrs=contextCSN by * none\n".to_owned(), false),
-        ("access to attrs=entryCSN by * none\n".to_owned(), false),
-        (top("entry,contextCSN"), false),
-        (top("entry,objectClass,contextCSN"), true),
+        (hidden("contextCSN"), Some("modifyTimestamp")),
+        (hidden("entryCSN"), Some("modifyTimestamp")),
+        (hidden("contextCSN,modifyTimestamp"), Some("modifyTimestamp")),
+        (hidden("contextCSN,modifyTimestamp,createTimestamp"), None),
+        (top("entry,contextCSN"), Some("modifyTimestamp")),
+        (top("entry,objectClass,contextCSN"), Some(SUFFIX)),
     ] {
         let setup = Setup { database: Box::leak(rules.clone().into_boxed_str()), ..Setup::default() };
         let server = Slapd::start_with(&setup);
         let target = server.connected(&json!({})).await;
         target.probe().await.0.unwrap();
         create(&target, "ada").await;
-        assert_eq!(cursor(&target).await.is_some(), tells, "{rules}");
+        let from = cursor(&target).await;
+        assert_eq!(from.as_ref().and_then(|from| from.0.lines().next()), tells, "{rules}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_has_times_alone_tells_what_was_written_since_the_latest_as_often_as_it_differs() {
+    let server = Slapd::start_with(&Setup { stamps: false, ..Setup::default() });
+    let target = server.connected(&json!({})).await;
+    target.probe().await.0.unwrap();
+    let (ada, bob) = (create(&target, "ada").await, create(&target, "bob").await);
+    let team = group(&target, "team", &[&ada, &bob]).await;
+    let mut from = cursor(&target).await.unwrap();
+    assert!(from.0.starts_with("modifyTimestamp\n"), "{from:?}");
+    from = changes(&target, &from).await.next;
+    let (nothing, spent) = target.changes(&from).await;
+    let nothing = nothing.unwrap();
+    assert_eq!((told(&nothing), nothing.whole, spent.requests), (BTreeMap::new(), true, 2), "of accounts, of groups");
+
+    // Many in one second: each is told.
+    for number in 0..10 {
+        let name = format!("Emperor {number}");
+        title(&server, "ada", &name);
+        let some = changes(&target, &from).await;
+        assert_eq!((told(&some), some.whole), ([(ada.clone(), texts(&[&name]))].into(), true));
+        from = some.next;
+    }
+    server.edit(&format!(
+        "dn: cn=team,ou=groups,{SUFFIX}\nchangetype: modify\ndelete: member\nmember: uid=bob,ou=people,{SUFFIX}\n"
+    ));
+    server.edit(&format!("dn: uid=bob,ou=people,{SUFFIX}\nchangetype: modrdn\nnewrdn: uid=robert\ndeleteoldrdn: 1\n"));
+    let some = changes(&target, &from).await;
+    assert_eq!(told(&some), [(team, texts(&[ada.as_str()])), (bob.clone(), texts(&[]))].into());
+    // A listing tells of those.
+    server.edit(&format!("dn: uid=robert,ou=people,{SUFFIX}\nchangetype: delete\n"));
+    let deleted = changes(&target, &some.next).await;
+    assert_eq!((told(&deleted), deleted.gone, deleted.whole), (BTreeMap::new(), vec![], true));
+    // What another connection never saw, from a time that nothing of shows late any more.
+    let other = server.connected(&json!({})).await;
+    let later = Cursor(deleted.next.0.replace("\nfalse", "\ntrue").into());
+    assert_eq!(changes(&other, &later).await.next, later);
+    assert_eq!(told(&changes(&other, &Cursor("modifyTimestamp\n20200101000000\ntrue".into())).await).len(), 2);
+
+    let people = (0..501).fold(String::new(), |mut ldif, number| {
+        let dn = format!("uid=p{number},ou=people,{SUFFIX}");
+        write!(ldif, "dn: {dn}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: P\nsn: P\n\n")
+            .unwrap();
+        ldif
+    });
+    server.edit(&people);
+    let many = changes(&target, &deleted.next).await;
+    assert_eq!((many.items.len(), many.whole), (0, false), "more than can be told");
+    assert!(many.next.0 >= deleted.next.0, "{:?}", many.next);
 }

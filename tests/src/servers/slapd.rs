@@ -37,12 +37,14 @@ pub struct Setup {
     pub tls: bool,
     /// Write to disk before answering, as a server in production does.
     pub sync: bool,
+    /// Say how far the database has come (overlay syncprov).
+    pub stamps: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let database = "limits dn.exact=\"cn=provost,ou=services,dc=acme,dc=test\" size=unlimited time=unlimited\n";
-        Self { database, entries: String::new(), tls: true, sync: false }
+        Self { database, entries: String::new(), tls: true, sync: false, stamps: true }
     }
 }
 
@@ -308,6 +310,7 @@ fn configuration(folder: &Path, setup: &Setup) -> String {
         .expect("a text");
     }
     let sync = if setup.sync { "" } else { "dbnosync\n" };
+    let stamps = if setup.stamps { "overlay syncprov\n" } else { "" };
     write!(
         text,
         "pidfile {folder}/pid\nargsfile {folder}/args\nthreads 4\n\
@@ -316,7 +319,7 @@ fn configuration(folder: &Path, setup: &Setup) -> String {
          database mdb\nsuffix \"{SUFFIX}\"\nrootdn \"{ROOT}\"\nrootpw {ROOT_PASSWORD}\ndirectory {folder}/data\n\
          maxsize 4294967296\n{sync}index objectClass,uid,cn,mail,carLicense,entryUUID,entryCSN eq\n\
          index member,uniqueMember,memberUid,uidNumber eq\n\
-         {}overlay ppolicy\nppolicy_default \"cn=policy,{SUFFIX}\"\noverlay syncprov\n{}\n\
+         {}overlay ppolicy\nppolicy_default \"cn=policy,{SUFFIX}\"\n{stamps}{}\n\
          database monitor\naccess to * by dn.exact=\"{ROOT}\" read by * none\n",
         setup.database, ACCESS
     )

@@ -10,7 +10,7 @@ use provost_core::model::{Changes, Cursor, Item, Spent, TargetError, TargetId};
 
 use super::wire::error::no_base;
 use super::wire::{Entry, Filter, Own, Refusal, Search, dn, listing};
-use super::{Ldap, Sort, schema};
+use super::{Ldap, Sort, schema, times};
 
 /// How far a database has come.
 const REACHED: &str = "contextCSN";
@@ -67,6 +67,9 @@ impl Ldap {
 
     /// Accounts and groups that were changed since. All of it is asked of one server.
     pub(crate) async fn changes(&self, from: &Cursor, spent: &mut Spent) -> Result<Changes, TargetError> {
+        if kind(from) == times::CHANGED {
+            return self.timed(from, spent).await;
+        }
         let (top, before) = read(from);
         let mut own = self.wire.own(spent).await?;
         let now = self.reached(&mut own, &top, spent).await?;
@@ -89,7 +92,7 @@ impl Ldap {
         Ok(changes)
     }
 
-    fn sorts(&self) -> impl Iterator<Item = Sort> {
+    pub(super) fn sorts(&self) -> impl Iterator<Item = Sort> {
         [Sort::Account].into_iter().chain(self.settings.groups.is_some().then_some(Sort::Group))
     }
 
@@ -161,17 +164,29 @@ impl Ldap {
                 before.get(server(stamp)).is_none_or(|before| stamp > before.as_str())
             };
             let entries: Vec<Entry> = found.into_iter().filter(is_new).collect();
-            let moved = entries.iter().map(|entry| self.has_moved(sort, entry)).collect::<Result<Vec<bool>, _>>()?;
-            let mut found = self.items(sort, &entries, spent).await?;
-            for ((item, entry), _) in found.iter_mut().zip(&entries).zip(moved).filter(|(_, moved)| *moved) {
-                // Groups hold names: those that still hold its old one are as they were, and it is in none of them.
-                if let Item::Account(observed) = item {
-                    observed.holds = Some(self.holds(entry, spent).await?);
-                }
-            }
-            items.extend(found);
+            self.tell(sort, &entries, items, spent).await?;
         }
         Ok(true)
+    }
+
+    /// Entries that were changed, as the core sees them.
+    pub(super) async fn tell(
+        &self,
+        sort: Sort,
+        entries: &[Entry],
+        items: &mut Vec<Item>,
+        spent: &mut Spent,
+    ) -> Result<(), TargetError> {
+        let moved = entries.iter().map(|entry| self.has_moved(sort, entry)).collect::<Result<Vec<bool>, _>>()?;
+        let mut found = self.items(sort, entries, spent).await?;
+        for ((item, entry), _) in found.iter_mut().zip(entries).zip(moved).filter(|(_, moved)| *moved) {
+            // Groups hold names: those that still hold its old one are as they were, and it is in none of them.
+            if let Item::Account(observed) = item {
+                observed.holds = Some(self.holds(entry, spent).await?);
+            }
+        }
+        items.extend(found);
+        Ok(())
     }
 
     /// Whether groups know an account by another name than before.
@@ -188,6 +203,11 @@ impl Ldap {
             }
         }))
     }
+}
+
+/// What a cursor rests on.
+pub(super) fn kind(cursor: &Cursor) -> &'static str {
+    if cursor.0.lines().next() == Some(times::CHANGED) { times::CHANGED } else { REACHED }
 }
 
 /// The number of the server that gave a stamp: `time#count#server#number`.

@@ -9,8 +9,10 @@ mod map;
 mod names;
 mod numbers;
 mod probe;
+pub(crate) mod repeats;
 mod schema;
 mod settings;
+mod times;
 pub(crate) mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +52,8 @@ pub struct Ldap {
     listings: Listings,
     numbers: tokio::sync::Mutex<numbers::Numbers>,
     roll: Mutex<changes::Roll>,
+    times: Mutex<times::Times>,
+    repeats: repeats::Repeats,
 }
 
 /// What an entry is.
@@ -82,6 +86,8 @@ impl Ldap {
             listings: Listings::default(),
             numbers: tokio::sync::Mutex::default(),
             roll: Mutex::default(),
+            times: Mutex::default(),
+            repeats: repeats::Repeats::default(),
         })
     }
 
@@ -94,6 +100,8 @@ impl Ldap {
             }
             let roll = earlier.roll().clone();
             *self.roll() = roll;
+            let times = earlier.times().clone();
+            *self.times() = times;
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use provost_core::model::{Capabilities, Cursor, DeleteMeans, Observability, Profile, Spent, TargetError, TargetId};
 
-use super::changes::STAMP;
+use super::changes::{STAMP, kind};
 use super::wire::connect::Bind;
 use super::wire::{self, Entry, Search, code};
 use super::{Ldap, MEMBER_BATCH, Sort, Supports};
@@ -28,6 +28,7 @@ impl Ldap {
         let stamped = self.shows_ids(spent).await?;
         let principal = self.principal(spent).await?;
         let changes = if stamped { self.cursor(&root, spent).await? } else { None };
+        let changes = if changes.is_some() { changes } else { self.time(spent).await? };
         Ok(self.profile(&root, &supports, principal, changes))
     }
 
@@ -85,7 +86,7 @@ impl Ldap {
             ("assertion", yes(supports.assertion)),
             ("postRead", yes(supports.post_read)),
             ("permissiveModify", yes(supports.permissive)),
-            ("changes", if changes.is_some() { "contextCSN" } else { "no" }),
+            ("changes", changes.as_ref().map_or("no", kind)),
             ("idAttribute", &self.settings.id),
             ("groups", self.settings.groups.as_ref().map_or("none", |groups| groups.style.class())),
         ]

@@ -123,7 +123,7 @@ impl ActiveDirectory {
         id: &TargetId,
         set: &Attributes,
         spent: &mut Spent,
-    ) -> Result<(), TargetError> {
+    ) -> Result<Option<Observed>, TargetError> {
         let home = self.home(set)?;
         let entry = self.writable(Sort::Account, id, &[], spent).await?;
         let mut changes = Vec::new();
@@ -146,7 +146,12 @@ impl ActiveDirectory {
         if let Some(home) = home {
             self.tell(id, home);
         }
-        Ok(())
+        // What the domain stores in another form is seen where it is written for the second time. The write is done, whatever is seen.
+        if !self.repeats.again(id, set) {
+            return Ok(None);
+        }
+        let found = self.entry(Sort::Account, id, &[], spent).await.ok().flatten();
+        Ok(found.and_then(|entry| self.observed(&entry).ok()))
     }
 
     /// Gives an entry its name and its place, where they are other ones. Who is put aside stays there until enabled.

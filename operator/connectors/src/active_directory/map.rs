@@ -93,13 +93,26 @@ pub(super) fn attributes(settings: &Settings, entry: &Entry, told: Option<&str>)
             at if SCHEMA.references.contains(&at) => {
                 entry.text(at).and_then(id).map_or(Value::Null, |id| Value::from(id.as_str()))
             }
-            at => from_wire(entry, at),
+            at => plain(from_wire(entry, at)),
         };
         if !value.is_empty() {
             found.insert(name.clone(), value);
         }
     }
     found
+}
+
+/// A value that names an entry, without what the extended DN puts before its name.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Text(text) => Value::from(named(&text).map_or(&*text, |named| named.dn)),
+        Value::List(list) => {
+            let mut list: Vec<Value> = list.into_iter().map(plain).collect();
+            list.sort();
+            Value::List(list)
+        }
+        other => other,
+    }
 }
 
 /// The place of an account: as it was told, where that says the same or where the account is put aside.
@@ -232,6 +245,20 @@ mod tests {
         assert_eq!(wire_values(&name, &Value::Null).unwrap(), values([NEVER]));
         assert_eq!((ends(NEVER), ends("0"), ends("x")), (None, None, None));
         assert!(wire_values(&name, &"soon".into()).is_err());
+    }
+
+    #[test]
+    fn a_value_that_names_an_entry_is_its_name() {
+        let settings = settings(&json!({})).unwrap();
+        let of = |values: &[&str]| {
+            let shown = attributes(&settings, &entry(1102, "People", &[("proxyAddresses", values)]), None);
+            shown.get("proxyAddresses").cloned()
+        };
+        let long = |dn: &str| format!("<GUID={GUID}>;<SID=S-1-5-21-1-2-3-1102>;{dn}");
+        let (a, b) = ("CN=a,OU=People,DC=acme,DC=test", "CN=b,OU=People,DC=acme,DC=test");
+        assert_eq!(of(&[&long(a)]), Some(a.into()));
+        assert_eq!(of(&[&long(b), &format!("<GUID={GUID}>;{a}")]), Some(Value::List(vec![a.into(), b.into()])));
+        assert_eq!(of(&["<GUID=none>;x"]), Some("<GUID=none>;x".into()));
     }
 
     #[test]

@@ -12,12 +12,14 @@ mod schema;
 mod settings;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use provost_core::model::{Applied, Spent, Step, TargetError, TargetId};
 use provost_crds::v1alpha1::ActiveDirectorySpec;
 
 use crate::http::NetworkRules;
+use crate::ldap::repeats::Repeats;
 use crate::ldap::wire::connect::{Bind, Endpoint, Login};
 use crate::ldap::wire::error::no_base;
 use crate::ldap::wire::listing::Listings;
@@ -42,6 +44,9 @@ pub struct ActiveDirectory {
     listings: Listings,
     /// Where accounts belong, as their mapping was last carried out: while one is put aside, the domain does not show it.
     told: Mutex<HashMap<TargetId, Arc<str>>>,
+    repeats: Repeats,
+    /// Groups were seen to have members that are not shown.
+    blind: AtomicBool,
 }
 
 /// What an entry is.
@@ -68,7 +73,8 @@ impl ActiveDirectory {
             }
             Step::CreateGroup { name, mark } => return self.create_group(name, mark, spent).await,
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
-                self.update_account(id, set, spent).await?;
+                let observed = self.update_account(id, set, spent).await?;
+                return Ok(Applied { observed, ..Applied::default() });
             }
             Step::EnableAccount { id } => self.set_enabled(id, true, spent).await?,
             Step::DisableAccount { id } => self.set_enabled(id, false, spent).await?,
@@ -172,7 +178,7 @@ impl ActiveDirectory {
     /// Changes the entry with this id, wherever it is.
     async fn modify(&self, id: &TargetId, changes: Vec<Change>, spent: &mut Spent) -> Result<(), Refusal> {
         let name = map::by_guid(id).ok_or(TargetError::NotFound)?;
-        self.wire.modify(&name, changes, Vec::new(), spent).await
+        self.wire.modify(&name, changes, Vec::new(), spent).await.map(drop)
     }
 
     async fn delete(&self, sort: Sort, id: &TargetId, spent: &mut Spent) -> Result<(), TargetError> {
@@ -230,5 +236,7 @@ pub(crate) fn connect(
         user: spec.bind.user.clone(),
         listings: Listings::of_domain(),
         told: Mutex::default(),
+        repeats: Repeats::default(),
+        blind: AtomicBool::new(false),
     })
 }

@@ -148,7 +148,7 @@ impl Ldap {
         self.is_free(attributes, None, spent).await?;
         self.unhaunt(&dn, spent).await?;
         let body = self.body(attributes, enabled, spent).await?;
-        let post_read = self.supports().post_read.then(|| post_read(&self.settings.id));
+        let post_read = self.supports().post_read.then(|| post_read(&[&self.settings.id]));
         let controls = match self.wire.add(&dn, body, post_read.into_iter().collect(), spent).await {
             Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => return Err(self.no_place(enabled)),
             other => other?,
@@ -273,30 +273,43 @@ impl Ldap {
             }
         }
         let relogged = set.contains_key(schema::LOGIN) && self.settings.by_login();
-        self.change_account(id, changes, relogged, spent).await?;
+        let mut observed = self.change_account(id, changes, relogged, spent).await?;
         // Last: who is refused something else has the name as before.
         let moved = match name {
             Some(name) => self.rename_account(id, name, spent).await?,
             None => false,
         };
-        Ok(Applied { moved, ..Applied::default() })
+        if let (Some(name), Some(observed)) = (name, &mut observed) {
+            observed.attributes.insert(self.settings.naming.clone(), name.into());
+        }
+        // A server that does not show what it made of a value is asked where one is written for the second time.
+        if observed.is_none() && self.repeats.again(id, set) {
+            let found = self.entry(Sort::Account, id, spent).await.ok().flatten();
+            observed = self.shown(found, spent).await;
+        }
+        Ok(Applied { moved, observed, ..Applied::default() })
     }
 
-    /// `relogged`: groups hold the login name that it has now.
+    /// An account after a write, which is done, whether or not more can be learned of it.
+    async fn shown(&self, entry: Option<Entry>, spent: &mut Spent) -> Option<Observed> {
+        self.observed(std::slice::from_ref(&entry?), spent).await.ok()?.pop()
+    }
+
+    /// The account as it is then, where the server shows it. `relogged`: groups hold the login name that it has now.
     async fn change_account(
         &self,
         id: &TargetId,
         changes: Vec<Change>,
         relogged: bool,
         spent: &mut Spent,
-    ) -> Result<(), TargetError> {
+    ) -> Result<Option<Observed>, TargetError> {
         if changes.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let write = Write::Modify(changes);
-        let known = match self.write(Sort::Account, id, &write, spent).await {
+        let (known, entry) = match self.write_seen(Sort::Account, id, &write, &self.settings.wanted(), spent).await {
             Err(Refusal { code: Some(code::OBJECT_CLASS_VIOLATION), error }) => {
-                self.with_classes(id, write, error, spent).await?
+                (self.with_classes(id, write, error, spent).await?, None)
             }
             other => other?,
         };
@@ -304,7 +317,7 @@ impl Ldap {
             self.entry(Sort::Account, id, spent).await?;
             self.follow(&known, Some(id), spent).await?;
         }
-        Ok(())
+        Ok(self.shown(entry, spent).await)
     }
 
     /// An entry that was there before may lack the object classes for what is mapped: they come with the change.

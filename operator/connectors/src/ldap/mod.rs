@@ -259,34 +259,56 @@ impl Ldap {
 
     /// Writes to the entry with this id, wherever it is; where it was.
     async fn write(&self, sort: Sort, id: &TargetId, write: &Write, spent: &mut Spent) -> Result<Known, Refusal> {
+        Ok(self.write_seen(sort, id, write, &[], spent).await?.0)
+    }
+
+    /// The same, and these attributes as they are then, where the server shows them.
+    async fn write_seen(
+        &self,
+        sort: Sort,
+        id: &TargetId,
+        write: &Write,
+        shown: &[String],
+        spent: &mut Spent,
+    ) -> Result<(Known, Option<Entry>), Refusal> {
         let mut known = self.located(sort, id, spent).await?;
         if !self.supports().assertion {
             // Without an assertion, the next best is to look at once before.
             self.entry(sort, id, spent).await?.ok_or(TargetError::NotFound)?;
             known = self.located(sort, id, spent).await?;
         }
-        match self.write_at(&known, id, write, spent).await {
+        let mut controls = self.asserted(id);
+        if !shown.is_empty() && self.supports().post_read {
+            controls.push(wire::post_read(shown));
+        }
+        let answered = match self.write_at(&known, write, controls.clone(), spent).await {
             Err(Refusal { code: Some(code::NO_SUCH_OBJECT | code::ASSERTION_FAILED), .. }) => {
                 self.names(sort).forget(id);
                 known = self.located(sort, id, spent).await?;
-                self.write_at(&known, id, write, spent).await?;
+                self.write_at(&known, write, controls, spent).await?
             }
             other => other?,
-        }
-        Ok(known)
+        };
+        Ok((known, wire::entry::post_read(&answered)))
     }
 
-    async fn write_at(&self, known: &Known, id: &TargetId, write: &Write, spent: &mut Spent) -> Result<(), Refusal> {
-        let controls = self.asserted(id);
+    async fn write_at(
+        &self,
+        known: &Known,
+        write: &Write,
+        controls: Vec<Control>,
+        spent: &mut Spent,
+    ) -> Result<Vec<Control>, Refusal> {
         match write {
-            Write::Modify(changes) => self.wire.modify(&known.dn, changes.clone(), controls, spent).await,
-            Write::Rename(rdn) => self.wire.rename(&known.dn, rdn, None, controls, spent).await,
+            Write::Modify(changes) => return self.wire.modify(&known.dn, changes.clone(), controls, spent).await,
+            Write::Rename(rdn) => self.wire.rename(&known.dn, rdn, None, controls, spent).await?,
             Write::Move(parent) => {
                 let (rdn, _) = dn::split(&known.dn).ok_or(TargetError::NotFound)?;
-                self.wire.rename(&known.dn, &rdn, Some(parent), controls, spent).await
+                self.wire.rename(&known.dn, &rdn, Some(parent), controls, spent).await?;
             }
-            Write::Delete => self.wire.delete(&known.dn, controls, spent).await,
+            Write::Delete => self.wire.delete(&known.dn, controls, spent).await?,
         }
+        Ok(Vec::new())
     }
 }
 

@@ -50,9 +50,10 @@ pub(crate) fn assertion(filter: &Filter) -> Control {
     Control::new(ASSERTION, true).with(|w| filter.write(w))
 }
 
-/// Answered with this attribute of the entry as it is then.
-pub(crate) fn post_read(attribute: &str) -> Control {
-    Control::new(POST_READ, false).with(|w| w.within(SEQUENCE, |w| w.put(OCTETS, attribute)))
+/// Answered with these attributes of the entry as it is then.
+pub(crate) fn post_read<A: AsRef<[u8]>>(attributes: &[A]) -> Control {
+    let all = |w: &mut ber::Writing| attributes.iter().for_each(|attribute| w.put(OCTETS, attribute));
+    Control::new(POST_READ, false).with(|w| w.within(SEQUENCE, all))
 }
 
 /// What is looked for.
@@ -320,17 +321,16 @@ impl Wire {
         self.write(&Request::Add { dn, attributes: &attributes }, &controls, &names, spent).await
     }
 
-    /// Changes of one entry: all or none.
+    /// Changes of one entry: all or none; the controls of the answer.
     pub(crate) async fn modify(
         &self,
         dn: &str,
         changes: Vec<Change>,
         controls: Vec<Control>,
         spent: &mut Spent,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<Control>, Refusal> {
         let names: Vec<&[u8]> = changes.iter().map(Change::name).collect();
-        self.write(&Request::Modify { dn, changes: &changes }, &controls, &names, spent).await?;
-        Ok(())
+        self.write(&Request::Modify { dn, changes: &changes }, &controls, &names, spent).await
     }
 
     /// A new name, and where one is given a new place. The old value of the name goes.

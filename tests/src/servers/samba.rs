@@ -210,6 +210,17 @@ impl Samba {
         self.run("ldbmodify", &[], ldif);
     }
 
+    /// Gives SERVICE these rights on an entry, and nobody but the system and administrators any other; `SID` stands for its SID.
+    pub fn allow(&self, dn: &str, rights: &str) {
+        let found = self.search("(sAMAccountName=provost)", &["objectSid"]);
+        let sid = found.lines().find_map(|line| line.strip_prefix("objectSid: ")).expect("it has one");
+        let all = "(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)";
+        let rights = rights.replace("SID", sid);
+        self.edit(&format!(
+            "dn: {dn}\nchangetype: modify\nreplace: nTSecurityDescriptor\nnTSecurityDescriptor: D:PAI{rights}{all}\n"
+        ));
+    }
+
     /// New entries as LDIF, by somebody else.
     pub fn add(&self, ldif: &str) {
         self.run("ldbadd", &[], ldif);

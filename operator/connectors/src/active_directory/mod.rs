@@ -34,6 +34,9 @@ const MEMBER_BATCH: usize = 200;
 /// Names come with their GUIDs and SIDs (extended DN), as texts.
 const EXTENDED: &str = "1.2.840.113556.1.4.529";
 
+/// Deletes an entry with everything below it (MS-ADTS 3.1.1.3.4.1.15).
+const TREE: &str = "1.2.840.113556.1.4.805";
+
 /// A domain.
 #[derive(Debug)]
 pub struct ActiveDirectory {
@@ -78,7 +81,7 @@ impl ActiveDirectory {
             }
             Step::EnableAccount { id } => self.set_enabled(id, true, spent).await?,
             Step::DisableAccount { id } => self.set_enabled(id, false, spent).await?,
-            Step::DeleteAccount { id } => self.delete(Sort::Account, id, spent).await?,
+            Step::DeleteAccount { id } => self.delete_account(id, spent).await?,
             Step::UpdateGroup { id, name } => self.rename_group(id, name, spent).await?,
             Step::DeleteGroup { id } => self.delete(Sort::Group, id, spent).await?,
             Step::AddMembers { group, members } => self.add_members(group, members, spent).await?,
@@ -181,14 +184,39 @@ impl ActiveDirectory {
         self.wire.modify(&name, changes, Vec::new(), spent).await.map(drop)
     }
 
-    async fn delete(&self, sort: Sort, id: &TargetId, spent: &mut Spent) -> Result<(), TargetError> {
+    async fn delete(&self, sort: Sort, id: &TargetId, spent: &mut Spent) -> Result<(), Refusal> {
         match self.writable(sort, id, &[], spent).await {
             Err(TargetError::NotFound) => return Ok(()),
             other => other?,
         };
         let name = map::by_guid(id).ok_or(TargetError::NotFound)?;
         match self.wire.delete(&name, Vec::new(), spent).await {
+            Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<(), TargetError> {
+        match self.delete(Sort::Account, id, spent).await {
+            // Exchange keeps the telephones of somebody below the account.
+            Err(Refusal { code: Some(code::NOT_ALLOWED_ON_NON_LEAF), .. }) => self.delete_whole(id, spent).await,
+            other => Ok(other?),
+        }
+    }
+
+    /// An account and what is below it, unless that is somebody's own: whatever can be granted a right has a SID.
+    async fn delete_whole(&self, id: &TargetId, spent: &mut Spent) -> Result<(), TargetError> {
+        let refused = |reason: &str| TargetError::Rejected { field: None, reason: reason.into(), detail: "".into() };
+        let name = map::by_guid(id).ok_or(TargetError::NotFound)?;
+        let search = Search::below(&name, Filter::Present("objectSid".to_owned()), &["1.1".to_owned()]);
+        if self.wire.search(search, spent).await?.entries.len() > 1 {
+            return Err(refused("other accounts or groups are below it in the tree: move them elsewhere"));
+        }
+        match self.wire.delete(&name, vec![Control::new(TREE, true)], spent).await {
             Ok(()) | Err(Refusal { code: Some(code::NO_SUCH_OBJECT), .. }) => Ok(()),
+            Err(Refusal { code: Some(code::NO_RIGHT), .. }) => Err(refused(
+                "objects are below it in the tree: give the bind account the right Delete Subtree (DT) on users, or delete them by hand",
+            )),
             Err(refusal) => Err(refusal.into()),
         }
     }

@@ -48,7 +48,7 @@ test: setup ## Everything that must pass, from a fresh clone
 test-ad: ## The tests of Active Directory alone, on Samba (as root, on a Debian)
 	@tests/tools/setup.sh etcd kubernetes samba
 	cargo build --workspace --bins
-	cargo test --workspace --test contract_active_directory --test active_directory_trouble --test active_directory_changes --test e2e_active_directory
+	cargo test --workspace --test contract_active_directory --test active_directory_accounts --test active_directory_trouble --test active_directory_changes --test e2e_active_directory
 
 .PHONY: lint
 lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scripts, the fence, generated files

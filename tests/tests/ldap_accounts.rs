@@ -1,4 +1,5 @@
-//! What a directory keeps of an account, on OpenLDAP's server: a name that comes last, and values that are no text.
+//! What a directory keeps of an account, on OpenLDAP's server: a name that comes last, values that are no text or are
+//! stored in another form; and members that may not be read.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -8,7 +9,9 @@
 )]
 
 use provost_connectors::AnyTarget;
-use provost_core::model::{Applied, Attributes, CorrelationKey, Observed, Step, TargetError, TargetId, Value};
+use provost_core::model::{
+    Applied, Attributes, CorrelationKey, Item, Kind, Observed, Step, TargetError, TargetId, Value,
+};
 use serde_json::json;
 use tests::changes::made;
 use tests::servers::slapd::{SUFFIX, Setup, Slapd};
@@ -70,4 +73,55 @@ async fn what_is_no_text_is_shown_in_hexadecimal_and_kept_by_an_update() {
     apply(&target, Step::UpdateAccount { id: ada.id, set }).await.unwrap();
     let stored = server.search(&format!("ou=people,{SUFFIX}"), "(uid=ada)", &["jpegPhoto", "title"]);
     assert!(stored.contains(photo) && stored.contains("title: Analyst"), "{stored}");
+}
+
+#[tokio::test]
+async fn what_the_server_made_of_a_value_is_told_with_the_write() {
+    let server = Slapd::start();
+    let more = json!({"attributes": ["seeAlso"]});
+    let (told, stored) = ("CN=next, dc=acme, dc=test", "cn=next,dc=acme,dc=test");
+    let target = server.connected(&more).await;
+    target.probe().await.0.unwrap();
+    let id = made(&target, Step::CreateAccount { attributes: person("ada"), enabled: true, password: true }).await;
+    let set = || -> Attributes { [("seeAlso".into(), told.into()), ("title".into(), "Analyst".into())].into() };
+    let (outcomes, spent) = target.apply(&[Step::UpdateAccount { id: id.clone(), set: set() }]).await;
+    let seen = outcomes.into_iter().next().unwrap().unwrap().observed.unwrap();
+    assert_eq!(
+        (seen.text("seeAlso").map(str::to_lowercase).as_deref(), seen.text("title")),
+        (Some(stored), Some("Analyst"))
+    );
+    assert_eq!((&seen.id, seen.enabled, spent.requests), (&id, true, 1), "it costs nothing");
+    let mut renamed = set();
+    renamed.insert("uid".into(), "augusta".into());
+    let seen = apply(&target, Step::RenameAccount { id: id.clone(), set: renamed }).await.unwrap().observed.unwrap();
+    assert_eq!((seen.text("uid"), seen.text("title")), (Some("augusta"), Some("Analyst")));
+
+    // A server that is not known to show it is asked where the same is written again.
+    let target = server.connected(&more).await;
+    let update = || Step::UpdateAccount { id: id.clone(), set: set() };
+    assert_eq!(apply(&target, update()).await.unwrap().observed, None);
+    let seen = apply(&target, update()).await.unwrap().observed.unwrap();
+    assert_eq!(seen.text("seeAlso").map(str::to_lowercase).as_deref(), Some(stored));
+}
+
+#[tokio::test]
+async fn members_that_may_not_be_read_are_unknown_and_not_nobody() {
+    let rule =
+        "access to attrs=member,uniqueMember by dn.exact=\"cn=provost,ou=services,dc=acme,dc=test\" =wsc by * none\n";
+    for (database, style, known) in [
+        (rule, "GroupOfNames", false),
+        (rule, "GroupOfUniqueNames", false),
+        (Setup::default().database, "GroupOfNames", true),
+    ] {
+        let server = Slapd::start_with(&Setup { database, ..Setup::default() });
+        let target = server.connected(&json!({"groups": {"style": style}})).await;
+        target.probe().await.0.unwrap();
+        let step = Step::CreateAccount { attributes: person("ada"), enabled: true, password: true };
+        let members = vec![made(&target, step).await];
+        let group = made(&target, Step::CreateGroup { name: "team".into(), mark: "provost:test".into() }).await;
+        apply(&target, Step::AddMembers { group, members }).await.unwrap();
+        let found = target.observe(Kind::Groups, None).await.0.unwrap().items;
+        let [Item::Entitlement(team)] = found.as_slice() else { panic!("a group: {found:?}") };
+        assert_eq!(team.members.as_ref().map(Vec::len), known.then_some(1), "{style}");
+    }
 }

@@ -2,6 +2,7 @@
 //! undone. Groups among the members, and people from elsewhere, are left alone.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use provost_core::model::{Applied, AttributeName, Spent, TargetError, TargetId};
 
@@ -83,6 +84,9 @@ impl ActiveDirectory {
         }
         // Some are there already: the others alone.
         let held = self.held(group, spent).await?;
+        if held.is_empty() {
+            return self.add_unseen(group, names, spent).await;
+        }
         self.change(
             group,
             members.iter().filter(|id| !held.contains(*id)),
@@ -90,6 +94,19 @@ impl ActiveDirectory {
             spent,
         )
         .await
+    }
+
+    /// Some are in the group, and it shows nobody: members may be written here and not read, so an empty list says nothing any
+    /// more. They are added one by one.
+    async fn add_unseen(&self, group: &TargetId, names: Vec<String>, spent: &mut Spent) -> Result<(), TargetError> {
+        self.blind.store(true, Ordering::Relaxed);
+        for name in names {
+            match self.modify(group, vec![Change::Add(MEMBER.into(), values([name]))], spent).await {
+                Err(Refusal { code: Some(code::ALREADY_EXISTS | code::VALUE_EXISTS), .. }) => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn remove_members(
@@ -127,11 +144,17 @@ impl ActiveDirectory {
     async fn held(&self, group: &TargetId, spent: &mut Spent) -> Result<BTreeSet<TargetId>, TargetError> {
         let entry = self.entry(Sort::Group, group, &[&first_members()], spent).await?.ok_or(TargetError::NotFound)?;
         let unknown = || TargetError::Transient("the members of the group are not shown to the end".into());
-        self.members(&entry, spent).await?.ok_or_else(unknown).map(BTreeSet::from_iter)
+        self.shown(&entry, spent).await?.ok_or_else(unknown).map(BTreeSet::from_iter)
+    }
+
+    /// The same as the core sees them: nothing is known of a group without members where members were seen not to be shown.
+    pub(super) async fn members(&self, group: &Entry, spent: &mut Spent) -> Result<Option<Vec<TargetId>>, TargetError> {
+        let shown = self.shown(group, spent).await?;
+        Ok(shown.filter(|members| !(members.is_empty() && self.blind.load(Ordering::Relaxed))))
     }
 
     /// The members of a group of which the first are known. `None`: they are not shown to the end, so nothing is known.
-    pub(super) async fn members(&self, group: &Entry, spent: &mut Spent) -> Result<Option<Vec<TargetId>>, TargetError> {
+    async fn shown(&self, group: &Entry, spent: &mut Spent) -> Result<Option<Vec<TargetId>>, TargetError> {
         let known = id(group)?;
         let name = map::by_guid(&known).unwrap_or_default();
         let mut all = BTreeSet::new();

@@ -57,6 +57,7 @@ impl Ldap {
             let group = |value: &str| self.names(Sort::Group).named(value);
             entry.texts(member).filter(real).map(|value| group(value).unwrap_or_else(|| self.id_named(value))).collect()
         };
+        let unread = self.supports().demands_member && entry.values(member).is_empty();
         let rdn = dn::parse(&entry.dn).and_then(|rdns| rdns.into_iter().next()).unwrap_or_default();
         let named = rdn.into_iter().find(|(attribute, _)| attribute.eq_ignore_ascii_case("cn")).map(|(_, name)| name);
         Ok(ObservedEntitlement {
@@ -64,7 +65,7 @@ impl Ldap {
             kind: EntitlementKind::Group,
             name: named.as_deref().or_else(|| entry.text("cn")).unwrap_or_default().into(),
             mark: mark(entry, &groups.mark).map(Into::into),
-            members: Some(members),
+            members: (!unread).then_some(members),
             groups: Vec::new(),
         })
     }

@@ -39,6 +39,8 @@ struct Supports {
     assertion: bool,
     post_read: bool,
     permissive: bool,
+    /// The schema wants a member in every group: one that shows none has some that may not be read.
+    demands_member: bool,
 }
 
 /// A directory.

@@ -7,19 +7,23 @@ use provost_core::model::{Capabilities, Cursor, DeleteMeans, Observability, Prof
 
 use super::changes::{STAMP, kind};
 use super::wire::connect::Bind;
-use super::wire::{self, Entry, Search, code};
+use super::wire::{self, Entry, Filter, Search, code};
 use super::{Ldap, MEMBER_BATCH, Sort, Supports};
+
+/// Where a server keeps its schema (RFC 4512, 4.2).
+const SCHEMA_ENTRY: &str = "subschemaSubentry";
 
 impl Ldap {
     /// Reads what the server says of itself, and the places that the manifest names.
     pub(crate) async fn probe(&self, spent: &mut Spent) -> Result<Profile, TargetError> {
-        let root =
-            self.wire.root(&["vendorName", "vendorVersion", "structuralObjectClass", "namingContexts"], spent).await?;
+        let names = ["vendorName", "vendorVersion", "structuralObjectClass", "namingContexts", SCHEMA_ENTRY];
+        let root = self.wire.root(&names, spent).await?;
         let has = |oid: &str| root.texts("supportedControl").any(|control| control == oid);
         let supports = Supports {
             assertion: has(wire::ASSERTION),
             post_read: has(wire::POST_READ),
             permissive: has(wire::PERMISSIVE),
+            demands_member: self.demands_member(&root, spent).await?,
         };
         *self.supports.lock().unwrap_or_else(PoisonError::into_inner) = supports.clone();
         for (field, base) in self.places() {
@@ -30,6 +34,22 @@ impl Ldap {
         let changes = if stamped { self.cursor(&root, spent).await? } else { None };
         let changes = if changes.is_some() { changes } else { self.time(spent).await? };
         Ok(self.profile(&root, &supports, principal, changes))
+    }
+
+    /// Whether the schema wants a member in every group. Where it is not shown, nothing is known of that.
+    async fn demands_member(&self, root: &Entry, spent: &mut Spent) -> Result<bool, TargetError> {
+        let Some(groups) = self.settings.groups.as_ref().filter(|groups| !groups.style.by_login()) else {
+            return Ok(false);
+        };
+        let Some(place) = root.text(SCHEMA_ENTRY) else { return Ok(false) };
+        let name = "objectClasses".to_owned();
+        let search = Search::at(place, Filter::class("subschema"), std::slice::from_ref(&name));
+        let found = match self.wire.search(search, spent).await {
+            Err(refusal) if refusal.code.is_some() => return Ok(false),
+            found => found?,
+        };
+        let mut classes = found.entries.iter().flat_map(|entry| entry.texts(&name));
+        Ok(classes.any(|class| demands(class, groups.style.class(), groups.style.member())))
     }
 
     /// Every entry that the manifest names.
@@ -111,5 +131,33 @@ impl Ldap {
             request_timeout: self.wire.login().rules.timeouts.whole,
         };
         Profile { measured, capabilities, principal, changes }
+    }
+}
+
+/// Whether this is the definition (RFC 4512, 4.1.1) of a class, and demands an attribute.
+fn demands(definition: &str, class: &str, attribute: &str) -> bool {
+    let definition = definition.to_lowercase();
+    let is_it = definition.contains(&format!("'{}'", class.to_lowercase()));
+    let Some((_, after)) = definition.split_once(" must ").filter(|_| is_it) else { return false };
+    let after = after.trim_start();
+    let all = match after.strip_prefix('(') {
+        Some(list) => list.split(')').next(),
+        None => after.split_whitespace().next(),
+    };
+    all.unwrap_or_default().split('$').any(|name| name.trim().eq_ignore_ascii_case(attribute))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_demands_what_its_definition_says() {
+        let strict =
+            "( 2.5.6.9 NAME 'groupOfNames' DESC 'RFC2256' SUP top STRUCTURAL MUST ( member $ cn ) MAY ( owner $ o ) )";
+        let relaxed = "( 2.5.6.9 NAME 'groupOfNames' SUP top STRUCTURAL MUST cn MAY ( member $ owner ) )";
+        assert!(demands(strict, "groupOfNames", "member") && !demands(relaxed, "groupOfNames", "member"));
+        assert!(!demands(strict, "groupOfUniqueNames", "member") && !demands(strict, "groupOfNames", "owner"));
+        assert!(demands("( 1 NAME ( 'a' 'groupOfNames' ) MUST member )", "groupofnames", "MEMBER"));
     }
 }

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 
 use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::e2e::{World, identity, policy, until};
+use tests::e2e::{World, condition, identity, policy, until};
+use tests::servers::Authority;
 use tests::servers::samba::{DOMAIN, PASSWORD, Samba};
 
 const APP: &str = "targetapplications.provost.dev/domain";
@@ -32,8 +33,12 @@ fn application(server: &Samba) -> Value {
 }
 
 fn secret(server: &Samba) -> Value {
+    secret_of(server, PASSWORD, server.authority())
+}
+
+fn secret_of(server: &Samba, password: &str, authority: &str) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Secret", "stringData": {"password": PASSWORD, "ca.crt": server.authority()},
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"password": password, "ca.crt": authority},
         "metadata": {"name": "ad", "annotations": {"provost.dev/allowed-hosts": server.address().to_string()}},
     })
 }
@@ -159,6 +164,60 @@ async fn what_others_edit_in_a_domain_is_put_right_while_the_next_listing_is_an_
     let left = format!("CN=zoe,OU=Left,{DOMAIN}");
     server.edit(&format!("dn: {left}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 512\n"));
     has(&server, "zoe", &["userAccountControl: 514"]).await;
+    world.all_ready();
+    world.check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trouble_of_a_domain_has_its_own_condition_and_ends_with_it() {
+    let Some(mut server) = Samba::start() else { return };
+    let people_at = format!("OU=People,{DOMAIN}");
+    // An account that is ours by its mark, and where the operator may only look; and one that the domain protects.
+    for (name, more) in [("chair", ""), ("boss", "adminCount: 1\n")] {
+        let dn = format!("CN={name},{people_at}");
+        server.add(&format!("dn: {dn}\nobjectClass: user\nsAMAccountName: {name}\ncarLicense: E-{name}\n{more}\n"));
+    }
+    server.allow(&format!("CN=chair,{people_at}"), "(A;;RPLCRC;;;SID)");
+    let world = World::new("troubles");
+    let mut manifests = people();
+    manifests.extend([secret_of(&server, "wrong", server.authority()), application(&server)]);
+    manifests.extend([identity("chair", "Board"), identity("boss", "Board")]);
+    world.apply(&manifests);
+    let said = |object: &Value| condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+
+    let found = world.reason(APP, "Unauthorized").await;
+    assert!(
+        said(&found).contains("invalidCredentials") && said(&found).contains("correct the Secret"),
+        "{}",
+        said(&found)
+    );
+    assert_eq!(kstatus(&found), KStatus::Failed, "only an edit helps: {}", found["status"]);
+    world.apply(&[secret_of(&server, PASSWORD, &Authority::new().pem())]);
+    world.reason(APP, "TlsFailed").await;
+    world.apply(&[secret(&server)]);
+
+    for (name, reason, words) in [("chair", "Rejected", "insufficientAccessRights"), ("boss", "ProtectedAccount", "")] {
+        let found = world.reason(&format!("identities.provost.dev/{name}"), reason).await;
+        let problem = found["status"]["problems"][0]["message"].as_str().unwrap_or_default();
+        assert!(problem.contains(words), "{name}: {}", found["status"]);
+        assert!(!account(&server, name).iter().any(|line| line.starts_with("title: ")), "it is as it was");
+    }
+    has(&server, "zoe", &[&format!("manager: CN=ada,{people_at}"), "mail: zoe@acme.test"]).await;
+    team(&server, &["ada", "zoe"]).await;
+    world.kubectl(&["delete", "identities.provost.dev/boss", "identities.provost.dev/chair"]).ok();
+    world.all_ready();
+
+    // A certificate whose time comes to its end; what is changed meanwhile follows once it is renewed.
+    server.stop();
+    server.start_expired();
+    world.patch("identities.provost.dev/ada", &json!({"spec": {"title": "Physicist"}}));
+    let found = world.reason(APP, "TlsFailed").await;
+    assert!(said(&found).to_lowercase().contains("expired"), "{}", said(&found));
+    has(&server, "ada", &["title: Analyst"]).await;
+    server.stop();
+    server.start_renewed();
+    has(&server, "ada", &["title: Physicist"]).await;
+    team(&server, &["ada", "zoe"]).await;
     world.all_ready();
     world.check();
 }

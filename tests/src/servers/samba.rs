@@ -86,7 +86,17 @@ impl Samba {
 
     /// The same with a certificate whose time is over.
     pub fn start_expired(&mut self) {
-        let (certificate, key) = self.issuer.expired_pair(&self.address.to_string());
+        let pair = self.issuer.expired_pair(&self.address.to_string());
+        self.start_certified(pair);
+    }
+
+    /// The same with a new one, of the same authority.
+    pub fn start_renewed(&mut self) {
+        let pair = self.issuer.pair(&self.address.to_string());
+        self.start_certified(pair);
+    }
+
+    fn start_certified(&mut self, (certificate, key): (String, String)) {
         for (name, text) in [("tls/cert.pem", certificate), ("tls/key.pem", key)] {
             std::fs::write(self.folder.path().join(name), text).expect("it is written");
         }

@@ -193,7 +193,7 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         Contact::Fails(problem) => Some(problem),
         Contact::Unknown | Contact::Works => None,
     };
-    let held = over_budget(summary).map(|plan| Problem::new(plan.reason, held_message(&plan.hash)));
+    let held = over_budget(summary).map(|plan| Problem::new(plan.reason, held_message(plan, summary)));
     if let Some(problem) = worst(summary.problems.iter().chain(contact).chain(held.as_ref())) {
         return not_ready(problem);
     }
@@ -243,7 +243,7 @@ fn reachable(contact: &Contact) -> Finding {
 
 fn within_budget(summary: &TargetApplicationSummary) -> Finding {
     let (truth, reason, message) = match over_budget(summary) {
-        Some(plan) => (Truth::False, plan.reason, held_message(&plan.hash).into()),
+        Some(plan) => (Truth::False, plan.reason, held_message(plan, summary).into()),
         None => (Truth::True, Reason::Synced, "no plan exceeds its budget".into()),
     };
     Finding { kind: ConditionType::WithinBudget, truth, reason, message }
@@ -254,13 +254,16 @@ fn over_budget(summary: &TargetApplicationSummary) -> Option<&HeldPlanStatus> {
     summary.held.iter().find(|plan| plan.reason != Reason::AdoptionNeedsApproval)
 }
 
-/// What may be done about a held plan.
-fn held_message(hash: &str) -> String {
-    if hash.is_empty() {
-        "further plans wait behind those in status.heldPlans; approve or take back those first".to_owned()
-    } else {
-        format!("plan {hash} is held; to let it through set spec.safety.approvedPlan to it, else take back the change")
-    }
+/// What may be done about a held plan, and how many more there are than the status has room for.
+fn held_message(plan: &HeldPlanStatus, summary: &TargetApplicationSummary) -> String {
+    let hash = &plan.hash;
+    let more = match (summary.held.len() + usize::from(summary.planned.is_some())).saturating_sub(HELD_PLANS) {
+        0 => String::new(),
+        more => format!("; status.heldPlans has no room for {more} more: see `provost held`"),
+    };
+    format!(
+        "plan {hash} is held; to let it through set spec.safety.approvedPlan to it, else take back the change{more}"
+    )
 }
 
 /// What mode Plan holds back.

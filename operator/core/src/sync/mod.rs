@@ -54,7 +54,7 @@ pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    Applied, AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind,
+    Applied, AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane,
     LedgerChange, Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetError,
     TargetId,
 };
@@ -246,7 +246,7 @@ pub struct Sync {
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
     unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
-    settling: BTreeMap<waves::Stage, waves::Settling>,
+    settling: BTreeMap<Lane, waves::Settling>,
     recording: bool,
     store_failures: u32,
     record_at: Duration,

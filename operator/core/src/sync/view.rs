@@ -189,7 +189,7 @@ impl Sync {
             observed: self.is_observed(),
             contact,
             problems,
-            held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).chain(self.behind()).collect(),
+            held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).collect(),
             entitlements: self.entitlement_counts(),
             orphaned,
             orphans: self.orphans_wait(),

@@ -17,7 +17,7 @@ use crate::model::{
     Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release, TargetId,
 };
 use crate::plan::{Admission, Planned, Verdict, Window, admit, held_hash};
-use crate::report::{HeldPlanStatus, Problem};
+use crate::report::Problem;
 
 /// Steps of one lane that wait for the rest of a commit.
 #[derive(Debug, Default)]
@@ -25,24 +25,6 @@ pub(super) struct Settling {
     due: Duration,
     /// With whether it is privileged.
     steps: BTreeMap<HeldStep, bool>,
-}
-
-/// Which steps settle together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    /// What may still come with the same commit.
-    Fresh(Lane),
-    /// Judged and to be held, but there are as many held plans as may be: it waits behind them. What comes later is no part
-    /// of it.
-    Behind(Lane),
-}
-
-impl Stage {
-    fn lane(self) -> Lane {
-        match self {
-            Self::Fresh(lane) | Self::Behind(lane) => lane,
-        }
-    }
 }
 
 impl Settling {
@@ -53,8 +35,6 @@ impl Settling {
 
 /// How long an approval is good for.
 const APPROVED_FOR: Duration = Duration::from_hours(24);
-/// Held plans at most; further waves wait without a hash.
-const HELD: usize = 16;
 
 /// What is told of an account of which a step waits for the rest of the same change.
 pub(super) fn settles() -> Problem {
@@ -129,8 +109,7 @@ impl Sync {
 
     /// One that is not held begins to settle.
     pub(super) fn settle(&mut self, lane: Lane, step: HeldStep, privileged: bool, cx: &Context<'_>) {
-        let waits = self.settling.get(&Stage::Behind(lane)).is_some_and(|wave| wave.steps.contains_key(&step));
-        if waits || self.held_in(lane, &step).is_some() {
+        if self.held_in(lane, &step).is_some() {
             return;
         }
         let wait = match lane {
@@ -139,14 +118,13 @@ impl Sync {
             Lane::PrivilegedGrant => self.settings.sync.settle_privileged,
         };
         let due = cx.now.mono + wait;
-        let settling =
-            self.settling.entry(Stage::Fresh(lane)).or_insert_with(|| Settling { due, ..Settling::default() });
+        let settling = self.settling.entry(lane).or_insert_with(|| Settling { due, ..Settling::default() });
         settling.steps.insert(step, privileged);
     }
 
     /// Whether something of an identity waits in a lane for the rest of a commit, and not for a person.
     pub(super) fn is_settling(&self, lane: Lane, name: &Name) -> bool {
-        self.settling.get(&Stage::Fresh(lane)).is_some_and(|settling| {
+        self.settling.get(&lane).is_some_and(|settling| {
             let from = HeldStep { identity: name.clone(), step: "".into(), entitlement: None, account: None };
             settling.steps.range(from..).next().is_some_and(|(step, _)| step.identity == *name)
         })
@@ -155,17 +133,8 @@ impl Sync {
     /// Whether accounts without an owner here wait for the rest of a commit: orphaned ones, and members who are nobody's. Of
     /// what is derived, they alone are named by their account.
     pub(super) fn orphans_settle(&self) -> bool {
-        let settling = self.settling.get(&Stage::Fresh(Lane::Derived));
+        let settling = self.settling.get(&Lane::Derived);
         settling.is_some_and(|settling| settling.steps.keys().any(|step| step.account.is_some()))
-    }
-
-    /// Waves that wait behind the held plans: without a hash, until one of those is approved or taken back.
-    pub(super) fn behind(&self) -> impl Iterator<Item = HeldPlanStatus> {
-        let waves = self.settling.iter().filter(|(stage, wave)| matches!(stage, Stage::Behind(_)) && !wave.is_empty());
-        waves.map(|(stage, wave)| {
-            let steps = wave.steps.keys().map(|step| &*step.step);
-            HeldPlanStatus::of("".into(), reason_of(stage.lane()), steps)
-        })
     }
 
     /// Whether a step needs no budget, or was let through.
@@ -210,8 +179,8 @@ impl Sync {
     /// What this identity is not to lose (or be given) any more drops out of what is held, released or settling.
     pub(super) fn drop_unwanted(&mut self, name: &Name, wanted: &BTreeMap<(Lane, HeldStep), bool>) {
         let stays = |lane: Lane, step: &HeldStep| step.identity != *name || wanted.contains_key(&(lane, step.clone()));
-        for (stage, settling) in &mut self.settling {
-            settling.steps.retain(|step, _| stays(stage.lane(), step));
+        for (lane, settling) in &mut self.settling {
+            settling.steps.retain(|step, _| stays(*lane, step));
         }
         let standing = &mut self.ledger.standing;
         let before = (standing.releases.len(), standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>());
@@ -233,27 +202,19 @@ impl Sync {
             return;
         }
         self.release_approved(cx, out);
-        let due: Vec<Stage> =
-            self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(stage, _)| *stage).collect();
+        let due: Vec<Lane> =
+            self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(lane, _)| *lane).collect();
         // What one batch brought is one wave: it is judged when everybody who leaves by it had a turn.
         let leaving = self.queue.best() == Some(Priority::Leaver);
         if !due.is_empty() {
             self.look_for_claims(cx);
         }
-        for stage in due.into_iter().filter(|stage| *stage != Stage::Fresh(Lane::Explicit) || !leaving) {
-            let (Some(settling), lane) = (self.settling.remove(&stage), stage.lane()) else { continue };
+        for lane in due.into_iter().filter(|lane| *lane != Lane::Explicit || !leaving) {
+            let Some(settling) = self.settling.remove(&lane) else { continue };
             out.changed |= settling.steps.keys().any(|step| step.account.is_some());
             let wave = self.still_wanted_of(lane, settling.steps, cx);
-            match stage {
-                _ if wave.is_empty() => {}
-                Stage::Fresh(lane) => self.judge_wave(lane, wave, cx, out),
-                // What is to be held never goes by itself, also where its budget has room again.
-                Stage::Behind(lane) => {
-                    let names: BTreeSet<&Name> = wave.keys().map(|step| &step.identity).collect();
-                    let why =
-                        format!("what {} identities lose or are given waited behind other held plans", names.len());
-                    self.hold(lane, wave, why.into(), cx, out);
-                }
+            if !wave.is_empty() {
+                self.judge_wave(lane, wave, cx, out);
             }
         }
     }
@@ -383,23 +344,8 @@ impl Sync {
         }
     }
 
+    /// However many are held: each has its own hash, so that a person approves what they were shown and nothing else.
     fn hold(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, why: Arc<str>, cx: &Context<'_>, out: &mut Out) {
-        if self.ledger.standing.held.len() >= HELD {
-            let told_otherwise = |name: &Name| {
-                let told = self.accounts.get(name).and_then(|(_, account)| account.into_problem());
-                told.is_some_and(|problem| problem.reason() == Reason::Settling)
-            };
-            let names: BTreeSet<Name> = wave.keys().map(|step| step.identity.clone()).filter(told_otherwise).collect();
-            let due = cx.now.mono + Duration::from_mins(1);
-            let behind = self.settling.entry(Stage::Behind(lane)).or_default();
-            behind.due = due;
-            out.changed |= behind.steps.is_empty();
-            behind.steps.extend(wave);
-            for name in names {
-                self.touch_as(&name, Priority::Drift, cx);
-            }
-            return;
-        }
         let steps: BTreeSet<HeldStep> = wave.into_keys().collect();
         let mut n = 0;
         let mut hash = held_hash(cx.namespace, &self.application, lane, n, &steps);

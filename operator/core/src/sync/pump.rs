@@ -135,6 +135,7 @@ impl Sync {
             self.awaited.insert(id, Awaited::Load);
         }
         if self.phase != Phase::Unloaded {
+            self.note_approval(cx);
             if self.meta.deleting {
                 self.retire(cx, out);
             }

@@ -370,29 +370,28 @@ impl Sync {
         }
     }
 
-    /// The plan that `approvedPlan` names is released, once, within 24 hours of being set.
-    fn release_approved(&mut self, cx: &Context<'_>, out: &mut Out) {
-        let approved = Arc::clone(&self.settings.safety.approved_plan);
-        // What is set again after it was cleared is approved anew.
-        if self.ledger.standing.approval.take_if(|(hash, _)| *hash != approved).is_some() {
-            self.ledger.put_standing();
-        }
-        let standing = &mut self.ledger.standing;
-        if approved.is_empty() || standing.used.contains_key(&approved) {
+    /// From when on the approval that is declared counts: when it was first seen, whatever may be written then.
+    pub(super) fn note_approval(&mut self, cx: &Context<'_>) {
+        let (approved, standing) = (&self.settings.safety.approved_plan, &mut self.ledger.standing);
+        if standing.approval.as_ref().is_some_and(|(hash, _)| hash == approved) {
             return;
         }
-        let since = match &standing.approval {
-            Some((hash, since)) if *hash == approved => *since,
-            _ => {
-                standing.approval = Some((Arc::clone(&approved), cx.now.wall));
-                self.ledger.put_standing();
-                cx.now.wall
-            }
-        };
+        // What is set again after it was cleared is approved anew.
+        let new = !approved.is_empty() && !standing.used.contains_key(approved);
+        let noted = new.then(|| (Arc::clone(approved), cx.now.wall));
+        if noted != standing.approval {
+            standing.approval = noted;
+            self.ledger.put_standing();
+        }
+    }
+
+    /// The plan that `approvedPlan` names is released, once, within 24 hours of being set.
+    fn release_approved(&mut self, cx: &Context<'_>, out: &mut Out) {
+        let standing = &mut self.ledger.standing;
+        let Some((approved, since)) = standing.approval.clone() else { return };
         if since.checked_add(APPROVED_FOR).is_ok_and(|end| end < cx.now.wall) {
             return;
         }
-        let standing = &mut self.ledger.standing;
         let Some(at) = standing.held.iter().position(|plan| plan.hash == approved) else { return };
         let plan = standing.held.remove(at);
         standing.used.insert(Arc::clone(&approved), 1);

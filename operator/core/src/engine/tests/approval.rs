@@ -55,3 +55,23 @@ fn an_approval_that_ran_out_is_given_again_by_clearing_it_and_setting_it_anew() 
     }
     assert!(world.accounts.values().all(|account| !account.enabled));
 }
+
+#[test]
+fn an_approval_that_was_set_while_nothing_may_be_written_is_no_older_when_something_may() {
+    let wiki = |mode: &str, hash: &str| {
+        let mut wiki = approving(hash).pop().unwrap();
+        wiki["spec"]["mode"] = json!(mode);
+        [wiki]
+    };
+    for (hours, left) in [(23, 0), (25, 30)] {
+        let (mut world, hash) = held("", 0);
+        let hash = hash.unwrap();
+        tell(&mut world, &wiki("Paused", &hash));
+        world.pass(60);
+        world.second += hours * 3600;
+        tell(&mut world, &wiki("Enforce", &hash));
+        world.pass(60);
+        let enabled = world.accounts.values().filter(|account| account.enabled).count();
+        assert_eq!(enabled, left, "{hours} hours after it was set");
+    }
+}

@@ -46,6 +46,8 @@ impl Priority {
 pub(super) struct Queue {
     due: BTreeMap<(Priority, u64), Name>,
     places: BTreeMap<Name, (Priority, u64)>,
+    /// Whose turn, or what stands for it in a wave, is still to come since they were last due.
+    unplanned: BTreeSet<Name>,
     next: u64,
     later: BTreeSet<(Duration, Name)>,
     by_date: BTreeSet<(Timestamp, Name)>,
@@ -54,6 +56,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Due now. One that is due already keeps the better of its two places.
     pub(super) fn push(&mut self, name: &Name, priority: Priority) {
+        self.unplanned.insert(name.clone());
         if let Some(place) = self.places.get(name) {
             if place.0 <= priority {
                 return;
@@ -82,6 +85,20 @@ impl Queue {
         let ((priority, _), name) = entry.remove_entry();
         self.places.remove(&name);
         Some((name, priority))
+    }
+
+    /// What they are to lose is known: they have their turn.
+    pub(super) fn now_planned(&mut self, name: &Name) {
+        self.unplanned.remove(name);
+    }
+
+    /// One of whom it is not known since they were last due; from now on it is.
+    pub(super) fn next_unplanned(&mut self) -> Option<Name> {
+        self.unplanned.pop_first()
+    }
+
+    pub(super) fn is_all_planned(&self) -> bool {
+        self.unplanned.is_empty()
     }
 
     /// Takes this one out of its place.

@@ -30,15 +30,16 @@ impl Sync {
         if self.busy.contains_key(name) || self.looking.contains_key(name) {
             return;
         }
-        if let Some(account) = excess::account_of(name) {
-            out.changed |= !self.enforces();
-            return self.turn_to_excess(&account, priority, cx);
-        }
         if let Some(until) = self.embargo.get(name).copied() {
             if until > cx.now.mono {
                 return self.queue.push_at(name, until);
             }
             self.embargo.remove(name);
+        }
+        self.queue.now_planned(name);
+        if let Some(account) = excess::account_of(name) {
+            out.changed |= !self.enforces();
+            return self.turn_to_excess(&account, priority, cx);
         }
         let unread = self.waits_unread(name, cx);
         if (unread.is_some() || self.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
@@ -298,12 +299,7 @@ impl Sync {
         let mut settling = false;
         let mut parked_at: Option<bool> = None;
         let mut untrusted = false;
-        // What one commit takes is one wave, also where something else of an account is written first.
-        for planned in &steps {
-            if self.is_trusted(gathered, planned) && self.waits_after_failure(&name, &planned.step, cx).is_none() {
-                self.is_admitted(&name, planned, cx);
-            }
-        }
+        self.settle_all(gathered, &steps, |_| true, cx);
         for planned in steps {
             if !self.is_trusted(gathered, &planned) {
                 untrusted = true;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::{Context, Out, Sync};
+use super::{Context, Out, Sync, TURNS};
 use crate::engine::Note;
 use crate::model::{
     Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release, TargetId,
@@ -204,17 +204,67 @@ impl Sync {
         self.release_approved(cx, out);
         let due: Vec<Lane> =
             self.settling.iter().filter(|(_, s)| s.due <= cx.now.mono).map(|(lane, _)| *lane).collect();
-        // What one batch brought is one wave: it is judged when everybody who leaves by it had a turn.
-        let leaving = self.queue.best() == Some(Priority::Leaver);
-        if !due.is_empty() {
-            self.look_for_claims(cx);
+        if due.is_empty() {
+            return;
         }
-        for lane in due.into_iter().filter(|lane| *lane != Lane::Explicit || !leaving) {
+        self.look_for_claims(cx);
+        // What one batch brought is one wave: it is judged when everybody who leaves by it had a turn. Others may wait long for
+        // theirs while much is written: once it is known what each of them is to lose.
+        let leaving = self.queue.best() == Some(Priority::Leaver);
+        let known = !due.iter().any(|lane| collects(*lane)) || self.plan_the_rest(cx);
+        for lane in due {
+            if (lane == Lane::Explicit && leaving) || (collects(lane) && !known) {
+                continue;
+            }
             let Some(settling) = self.settling.remove(&lane) else { continue };
             out.changed |= settling.steps.keys().any(|step| step.account.is_some());
             let wave = self.still_wanted_of(lane, settling.steps, cx);
             if !wave.is_empty() {
                 self.judge_wave(lane, wave, cx, out);
+            }
+        }
+    }
+
+    /// Whoever is due and waits for a turn is planned as far as a wave is concerned, so many at a time: answers whether those
+    /// were all.
+    fn plan_the_rest(&mut self, cx: &Context<'_>) -> bool {
+        // Before it was observed nobody is planned but who leaves.
+        if !self.observed || !self.may_turn() {
+            return true;
+        }
+        for _ in 0..TURNS {
+            let Some(name) = self.queue.next_unplanned() else { break };
+            let owners = if self.ledger.has_name(&name) { self.owners_foreseen(&name, cx) } else { Vec::new() };
+            for gathered in owners {
+                let verdict = self.plan(&gathered, cx);
+                if verdict.need.is_none() && !verdict.forget {
+                    self.settle_all(&gathered, &verdict.steps, collects, cx);
+                }
+            }
+            let mut others = self.orphans_in_lanes(&name, cx);
+            others.extend(self.excess_in_lanes(&name, cx));
+            for ((lane, step), privileged) in others {
+                if self.release(lane, &step).is_none() {
+                    self.settle(lane, step, privileged, cx);
+                }
+            }
+        }
+        self.queue.is_all_planned()
+    }
+
+    /// What of these steps needs a budget begins to settle, in such lanes: what one commit takes is one wave, also where something
+    /// else of an account is written first.
+    pub(super) fn settle_all(
+        &mut self,
+        gathered: &Gathered,
+        steps: &[Planned],
+        of: fn(Lane) -> bool,
+        cx: &Context<'_>,
+    ) {
+        let name = &gathered.owner.name;
+        for planned in steps.iter().filter(|planned| planned.lane.is_some_and(of)) {
+            if self.is_trusted(gathered, planned) && self.waits_after_failure(name, &planned.step, cx).is_none() {
+                self.is_admitted(name, planned, cx);
             }
         }
     }
@@ -398,6 +448,11 @@ impl Sync {
         out.changed = true;
         self.let_go(plan.lane, plan.steps.into_iter(), Some(&approved), &BTreeMap::new(), cx);
     }
+}
+
+/// Whether a lane's waves wait for whatever comes with the same commit, and go by a budget.
+fn collects(lane: Lane) -> bool {
+    matches!(lane, Lane::Derived | Lane::PrivilegedGrant)
 }
 
 /// Why a wave of this lane is held.

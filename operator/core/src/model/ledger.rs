@@ -196,8 +196,8 @@ pub enum Lane {
     Adoption,
 }
 
-/// One charge against a budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One charge against a budget; sorted by whose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Charge {
     /// Whose removal (or privileged grant).
     pub identity: Name,
@@ -238,8 +238,8 @@ pub struct HeldPlan {
     pub why: Arc<str>,
 }
 
-/// Steps that were let through, by budget or by approval, and are not done yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Steps that were let through, by budget or by approval, and are not done yet; sorted by lane and whose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Release {
     /// Which lane.
     pub lane: Lane,
@@ -257,11 +257,11 @@ pub struct Standing {
     /// The target's fingerprint at first contact.
     pub fingerprint: Option<Arc<str>>,
     /// Charges within the longest window.
-    pub charges: Vec<Charge>,
+    pub charges: BTreeSet<Charge>,
     /// Held plans, oldest first.
     pub held: Vec<HeldPlan>,
     /// Releases that are not done yet.
-    pub releases: Vec<Release>,
+    pub releases: BTreeSet<Release>,
     /// Hashes that were used, with how often the same set was released: a used hash is worthless.
     pub used: BTreeMap<Arc<str>, u32>,
     /// Acknowledgement tokens that were used.

@@ -21,6 +21,8 @@ pub(super) struct Cache {
     by_external: Keys<RecordId>,
     groups: BTreeMap<(EntitlementKind, Arc<str>), GroupRecord>,
     pub(super) standing: Standing,
+    /// It is to be stored, with whatever is recorded next.
+    standing_changed: bool,
     next_id: u64,
     outgoing: Vec<LedgerChange>,
 }
@@ -141,25 +143,31 @@ impl Cache {
         self.outgoing.push(LedgerChange::ForgetGroup(id.clone()));
     }
 
-    /// Stores the standing as it is now.
+    /// Stores the standing, in the transaction of whatever else is recorded next: it is large, so it is copied once for all of that.
     pub(super) fn put_standing(&mut self) {
-        self.outgoing.retain(|change| !matches!(change, LedgerChange::Standing(_)));
-        self.outgoing.push(LedgerChange::Standing(Box::new(self.standing.clone())));
+        self.standing_changed = true;
     }
 
     /// What is to be recorded next, in order.
     pub(super) fn take_outgoing(&mut self) -> Vec<LedgerChange> {
-        std::mem::take(&mut self.outgoing)
+        let mut changes = std::mem::take(&mut self.outgoing);
+        if std::mem::take(&mut self.standing_changed) {
+            changes.push(LedgerChange::Standing(Box::new(self.standing.clone())));
+        }
+        changes
     }
 
     /// Puts back what the store refused, before what came since.
     pub(super) fn put_back(&mut self, mut refused: Vec<LedgerChange>) {
+        let all = refused.len();
+        refused.retain(|change| !matches!(change, LedgerChange::Standing(_)));
+        self.standing_changed |= refused.len() < all;
         refused.append(&mut self.outgoing);
         self.outgoing = refused;
     }
 
     pub(super) fn has_outgoing(&self) -> bool {
-        !self.outgoing.is_empty()
+        self.standing_changed || !self.outgoing.is_empty()
     }
 
     fn index(&mut self, record: Record) {
@@ -193,5 +201,23 @@ impl Cache {
             self.by_external.remove(text, id);
         }
         Some(old)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cache, LedgerChange};
+
+    #[test]
+    fn a_standing_that_the_store_refused_is_recorded_next_as_it_is_by_then() {
+        let mut cache = Cache::default();
+        cache.put_standing();
+        let refused = cache.take_outgoing();
+        assert!(!cache.has_outgoing());
+        cache.standing.reclaims = true;
+        cache.put_back(refused);
+        assert!(cache.has_outgoing());
+        assert_eq!(cache.take_outgoing(), [LedgerChange::Standing(Box::new(cache.standing.clone()))]);
+        assert!(!cache.has_outgoing());
     }
 }

@@ -26,6 +26,7 @@ mod rate;
 mod restored;
 mod row;
 mod shadow;
+mod standing;
 mod subject;
 mod told;
 mod turn;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::gather::Gathered;
 use super::queue::Priority;
+use super::standing::first_of;
 use super::{Context, Out, Sync, TURNS};
 use crate::engine::Note;
 use crate::model::{
@@ -84,32 +85,24 @@ impl Sync {
     pub(super) fn ask_to_adopt(&mut self, name: &Name, account: &TargetId, cx: &Context<'_>) -> Option<Arc<str>> {
         let step = adoption(name, account);
         self.settle(Lane::Adoption, step.clone(), false, cx);
-        self.held_in(Lane::Adoption, &step).map(|plan| Arc::clone(&plan.hash))
+        self.ledger.standing.held_in(Lane::Adoption, &step).map(|plan| Arc::clone(&plan.hash))
     }
 
     /// The account that a person allowed this identity to adopt.
     pub(super) fn approved_adoption(&self, name: &Name) -> Option<&TargetId> {
-        let mut releases = self.ledger.standing.releases.iter();
-        releases.find(|r| r.lane == Lane::Adoption && r.step.identity == *name)?.step.account.as_ref()
+        self.ledger.standing.releases_of(Lane::Adoption, name).next()?.step.account.as_ref()
     }
 
     /// An approved adoption was done.
     pub(super) fn adopted(&mut self, name: &Name) {
-        let releases = &mut self.ledger.standing.releases;
-        let before = releases.len();
-        releases.retain(|release| release.lane != Lane::Adoption || release.step.identity != *name);
-        if releases.len() != before {
+        if self.ledger.standing.drop_releases(Lane::Adoption, name, |_| true) {
             self.ledger.put_standing();
         }
     }
 
-    fn held_in(&self, lane: Lane, step: &HeldStep) -> Option<&HeldPlan> {
-        self.ledger.standing.held.iter().find(|plan| plan.lane == lane && plan.steps.contains(step))
-    }
-
     /// One that is not held begins to settle.
     pub(super) fn settle(&mut self, lane: Lane, step: HeldStep, privileged: bool, cx: &Context<'_>) {
-        if self.held_in(lane, &step).is_some() {
+        if self.ledger.standing.held_in(lane, &step).is_some() {
             return;
         }
         let wait = match lane {
@@ -125,8 +118,7 @@ impl Sync {
     /// Whether something of an identity waits in a lane for the rest of a commit, and not for a person.
     pub(super) fn is_settling(&self, lane: Lane, name: &Name) -> bool {
         self.settling.get(&lane).is_some_and(|settling| {
-            let from = HeldStep { identity: name.clone(), step: "".into(), entitlement: None, account: None };
-            settling.steps.range(from..).next().is_some_and(|(step, _)| step.identity == *name)
+            settling.steps.range(first_of(name)..).next().is_some_and(|(step, _)| step.identity == *name)
         })
     }
 
@@ -143,7 +135,7 @@ impl Sync {
     }
 
     pub(super) fn release(&self, lane: Lane, step: &HeldStep) -> Option<&Release> {
-        self.ledger.standing.releases.iter().find(|release| release.lane == lane && release.step == *step)
+        self.ledger.standing.releases_of(lane, &step.identity).find(|release| release.step == *step)
     }
 
     /// The hash of the held plan that released a step, if one did.
@@ -154,9 +146,9 @@ impl Sync {
     /// An intent is about to be recorded: the reservation is dated again.
     pub(super) fn date_charge(&mut self, name: &Name, planned: &Planned, at: Timestamp) {
         let Some(lane) = planned.lane else { return };
-        let charges = self.ledger.standing.charges.iter_mut();
-        charges.filter(|c| c.identity == *name && c.lane == lane).for_each(|charge| charge.at = charge.at.max(at));
-        self.ledger.put_standing();
+        if self.ledger.standing.date_charges(lane, name, at) {
+            self.ledger.put_standing();
+        }
     }
 
     /// A released step was done.
@@ -168,30 +160,28 @@ impl Sync {
 
     /// What was released is done.
     pub(super) fn let_through(&mut self, lane: Lane, step: &HeldStep) {
-        let releases = &mut self.ledger.standing.releases;
-        let before = releases.len();
-        releases.retain(|release| release.lane != lane || release.step != *step);
-        if releases.len() != before {
+        if self.ledger.standing.drop_releases(lane, &step.identity, |released| released == step) {
             self.ledger.put_standing();
         }
     }
 
     /// What this identity is not to lose (or be given) any more drops out of what is held, released or settling.
     pub(super) fn drop_unwanted(&mut self, name: &Name, wanted: &BTreeMap<(Lane, HeldStep), bool>) {
-        let stays = |lane: Lane, step: &HeldStep| step.identity != *name || wanted.contains_key(&(lane, step.clone()));
+        let goes = |lane: Lane, step: &HeldStep| !wanted.contains_key(&(lane, step.clone()));
         for (lane, settling) in &mut self.settling {
-            settling.steps.retain(|step, _| stays(*lane, step));
+            let own = settling.steps.range(first_of(name)..).map(|(step, _)| step);
+            let gone = own.take_while(|step| step.identity == *name).filter(|step| goes(*lane, step));
+            let gone: Vec<HeldStep> = gone.cloned().collect();
+            for step in &gone {
+                settling.steps.remove(step);
+            }
         }
         let standing = &mut self.ledger.standing;
-        let before = (standing.releases.len(), standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>());
-        standing.releases.retain(|release| stays(release.lane, &release.step));
-        for plan in &mut standing.held {
-            let lane = plan.lane;
-            plan.steps.retain(|step| stays(lane, step));
+        let mut dropped = standing.drop_held(name, goes);
+        for lane in [Lane::Explicit, Lane::Derived, Lane::PrivilegedGrant, Lane::Adoption] {
+            dropped |= standing.drop_releases(lane, name, |step| goes(lane, step));
         }
-        standing.held.retain(|plan| !plan.steps.is_empty());
-        let after = (standing.releases.len(), standing.held.iter().map(|plan| plan.steps.len()).sum::<usize>());
-        if before != after {
+        if dropped {
             self.ledger.put_standing();
         }
     }
@@ -363,12 +353,11 @@ impl Sync {
         let mut names = BTreeSet::new();
         for step in steps {
             names.insert(step.identity.clone());
-            self.ledger.standing.releases.push(Release { lane, step, plan: plan.cloned(), at: cx.now.wall });
+            self.ledger.standing.releases.insert(Release { lane, step, plan: plan.cloned(), at: cx.now.wall });
         }
         for (identity, units) in units {
             let charge = Charge { identity: identity.clone(), lane, at: cx.now.wall, units: *units };
-            self.ledger.standing.charges.retain(|c| c.identity != *identity || c.lane != lane || c.units > *units);
-            self.ledger.standing.charges.push(charge);
+            self.ledger.standing.charge(charge);
         }
         self.ledger.put_standing();
         for name in names {

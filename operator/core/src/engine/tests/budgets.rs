@@ -189,3 +189,45 @@ fn what_one_commit_takes_is_one_wave_though_what_an_earlier_one_changed_is_still
     world.pass(600);
     assert_eq!((world.names_in("editors").len(), stands(&world).1), (200, vec![200]));
 }
+
+/// Run by hand: `cargo test -p provost-core --lib -- --ignored --nocapture of_many_accounts`.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "a measurement")]
+fn what_is_held_of_many_accounts_costs_little_in_a_sync_and_when_it_is_approved() {
+    const MANY: usize = 16_000;
+    let person = |n: usize| identity(&format!("i-{n:05}"), 1, &scientist("Analyst"));
+    let mut all = declared(&(0..MANY).map(person).collect::<Vec<_>>());
+    all[MANY + 1]["spec"]["sync"] = json!({"concurrency": 8, "interval": "24h", "requestsPerSecond": 10_000});
+    let mut world = World::new();
+    world.batch = 100;
+    let timed = |what: &str, world: &mut World, tell: &dyn Fn(&mut World)| {
+        let began = std::time::Instant::now();
+        tell(world);
+        println!("{what}: {:.1?}", began.elapsed());
+    };
+    timed("16,000 join", &mut world, &|world| {
+        world.list(&all);
+        world.pass(30);
+    });
+    assert_eq!(world.accounts.len(), MANY);
+    let mut policy = all[MANY].clone();
+    policy["spec"]["match"] = "identity.department == 'Science' && identity.userName < 'i-08000'".into();
+    timed("half of them are held", &mut world, &|world| {
+        tell(world, &[policy.clone()]);
+        world.pass(30);
+    });
+    assert_eq!(stands(&world), (0, vec![MANY / 2]));
+    timed("a sync that changes nothing", &mut world, &|world| {
+        world.second += 24 * 3600;
+        world.pass(5);
+    });
+    let mut approved = all[MANY + 1].clone();
+    let hash = Arc::clone(&world.engine.sync(&Name::from("wiki")).unwrap().held()[0].hash);
+    approved["spec"]["safety"] = json!({"approvedPlan": *hash});
+    timed("they are approved and done", &mut world, &|world| {
+        tell(world, &[approved.clone()]);
+        world.pass(30);
+    });
+    assert_eq!(stands(&world), (MANY / 2, vec![]));
+}

@@ -73,7 +73,7 @@ fn judging_a_wave_of_one_lane_forgets_nothing_of_the_others() {
     let mut world = World::new();
     let at = world.now().wall.checked_sub(SignedDuration::from_hours(48)).unwrap();
     let charge = Charge { identity: "gone".into(), lane: Lane::Derived, at, units: 3 };
-    world.standing.charges.push(charge.clone());
+    world.standing.charges.insert(charge.clone());
     world.list(&team(1, &json!({})));
     world.pass(30);
     tell(&mut world, &[suspended("i-0")]);

@@ -116,24 +116,22 @@ impl Engine {
         out
     }
 
-    /// Carries out what a person orders about a retained account's deletion, or says why not.
+    /// Carries out what a person orders about a retained account's deletion, or says why not; what is to be done is to be done
+    /// either way.
     pub fn order_deletion(
         &mut self,
         application: &Name,
         identity: &Name,
         order: DeletionOrder,
         now: Now,
-    ) -> Result<Vec<EngineEffect>, Arc<str>> {
-        if !self.syncs.contains_key(application) {
-            return Err(format!("there is no TargetApplication {application} in {}", self.namespace).into());
-        }
+    ) -> (Result<(), Arc<str>>, Vec<EngineEffect>) {
         let mut out = Vec::new();
-        let mut done = Ok(());
+        let mut done = Err(format!("there is no TargetApplication {application} in {}", self.namespace).into());
         self.with_sync(application, now, &mut out, |sync, cx, out| {
             sync.catch_up(cx, out);
             done = sync.order_deletion(identity, order, cx, out);
         });
-        done.map(|()| out)
+        (done, out)
     }
 
     /// When it wants to be woken: whichever comes first; zero means at once.

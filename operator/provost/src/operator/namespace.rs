@@ -140,11 +140,7 @@ fn answer(engine: &mut Engine, ask: Ask, now: Now) -> Vec<EngineEffect> {
             Vec::new()
         }
         Ask::Deletion { application, identity, order, answer } => {
-            let done = engine.order_deletion(&application, &identity, order, now);
-            let (said, effects) = match done {
-                Ok(effects) => (Ok(()), effects),
-                Err(why) => (Err(why), Vec::new()),
-            };
+            let (said, effects) = engine.order_deletion(&application, &identity, order, now);
             let _ = answer.send(said);
             effects
         }

@@ -295,7 +295,8 @@ fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
     let now = world.now();
     let ada = Name::from("ada");
     let order = |world: &mut World| world.engine.order_deletion(&"wiki".into(), &ada, DeletionOrder::Cancel, now);
-    let mut effects = order(&mut world).unwrap();
+    let (said, mut effects) = order(&mut world);
+    said.unwrap();
     let (application, id, effect) = deletion.unwrap();
     effects.extend(world.answered(EngineEffect::Do { application, id, effect }));
     while let Some(effect) = effects.pop() {

@@ -2,7 +2,8 @@
 //!
 //! Every write of the Lease carries the resourceVersion that was read, so that a former holder can never renew what
 //! somebody else has taken. Expiry is judged as client-go does it, by this process's monotonic clock since the Lease
-//! was last seen to change: clocks of different nodes are never compared.
+//! was last seen to change: clocks of different nodes are never compared. That we lead is judged by this machine's wall
+//! clock as well, since the other one stands still while a machine is suspended.
 
 use std::time::Duration;
 
@@ -22,8 +23,45 @@ use crate::client::{CallError, call_within};
 enum Lead {
     /// Somebody else leads, or nobody.
     No,
-    /// We do, until then unless it is renewed.
-    Yes { epoch: u64, until: Instant },
+    /// We do, for so long from then unless it is renewed.
+    Yes { epoch: u64, renewed: Moment, duration: Duration },
+}
+
+impl Lead {
+    /// How long we lead for certain.
+    fn remaining(self, now: Moment) -> Duration {
+        match self {
+            Self::Yes { renewed, duration, .. } => duration.saturating_sub(now.since(renewed)),
+            Self::No => Duration::ZERO,
+        }
+    }
+
+    /// The epoch if we lead.
+    fn epoch(self, now: Moment) -> Option<u64> {
+        match self {
+            Self::Yes { epoch, .. } if !self.remaining(now).is_zero() => Some(epoch),
+            _ => None,
+        }
+    }
+}
+
+/// A moment by both clocks of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moment {
+    mono: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { mono: Instant::now(), wall: Timestamp::now() }
+    }
+
+    /// How long ago that was, by whichever clock went further: one may have stood still, the other may have been set back.
+    fn since(self, earlier: Self) -> Duration {
+        let wall = Duration::try_from(self.wall.duration_since(earlier.wall)).unwrap_or_default();
+        self.mono.saturating_duration_since(earlier.mono).max(wall)
+    }
 }
 
 /// Whether this process leads. Cheap to clone; every writer has one.
@@ -34,10 +72,7 @@ impl Leadership {
     /// The epoch if we lead: it grows with every acquisition (`spec.leaseTransitions`), and every stored intent is
     /// conditional on it.
     pub fn epoch(&self) -> Option<u64> {
-        match *self.0.borrow() {
-            Lead::Yes { epoch, until } if until > Instant::now() => Some(epoch),
-            _ => None,
-        }
+        self.0.borrow().epoch(Moment::now())
     }
 
     /// Whether we lead now.
@@ -47,10 +82,7 @@ impl Leadership {
 
     /// How long we lead for certain; zero if we do not. No request to a target starts unless this exceeds its timeout.
     pub fn remaining(&self) -> Duration {
-        match *self.0.borrow() {
-            Lead::Yes { until, .. } => until.saturating_duration_since(Instant::now()),
-            Lead::No => Duration::ZERO,
-        }
+        self.0.borrow().remaining(Moment::now())
     }
 
     /// Waits until we lead and says the epoch; `None` if the election has ended.
@@ -66,10 +98,11 @@ impl Leadership {
     /// Waits until we do not lead any more, or lead with another epoch.
     pub async fn lost(&mut self, epoch: u64) {
         loop {
-            let until = match *self.0.borrow_and_update() {
-                Lead::Yes { epoch: now, until } if now == epoch && until > Instant::now() => until,
-                _ => return,
-            };
+            let (lead, now) = (*self.0.borrow_and_update(), Moment::now());
+            if lead.epoch(now) != Some(epoch) {
+                return;
+            }
+            let until = now.mono + lead.remaining(now);
             tokio::select! {
                 changed = self.0.changed() => if changed.is_err() {
                     // Nobody renews any more; what was won lasts until its time is over.
@@ -82,8 +115,8 @@ impl Leadership {
 
     /// One that leads for ever: for a command that runs alone, and for tests.
     pub fn always() -> Self {
-        let until = Instant::now() + Duration::from_hours(24 * 365);
-        Self(watch::channel(Lead::Yes { epoch: 1, until }).1)
+        let (renewed, duration) = (Moment::now(), Duration::from_hours(24 * 365));
+        Self(watch::channel(Lead::Yes { epoch: 1, renewed, duration }).1)
     }
 }
 
@@ -139,7 +172,7 @@ impl Lease {
     }
 
     async fn round(&self, seen: &mut Option<Seen>, last_epoch: &mut u64) {
-        let began = Instant::now();
+        let began = Moment::now();
         let outcome = self.campaign(seen, *last_epoch, began).await;
         match outcome {
             Ok(Some(epoch)) => {
@@ -147,7 +180,7 @@ impl Lease {
                     info!(lease = self.name, epoch, "leading");
                 }
                 *last_epoch = epoch;
-                self.lead.send_replace(Lead::Yes { epoch, until: began + self.duration });
+                self.lead.send_replace(Lead::Yes { epoch, renewed: began, duration: self.duration });
             }
             Ok(None) => {
                 if matches!(self.lead.send_replace(Lead::No), Lead::Yes { .. }) {
@@ -160,7 +193,7 @@ impl Lease {
     }
 
     /// One look and, where it is free or ours, one write. `Some(epoch)` if we lead.
-    async fn campaign(&self, seen: &mut Option<Seen>, last: u64, now: Instant) -> Result<Option<u64>, CallError> {
+    async fn campaign(&self, seen: &mut Option<Seen>, last: u64, now: Moment) -> Result<Option<u64>, CallError> {
         let Some(object) = call_within(self.limit(), self.api.get_opt(&self.name)).await? else {
             let epoch = last + 1;
             let lease = self.object(None, epoch, Some(MicroTime(Timestamp::now())));
@@ -170,10 +203,10 @@ impl Lease {
                 Err(error) => Err(error),
             };
         };
-        let current = self.look(&object, seen.take(), now);
+        let current = self.look(&object, seen.take(), now.mono);
         let ours = current.holder.as_deref() == Some(self.identity.as_str());
-        let free = current.holder.is_none() || now >= current.since + current.duration;
-        let leading = matches!(*self.lead.borrow(), Lead::Yes { until, .. } if until > now);
+        let free = current.holder.is_none() || now.mono >= current.since + current.duration;
+        let leading = self.lead.borrow().epoch(now).is_some();
         let renewal = ours && leading;
         if !renewal && !free && !ours {
             *seen = Some(current);
@@ -241,5 +274,32 @@ impl Lease {
     /// Two calls and a pause fit into the time between two renewals and expiry.
     fn limit(&self) -> Duration {
         self.duration / 5
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DURATION: Duration = Duration::from_secs(15);
+
+    /// How long who renewed the Lease at `from` still leads, so many seconds later by each clock.
+    fn remaining(from: Moment, mono: u64, wall: i64) -> u64 {
+        let lead = Lead::Yes { epoch: 7, renewed: from, duration: DURATION };
+        let wall = Timestamp::from_second(from.wall.as_second() + wall).unwrap();
+        let now = Moment { mono: from.mono + Duration::from_secs(mono), wall };
+        let remaining = lead.remaining(now);
+        assert_eq!(lead.epoch(now), (!remaining.is_zero()).then_some(7));
+        remaining.as_secs()
+    }
+
+    #[test]
+    fn the_lead_is_over_when_either_clock_says_so() {
+        let from = Moment { mono: Instant::now(), wall: Timestamp::from_second(1_800_000_000).unwrap() };
+        assert_eq!(remaining(from, 5, 5), 10);
+        assert_eq!(remaining(from, 15, 15), 0);
+        assert_eq!(remaining(from, 1, 30), 0, "the machine was suspended: the monotonic clock stood still");
+        assert_eq!(remaining(from, 5, -3600), 10, "a wall clock that is set back makes it no longer");
+        assert_eq!(remaining(from, 15, -3600), 0);
     }
 }

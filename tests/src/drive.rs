@@ -218,7 +218,7 @@ impl Parts {
 
 async fn ask(target: &AnyTarget, effect: Effect) -> (Answer, Spent) {
     match effect {
-        Effect::Probe(_) => {
+        Effect::Probe(..) => {
             let (profile, spent) = target.probe().await;
             (Answer::Probed(profile.map(Box::new)), spent)
         }

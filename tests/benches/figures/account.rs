@@ -130,7 +130,7 @@ impl Shell {
                 self.records += changes.len();
                 Answer::Recorded(Ok(()))
             }
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(profile()))),
+            Effect::Probe(..) => Answer::Probed(Ok(Box::new(profile()))),
             Effect::Observe { kind, page } => {
                 self.requests += 1;
                 Answer::Page(Ok(self.target.page(kind, page.as_ref())))

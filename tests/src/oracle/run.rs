@@ -244,7 +244,7 @@ impl World {
                 }
                 Answer::Recorded(Ok(()))
             }
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(target.profile(now)))),
+            Effect::Probe(..) => Answer::Probed(Ok(Box::new(target.profile(now)))),
             Effect::Observe { kind, page } => Answer::Page(Ok(target.observe(kind, page.as_ref(), 100, now))),
             Effect::Find(key) => Answer::Found(Ok(target.find(&key, now))),
             Effect::Read(id) => Answer::Read(Ok(target.read(&id, now))),

@@ -72,8 +72,8 @@ impl Sim {
                 }
                 Answer::Recorded(if recorded { Ok(()) } else { Err(StoreFailure("disk full".into())) })
             }
-            Effect::Probe(_) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
-            Effect::Probe(_) => Answer::Probed(Ok(Box::new(self.targets.get(at)?.profile(seen)))),
+            Effect::Probe(..) if fault < 3 => Answer::Probed(Err(TargetError::Transient("503".into()))),
+            Effect::Probe(..) => Answer::Probed(Ok(Box::new(self.targets.get(at)?.profile(seen)))),
             Effect::Observe { kind, page } => {
                 let mut page = self.targets.get(at)?.observe(kind, page.as_ref(), 7, seen);
                 if self.spell() == Some(Spell::HalfPage) {

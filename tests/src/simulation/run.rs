@@ -314,7 +314,7 @@ impl Sim {
                 }
                 EngineEffect::Finalizer { application, uid, on } => self.finalizer(&application, &uid, on),
                 EngineEffect::Note(note) => self.say(&format!("note: {} {}", note.reason, note.message)),
-                EngineEffect::Disconnect { application } => self.say(&format!("disconnect {application}")),
+                EngineEffect::Disconnect { application, .. } => self.say(&format!("disconnect {application}")),
             }
         }
         self.approve();

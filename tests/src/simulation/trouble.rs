@@ -43,7 +43,7 @@ impl Sim {
         Some(match effect {
             Effect::Observe { page: Some(_), .. } if spell == Spell::HalfListed => Answer::Page(Err(error())),
             _ if spell != Spell::Storm => return None,
-            Effect::Probe(_) => Answer::Probed(Err(error())),
+            Effect::Probe(..) => Answer::Probed(Err(error())),
             Effect::Observe { .. } => Answer::Page(Err(error())),
             Effect::Find(_) => Answer::Found(Err(error())),
             Effect::Read(_) => Answer::Read(Err(error())),

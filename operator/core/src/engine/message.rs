@@ -73,6 +73,8 @@ pub enum EngineEffect {
     Disconnect {
         /// Which.
         application: Name,
+        /// The fingerprint of the target that it is to have from now on, which it may have already; `None`: it is gone.
+        target: Option<Arc<str>>,
     },
 }
 
@@ -82,7 +84,7 @@ pub enum Effect {
     /// Load the application's ledger.
     Load,
     /// Connect with these settings (again, where they or the credentials changed) and measure the target.
-    Probe(Connector),
+    Probe(Connector, Claim),
     /// List one page.
     Observe {
         /// What.
@@ -100,6 +102,15 @@ pub enum Effect {
     Record(Vec<LedgerChange>),
     /// Write at the target; one outcome a step. Their intents are stored.
     Apply(Vec<Step>),
+}
+
+/// By what it is told which of two applications has a target that both are to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its ledger holds accounts there.
+    pub owns: bool,
+    /// When it was made: the older one stands.
+    pub created: Timestamp,
 }
 
 /// What came of an effect.

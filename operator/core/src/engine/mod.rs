@@ -323,7 +323,7 @@ impl Engine {
         let Some(view) = self.directory.application(name) else {
             self.remembered.remove(name);
             if self.syncs.remove(name).is_some() {
-                out.push(EngineEffect::Disconnect { application: name.clone() });
+                out.push(EngineEffect::Disconnect { application: name.clone(), target: None });
             }
             return;
         };
@@ -335,7 +335,7 @@ impl Engine {
         let uid_changed = self.syncs.get(name).is_some_and(|sync| sync.uid() != &meta.uid);
         if uid_changed {
             self.syncs.remove(name);
-            out.push(EngineEffect::Disconnect { application: name.clone() });
+            out.push(EngineEffect::Disconnect { application: name.clone(), target: None });
         }
         if self.syncs.contains_key(name) {
             self.with_sync(name, now, out, |sync, cx, out| sync.declared(&meta, settings, cx, out));
@@ -394,7 +394,8 @@ impl Engine {
             }
         }
         if wanted.disconnect {
-            out.push(EngineEffect::Disconnect { application: name.clone() });
+            let target = self.syncs.get(name).map(|sync| Arc::clone(sync.target()));
+            out.push(EngineEffect::Disconnect { application: name.clone(), target });
         }
         if let Some(on) = wanted.finalizer
             && let Some(sync) = self.syncs.get(name)

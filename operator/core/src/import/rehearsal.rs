@@ -114,7 +114,7 @@ impl Stage<'_> {
     fn answer(&mut self, effect: Effect) -> Answer {
         match effect {
             Effect::Load => Answer::Loaded(Ok(Box::new(Ledger { next_id: 1, ..Ledger::default() }))),
-            Effect::Probe(_) => {
+            Effect::Probe(..) => {
                 Answer::Probed(Ok(Box::new(Profile { changes: None, ..Profile::clone(&self.shown.profile) })))
             }
             Effect::Observe { kind, page } => Answer::Page(Ok(self.page(kind, page.as_ref()))),

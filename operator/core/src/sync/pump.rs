@@ -152,7 +152,7 @@ impl Sync {
             if !waits {
                 let connector = self.settings.connector.clone();
                 self.connected = Some(connector.clone());
-                self.request(Effect::Probe(connector), Awaited::Probe, out);
+                self.request(Effect::Probe(connector, self.stake()), Awaited::Probe, out);
             }
             return;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::gather::Gathered;
 use super::row::Row;
 use super::{Context, Phase, Sync};
-use crate::engine::Counters;
+use crate::engine::{Claim, Counters};
 use crate::model::{
     Applied, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
 };
@@ -66,6 +66,18 @@ impl Sync {
     /// The uid of its TargetApplication.
     pub fn uid(&self) -> &crate::model::Uid {
         &self.meta.uid
+    }
+
+    /// The fingerprint of the target that it is to have.
+    pub fn target(&self) -> &Arc<str> {
+        &self.settings.connector.fingerprint
+    }
+
+    /// What it has at that target, for whoever must tell which of two applications has it.
+    pub(super) fn stake(&self) -> Claim {
+        let there = |row: &Row| row.target_id().is_some() && row.state != RecordState::Deleted;
+        let known = self.ledger.standing.fingerprint.as_ref() == Some(self.target());
+        Claim { owns: known && self.ledger.records().any(there), created: self.meta.created }
     }
 
     /// Steps that are planned and not carried out, in mode Plan: by identity, in order.

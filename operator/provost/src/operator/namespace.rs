@@ -65,7 +65,7 @@ fn otherwise(effect: &Effect) -> Answer {
     match effect {
         Effect::Load => Answer::Loaded(Err(failure())),
         Effect::Record(_) => Answer::Recorded(Err(failure())),
-        Effect::Probe(_) => Answer::Probed(Err(lost())),
+        Effect::Probe(..) => Answer::Probed(Err(lost())),
         Effect::Observe { .. } => Answer::Page(Err(lost())),
         Effect::Find(_) => Answer::Found(Err(lost())),
         Effect::Read(_) => Answer::Read(Err(lost())),
@@ -247,7 +247,7 @@ fn set_off(
             });
         }
         EngineEffect::Note(note) => shell.events.publish(namespace, note),
-        EngineEffect::Disconnect { application } => targets.disconnect(&application),
+        EngineEffect::Disconnect { application, target } => targets.disconnect(&application, target.as_ref()),
     }
 }
 
@@ -294,7 +294,7 @@ fn what(effect: &Effect) -> &'static str {
     match effect {
         Effect::Load => "load",
         Effect::Record(_) => "record",
-        Effect::Probe(_) => "probe",
+        Effect::Probe(..) => "probe",
         Effect::Observe { .. } => "observe",
         Effect::Find(_) => "find",
         Effect::Read(_) => "read",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, Permit, Role, Timeouts, connect, secrets};
-use provost_core::engine::{Answer, Effect};
+use provost_core::engine::{Answer, Claim, Effect};
 use provost_core::model::{Applied, Connector, ConnectorKind, Kind, Name, Reason, Spent, Step, TargetError};
 
 use super::settings::Settings;
@@ -34,13 +34,14 @@ impl Rules {
     }
 }
 
-/// Which application manages a target: one target, one TargetApplication, in any namespace.
+/// Which application manages a target: one target, one TargetApplication, in any namespace. Of two the one that has accounts
+/// there, whichever was reached first; else the older one.
 #[derive(Default)]
 pub struct Claims(Mutex<Claimed>);
 
 #[derive(Default)]
 struct Claimed {
-    holders: HashMap<Arc<str>, Holder>,
+    holders: HashMap<Arc<str>, Held>,
     /// Namespaces in which nothing is written: being deleted, or without CRDs. Their claims give way.
     halted: HashSet<Arc<str>>,
 }
@@ -48,13 +49,30 @@ struct Claimed {
 /// Namespace and name of a TargetApplication.
 type Holder = (Arc<str>, Name);
 
+/// Who has a target, and by what.
+struct Held {
+    by: Holder,
+    claim: Claim,
+    /// It has written there since it was told what it owns.
+    wrote: bool,
+}
+
+impl Held {
+    /// The least one has the target.
+    fn rank(&self) -> impl Ord {
+        (!self.claim.owns, !self.wrote, self.claim.created, &self.by)
+    }
+}
+
 impl Claims {
-    /// Takes a target for an application that has proven that it may use it, unless another one has it.
-    fn take(&self, fingerprint: &Arc<str>, me: &Holder) -> Result<(), TargetError> {
+    /// Takes a target for an application that has proven that it may use it, unless another one has it with more right.
+    fn take(&self, fingerprint: &Arc<str>, me: &Holder, claim: Claim) -> Result<(), TargetError> {
         let mut claimed = lock(&self.0);
-        let other =
-            claimed.holders.get(fingerprint).filter(|holder| *holder != me && !claimed.halted.contains(&holder.0));
-        if let Some(other) = other {
+        let known = claimed.holders.get(fingerprint);
+        let wrote = known.is_some_and(|held| held.by == *me && held.wrote);
+        let mine = Held { by: me.clone(), claim, wrote };
+        let other = known.filter(|held| !claimed.halted.contains(&held.by.0) && held.rank() < mine.rank());
+        if let Some(Held { by: other, .. }) = other.filter(|held| held.by != *me) {
             let who = if other.0 == me.0 {
                 format!("TargetApplication {}", other.1)
             } else {
@@ -64,16 +82,20 @@ impl Claims {
                 format!("{who} manages this target already; delete one of the two").into(),
             ));
         }
-        claimed.holders.insert(Arc::clone(fingerprint), me.clone());
+        claimed.holders.insert(Arc::clone(fingerprint), mine);
         Ok(())
     }
 
-    fn holds(&self, fingerprint: &Arc<str>, me: &Holder) -> bool {
-        lock(&self.0).holders.get(fingerprint) == Some(me)
+    /// Whether it has the target and so may write there now.
+    fn writes(&self, fingerprint: &Arc<str>, me: &Holder) -> bool {
+        let mut claimed = lock(&self.0);
+        let held = claimed.holders.get_mut(fingerprint).filter(|held| held.by == *me);
+        held.map(|held| held.wrote = true).is_some()
     }
 
-    fn release(&self, me: &Holder) {
-        lock(&self.0).holders.retain(|_, holder| holder != me);
+    /// Gives its targets back, but for the one that it is to have from now on.
+    fn release(&self, me: &Holder, but: Option<&Arc<str>>) {
+        lock(&self.0).holders.retain(|fingerprint, held| held.by != *me || Some(fingerprint) == but);
     }
 
     /// Nothing is written in a namespace any more, or again.
@@ -109,6 +131,7 @@ struct Connected {
 struct Live {
     target: Arc<AnyTarget>,
     connector: Arc<Connector>,
+    claim: Claim,
     credentials: Arc<Credentials>,
 }
 
@@ -119,12 +142,12 @@ impl Targets {
     }
 
     /// Forgets the connection of an application that is gone or has another connector now.
-    pub fn disconnect(&self, application: &Name) {
+    pub fn disconnect(&self, application: &Name, target: Option<&Arc<str>>) {
         let mut connected = lock(&self.connected);
         let connection = connected.entry(application.clone()).or_default();
         connection.attempt += 1;
         connection.live = None;
-        self.shell.claims.release(&self.me(application));
+        self.shell.claims.release(&self.me(application), target);
     }
 
     fn me(&self, application: &Name) -> Holder {
@@ -141,9 +164,9 @@ impl Targets {
     }
 
     async fn asked(&self, application: &Name, effect: Effect) -> Result<(Answer, Spent), (Failed, TargetError)> {
-        if let Effect::Probe(connector) = effect {
+        if let Effect::Probe(connector, claim) = effect {
             let attempt = self.begin(application);
-            let live = self.connect(Arc::new(connector)).await.map_err(|e| (probe_failed as Failed, e))?;
+            let live = self.connect(Arc::new(connector), claim).await.map_err(|e| (probe_failed as Failed, e))?;
             let (profile, spent) = live.target.probe().await;
             let profile = profile.and_then(|profile| {
                 self.keep(application, attempt, live)?;
@@ -208,7 +231,7 @@ impl Targets {
                 let Some(time) = self.shell.time_to_write() else {
                     return Err(TargetError::Transient("this process does not lead for long enough to write".into()));
                 };
-                if !self.shell.claims.holds(&live.connector.fingerprint, &self.me(application)) {
+                if !self.shell.claims.writes(&live.connector.fingerprint, &self.me(application)) {
                     return Err(TargetError::Claimed("another TargetApplication manages this target now".into()));
                 }
                 // No further request of these steps begins once another process may lead.
@@ -218,7 +241,7 @@ impl Targets {
                 }
             }
             // Of the store, or handled above.
-            Effect::Probe(_) | Effect::Load | Effect::Record(_) => {
+            Effect::Probe(..) | Effect::Load | Effect::Record(_) => {
                 return Err(TargetError::Unsupported("not for a target".into()));
             }
         })
@@ -248,7 +271,7 @@ impl Targets {
         if *live.credentials == credentials {
             return Ok(live);
         }
-        let fresh = self.connect(Arc::clone(&live.connector)).await?;
+        let fresh = self.connect(Arc::clone(&live.connector), live.claim).await?;
         fresh.target.inherit(&live.target);
         // Another credential may be another account's, which is protected from now on.
         fresh.target.probe().await.0?;
@@ -261,14 +284,14 @@ impl Targets {
         Ok(fresh)
     }
 
-    async fn connect(&self, connector: Arc<Connector>) -> Result<Live, TargetError> {
+    async fn connect(&self, connector: Arc<Connector>, claim: Claim) -> Result<Live, TargetError> {
         if connector.kind == ConnectorKind::Fake && !self.shell.rules.fake {
             let text = "the connector fake is for demos and tests; start the operator with --allow-fake to have it";
             return Err(TargetError::Unsupported(text.into()));
         }
         let credentials = self.credentials(&connector).await?;
         let target = Arc::new(connect(&connector, credentials.clone(), &self.shell.rules.network).await?);
-        Ok(Live { target, connector, credentials: Arc::new(credentials) })
+        Ok(Live { target, connector, claim, credentials: Arc::new(credentials) })
     }
 
     /// Keeps a target that was reached and logged in to: only that makes a claim on it.
@@ -278,7 +301,7 @@ impl Targets {
         if connection.attempt != attempt {
             return Err(TargetError::Transient("a later attempt to connect has begun".into()));
         }
-        self.shell.claims.take(&live.connector.fingerprint, &self.me(application))?;
+        self.shell.claims.take(&live.connector.fingerprint, &self.me(application), live.claim)?;
         if let Some(earlier) = &connection.live {
             live.target.inherit(&earlier.target);
         }
@@ -406,5 +429,56 @@ mod tests {
             assert_eq!(found, expected, "{arguments:?}, the API server at {api_server}, a target at {target}");
         }
         assert!(!reached(closed, &["10.96.0.1", "10.0.0.7"], "10.0.0.7"), "each of its addresses counts");
+    }
+
+    /// A claim of one made so many seconds after the others.
+    fn claim(owns: bool, second: i64) -> Claim {
+        Claim { owns, created: jiff::Timestamp::from_second(1_800_000_000 + second).unwrap() }
+    }
+
+    fn application(name: &str) -> Holder {
+        ("acme".into(), name.into())
+    }
+
+    /// Whether each may write once both were reached, in both orders.
+    fn have(wiki: Claim, twin: Claim) -> [[bool; 2]; 2] {
+        let (target, both) = (Arc::from("scim x"), [(application("wiki"), wiki), (application("twin"), twin)]);
+        [[0, 1], [1, 0]].map(|order: [usize; 2]| {
+            let claims = Claims::default();
+            for at in order {
+                let _ = claims.take(&target, &both[at].0, both[at].1);
+            }
+            [0, 1].map(|at| claims.writes(&target, &both[at].0))
+        })
+    }
+
+    #[test]
+    fn of_two_applications_on_one_target_the_same_one_has_it_whichever_is_reached_first() {
+        let (first, second) = ([[true, false]; 2], [[false, true]; 2]);
+        assert_eq!(have(claim(true, 9), claim(false, 1)), first, "it has accounts there");
+        assert_eq!(have(claim(true, 1), claim(true, 9)), first, "both have: it is older");
+        assert_eq!(have(claim(false, 9), claim(false, 1)), second, "neither has: the other one is older");
+        assert_eq!(have(claim(false, 1), claim(false, 1)), second, "of one age: by their names");
+    }
+
+    #[test]
+    fn who_has_a_target_and_writes_there_keeps_it_through_edits_until_it_has_another_or_is_gone() {
+        let (claims, target, other) = (Claims::default(), Arc::from("scim x"), Arc::from("scim y"));
+        let (wiki, older) = (application("wiki"), application("older"));
+        claims.take(&target, &wiki, claim(false, 9)).unwrap();
+        assert!(claims.writes(&target, &wiki));
+        claims.release(&wiki, Some(&target));
+        let refused = claims.take(&target, &older, claim(false, 1)).unwrap_err().to_string();
+        assert!(refused.contains("TargetApplication wiki manages this target already"), "{refused}");
+        claims.take(&target, &wiki, claim(false, 9)).unwrap();
+        assert!(claims.take(&target, &older, claim(false, 1)).is_err(), "it is known still that it has written");
+        claims.release(&wiki, Some(&other));
+        claims.take(&target, &older, claim(false, 1)).unwrap();
+        claims.release(&older, None);
+        assert!(!claims.writes(&target, &older));
+        claims.take(&target, &wiki, claim(false, 9)).unwrap();
+        claims.halt(&"acme".into(), Some(true));
+        claims.take(&target, &("b".into(), "wiki".into()), claim(false, 99)).unwrap();
+        assert!(!claims.writes(&target, &wiki), "where nothing is written a claim gives way");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
-use crate::engine::{DeletionOrder, Effect, EngineEffect, EngineEvent};
+use crate::engine::{Claim, DeletionOrder, Effect, EngineEffect, EngineEvent};
 use crate::model::{Change, LedgerChange, Name, ObjectKind, ObjectRef, Observed, Outcome, Spent, Step, TargetId};
 
 const DAY: i64 = 24 * 3600;
@@ -304,4 +304,31 @@ fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
     }
     world.sleep(DAY);
     assert_eq!((world.accounts.len(), world.applied.contains(&"DeleteAccount")), (1, false));
+}
+
+/// What an application says of itself before its target is reached, as it is loaded and listed.
+fn claim(world: &mut World, all: &[Value]) -> Claim {
+    let all = all.iter().map(|object| world.change(object)).collect();
+    let mut effects = world.handle(EngineEvent::Listed(all));
+    while let Some(effect) = effects.pop() {
+        if let EngineEffect::Do { effect: Effect::Probe(_, claim), .. } = &effect {
+            return *claim;
+        }
+        effects.extend(world.answered(effect));
+    }
+    panic!("it was not reached for");
+}
+
+#[test]
+fn whether_it_has_accounts_at_a_target_is_said_before_that_is_reached() {
+    let all = editor(&ada(1, &json!({})), &json!({}));
+    let mut world = World::new();
+    assert!(!claim(&mut world, &all).owns);
+    let mut world = joined(&ada(1, &json!({})), &json!({}));
+    world.engine = crate::engine::Engine::new("acme", world.schemas);
+    assert!(claim(&mut world, &all).owns);
+    let mut other = all;
+    other.last_mut().unwrap()["spec"]["connector"] = json!({"fake": {"directory": "other"}});
+    world.engine = crate::engine::Engine::new("acme", world.schemas);
+    assert!(!claim(&mut world, &other).owns, "what it has is elsewhere");
 }

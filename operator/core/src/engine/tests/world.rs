@@ -291,11 +291,11 @@ impl World {
                 next_id: self.next,
                 store: self.store.clone(),
             }))),
-            Effect::Probe(_) if !self.reachable => Answer::Probed(Err(down())),
-            Effect::Probe(_) if self.pause.is_some() => {
+            Effect::Probe(..) if !self.reachable => Answer::Probed(Err(down())),
+            Effect::Probe(..) if self.pause.is_some() => {
                 Answer::Probed(Err(TargetError::RateLimited { retry_after: self.pause }))
             }
-            Effect::Probe(_) => {
+            Effect::Probe(..) => {
                 let profile = profile(self.members_are(), self.batch, self.visibility);
                 Answer::Probed(Ok(Box::new(Profile { changes: self.tells.cursor(), ..profile })))
             }

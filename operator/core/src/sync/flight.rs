@@ -330,11 +330,24 @@ impl Sync {
             self.touch_as(name, flight.priority, cx);
         }
         if let Some(group) = &flight.group {
-            self.busy_groups.remove(group);
-            let waiting: BTreeSet<Name> = self.parked.get(group).cloned().unwrap_or_default();
-            for name in waiting {
-                self.touch_as(&name, Priority::Mover, cx);
-            }
+            self.free_group(group, cx);
+        }
+    }
+
+    fn free_group(&mut self, group: &TargetId, cx: &Context<'_>) {
+        self.busy_groups.remove(group);
+        let waiting: BTreeSet<Name> = self.parked.get(group).cloned().unwrap_or_default();
+        for name in waiting {
+            self.touch_as(&name, Priority::Mover, cx);
+        }
+    }
+
+    /// Groups are free at which whatever the last run wrote must have arrived by now.
+    pub(super) fn open_groups(&mut self, cx: &Context<'_>) {
+        let over = self.closed.iter().filter(|(_, until)| **until <= cx.now.mono);
+        for group in over.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
+            self.closed.remove(&group);
+            self.free_group(&group, cx);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::flight::group_of;
 use super::lookup::Unresolved;
 use super::rate::backoff;
 use super::row::Row;
@@ -141,7 +142,8 @@ impl Sync {
     }
 
     /// Writes whose outcome the last run did not learn: creates are looked for, everything else shows itself in the first
-    /// observation, and what was intended counts as ours until then.
+    /// observation, and what was intended counts as ours until then. They may still arrive: until that is over nothing else is
+    /// written for their owners, or to their groups.
     fn recover(&mut self, intents: Vec<crate::model::Intent>, cx: &Context<'_>) {
         let deadline = cx.now.mono + self.request_timeout() + self.visibility();
         for intent in intents {
@@ -158,6 +160,10 @@ impl Sync {
                     self.unresolved_groups.insert(key, unresolved);
                 }
                 _ => {
+                    if let Some(group) = group_of(&intent.step) {
+                        self.busy_groups.insert(group.clone(), intent.id);
+                        self.closed.insert(group.clone(), deadline);
+                    }
                     for id in &intent.records {
                         if let Some(record) = self.ledger.record(*id) {
                             let name = Name::from(record.owner());
@@ -194,7 +200,7 @@ impl Sync {
                     for unresolved in self.unresolved.values_mut() {
                         unresolved.deadline = deadline;
                     }
-                    for until in self.embargo.values_mut() {
+                    for until in self.embargo.values_mut().chain(self.closed.values_mut()) {
                         *until = deadline;
                     }
                 }

@@ -243,6 +243,8 @@ pub struct Sync {
     doubted: BTreeMap<RecordId, Timestamp>,
     /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
     embargo: BTreeMap<Name, Duration>,
+    /// Groups with such a write, which are busy until then.
+    closed: BTreeMap<TargetId, Duration>,
     absent: BTreeMap<TargetId, Timestamp>,
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
@@ -358,6 +360,7 @@ impl Sync {
             lost: BTreeMap::new(),
             doubted: BTreeMap::new(),
             embargo: BTreeMap::new(),
+            closed: BTreeMap::new(),
             absent: BTreeMap::new(),
             alone: BTreeSet::new(),
             failed: BTreeMap::new(),

@@ -126,6 +126,7 @@ impl Sync {
     pub fn pump(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.behind = false;
         self.catch_up(cx, out);
+        self.open_groups(cx);
         for name in self.queue.ripe(cx.now) {
             self.touch(&name, cx);
         }
@@ -200,6 +201,7 @@ impl Sync {
         let (wall, later) = self.queue.next();
         let mut times: Vec<Duration> = later.into_iter().collect();
         times.extend(self.behind.then_some(now.mono));
+        times.extend(self.closed.values().copied().min());
         times.extend(self.finalizer_again(now.mono));
         let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
         match self.phase {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
+use crate::model::Step;
 
 #[test]
 fn a_create_whose_answer_was_lost_is_found_soon_after_the_target_is_back_however_long_it_was_gone() {
@@ -240,4 +241,28 @@ fn a_disable_that_was_not_done_and_is_not_wanted_any_more_costs_nothing_that_oth
         assert_eq!((world.account("ada").as_str(), world.names_in("editors")), ("Provisioned", vec!["ada"]));
         assert!(world.accounts[&id].enabled && world.applied.is_empty(), "{:?}", world.applied);
     }
+}
+
+#[test]
+fn nothing_is_written_to_a_group_while_a_write_of_the_last_run_may_still_arrive_there() {
+    let editor = json!([{"name": "editor", "target": {"group": {"name": "editors", "create": true}}}]);
+    let team = |names: &[&str]| {
+        let people: Vec<_> = names.iter().map(|name| identity(name, 1, &scientist("Analyst"))).collect();
+        let mut all = declared(&people);
+        all[names.len()]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+        all.last_mut().unwrap()["spec"]["entitlements"] = editor.clone();
+        all
+    };
+    let mut world = World::new();
+    world.list(&team(&["ada"]));
+    world.pass(30);
+    assert_eq!(world.names_in("editors"), ["ada"]);
+    // The last run was killed with such a write under way.
+    let given = world.opened.iter().find(|intent| matches!(intent.step, Step::AddMembers { .. })).unwrap().clone();
+    world.intents.insert(given.id, given);
+    world.restart(&team(&["ada", "bob"]));
+    world.pass(25);
+    assert_eq!((world.accounts.len(), world.names_in("editors")), (2, vec!["ada"]));
+    world.pass(15);
+    assert_eq!(world.names_in("editors"), ["ada", "bob"]);
 }

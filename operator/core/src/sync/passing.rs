@@ -2,7 +2,8 @@
 
 use super::gather::Gathered;
 use super::{Context, Priority, Sync};
-use crate::model::{Name, Owner, Record, RecordState, State};
+use crate::directory::IdentityView;
+use crate::model::{DeprovisionStep, Lane, Name, Owner, Record, RecordState, State, Step};
 
 impl Sync {
     /// Lets what is to pass to this identity, or from a gone owner of this name, pass.
@@ -40,7 +41,8 @@ impl Sync {
             return None;
         }
         let external = view.spec.ok()?.external_id()?;
-        let passes = |record: &Record| self.is_gone(record, cx) && self.may_pass(record);
+        let passes =
+            |record: &Record| self.is_gone(record, cx) && self.may_pass(record) && !self.ends_first(record, &view, cx);
         let record = self.ledger.of_external(external).into_iter().find(passes)?;
         let from = record.owner.name.clone();
         Some((Record { owner: Owner { name: name.clone(), uid: view.uid.clone() }, ..record }, from))
@@ -53,9 +55,30 @@ impl Sync {
         }
         let heir = cx.directory.by_external_id(record.external_id.as_ref()?)?;
         let name = heir.name;
-        let waits = heir.frozen.is_some() || heir.state == State::Ended || self.own_record(&heir).is_some();
+        let waits = heir.frozen.is_some()
+            || heir.state == State::Ended
+            || self.own_record(&heir).is_some()
+            || self.ends_first(record, &heir, cx);
         let owner = || Owner { name: name.clone(), uid: heir.uid.clone() };
         (!waits && !self.busy.contains_key(name) && !self.looking.contains_key(name)).then(owner)
+    }
+
+    /// Whether an end that is written disables the account before it passes: who has it next has not started, or has no access,
+    /// and would have it disabled as well, but not within the budget of what manifests end.
+    fn ends_first(&self, record: &Record, heir: &IdentityView<'_>, cx: &Context<'_>) -> bool {
+        let lane = |view: &IdentityView<'_>| {
+            let owner = Owner { name: view.name.clone(), uid: view.uid.clone() };
+            let theirs = Record { owner, ..record.clone() };
+            let mut steps = self.plan(&self.gather(view, Some(theirs), cx), cx).steps.into_iter();
+            steps.find(|planned| matches!(planned.step, Step::DisableAccount { .. }))?.lane
+        };
+        let (ended, lost) = (self.settings.deprovision.ended, self.settings.deprovision.lost);
+        let disables = |step: DeprovisionStep| matches!(step, DeprovisionStep::Disable { .. });
+        // What is to come of it is not decided by who ended.
+        let alike = heir.state == State::Pending || ended == lost || (disables(ended) && disables(lost));
+        let owner = cx.directory.identity(&record.owner.name);
+        let owner = owner.filter(|owner| self.own_record(owner).is_some_and(|own| own.id == record.id));
+        alike && owner.is_some_and(|owner| lane(&owner) == Some(Lane::Explicit)) && lane(heir) == Some(Lane::Derived)
     }
 
     /// Whether a record's owner is gone or ended.

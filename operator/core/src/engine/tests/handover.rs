@@ -195,3 +195,39 @@ fn nothing_is_told_of_who_has_a_name_about_the_account_of_who_left_it() {
     assert!(!stands(&world, "ada"));
     assert_eq!(world.written("ada").last().unwrap(), "True NothingMatched");
 }
+
+/// Ada ends after a minute, and zoe has her externalId and this besides; who is lost otherwise is held.
+fn handed_over(zoe: &Value) -> World {
+    let mut zoe_spec = scientist("zoe", Some("E-1"), None);
+    zoe_spec.as_object_mut().unwrap().extend(zoe.as_object().unwrap().clone());
+    let people = [identity("ada", 1, &scientist("ada", Some("E-1"), Some(60))), identity("zoe", 1, &zoe_spec)];
+    let mut all = all(&people);
+    all.last_mut().unwrap()["spec"]["safety"] = json!({"removals": [{"count": 0, "percent": 0, "window": "1h"}]});
+    let mut world = World::with(|_| &MARKING);
+    world.list(&all);
+    world.pass(50);
+    assert_eq!(world.account("ada"), "Provisioned");
+    world.pass(100);
+    world
+}
+
+#[test]
+fn an_end_that_is_written_is_no_less_so_where_who_is_next_starts_later_or_has_no_access() {
+    let start = jiff::Timestamp::from_second(1_800_000_000 + 3600).unwrap().to_string();
+    for zoe in [json!({"lifecycle": {"startTime": start}}), json!({"department": "Arts"})] {
+        let world = handed_over(&zoe);
+        assert!(world.engine.sync(&Name::from("wiki")).unwrap().held().is_empty(), "{zoe}");
+        assert!(world.accounts.values().all(|account| !account.enabled), "{zoe}");
+        assert_eq!(owners(&world), ["zoe zoe"], "and then it passes: {zoe}");
+    }
+}
+
+#[test]
+fn who_starts_later_has_the_account_of_who_ended_then() {
+    let start = jiff::Timestamp::from_second(1_800_000_000 + 3600).unwrap().to_string();
+    let mut world = handed_over(&json!({"lifecycle": {"startTime": start}}));
+    assert!(world.records.values().all(|record| record.delete_at.is_none()), "it waits without a date");
+    world.sleep(3600);
+    assert_eq!((world.account("zoe").as_str(), world.accounts.len()), ("Provisioned", 1));
+    assert!(world.accounts.values().all(|account| account.enabled));
+}

@@ -109,7 +109,7 @@ fn restore(random: &mut Random, declared: &mut Declared, name: &'static str) {
 /// What is at a target before we come.
 pub fn furnish(random: &mut Random, declared: &Declared) -> Target {
     let now = std::time::Duration::ZERO;
-    let mut target = Target::new(0, false, false);
+    let mut target = Target::new(false, false);
     let groups: Vec<TargetId> =
         generate::ENTITLEMENTS.iter().map(|name| target.add_group(EntitlementKind::Group, name, None, now)).collect();
     let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));

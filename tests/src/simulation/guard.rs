@@ -9,11 +9,11 @@ use provost_core::model::{AttributeName, Intent, Name, Record, RecordState, Stat
 
 use super::expected::{Sure, Wanted, broken, wanted};
 use super::manifests::uid;
-use super::outside::words;
+use super::outside::{RENAMED, words};
 use super::run::Sim;
 use super::store::Store;
 use super::target::{Account, membership};
-use super::world::{PUSHED, World};
+use super::world::{PUSHED, STRANGER, World};
 
 /// A read this young stands for the account as it is.
 const LOOKED: Duration = Duration::from_mins(6);
@@ -27,6 +27,9 @@ impl Sim {
         for step in steps {
             if ids_of(step).iter().any(|id| self.protected.contains(&(app.clone(), id.clone()))) {
                 wrong.push(format!("{app}: {}: it is protected", words(step)));
+            }
+            if self.is_strangers(app, step) {
+                wrong.push(format!("{app}: {}: it is a stranger's", words(step)));
             }
             let Some(intent) = store.intents.values().find(|intent| intent.step == *step) else {
                 wrong.push(format!("{app}: {} is sent and its intent is not stored", words(step)));
@@ -80,6 +83,18 @@ impl Sim {
             && name.is_some_and(|name| !self.told.people.contains_key(name))
     }
 
+    /// Whether a step is about an account of somebody who was never declared.
+    fn is_strangers(&self, app: &Name, step: &Step) -> bool {
+        let Some(target) = self.target(app.as_str()) else { return false };
+        // Whoever is nobody may be taken out of a group.
+        let accounts = if matches!(membership(step), Some((false, ..))) { BTreeSet::new() } else { ids_of(step) };
+        let mut accounts = accounts.iter().filter_map(|id| target.last_known(id));
+        accounts.any(|account| {
+            let name = account.attributes.get(&AttributeName::new("userName")).and_then(Value::as_text);
+            name.is_some_and(|name| name.starts_with(STRANGER))
+        })
+    }
+
     /// Whether an account was read by its id a moment ago.
     fn has_read(&self, app: &Name, id: &TargetId) -> bool {
         let read = self.read.get(&(app.clone(), id.clone()));
@@ -88,10 +103,12 @@ impl Sim {
 
     /// The entitlement, or the pushed team, of a group at a target.
     fn entry_of(&self, app: &Name, id: &TargetId) -> String {
-        // One that is gone, or that others renamed, and that the engine has not seen go, is as the ledger knows it.
-        let known = self.stores.get(app).and_then(|store| store.groups.get(id)).map(|group| &group.name);
         let there = self.target(app.as_str()).and_then(|target| target.group(id)).map(|group| &group.name);
-        let name = known.or(there).and_then(|name| name.strip_prefix(&format!("{app}-")));
+        // One that is gone, and that the engine has not seen go, is as the ledger knows it.
+        let known = self.stores.get(app).and_then(|store| store.groups.get(id)).map(|group| &group.name);
+        // One that others renamed tells what it was.
+        let name = there.or(known).and_then(|name| name.split(RENAMED).next());
+        let name = name.and_then(|name| name.strip_prefix(&format!("{app}-")));
         name.unwrap_or_default().to_owned()
     }
 

@@ -10,19 +10,26 @@ use provost_core::model::{
 use super::run::{At, Event, Sim};
 use super::target::{Account, TIMEOUT, Target, VISIBILITY, membership};
 use super::trouble::Spell;
-use super::world::{APPS, PROTECTED, group_name, kind_of};
+use super::world::{APPS, PROTECTED, STRANGER, group_name, kind_of};
+
+/// What others put behind the name of a group.
+pub(super) const RENAMED: &str = ", since ";
 
 impl Sim {
-    /// What is at a target before we come.
+    /// What is at a target before we come. At one that takes another's place strangers have the ids of ours.
     pub(super) fn furnish(&mut self, app: &str, number: u64) {
+        self.forget_ids(app);
         // The protected user name is the one account's that has it.
         let people = self.world.people.values().filter(|person| person.user_name != PROTECTED);
         let people: Vec<_> = people.cloned().collect();
         let now = self.now;
-        let mut target = Target::new(number, self.plan.blind && app == APPS[1], self.plan.answers);
+        let mut target = Target::new(self.plan.blind && app == APPS[1], self.plan.answers);
         target.tells = self.plan.tells;
         target.add_group(kind_of(app, "reader"), &group_name(app, "reader"), None, now);
         let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
+        for n in 0..if number > 0 { people.len() } else { 0 } {
+            target.add_account(true, [text("userName", &format!("{STRANGER}-{n}"))].into(), now);
+        }
         for (n, person) in people.iter().enumerate().filter(|(n, _)| n % 4 == 0) {
             let mut attributes: Attributes = [text("userName", &person.user_name.to_lowercase())].into();
             if let Some(external) = person.external.as_ref().filter(|_| self.random.chance(50)) {
@@ -31,12 +38,23 @@ impl Sim {
             attributes.extend([text("title", &format!("Old {n}"))]);
             target.add_account(true, attributes, now);
         }
-        target.add_account(true, [text("userName", "stranger")].into(), now);
+        target.add_account(true, [text("userName", STRANGER)].into(), now);
         let gone = [text("userName", "forgotten"), text("externalId", "provost:acme/forgotten")];
         target.add_account(true, gone.into(), now);
         let root = target.add_account(true, [text("userName", PROTECTED)].into(), now);
         self.protected.insert((app.into(), root));
         self.targets.insert((app.into(), number), target);
+    }
+
+    /// What is known of ids at an application's target is so of none at another one.
+    fn forget_ids(&mut self, app: &str) {
+        for memberships in [&mut self.foreign, &mut self.unseen] {
+            memberships.retain(|(of, ..)| of.as_str() != app);
+        }
+        for accounts in [&mut self.protected, &mut self.disabled, &mut self.strays] {
+            accounts.retain(|(of, _)| of.as_str() != app);
+        }
+        self.read.retain(|(of, _), _| of.as_str() != app);
     }
 
     pub(super) fn execute(&mut self, life: u64, at: &At, id: EffectId, effect: Effect) {
@@ -100,7 +118,9 @@ impl Sim {
                 if fault < 2 {
                     return Some(Answer::Read(Err(TargetError::Lost("timeout".into()))));
                 }
-                self.read.insert((at.0.clone(), id), self.now);
+                if *at == self.at(at.0.as_str()) {
+                    self.read.insert((at.0.clone(), id), self.now);
+                }
                 Answer::Read(Ok(read))
             }
             Effect::Changes(from) => {
@@ -179,7 +199,11 @@ impl Sim {
     }
 
     /// What we took or switched is not others' any more.
-    fn forget_foreign(&mut self, (app, _): &At, step: &Step, done: bool) {
+    fn forget_foreign(&mut self, at: &At, step: &Step, done: bool) {
+        let (app, _) = at;
+        if *at != self.at(app.as_str()) {
+            return;
+        }
         if let Some((false, group, members)) = membership(step) {
             for member in members {
                 self.foreign.remove(&(app.clone(), group.clone(), member.clone()));
@@ -231,7 +255,7 @@ impl Sim {
             }
             5 if shown.mark.is_some() => {
                 // No two are ever named alike.
-                let name = format!("{}, once {}", shown.name, now.as_millis());
+                let name = format!("{}{RENAMED}{}", shown.name, now.as_millis());
                 target.rename_group(group, &name, now);
                 format!("name {group} {name}")
             }

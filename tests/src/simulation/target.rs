@@ -76,9 +76,9 @@ fn at<T>(history: &History<T>, time: Duration) -> Option<&T> {
 }
 
 impl Target {
-    /// An empty one, whose ids are none of another number's.
-    pub fn new(number: u64, blind: bool, answers: bool) -> Self {
-        Self { created: number * 1000, blind, answers, ..Self::default() }
+    /// An empty one. It counts its ids as every other does.
+    pub fn new(blind: bool, answers: bool) -> Self {
+        Self { blind, answers, ..Self::default() }
     }
 
     pub fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Account)> {

@@ -95,7 +95,8 @@ impl Sim {
 
     /// Nobody knows any more who made what there is.
     fn forget_what_was_ours(&mut self) {
-        for ((app, _), target) in &self.targets {
+        let now = APPS.map(|app| self.at(app));
+        for ((app, _), target) in self.targets.iter().filter(|(at, _)| now.contains(at)) {
             self.strays.extend(target.accounts().map(|(id, _)| (app.clone(), id.clone())));
             let off = target.accounts().filter(|(_, account)| !account.enabled);
             self.disabled.extend(off.map(|(id, _)| (app.clone(), id.clone())));

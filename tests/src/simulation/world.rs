@@ -15,6 +15,8 @@ pub const ENTITLEMENTS: [&str; 3] = ["admin", "editor", "reader"];
 pub const PUSHED: &str = "team0";
 /// The user name of an account, at each target, that nobody may write to.
 pub const PROTECTED: &str = "root";
+/// The user name of an account that is nobody's, or its beginning.
+pub const STRANGER: &str = "stranger";
 const DEPARTMENTS: [&str; 3] = ["eng", "ops", "law"];
 
 #[derive(Clone, Debug, PartialEq)]

@@ -198,7 +198,7 @@ pub(super) fn mark_of(view: &IdentityView<'_>, cx: &Context<'_>) -> Arc<str> {
 }
 
 /// Our own mark, for who has no externalId.
-fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
+pub(super) fn own_mark(name: &Name, cx: &Context<'_>) -> Arc<str> {
     format!("provost:{}/{name}", cx.namespace).into()
 }
 

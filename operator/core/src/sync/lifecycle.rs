@@ -245,6 +245,10 @@ impl Sync {
 
     /// More accounts of the ledger missing than can be an accident: another target behind the same address.
     pub(super) fn check_the_right_target(&mut self, cx: &Context<'_>) {
+        // It is asked about already.
+        if self.is_another_target() {
+            return;
+        }
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
@@ -286,15 +290,25 @@ impl Sync {
     }
 
     /// The token that is awaited was set: this is the target from now on. What is missing now is believed to be so once a
-    /// read by its id confirms it.
-    fn judge_acknowledgement(&mut self, cx: &Context<'_>) {
+    /// read by its id confirms it. Of another target all that is there must have been listed before it can be told whose it is.
+    pub(super) fn judge_acknowledgement(&mut self, cx: &Context<'_>) {
         let Some(token) = self.ledger.standing.awaiting.clone() else { return };
         if *self.settings.safety.acknowledge != *token || self.ledger.standing.acknowledged.contains(&token) {
             return;
         }
-        if self.ledger.standing.fingerprint.as_ref() != Some(&self.settings.connector.fingerprint) {
+        let other = self.is_another_target();
+        if other && !self.observed {
+            if self.phase == Phase::Ready {
+                let message =
+                    "another target was acknowledged; it is written to once all that is there has been listed";
+                self.trouble = Some(Problem::new(Reason::TargetChanged, message));
+            }
+            return;
+        }
+        if other {
             self.unbind_groups();
         }
+        self.unbind_accounts(other, cx);
         self.ledger.standing.acknowledged.insert(token);
         self.ledger.standing.awaiting = None;
         self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));

@@ -30,6 +30,7 @@ mod standing;
 mod subject;
 mod told;
 mod turn;
+mod unbind;
 mod unread;
 mod view;
 mod waves;

@@ -427,6 +427,7 @@ impl Sync {
             self.trouble = None;
         }
         self.bind_protected();
+        self.judge_acknowledgement(cx);
         self.bind_groups(cx);
         self.touch_all(cx);
         self.touch_orphans(cx);
@@ -452,6 +453,7 @@ impl Sync {
         if self.incomplete >= 3 || self.observed {
             // Creates and directed changes go on, with a search by key before each create.
             self.observed = true;
+            self.judge_acknowledgement(cx);
             self.touch_all(cx);
         }
         out.changed = true;

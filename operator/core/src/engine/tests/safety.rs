@@ -334,3 +334,73 @@ fn a_target_that_is_not_acknowledged_changes_nothing_of_what_is_known_of_our_gro
     assert_eq!(ready(&world).0, "TargetChanged");
     assert_eq!(world.groups, groups);
 }
+
+#[test]
+fn at_another_target_an_account_is_kept_by_its_keys_and_whoever_has_its_id_there_is_left_alone() {
+    let editor = json!({"name": "editor", "target": {"group": {"name": "editors"}}});
+    let hour = json!({"ended": {"action": "Disable", "deleteAfter": "1h"}});
+    let minute = json!({"concurrency": 1, "interval": "1m"});
+    let mut all = team(4, &json!({"entitlements": [editor], "deprovision": hour, "sync": minute}));
+    all[4]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&all);
+    world.pass(60);
+    let ids = ["i-0", "i-1", "i-2", "i-3"].map(|name| world.id_of(name));
+    world.tell(EngineEvent::Changed(vec![Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: "i-3".into() })]));
+    world.pass(120);
+    assert_eq!(enabled(&world), 3);
+
+    // Another target: two strangers have ids of ours, i-0 has another one, i-1 the same, and i-2 is not there.
+    let elsewhere = TargetId::new("t-9");
+    let moved = crate::model::Observed { id: elsewhere.clone(), ..world.accounts[&ids[0]].clone() };
+    let strangers = [(&ids[0], "sam"), (&ids[3], "eve")].map(|(id, name)| {
+        let account = world.accounts.get_mut(id).unwrap();
+        account.enabled = true;
+        account.attributes.insert("userName".into(), name.into());
+        account.clone()
+    });
+    world.accounts.remove(&ids[2]);
+    world.accounts.insert(elsewhere.clone(), moved);
+    let mut administrators = world.mirrors.remove(&TargetId::new("g-editors")).unwrap();
+    let editors = crate::model::ObservedEntitlement {
+        id: TargetId::new("e-1"),
+        members: Some(Vec::new()),
+        ..administrators.clone()
+    };
+    (administrators.name, administrators.members) = ("administrators".into(), Some(vec![ids[1].clone()]));
+    world.mirrors.extend([administrators, editors].map(|group| (group.id.clone(), group)));
+    let mut wiki = all.pop().unwrap();
+    wiki["spec"]["connector"] = json!({"fake": {"directory": "other"}});
+    tell(&mut world, std::slice::from_ref(&wiki));
+    world.pass(5);
+    wiki["spec"]["safety"] = json!({"acknowledge": ready(&world).1.split_whitespace().last().unwrap()});
+    tell(&mut world, &[wiki]);
+    world.sleep(3 * 3600);
+    assert_eq!(ready(&world).0, "Synced", "{:?}", ready(&world));
+    let now = strangers.clone().map(|stranger| world.accounts.get(&stranger.id).cloned());
+    assert_eq!(now, strangers.map(Some), "{:?}", world.applied);
+    assert_eq!((world.id_of("i-0"), world.id_of("i-1")), (elsewhere, ids[1].clone()));
+    let members = |world: &World, id: &str| world.mirrors[&TargetId::new(id)].members.clone().unwrap();
+    assert_eq!(members(&world, "g-editors"), [ids[1].clone()], "an id there is any group's");
+    assert_eq!((members(&world, "e-1").len(), world.accounts.len(), world.records.len()), (3, 5, 3));
+}
+
+#[test]
+fn where_most_accounts_are_missing_one_that_has_the_id_of_ours_is_not_taken_for_it() {
+    let minute = json!({"sync": {"concurrency": 1, "interval": "1m"}});
+    let mut world = World::new();
+    world.list(&team(30, &minute));
+    world.pass(60);
+    let id = world.id_of("i-0");
+    world.accounts.retain(|other, _| *other == id);
+    world.accounts.get_mut(&id).unwrap().attributes.insert("userName".into(), "sam".into());
+    let sam = world.accounts[&id].clone();
+    world.pass(90);
+    let mut wiki = team(30, &minute).pop().unwrap();
+    wiki["spec"]["safety"] = json!({"acknowledge": ready(&world).1.split_whitespace().last().unwrap()});
+    tell(&mut world, &[wiki]);
+    world.pass(200);
+    assert_eq!((ready(&world).0.as_str(), world.accounts.len()), ("Synced", 31));
+    assert_eq!(world.accounts[&id], sam);
+}

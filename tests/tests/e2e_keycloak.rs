@@ -9,11 +9,12 @@
     reason = "helpers of tests fail the test, and say what they saw"
 )]
 
+use provost_core::model::{Step, TargetError, TargetId};
 use provost_core::report::kstatus::{KStatus, kstatus};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::e2e::{Application, Gate, Target, World, condition, identity, object, policy, until};
-use tests::servers::slapd::{PASSWORD, SUFFIX, Slapd};
+use tests::servers::slapd::{PASSWORD, ROOT, ROOT_PASSWORD, SUFFIX, Slapd};
 use tests::servers::{Authority, Counting, Keycloak, Raw, Realm, Says, TOKEN};
 
 const APP: &str = "targetapplications.provost.dev/sso";
@@ -304,6 +305,45 @@ async fn each_trouble_of_a_realm_has_its_own_condition_and_takes_nothing() {
     world.all_ready();
     assert_eq!(id(&realm.user("ada").await), ada);
     world.check();
+}
+
+/// Deleted here, they would be back with the next look, and enabled.
+#[tokio::test(flavor = "multi_thread")]
+async fn leavers_of_a_user_federation_are_disabled_and_not_deleted() {
+    let directory = Slapd::start();
+    directory.edit(&format!(
+        "dn: uid=ada,ou=people,{SUFFIX}\nchangetype: add\nobjectClass: inetOrgPerson\ncn: Ada\nsn: King\nmail: ada@acme.test\n"
+    ));
+    for import in ["true", "false"] {
+        let realm = realm(&format!("federated-{import}")).await;
+        let config = json!({
+            "vendor": ["other"], "editMode": ["READ_ONLY"], "importEnabled": [import], "enabled": ["true"],
+            "connectionUrl": [directory.url()], "usersDn": [format!("ou=people,{SUFFIX}")], "authType": ["simple"],
+            "bindDn": [ROOT], "bindCredential": [ROOT_PASSWORD], "userObjectClasses": ["inetOrgPerson"],
+            "usernameLDAPAttribute": ["uid"], "rdnLDAPAttribute": ["uid"], "uuidLDAPAttribute": ["entryUUID"],
+        });
+        let federation = json!({
+            "name": "ldap", "providerId": "ldap", "providerType": "org.keycloak.storage.UserStorageProvider",
+            "parentId": realm.get("").await["id"], "config": config,
+        });
+        realm.ask(Method::POST, "/components", Some(&federation)).await;
+        let (target, id) = (realm.connected("provost").await, TargetId::new(id(&realm.user("ada").await)));
+        let apply = async |step| target.apply(&[step]).await.0.remove(0);
+        let set = [("email".into(), "ada@elsewhere.test".into())].into();
+        let error = apply(Step::UpdateAccount { id: id.clone(), set }).await.unwrap_err().to_string();
+        assert!(error.contains("user federation"), "{error}");
+        // What is only looked through cannot be disabled here either.
+        let disabled = apply(Step::DisableAccount { id: id.clone() }).await;
+        assert_eq!(disabled.is_ok(), import == "true", "{disabled:?}");
+        assert!(disabled.err().is_none_or(|error| error.to_string().contains("user federation")));
+        let deleted = apply(Step::DeleteAccount { id: id.clone() }).await;
+        assert!(
+            matches!(&deleted, Err(TargetError::Unsupported(text)) if text.contains("delete it there")),
+            "{deleted:?}"
+        );
+        let user = realm.user("ada").await;
+        assert_eq!((&user["id"], &user["enabled"]), (&json!(id.as_str()), &json!(import == "false")));
+    }
 }
 
 /// A SCIM service, a directory and a realm, each behind a gate; what is seen of them is asked behind it.

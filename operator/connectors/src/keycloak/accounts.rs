@@ -183,7 +183,14 @@ impl Keycloak {
         Ok(Applied::default())
     }
 
+    /// Of a user federation Keycloak deletes its own copy alone, and with it that it is disabled.
     pub(super) async fn delete_account(&self, id: &TargetId, spent: &mut Spent) -> Result<Applied, TargetError> {
+        let Some(user) = self.user(id, spent).await? else { return Ok(Applied::default()) };
+        if user.federation_link.is_some() {
+            let text = "the user is of a user federation (LDAP), which would bring it back, and enabled: delete it there; here \
+                        it stays disabled";
+            return Err(TargetError::Unsupported(text.into()));
+        }
         match self.write(Method::DELETE, &["users", id.as_str()], None, spent).await {
             Ok(_) | Err(Refusal { error: TargetError::NotFound, .. }) => Ok(Applied::default()),
             Err(refusal) => Err(self.refused(refusal)),

@@ -213,7 +213,8 @@ fn remedy(said: &Refused) -> String {
             "; the realm keeps user names: allow it to edit them (Realm settings > Login > Edit username)".to_owned()
         }
         (Some("error-user-attribute-read-only"), Some(_)) => {
-            "; allow admins to edit it in the realm's user profile (Realm settings > User profile), or take the mapping away"
+            "; allow admins to edit it in the realm's user profile (Realm settings > User profile), change it in the user \
+             federation (LDAP) that the user comes from, or take the mapping away"
                 .to_owned()
         }
         (Some(_), Some(_)) => {
@@ -224,6 +225,11 @@ fn remedy(said: &Refused) -> String {
                  loosen the profile (Realm settings > User profile)",
                 named.join(", ")
             )
+        }
+        _ if said.words().contains("read-only") || said.words().contains("read only") => {
+            "; Keycloak only reads this user, of a user federation (LDAP) or of an organisation that is disabled: change it \
+             there, or enable that"
+                .to_owned()
         }
         _ => String::new(),
     }

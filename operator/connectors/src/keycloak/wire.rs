@@ -28,6 +28,9 @@ pub(super) struct User {
     pub(super) enabled: Option<bool>,
     #[serde(default)]
     pub(super) attributes: Option<Texts>,
+    /// The user federation (LDAP) that it comes from.
+    #[serde(default)]
+    pub(super) federation_link: Option<String>,
     /// What the asking client may do with it.
     #[serde(default)]
     pub(super) access: Option<Access>,

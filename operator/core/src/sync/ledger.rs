@@ -203,21 +203,3 @@ impl Cache {
         Some(old)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{Cache, LedgerChange};
-
-    #[test]
-    fn a_standing_that_the_store_refused_is_recorded_next_as_it_is_by_then() {
-        let mut cache = Cache::default();
-        cache.put_standing();
-        let refused = cache.take_outgoing();
-        assert!(!cache.has_outgoing());
-        cache.standing.reclaims = true;
-        cache.put_back(refused);
-        assert!(cache.has_outgoing());
-        assert_eq!(cache.take_outgoing(), [LedgerChange::Standing(Box::new(cache.standing.clone()))]);
-        assert!(!cache.has_outgoing());
-    }
-}

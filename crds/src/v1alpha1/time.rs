@@ -55,8 +55,8 @@ impl fmt::Display for Time {
     inline,
     extend("x-kubernetes-validations" = [{
         "rule": "self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && size(self) > 0",
-        "messageExpression": "'must be hours, minutes and seconds, largest first, as in 168h, 10m or 1h30m (7 days is 168h); found \"' + self + '\"'",
-        "message": "must be hours, minutes and seconds, largest first, as in 168h, 10m or 1h30m (7 days is 168h)"
+        "messageExpression": "'must be hours, minutes and seconds, largest first and at most 999999 of each, as in 168h, 10m or 1h30m (7 days is 168h); found \"' + self + '\"'",
+        "message": "must be hours, minutes and seconds, largest first and at most 999999 of each, as in 168h, 10m or 1h30m (7 days is 168h)"
     }])
 )]
 pub struct Duration(#[schemars(length(min = 1, max = 32))] pub String);
@@ -67,7 +67,10 @@ pub struct InvalidDuration;
 
 impl fmt::Display for InvalidDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be hours, minutes and seconds, largest first, as in 168h, 10m or 1h30m (7 days is 168h)")
+        f.write_str(
+            "must be hours, minutes and seconds, largest first and at most 999999 of each, as in 168h, 10m or 1h30m \
+             (7 days is 168h)",
+        )
     }
 }
 

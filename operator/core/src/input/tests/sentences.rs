@@ -255,7 +255,13 @@ fn every_entitlement_is_for_a_deny_alone_and_lead_time_for_an_allow() {
 }
 
 #[test]
-fn days_are_no_unit() {
-    let said = r#"spec.leadTime: "7d": is no span of time; must be hours, minutes and seconds, largest first, as in 168h, 10m or 1h30m (7 days is 168h)"#;
-    says("AccessPolicy", &[(json!({"match": "true", "grants": [{"application": "wiki"}], "leadTime": "7d"}), &[said])]);
+fn what_a_span_of_time_may_be_is_said_with_its_bounds() {
+    for span in ["7d", "9999999h"] {
+        let said = format!(
+            "spec.leadTime: {span:?}: is no span of time; must be hours, minutes and seconds, largest first and at most \
+             999999 of each, as in 168h, 10m or 1h30m (7 days is 168h)"
+        );
+        let spec = json!({"match": "true", "grants": [{"application": "wiki"}], "leadTime": span});
+        says("AccessPolicy", &[(spec, &[&said])]);
+    }
 }

@@ -367,26 +367,29 @@ pub fn wrapped(start: &str, text: &str) -> String {
 
 /// Text after a start, broken at spaces; later lines begin so far in.
 pub fn folded(start: &str, text: &str, indent: usize) -> String {
-    let mut out = start.to_owned();
-    let mut at = columns(start);
-    let mut first = true;
-    for word in text.split(' ') {
-        if !first && at + 1 + columns(word) > WIDTH {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent));
-            at = indent;
-        } else if !first {
-            out.push(' ');
-            at += 1;
-        }
-        out.push_str(word);
-        at += columns(word);
-        first = false;
-    }
+    let lines = lines(text, WIDTH.saturating_sub(columns(start)), WIDTH.saturating_sub(indent));
+    let out = format!("{start}{}", lines.join(&format!("\n{}", " ".repeat(indent))));
     out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
-fn columns(text: &str) -> usize {
+/// Text in lines, broken at spaces: the first has so many columns, the others so many, but for a word that is longer.
+pub fn lines(text: &str, first: usize, others: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let room = if lines.len() == 1 { first } else { others };
+        match lines.last_mut().filter(|line| columns(line) + 1 + columns(word) <= room) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// How many columns a text takes.
+pub fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
@@ -397,6 +400,15 @@ fn push(out: &mut String, line: &str) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn text_is_broken_at_spaces_and_what_it_begins_with_is_kept() {
+        assert_eq!(super::lines("  one two three", 5, 9), ["  one", "two three"]);
+        assert_eq!(super::lines("extraordinary a b", 3, 3), ["extraordinary", "a b"]);
+        assert_eq!(super::lines("", 3, 3), [""]);
+        let folded = super::folded("name  ", &"word ".repeat(16), 2);
+        assert_eq!(folded, format!("name  {}word\n  word", "word ".repeat(14)));
+    }
+
     #[test]
     fn what_a_manifest_says_is_nobodys_markup() {
         assert_eq!(super::literal("a|b <i> `x`\n*y* R&D"), "a\\|b &lt;i> \\`x\\` \\*y\\* R&amp;D");

@@ -127,7 +127,7 @@ impl Screen<'_> {
         let widest = |at: usize, of: fn(&str) -> usize| {
             all().filter_map(|row| row.get(at)).map(|cell| of(cell)).max().unwrap_or(0)
         };
-        let mut widths: Vec<usize> = (0..head.len()).map(|at| widest(at, columns)).collect();
+        let mut widths: Vec<usize> = (0..head.len()).map(|at| widest(at, text::columns)).collect();
         let least: Vec<usize> = (0..head.len()).map(|at| widest(at, longest_word)).collect();
         let room = text::WIDTH.saturating_sub(2 * head.len().saturating_sub(1));
         while !wide && widths.iter().sum::<usize>() > room {
@@ -136,7 +136,8 @@ impl Screen<'_> {
             *width -= 1;
         }
         for row in all() {
-            let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| lines(cell, *width)).collect();
+            let cells: Vec<Vec<String>> =
+                row.iter().zip(&widths).map(|(cell, width)| text::lines(cell, *width, *width)).collect();
             for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
                 let cells = cells.iter().map(|cell| cell.get(line).map_or("", String::as_str)).zip(&widths);
                 let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
@@ -152,26 +153,6 @@ impl Screen<'_> {
     }
 }
 
-fn columns(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn longest_word(text: &str) -> usize {
-    text.split(' ').map(columns).max().unwrap_or(0)
-}
-
-/// A cell in lines of so many columns, broken at spaces.
-fn lines(cell: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in cell.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if columns(line) + 1 + columns(word) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+fn longest_word(cell: &str) -> usize {
+    cell.split(' ').map(text::columns).max().unwrap_or(0)
 }

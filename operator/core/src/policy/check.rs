@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, ListExpr, LiteralValue, MapExpr, SelectExpr, operators};
 
-use super::diagnostic::{Diagnostic, did_you_mean};
+use super::diagnostic::{Diagnostic, SEE, compared, did_you_mean};
 use super::facts::GroupId;
 use super::node::{Binary, Element, Entry, Node, Op, Root, Who};
 use super::parse::Parsed;
@@ -38,8 +38,13 @@ pub(super) struct Checker<'s, 'g> {
 pub(super) type Checked = Option<Node>;
 
 impl Checker<'_, '_> {
-    pub fn refuse<T>(&mut self, span: Range<usize>, message: impl Into<String>, remedy: Option<String>) -> Option<T> {
-        self.diagnostics.push(Diagnostic::error(self.source, span, message).with_remedy(remedy));
+    pub fn refuse<T>(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Option<T> {
+        self.diagnostics.push(Diagnostic::error(self.source, span, message, remedy));
         None
     }
 
@@ -64,9 +69,9 @@ impl Checker<'_, '_> {
             Expr::Map(map) => self.map(&span, map),
             Expr::Struct(made) => {
                 let text = format!("messages such as {}{{..}} are left out", made.type_name);
-                self.refuse(span, text, Some("write a map: {\"key\": value}".to_owned()))
+                self.refuse(span, text, "write a map: {\"key\": value}")
             }
-            Expr::Comprehension(_) | Expr::Unspecified => self.refuse(span, "the expression cannot be read", None),
+            Expr::Comprehension(_) | Expr::Unspecified => self.refuse(span, "the expression cannot be read", SEE),
         }
     }
 
@@ -94,7 +99,8 @@ impl Checker<'_, '_> {
                 return Some(self.make(span, Op::Root(Root::Application), Type::Object(Schema::Application)));
             }
             "application" => {
-                return self.refuse(span.clone(), "application is known in the mapping of attributes alone", None);
+                let message = "application is known in the mapping of attributes alone";
+                return self.refuse(span.clone(), message, "ask for fields of identity alone");
             }
             "bool" => "bool",
             "int" => "int",
@@ -111,7 +117,7 @@ impl Checker<'_, '_> {
                 let known: Vec<_> = bound.map(|(name, _)| name.as_str()).chain(["identity", "application"]).collect();
                 let remedy = did_you_mean(plain, known)
                     .or_else(|| Schema::Identity.member(plain).map(|_| format!("did you mean 'identity.{plain}'?")))
-                    .or_else(|| Some(format!("put a text in quotes: \"{plain}\"")));
+                    .unwrap_or_else(|| format!("put a text in quotes: \"{plain}\""));
                 return self.refuse(span.clone(), format!("there is no variable '{plain}'"), remedy);
             }
         };
@@ -147,14 +153,16 @@ impl Checker<'_, '_> {
             }
             Type::Dyn => Some(self.make(span, Op::Key(Box::new(operand), select.field.as_str().into()), Type::Dyn)),
             Type::Optional(_) => self.opt_select(span, operand, &select.field),
-            other => {
-                let remedy = match &other {
-                    Type::List(_) => Some("use exists(), map() or an index".to_owned()),
-                    _ => None,
-                };
-                self.refuse(span.clone(), format!("a {other} has no field '{}'", select.field), remedy)
-            }
+            other => self.no_field(span, &other, &select.field),
         }
+    }
+
+    fn no_field<T>(&mut self, span: &Range<usize>, ty: &Type, name: &str) -> Option<T> {
+        let remedy = match ty {
+            Type::List(_) => "use exists(), map() or an index".to_owned(),
+            _ => format!("take '.{name}' out, or write {name}() if a function is meant"),
+        };
+        self.refuse(span.clone(), format!("a {ty} has no field '{name}'"), remedy)
     }
 
     /// A field by name, where the site has it.
@@ -166,7 +174,7 @@ impl Checker<'_, '_> {
             let remedy = hint(name)
                 .or_else(|| did_you_mean(name, known))
                 .unwrap_or_else(|| format!("custom attributes are read as identity.attributes.{name}"));
-            return self.refuse(place, format!("{} has no field '{name}'", schema.title()), Some(remedy));
+            return self.refuse(place, format!("{} has no field '{name}'", schema.title()), remedy);
         };
         let alone = matches!(self.site, Site::GroupMatch | Site::Correlation);
         if alone && matches!(member, Member::Groups | Member::Manager | Member::State) {
@@ -174,7 +182,13 @@ impl Checker<'_, '_> {
                 Site::GroupMatch => "in Group.match: membership depends on the identity alone",
                 _ => "in correlate: a key depends on the identity alone",
             };
-            return self.refuse(place, format!("identity.{name} is not available {why}"), None);
+            let remedy = match (self.site, member) {
+                (Site::GroupMatch, Member::Groups) => "list the other group in members, which takes its members in",
+                (_, Member::Manager) => "write identity.managerRef.name == \"..\" for the manager's own name",
+                (Site::GroupMatch, _) => "leave it out, or ask for it in the AccessPolicy that names the group",
+                _ => "use what is the identity's own, as identity.userName or identity.employeeNumber",
+            };
+            return self.refuse(place, format!("identity.{name} is not available {why}"), remedy);
         }
         Some(member)
     }
@@ -211,7 +225,7 @@ impl Checker<'_, '_> {
                 let key = self.text(span, name);
                 Some(self.make(span, Op::OptIndex(Box::new([operand, key])), Type::optional(Type::Dyn)))
             }
-            other => self.refuse(span.clone(), format!("a {other} has no field '{name}'"), None),
+            other => self.no_field(span, &other, name),
         }
     }
 
@@ -250,7 +264,8 @@ impl Checker<'_, '_> {
 
     fn element(&mut self, value: Node, optional: bool) -> Checked {
         if optional && !matches!(value.ty, Type::Optional(_) | Type::Dyn) {
-            return self.refuse(value.span(), format!("found {} where an optional is expected", value.ty), None);
+            let message = format!("found {} where an optional is expected", value.ty);
+            return self.refuse(value.span(), message, "take the ? before it away, or write optional.of(..)");
         }
         Some(value)
     }
@@ -281,7 +296,10 @@ impl Checker<'_, '_> {
     fn map_key(&mut self, key: Node) -> Checked {
         match key.ty {
             Type::Text | Type::Int | Type::Uint | Type::Bool | Type::Dyn => Some(key),
-            ref other => self.refuse(key.span(), format!("a {other} cannot be the key of a map"), None),
+            ref other => {
+                let message = format!("a {other} cannot be the key of a map");
+                self.refuse(key.span(), message, "use a string, an int, a uint or a bool as key")
+            }
         }
     }
 
@@ -321,7 +339,8 @@ impl Checker<'_, '_> {
             Type::Bool | Type::Dyn => Some(node),
             ref other => {
                 let text = format!("found {other} where a condition (bool) is expected");
-                self.refuse(node.span(), text, None)
+                let remedy = compared(self.source.get(node.span()).unwrap_or(".."), other);
+                self.refuse(node.span(), text, remedy)
             }
         }
     }
@@ -347,7 +366,11 @@ impl Checker<'_, '_> {
             ty @ (Type::Int | Type::Double | Type::Duration | Type::Dyn) => {
                 Some(self.make(span, Op::Neg(Box::new(part)), ty))
             }
-            other => self.refuse(span.clone(), format!("a {other} has no negative"), None),
+            other => {
+                let remedy =
+                    if other == Type::Bool { "write ! for not" } else { "take the - away, or convert with int()" };
+                self.refuse(span.clone(), format!("a {other} has no negative"), remedy)
+            }
         }
     }
 
@@ -360,72 +383,9 @@ impl Checker<'_, '_> {
             a.ty.clone().join(&b.ty)
         } else {
             let text = format!("the branches of ?: are {} and {}", a.ty, b.ty);
-            return self.refuse(span.clone(), text, Some("make them the same type".to_owned()));
+            return self.refuse(span.clone(), text, "make them the same type");
         };
         Some(self.make(span, Op::Conditional(Box::new([c, a, b])), ty))
-    }
-
-    fn index(&mut self, span: &Range<usize>, a: &IdedExpr, b: &IdedExpr) -> Checked {
-        let (a, b) = (self.check(a), self.check(b));
-        let (a, b) = (a?, b?);
-        self.constant_attribute(&a, &b)?;
-        let ty = match &a.ty {
-            Type::Optional(inner) => {
-                let ty = Type::optional(self.indexed(&inner.clone(), &b)?);
-                return Some(self.make(span, Op::OptIndex(Box::new([a, b])), ty));
-            }
-            of => self.indexed(&of.clone(), &b)?,
-        };
-        Some(match (&a.ty, b.op) {
-            // `m["k"]` and `m.k` are one.
-            (Type::Map(..), Op::Const(Val::Text(key))) => {
-                self.make(span, Op::Key(Box::new(a), key.as_str().into()), ty)
-            }
-            (_, op) => {
-                let b = Node { op, ..b };
-                self.make(span, Op::Index(Box::new([a, b])), ty)
-            }
-        })
-    }
-
-    fn opt_index(&mut self, span: &Range<usize>, a: &IdedExpr, b: &IdedExpr) -> Checked {
-        let (a, b) = (self.check(a), self.check(b));
-        let (a, b) = (a?, b?);
-        self.constant_attribute(&a, &b)?;
-        let of = match &a.ty {
-            Type::Optional(inner) => (**inner).clone(),
-            other => other.clone(),
-        };
-        let ty = Type::optional(self.indexed(&of, &b)?);
-        Some(self.make(span, Op::OptIndex(Box::new([a, b])), ty))
-    }
-
-    /// In a condition the name of a custom attribute is constant: what absence does can then be told.
-    fn constant_attribute(&mut self, a: &Node, b: &Node) -> Option<()> {
-        let varies = matches!(a.op, Op::Of(_, Member::Attributes)) && !matches!(b.op, Op::Const(_));
-        if varies && self.site.is_condition() {
-            return self.refuse(b.span(), "the name of a custom attribute must be constant in a condition", None);
-        }
-        Some(())
-    }
-
-    /// The type of an element.
-    fn indexed(&mut self, of: &Type, index: &Node) -> Option<Type> {
-        match of {
-            Type::Dyn => Some(Type::Dyn),
-            Type::List(of) if matches!(index.ty, Type::Int | Type::Dyn | Type::Uint | Type::Double) => {
-                Some((**of).clone())
-            }
-            Type::Map(key, value) if index.ty.comparable(key) => Some((**value).clone()),
-            Type::Object(schema) => {
-                let text = format!("the fields of {} are read by name", schema.title());
-                self.refuse(index.span(), text, Some("write identity.title, not identity[\"title\"]".to_owned()))
-            }
-            Type::List(_) | Type::Map(..) => {
-                self.refuse(index.span(), format!("a {of} has no element of type {}", index.ty), None)
-            }
-            _ => self.refuse(index.span(), format!("a {of} has no elements"), None),
-        }
     }
 
     fn binary(&mut self, span: &Range<usize>, op: Binary, a: &IdedExpr, b: &IdedExpr) -> Checked {

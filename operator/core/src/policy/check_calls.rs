@@ -6,7 +6,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr};
 use regex::{Regex, RegexBuilder};
 
 use super::check::{Bound, Checked, Checker};
-use super::diagnostic::did_you_mean;
+use super::diagnostic::{SEE, did_you_mean};
 use super::functions::{Function, LEFT_OUT, MACROS, OVERLOADS, Overload};
 use super::node::{Fold, FoldKind, Node, Op};
 use super::time;
@@ -34,7 +34,7 @@ impl Checker<'_, '_> {
         if let Some((_, arities)) = MACROS.iter().find(|(n, _)| *n == name) {
             if !arities.contains(&call.args.len()) {
                 let text = format!("{name}() takes {} arguments; found {}", counts(arities), call.args.len());
-                return self.refuse(span.clone(), text, Some(format!("write list.{name}(x, ..)")));
+                return self.refuse(span.clone(), text, format!("write list.{name}(x, ..)"));
             }
             return self.fold(span, name, target, &call.args);
         }
@@ -76,7 +76,8 @@ impl Checker<'_, '_> {
                 if method { args.first().map(|a| format!("{}.", a.ty)).unwrap_or_default() } else { String::new() };
             let takes: Vec<_> = named.iter().map(|o| o.signature()).collect();
             let text = format!("found {on}{plain}({}); there is {}", found.join(", "), takes.join(", "));
-            return self.refuse(span.clone(), text, None);
+            let remedy = "give it what it takes; string(), int(), double() and others convert";
+            return self.refuse(span.clone(), text, remedy);
         }
         self.constant_arguments(first.function, &args)?;
         let ty = result(first.function, fitting.first().map_or(Type::Dyn, |o| o.gives.ty()), &args);
@@ -87,44 +88,52 @@ impl Checker<'_, '_> {
     fn constant_arguments(&mut self, function: Function, args: &[Node]) -> Option<()> {
         let Some(Op::Const(Val::Text(text))) = args.last().map(|a| &a.op) else { return Some(()) };
         let place = args.last().map_or(0..0, Node::span);
-        let (sound, wanted) = match (function, args) {
-            (Function::ToTimestamp, _) => (time::parse_timestamp(text.as_str()).is_some(), "an RFC 3339 timestamp"),
-            (Function::ToDuration, _) => (time::parse_duration(text.as_str()).is_some(), "a duration like \"1h30m\""),
+        let text = text.as_str();
+        let (sound, wanted, remedy) = match (function, args) {
+            (Function::ToTimestamp, _) => {
+                let sound = time::parse_timestamp(text).is_some();
+                (sound, "an RFC 3339 timestamp", "write it as \"2026-12-01T08:00:00Z\"")
+            }
+            (Function::ToDuration, _) => {
+                let sound = time::parse_duration(text).is_some();
+                (sound, "a duration like \"1h30m\"", "write h, m and s behind the numbers: seven days are \"168h\"")
+            }
             (_, [at, _]) if at.ty == Type::Timestamp => {
-                (time::offset(text.as_str()).is_some(), "an offset like \"+02:00\"; named time zones are left out")
+                let wanted = "an offset like \"+02:00\"; named time zones are left out";
+                (time::offset(text).is_some(), wanted, "write the offset, or \"UTC\"")
             }
             _ => return Some(()),
         };
         if sound {
             return Some(());
         }
-        let text = format!("found \"{}\" where {wanted} is expected", text.as_str());
-        self.refuse(place, text, None)
+        self.refuse(place, format!("found \"{text}\" where {wanted} is expected"), remedy)
     }
 
     fn no_function(&mut self, span: &Range<usize>, name: &str, method: bool) -> Checked {
         let bare = name.rsplit('.').next().unwrap_or(name);
         if let Some((_, remedy)) = LEFT_OUT.iter().find(|(left_out, _)| *left_out == bare) {
-            return self.refuse(span.clone(), format!("{name}() is left out"), Some((*remedy).to_owned()));
+            return self.refuse(span.clone(), format!("{name}() is left out"), *remedy);
         }
         if let Some((extension, _)) = name.split_once('.').filter(|(extension, _)| *extension != "optional") {
             let text = format!("{name}() is left out, like all of the extension '{extension}'");
-            return self.refuse(span.clone(), text, None);
+            return self.refuse(span.clone(), text, SEE);
         }
         if let Some(other) = OVERLOADS.iter().find(|o| o.name == name && o.method != method) {
             let text = format!("{name}() is not called {}", if method { "on a value" } else { "without a value" });
-            return self.refuse(span.clone(), text, Some(format!("write {}", other.signature())));
+            return self.refuse(span.clone(), text, format!("write {}", other.signature()));
         }
         if MACROS.iter().any(|(n, _)| *n == name) {
-            return self.refuse(span.clone(), format!("{name}() is called on a list"), None);
+            let message = format!("{name}() is called on a list");
+            return self.refuse(span.clone(), message, format!("write list.{name}(x, ..)"));
         }
         let functions = OVERLOADS.iter().map(|o| o.name).chain(["has", "matches", "primaryEmail"]);
         let remedy = did_you_mean(name, functions.chain(MACROS.iter().map(|(n, _)| *n)));
-        self.refuse(span.clone(), format!("there is no function {name}()"), remedy)
+        self.refuse(span.clone(), format!("there is no function {name}()"), remedy.unwrap_or_else(|| SEE.to_owned()))
     }
 
     fn has(&mut self, span: &Range<usize>, args: &[IdedExpr]) -> Checked {
-        let remedy = Some("write has(identity.title)".to_owned());
+        let remedy = "write has(identity.title)";
         let [field] = args else {
             return self.refuse(span.clone(), format!("has() takes one field; found {} arguments", args.len()), remedy);
         };
@@ -143,27 +152,30 @@ impl Checker<'_, '_> {
 
     fn matches(&mut self, span: &Range<usize>, text: &IdedExpr, args: &[IdedExpr]) -> Checked {
         let [pattern] = args else {
-            return self.refuse(span.clone(), format!("matches() takes one pattern; found {}", args.len()), None);
+            let message = format!("matches() takes one pattern; found {}", args.len());
+            return self.refuse(span.clone(), message, "write text.matches(\"^..$\")");
         };
         let (text, pattern) = (self.check(text), self.check(pattern));
         let (text, pattern) = (text?, pattern?);
         if !matches!(text.ty, Type::Text | Type::Dyn) {
-            return self.refuse(text.span(), format!("matches() takes a string; found {}", text.ty), None);
+            let list = matches!(text.ty, Type::List(_));
+            let remedy = if list { "write list.exists(x, x.matches(..))" } else { "convert it with string()" };
+            return self.refuse(text.span(), format!("matches() takes a string; found {}", text.ty), remedy);
         }
         let Op::Const(Val::Text(source)) = &pattern.op else {
-            let remedy = Some("use startsWith(), endsWith() or contains() for texts that vary".to_owned());
+            let remedy = "use startsWith(), endsWith() or contains() for texts that vary";
             return self.refuse(pattern.span(), "the pattern of matches() must be a constant string", remedy);
         };
         match compile_pattern(source.as_str()) {
             Ok((regex, weight)) => Some(self.make(span, Op::Matches(Box::new(text), regex, weight), Type::Bool)),
-            Err(message) => self.refuse(pattern.span(), message, None),
+            Err((message, remedy)) => self.refuse(pattern.span(), message, remedy),
         }
     }
 
     fn primary_email(&mut self, span: &Range<usize>, target: &IdedExpr, args: &[IdedExpr]) -> Checked {
         let target = self.check(target)?;
         if !args.is_empty() {
-            return self.refuse(span.clone(), "primaryEmail() takes no arguments", None);
+            return self.refuse(span.clone(), "primaryEmail() takes no arguments", "write identity.primaryEmail()");
         }
         match target.ty {
             Type::Object(Schema::Identity | Schema::Manager) => {
@@ -171,7 +183,7 @@ impl Checker<'_, '_> {
             }
             ref other => {
                 let text = format!("primaryEmail() is called on identity or identity.manager; found {other}");
-                self.refuse(span.clone(), text, None)
+                self.refuse(span.clone(), text, "write identity.primaryEmail()")
             }
         }
     }
@@ -193,9 +205,14 @@ impl Checker<'_, '_> {
             || args.len() == 3 && matches!(kind, FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne);
         let range = self.check(target)?;
         let Some(types) = element_types(&range.ty, kind, two) else {
-            let wanted =
-                if matches!(kind, FoldKind::OptMap | FoldKind::OptFlatMap) { "an optional" } else { "a list or map" };
-            return self.refuse(range.span(), format!("{name}() is called on {wanted}; found {}", range.ty), None);
+            let (wanted, remedy) = match kind {
+                FoldKind::OptMap | FoldKind::OptFlatMap => {
+                    ("an optional", "call it on what a.?b or optional.of(..) gives")
+                }
+                _ => ("a list or map", "call it on a list, as identity.emails, or compare the value itself"),
+            };
+            let message = format!("{name}() is called on {wanted}; found {}", range.ty);
+            return self.refuse(range.span(), message, remedy);
         };
         let (first, rest) = self.names(args, two, types)?;
         let number = first.number;
@@ -224,17 +241,17 @@ impl Checker<'_, '_> {
         let number = self.folds;
         let mut name = |e: &IdedExpr| match &e.expr {
             Expr::Ident(name) if !name.starts_with('.') => Some(name.clone()),
-            _ => self.refuse(self.span(e), "a macro names its variable here: a simple name is expected", None),
+            _ => {
+                let message = "a macro names its variable here: a simple name is expected";
+                self.refuse(self.span(e), message, "write a name first, as in exists(x, x == \"..\")")
+            }
         };
         match args {
             [first, second, rest @ ..] if two => {
                 let (first, second) = (name(first)?, name(second)?);
                 if first == second {
-                    return self.refuse(
-                        self.span(args.first()?),
-                        format!("the variable '{first}' is there twice"),
-                        None,
-                    );
+                    let message = format!("the variable '{first}' is there twice");
+                    return self.refuse(self.span(args.first()?), message, "give the second another name");
                 }
                 Some((Bound { number, first: (first, types.0), second: Some((second, types.1)) }, rest))
             }
@@ -303,8 +320,8 @@ fn counts(arities: &[usize]) -> String {
     arities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// Compiles a pattern, within bounds; and what one byte of text costs it, in quarters of an operation.
-fn compile_pattern(pattern: &str) -> Result<(Regex, usize), String> {
+/// Compiles a pattern, within bounds, or says why not and what to do; and what one byte of text costs it, in quarters of an operation.
+fn compile_pattern(pattern: &str) -> Result<(Regex, usize), (String, &'static str)> {
     const SMALL: usize = 32 * 1024;
     const LARGE: usize = 512 * 1024;
     let build = |size: usize| RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(LARGE).nest_limit(24).build();
@@ -312,12 +329,13 @@ fn compile_pattern(pattern: &str) -> Result<(Regex, usize), String> {
         Ok(regex) => Ok((regex, 1)),
         Err(regex::Error::CompiledTooBig(_)) => match build(LARGE) {
             Ok(regex) => Ok((regex, 32)),
-            Err(_) => Err("the pattern is too large once compiled: repeat less, or use ASCII classes".to_owned()),
+            Err(_) => Err(("the pattern is too large once compiled".to_owned(), "repeat less, or use ASCII classes")),
         },
         Err(error) => {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Err(format!("the pattern is not valid: {last}"))
+            let remedy = "write it in the syntax of RE2, which looks neither ahead nor back";
+            Err((format!("the pattern is not valid: {last}"), remedy))
         }
     }
 }

@@ -55,11 +55,11 @@ impl Checker<'_, '_> {
     fn mismatch(&mut self, span: &Range<usize>, op: Binary, a: &Node, b: &Node) -> Option<Type> {
         let text = format!("found {} {} {}; the types do not go together", a.ty, op.sign(), b.ty);
         let remedy = match (op, &a.ty, &b.ty) {
-            (Binary::Add, Type::Text, _) | (Binary::Add, _, Type::Text) => Some("convert with string()".to_owned()),
+            (Binary::Add, Type::Text, _) | (Binary::Add, _, Type::Text) => "convert with string()".to_owned(),
             (_, Type::Text, other) | (_, other, Type::Text) if other.is_number() => {
-                Some(format!("compare texts with texts, or convert with {other}()"))
+                format!("compare texts with texts, or convert with {other}()")
             }
-            _ => None,
+            _ => format!("write both sides in one type that has {}", op.sign()),
         };
         self.refuse(span.clone(), text, remedy)
     }
@@ -74,24 +74,25 @@ impl Checker<'_, '_> {
             return Some(Type::Bool);
         }
         let remedy = match (&a.ty, &b.ty) {
-            (Type::Null, Type::Null) => None,
             (_, Type::Null) => self.presence(a),
             (Type::Null, _) => self.presence(b),
-            (Type::Text, Type::List(_)) => Some("write: in".to_owned()),
-            (Type::Object(_), _) | (_, Type::Object(_)) => Some("compare their fields".to_owned()),
+            (Type::Text, Type::List(_)) => "write: in".to_owned(),
+            (Type::Object(_), _) | (_, Type::Object(_)) => "compare their fields".to_owned(),
             (Type::Text, other) | (other, Type::Text) if other.is_number() => {
-                Some("put the number in quotes, or convert one side".to_owned())
+                "put the number in quotes, or convert one side".to_owned()
             }
-            _ => None,
+            _ => "compare it with a value of its own type".to_owned(),
         };
         let text = format!("{} {} {} can never be decided: the types differ", a.ty, op.sign(), b.ty);
         self.refuse(span.clone(), text, remedy)
     }
 
-    fn presence(&self, field: &Node) -> Option<String> {
-        let text = self.source.get(field.span())?;
-        matches!(field.op, Op::Of(..) | Op::Field(..) | Op::Key(..))
-            .then(|| format!("absent fields are never null: write !has({text}) or has({text})"))
+    fn presence(&self, field: &Node) -> String {
+        let is_field = matches!(field.op, Op::Of(..) | Op::Field(..) | Op::Key(..));
+        match self.source.get(field.span()).filter(|_| is_field) {
+            Some(text) => format!("absent fields are never null: write !has({text}) or has({text})"),
+            None => "compare it with a value of its own type: it is never null".to_owned(),
+        }
     }
 
     /// A constant beside a field that has few values must be one of them.
@@ -104,6 +105,7 @@ impl Checker<'_, '_> {
         let name = if member == Member::State { "state" } else { "type" };
         let message = format!("identity.{name} is {}; never \"{}\"", values.join(" or "), text.as_str());
         let remedy = did_you_mean(text.as_str(), values.iter().copied());
+        let remedy = remedy.unwrap_or_else(|| format!("write one of \"{}\"", values.join("\", \"")));
         self.refuse(place.span(), message, remedy)
     }
 
@@ -120,13 +122,16 @@ impl Checker<'_, '_> {
             Type::Map(key, _) if a.ty.comparable(key) => {}
             Type::List(_) | Type::Map(..) => {
                 let text = format!("a {} is never in a {}", a.ty, b.ty);
-                return self.refuse(span.clone(), text, None);
+                return self.refuse(span.clone(), text, "look for a value of the type that is in it");
             }
             Type::Text => {
-                let remedy = Some("write: ==, or contains() for a part of the text".to_owned());
+                let remedy = "write: ==, or contains() for a part of the text";
                 return self.refuse(b.span(), "`in` takes a list or a map; found string", remedy);
             }
-            other => return self.refuse(b.span(), format!("`in` takes a list or a map; found {other}"), None),
+            other => {
+                let message = format!("`in` takes a list or a map; found {other}");
+                return self.refuse(b.span(), message, "write a list behind it, as in [\"a\", \"b\"], or ==");
+            }
         }
         Some(Type::Bool)
     }
@@ -148,7 +153,7 @@ impl Checker<'_, '_> {
             } else {
                 format!("the name of a group is a string; found {}", left.ty)
             };
-            let remedy = Some("write \"a\" in identity.groups || \"b\" in identity.groups".to_owned());
+            let remedy = "write \"a\" in identity.groups || \"b\" in identity.groups";
             return Some(self.refuse(left.span(), text, remedy));
         };
         let group = (self.scope.group)(name.as_str());

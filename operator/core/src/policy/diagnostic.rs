@@ -1,6 +1,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::types::Type;
+
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -23,31 +25,26 @@ pub struct Diagnostic {
     pub column: u32,
     /// What was found, and what was expected.
     pub message: String,
-    /// What to write instead, if that can be told.
-    pub remedy: Option<String>,
+    /// What to write instead, or what to do.
+    pub remedy: String,
 }
 
 impl Diagnostic {
-    /// An error at a place.
-    pub(super) fn error(source: &str, span: Range<usize>, message: impl Into<String>) -> Self {
+    /// An error at a place, and what to write instead.
+    pub(super) fn error(
+        source: &str,
+        span: Range<usize>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let (line, column) = position(source, span.start);
-        Self { severity: Severity::Error, span, line, column, message: message.into(), remedy: None }
-    }
-
-    /// With what to write instead.
-    pub(super) fn with_remedy(mut self, remedy: impl Into<Option<String>>) -> Self {
-        self.remedy = remedy.into();
-        self
+        Self { severity: Severity::Error, span, line, column, message: message.into(), remedy: remedy.into() }
     }
 }
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)?;
-        match &self.remedy {
-            Some(remedy) => write!(f, "; {remedy}"),
-            None => Ok(()),
-        }
+        write!(f, "{}:{}: {}; {}", self.line, self.column, self.message, self.remedy)
     }
 }
 
@@ -66,6 +63,26 @@ pub(super) fn position(source: &str, offset: usize) -> (u32, u32) {
         }
     }
     (line, column)
+}
+
+/// Where nothing nearer can be said.
+pub(super) const SEE: &str = "use what docs/rules.md lists";
+
+/// How a value becomes a condition.
+pub(super) fn compared(text: &str, ty: &Type) -> String {
+    let text = if text.len() > 48 || text.contains('\n') { ".." } else { text };
+    match ty {
+        Type::Dyn => format!("compare it: {text} == true"),
+        Type::Text => format!("compare it: {text} == \"..\""),
+        Type::Int | Type::Uint | Type::Double => format!("compare it: {text} > 0"),
+        Type::Timestamp => format!("compare it: {text} < timestamp(\"2026-12-01T08:00:00Z\")"),
+        Type::Duration => format!("compare it: {text} < duration(\"1h\")"),
+        Type::List(_) => format!("ask for an element: \"..\" in {text}, or exists(x, ..)"),
+        Type::Map(..) => format!("ask for a key: \"..\" in {text}"),
+        Type::Optional(_) => format!("say what holds without a value: {text}.orValue(..)"),
+        Type::Object(_) => "name the field that is meant".to_owned(),
+        _ => "compare it with == or !=".to_owned(),
+    }
 }
 
 /// "did you mean 'x'?" for the nearest of the known names, if one is near.

@@ -55,7 +55,7 @@ pub(super) fn check(source: &str, root: &Node, danger: Danger) -> Vec<Diagnostic
 
 /// A rule whose constant parts take more than an evaluation may.
 fn too_complex(source: &str, root: &Node, danger: Danger) -> Diagnostic {
-    let remedy = "write what its macros over constants come to, or make it shorter".to_owned();
+    let remedy = "write what its macros over constants come to, or make it shorter";
     let harm = match danger {
         Danger::Grants => "could grant",
         Danger::Lifts => "lifts this Deny",
@@ -63,7 +63,7 @@ fn too_complex(source: &str, root: &Node, danger: Danger) -> Diagnostic {
         Danger::Leaves => "ends membership",
     };
     let message = format!("the rule is too complex to tell whether deleting a field {harm}");
-    weigh(Diagnostic::error(source, root.span(), message).with_remedy(remedy), danger)
+    weigh(Diagnostic::error(source, root.span(), message, remedy), danger)
 }
 
 /// What could grant refuses an Allow; whatever else could happen is for a person to look at.
@@ -88,15 +88,15 @@ fn report(source: &str, site: &Node, field: &str, danger: Danger, presence: bool
         Danger::Leaves => format!("deleting {field} ends membership"),
     };
     let remedy = match (danger.truth(), presence) {
-        (true, false) => Some(format!("write: has({field}) && {text}")),
-        (true, true) => Some(format!(
+        (true, false) => format!("write: has({field}) && {text}"),
+        (true, true) => format!(
             "say what must be present instead; a rule that asks for the absence of {field} {}",
             if danger == Danger::Grants { "is refused" } else { "cannot be guarded" }
-        )),
-        (false, false) => Some(format!("write: !has({field}) || {text}")),
-        (false, true) => None,
+        ),
+        (false, false) => format!("write: !has({field}) || {text}"),
+        (false, true) => "ask for what every identity has, as identity.type, if that is not meant".to_owned(),
     };
-    weigh(Diagnostic::error(source, site.span(), message).with_remedy(remedy), danger)
+    weigh(Diagnostic::error(source, site.span(), message, remedy), danger)
 }
 
 /// Whether the expression asks for presence alone: a guard beside it would contradict it.

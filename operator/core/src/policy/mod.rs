@@ -6,6 +6,7 @@ mod absence;
 mod call;
 mod check;
 mod check_calls;
+mod check_index;
 mod check_operators;
 mod convert;
 mod diagnostic;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, SourceInfo, operators};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, SEE};
 use super::scan::{self, Token};
 
 /// A parsed rule, with the place of every node.
@@ -36,7 +36,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
             let first = errors.errors.iter().find(|e| !e.msg.contains("recovery attempt limit"));
             let first = first.or(errors.errors.first());
             Err(vec![first.map_or_else(
-                || Diagnostic::error(source, 0..0, "the expression cannot be parsed"),
+                || Diagnostic::error(source, 0..0, "the expression cannot be parsed", SEE),
                 |e| syntax_error(source, &tokens, e),
             )])
         }
@@ -50,24 +50,33 @@ fn syntax_error(source: &str, tokens: &[Token], error: &cel::ParseError) -> Diag
     let span = token.map_or(source.len()..source.len(), |t| t.span.clone());
     let found = source.get(span.clone()).unwrap_or_default();
     let Some(detail) = error.msg.strip_prefix("Syntax error: ") else {
-        return Diagnostic::error(source, span, error.msg.clone());
+        return Diagnostic::error(source, span, error.msg.clone(), SEE);
     };
     if found.is_empty() || detail.contains("'<EOF>' expecting") {
         let end = source.trim_end().len();
-        return Diagnostic::error(source, end..end, "the expression ends where more is expected");
+        let remedy = "write what is missing, or take out the last operator";
+        return Diagnostic::error(source, end..end, "the expression ends where more is expected", remedy);
     }
-    let expected = match detail.split_once("expecting ").map(|(_, what)| what) {
+    let (expected, remedy) = match detail.split_once("expecting ").map(|(_, what)| what) {
         // Sets of tokens are as long as the grammar; what they begin and end with tells which place it is.
-        Some(set) if set.contains("<EOF>") => "an operator or the end is expected".to_owned(),
-        Some(set) if set.contains("IDENTIFIER") || set.contains("STRING") => "an expression is expected".to_owned(),
-        Some(set) if set.starts_with('{') => "an operator or a closing bracket is expected".to_owned(),
-        Some(one) => format!("{one} is expected"),
-        None => "something else is expected".to_owned(),
+        Some(set) if set.contains("<EOF>") => (
+            "an operator or the end is expected".to_owned(),
+            "join conditions with && or ||, or take the rest out".to_owned(),
+        ),
+        Some(set) if set.contains("IDENTIFIER") || set.contains("STRING") => {
+            ("an expression is expected".to_owned(), "write a field or a value there, as identity.title".to_owned())
+        }
+        Some(set) if set.starts_with('{') => {
+            let remedy = "close the bracket there, or join with an operator or a comma";
+            ("an operator or a closing bracket is expected".to_owned(), remedy.to_owned())
+        }
+        Some(one) => (format!("{one} is expected"), format!("write {one} there")),
+        None => ("something else is expected".to_owned(), SEE.to_owned()),
     };
     let quoted = found.ends_with(['\'', '"']);
     let text =
         if quoted { format!("found {found} where {expected}") } else { format!("found '{found}' where {expected}") };
-    Diagnostic::error(source, span, text)
+    Diagnostic::error(source, span, text, remedy)
 }
 
 /// The byte offset of a line (from 1) and a column in characters (from 1).

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::check::Checker;
 use super::convert;
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, SEE, Severity, compared};
 use super::eval::{Fault, Machine};
 use super::facts::{Cost, Facts, GroupId, Unknown};
 use super::functions::Function;
@@ -146,7 +146,9 @@ pub(super) fn check(
     diagnostics.sort_by_key(|d| (d.span.start, d.span.end));
     match root {
         Some(root) if diagnostics.is_empty() => Ok((root, checker.groups)),
-        _ if diagnostics.is_empty() => Err(vec![Diagnostic::error(src, 0..src.len(), "the expression cannot be read")]),
+        _ if diagnostics.is_empty() => {
+            Err(vec![Diagnostic::error(src, 0..src.len(), "the expression cannot be read", SEE)])
+        }
         _ => Err(diagnostics),
     }
 }
@@ -158,7 +160,7 @@ fn whole(src: &str, site: Site, node: &Node) -> Vec<Diagnostic> {
         let name = src.get(what.span()).unwrap_or_default();
         let message =
             format!("{name} as a whole is no value{}", if remedy.contains("has") { " in a condition" } else { "" });
-        Diagnostic::error(src, what.span(), message).with_remedy(remedy.to_owned())
+        Diagnostic::error(src, what.span(), message, remedy)
     };
     let is_person = |part: &Node| matches!(part.op, Op::Root(_) | Op::Of(Who::Identity, Member::Manager));
     let is_attributes = |part: &Node| matches!(part.op, Op::Of(_, Member::Attributes));
@@ -195,14 +197,19 @@ fn result(src: &str, site: Site, root: &Node) -> Option<Diagnostic> {
         return None;
     }
     let remedy = match (&root.ty, site.is_condition()) {
-        (Type::Dyn, true) => Some("compare it: == true".to_owned()),
-        (Type::Timestamp | Type::Duration | Type::Uint | Type::Double, false) => {
-            Some("convert with string()".to_owned())
+        (ty, true) => compared(src.get(root.span()).unwrap_or(".."), ty),
+        (Type::Optional(_), false) => "say what it is without a value: orValue(..)".to_owned(),
+        (Type::Object(_), false) => "name the field that is meant".to_owned(),
+        (Type::List(_) | Type::Map(..), false) if site == Site::Correlation => {
+            "take one text out of it, as with [0] or join(\",\")".to_owned()
         }
-        _ => None,
+        (Type::List(_) | Type::Map(..), false) => {
+            "take the texts out of it, as in identity.emails.map(e, e.value)".to_owned()
+        }
+        (_, false) => "convert with string()".to_owned(),
     };
     let message = format!("the expression is {}, where {wanted} is expected", root.ty);
-    Some(Diagnostic::error(src, root.span(), message).with_remedy(remedy))
+    Some(Diagnostic::error(src, root.span(), message, remedy))
 }
 
 /// `sense`: whether what is true here can make the rule true or false; `None`: either.

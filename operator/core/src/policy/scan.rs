@@ -48,7 +48,8 @@ pub(super) struct Token {
 pub(super) fn scan(source: &str) -> Result<Vec<Token>, Diagnostic> {
     if source.len() > MAX_BYTES {
         let text = format!("the expression is {} bytes long; at most {MAX_BYTES} are allowed", source.len());
-        return Err(Diagnostic::error(source, 0..0, text));
+        let remedy = "shorten it, or move a part of it into the rule of a Group";
+        return Err(Diagnostic::error(source, 0..0, text, remedy));
     }
     let mut lexer = Lexer { source, at: 0 };
     let mut tokens = Vec::new();
@@ -56,7 +57,8 @@ pub(super) fn scan(source: &str) -> Result<Vec<Token>, Diagnostic> {
         tokens.push(token);
     }
     if tokens.is_empty() {
-        return Err(Diagnostic::error(source, 0..source.len(), "the expression is empty"));
+        let remedy = "write one, or leave the field out";
+        return Err(Diagnostic::error(source, 0..source.len(), "the expression is empty", remedy));
     }
     Depth::check(source, &tokens)?;
     Ok(tokens)
@@ -110,9 +112,8 @@ impl<'a> Depth<'a> {
             [.., level] => {
                 let open = level.open;
                 let found = source.get(open..=open).unwrap_or_default();
-                let close = [("(", ")"), ("[", "]"), ("{", "}")].iter().find(|(open, _)| *open == found);
-                let error = Diagnostic::error(source, open..open + 1, format!("'{found}' is never closed"));
-                Err(error.with_remedy(close.map(|(_, close)| format!("write '{close}' where it ends"))))
+                let remedy = format!("write '{}' where it ends", closes(found));
+                Err(Diagnostic::error(source, open..open + 1, format!("'{found}' is never closed"), remedy))
             }
         }
     }
@@ -140,12 +141,15 @@ impl<'a> Depth<'a> {
     fn close(&mut self, token: &Token) -> Result<(), Diagnostic> {
         let found = self.source.get(token.span.clone()).unwrap_or_default();
         let Some(mut closed) = self.levels.pop().filter(|_| !self.levels.is_empty()) else {
-            return Err(Diagnostic::error(self.source, token.span.clone(), format!("'{found}' was never opened")));
+            let text = format!("'{found}' was never opened");
+            let remedy = "take it out, or write the bracket that opens it";
+            return Err(Diagnostic::error(self.source, token.span.clone(), text, remedy));
         };
         let open = self.source.get(closed.open..=closed.open).unwrap_or_default();
         if !matches!((open, found), ("(", ")") | ("[", "]") | ("{", "}")) {
             let text = format!("found '{found}' where '{open}' should be closed");
-            return Err(Diagnostic::error(self.source, token.span.clone(), text));
+            let remedy = format!("write '{}' there", closes(open));
+            return Err(Diagnostic::error(self.source, token.span.clone(), text, remedy));
         }
         let depth = closed.depth() + 1;
         if let Some(level) = self.levels.last_mut() {
@@ -157,7 +161,8 @@ impl<'a> Depth<'a> {
     }
 
     fn within_limits(&mut self, token: &Token) -> Result<(), Diagnostic> {
-        let refuse = |text: String| Err(Diagnostic::error(self.source, token.span.clone(), text));
+        let remedy = "shorten it, or move a part of it into the rule of a Group";
+        let refuse = |text: String| Err(Diagnostic::error(self.source, token.span.clone(), text, remedy));
         if self.levels.len() > MAX_NESTING + 1 {
             return refuse(format!("brackets are nested deeper than {MAX_NESTING}"));
         }
@@ -166,6 +171,15 @@ impl<'a> Depth<'a> {
             return refuse(format!("the expression is nested or chained deeper than {MAX_DEPTH} operators"));
         }
         Ok(())
+    }
+}
+
+/// The bracket that closes another.
+fn closes(open: &str) -> &'static str {
+    match open {
+        "(" => ")",
+        "[" => "]",
+        _ => "}",
     }
 }
 
@@ -179,8 +193,8 @@ impl<'a> Lexer<'a> {
         self.source.get(self.at..).unwrap_or_default()
     }
 
-    fn refuse(&self, span: Range<usize>, text: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(self.source, span, text)
+    fn refuse(&self, span: Range<usize>, text: impl Into<String>, remedy: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(self.source, span, text, remedy)
     }
 
     fn skip_blank(&mut self) {
@@ -230,15 +244,15 @@ impl<'a> Lexer<'a> {
             ('<' | '>' | '+' | '-' | '*' | '/' | '%' | '!', _) => (Kind::Operator, 1),
             _ => {
                 let span = self.at..self.at + first.len_utf8();
-                let error = self.refuse(span, format!("unexpected character '{}'", first.escape_debug()));
-                return Err(error.with_remedy(match first {
-                    '=' => Some("equality is written ==".to_owned()),
-                    '&' => Some("and is written &&".to_owned()),
-                    '|' => Some("or is written ||".to_owned()),
-                    '`' => Some("write a[\"name\"] for a key that is no plain name".to_owned()),
-                    '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}' => Some("use straight quotes".to_owned()),
-                    _ => None,
-                }));
+                let remedy = match first {
+                    '=' => "equality is written ==",
+                    '&' => "and is written &&",
+                    '|' => "or is written ||",
+                    '`' => "write a[\"name\"] for a key that is no plain name",
+                    '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}' => "use straight quotes",
+                    _ => "take it out, or put the text that it belongs to in quotes",
+                };
+                return Err(self.refuse(span, format!("unexpected character '{}'", first.escape_debug()), remedy));
             }
         })
     }
@@ -255,7 +269,11 @@ impl<'a> Lexer<'a> {
         // As the grammar has it: bytes may be raw ("br"), a raw text has the one letter.
         if !matches!(lower.as_str(), "" | "r" | "b" | "br") {
             let span = self.at..self.at + prefix;
-            return Err(self.refuse(span, format!("'{letters}' is no prefix of a text or of bytes")));
+            return Err(self.refuse(
+                span,
+                format!("'{letters}' is no prefix of a text or of bytes"),
+                "write r\"..\" or b\"..\"",
+            ));
         }
         let (raw, bytes) = (lower.contains('r'), lower.contains('b'));
         let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|q| body.starts_with(q)).unwrap_or("\"");
@@ -263,7 +281,12 @@ impl<'a> Lexer<'a> {
         let mut at = content;
         loop {
             let Some(left) = rest.get(at..).filter(|left| !left.is_empty()) else {
-                return Err(self.refuse(self.at..self.at + content, format!("{quote} is never closed")));
+                let span = self.at..self.at + content;
+                return Err(self.refuse(
+                    span,
+                    format!("{quote} is never closed"),
+                    format!("write {quote} where it ends"),
+                ));
             };
             if left.starts_with(quote) {
                 return Ok(Some(at + quote.len()));
@@ -272,8 +295,9 @@ impl<'a> Lexer<'a> {
             if c == '\\' && !raw {
                 at += self.escape(left, self.at + at, bytes)?;
             } else if matches!(c, '\n' | '\r') && quote.len() == 1 {
-                let error = self.refuse(self.at..self.at + content, format!("{quote} is not closed on its line"));
-                return Err(error.with_remedy("write \\n, or use \"\"\" around a text of several lines".to_owned()));
+                let span = self.at..self.at + content;
+                let remedy = "write \\n, or use \"\"\" around a text of several lines";
+                return Err(self.refuse(span, format!("{quote} is not closed on its line"), remedy));
             } else {
                 at += c.len_utf8();
             }
@@ -295,8 +319,9 @@ impl<'a> Lexer<'a> {
         };
         length.ok_or_else(|| {
             let found: String = text.chars().take(2).collect();
-            self.refuse(at..at + found.len(), format!("'{}' is no escape sequence", found.escape_debug()))
-                .with_remedy("write \\\\ for a backslash, or r\"..\" for a text without escapes".to_owned())
+            let text = format!("'{}' is no escape sequence", found.escape_debug());
+            let remedy = "write \\\\ for a backslash, or r\"..\" for a text without escapes";
+            self.refuse(at..at + found.len(), text, remedy)
         })
     }
 }

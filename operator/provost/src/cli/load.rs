@@ -217,7 +217,7 @@ fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: 
     let mut finding = Finding::at(document, &source.path, Some(inside(&source.text, diagnostic)), read);
     finding.error = diagnostic.severity == Severity::Error;
     finding.message.clone_from(&diagnostic.message);
-    finding.remedy.clone_from(&diagnostic.remedy);
+    finding.remedy = Some(diagnostic.remedy.clone());
     finding
 }
 

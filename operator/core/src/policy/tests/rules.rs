@@ -60,7 +60,7 @@ const FINDINGS: &[(Site, &str, &str)] = &[
     (
         ALLOW,
         "identity.attributes.x",
-        "1:1: the expression is dyn, where a condition (bool) is expected; compare it: == true",
+        "1:1: the expression is dyn, where a condition (bool) is expected; compare it: identity.attributes.x == true",
     ),
     (
         ALLOW,
@@ -155,6 +155,49 @@ const FINDINGS: &[(Site, &str, &str)] = &[
     ),
     (Site::Attribute, "identity", "1:1: identity as a whole is no value; name the field that is meant"),
 ];
+
+#[test]
+fn every_refusal_says_what_to_write_instead() {
+    let nested = format!("{}true{}", "(".repeat(30), ")".repeat(30));
+    let long = format!("true{}", " && true".repeat(600));
+    let rules: [(Site, &str, &str); 30] = [
+        (ALLOW, "identity.title", "compare it: identity.title == \"..\""),
+        (ALLOW, "identity.emails", "\"..\" in identity.emails, or exists(x, ..)"),
+        (ALLOW, "identity.title && true", "compare it: identity.title == \"..\""),
+        (ALLOW, "size(identity.title)", "compare it: size(identity.title) > 0"),
+        (ALLOW, "application.name == 'x'", "ask for fields of identity alone"),
+        (Site::GroupMatch, "'a' in identity.groups", "list the other group in members"),
+        (Site::GroupMatch, "identity.manager.title == 'x'", "write identity.managerRef.name == \"..\""),
+        (Site::GroupMatch, "identity.state == 'Active'", "ask for it in the AccessPolicy that names the group"),
+        (Site::Correlation, "identity.groups[0]", "as identity.userName"),
+        (Site::Correlation, "true", "convert with string()"),
+        (Site::Attribute, "identity.?title", "orValue(..)"),
+        (ALLOW, "identity.title.trim == 'x'", "write trim() if a function is meant"),
+        (ALLOW, "identity.title[0] == 'x'", "use charAt() or substring()"),
+        (ALLOW, "identity.emails['a'].value == 'x'", "put int in the brackets"),
+        (ALLOW, "-identity.title == 'x'", "take the - away"),
+        (ALLOW, "identity.title.startsWith(5)", "give it what it takes"),
+        (ALLOW, "identity.title in 5", "write a list behind it"),
+        (ALLOW, "5 in [\"a\"]", "of the type that is in it"),
+        (ALLOW, "identity.title.matches('(')", "syntax of RE2"),
+        (ALLOW, "identity.emails.matches('a')", "list.exists(x, x.matches(..))"),
+        (ALLOW, "identity.title.exists(x, x == 'a')", "call it on a list"),
+        (ALLOW, "identity.emails.exists('x', true)", "write a name first"),
+        (ALLOW, "timestamp('today') == identity.lifecycle.endTime", "write it as \"2026-12-01T08:00:00Z\""),
+        (ALLOW, "foo()", "docs/rules.md"),
+        (ALLOW, "identity.type == 'Elephant'", "write one of \"Person\", \"Service\", \"Agent\""),
+        (ALLOW, "", "write one, or leave the field out"),
+        (ALLOW, "true)", "take it out, or write the bracket that opens it"),
+        (ALLOW, "true &&", "write what is missing"),
+        (ALLOW, &nested, "shorten it, or move a part of it into the rule of a Group"),
+        (ALLOW, &long, "shorten it, or move a part of it into the rule of a Group"),
+    ];
+    for (site, source, remedy) in rules {
+        let found = compile(source, site, &mut Scope { group: &mut group }).unwrap_err();
+        assert!(found.iter().all(|f| !f.remedy.is_empty()), "{source}: {found:?}");
+        assert!(found.iter().any(|f| f.remedy.contains(remedy)), "{source}\n expected {remedy}\n found    {found:?}");
+    }
+}
 
 #[test]
 fn the_examples_of_the_manual_are_accepted() {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Value;
+use serde_saphyr::Error;
+use serde_saphyr::budget::BudgetBreach;
 
 /// One document of a file.
 #[derive(Debug)]
@@ -75,13 +77,18 @@ pub fn documents(file: &str, text: &str) -> Found {
     let mut found = Found::default();
     let mut text = text.to_owned();
     while let Some(broken) = pass(file, &text, &mut found) {
-        let next = text.lines().enumerate().skip(broken).find(|(_, line)| line.starts_with("---"));
+        let next = text.lines().enumerate().skip(broken).find(|(_, line)| is_marker(line));
         let Some((line, _)) = next else { break };
         // Lines keep their numbers.
         let rest: Vec<&str> = text.lines().skip(line).collect();
         text = format!("{}{}\n", "\n".repeat(line), rest.join("\n"));
     }
     found
+}
+
+/// Whether a document begins there: behind `---` comes a blank or nothing (YAML 1.2, 9.1.4).
+fn is_marker(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
 /// Reads documents up to one that is broken; answers the number of the line in which that one begins.
@@ -128,8 +135,38 @@ fn value(file: &str, slice: &str, places: &BTreeMap<String, Place>) -> Result<Va
         // Lines are counted from where the text of the document begins, which its marker or a blank line may do.
         let blank = slice.lines().take_while(|line| line.trim().is_empty() || line.starts_with('#')).count();
         let line = (first + line.saturating_sub(1)).saturating_sub(blank);
-        unreadable(file, line, column.max(1), &e.without_snippet().to_string())
+        let column = column.max(1);
+        if let Error::Budget { breach, .. } = e.without_snippet() {
+            let (message, remedy) = too_much(breach);
+            return Unreadable {
+                file: file.to_owned(),
+                line,
+                column,
+                message: message.to_owned(),
+                remedy: Some(remedy),
+            };
+        }
+        unreadable(file, line, column, &e.without_snippet().to_string())
     })
+}
+
+/// What the reader of YAML takes of one document at most, in our words.
+fn too_much(breach: &BudgetBreach) -> (&'static str, &'static str) {
+    match breach {
+        BudgetBreach::Depth { .. } => ("it is nested too deep", "nest it less: 64 levels are read"),
+        BudgetBreach::Aliases { .. }
+        | BudgetBreach::Anchors { .. }
+        | BudgetBreach::AliasAnchorRatio { .. }
+        | BudgetBreach::MergeKeys { .. }
+        | BudgetBreach::RecordedAnchorEvents { .. }
+        | BudgetBreach::RecordedAnchorBytes { .. } => {
+            ("it has too many anchors and aliases", "write out what they stand for")
+        }
+        _ => (
+            "it is too large for one document",
+            "split the file: a document, or a List, may have 250,000 fields and values",
+        ),
+    }
 }
 
 /// What the parsers say, without what is for programmers, and with a remedy for what happens most.
@@ -409,6 +446,34 @@ mod tests {
         assert_eq!(read, [("A", "f.yaml:1".into()), ("D", "f.yaml:11".into()), ("F", "f.yaml:15".to_owned())]);
         let wrong: Vec<_> = found.unreadable.iter().map(|e| (e.line, e.remedy.is_some())).collect();
         assert_eq!(wrong, [(3, true), (9, true), (13, true)], "{:?}", found.unreadable);
+    }
+
+    #[test]
+    fn a_document_begins_at_a_marker_and_not_at_a_field_that_begins_like_one() {
+        let text = "kind: {A\n---foo: x\nkind: B\n---\nkind: C\n";
+        let found = documents("f.yaml", text);
+        let read: Vec<_> = found.documents.iter().map(|d| d.text("/kind").unwrap_or_default()).collect();
+        assert_eq!(read, ["C"], "{:?}", found.unreadable);
+        for (line, is) in [("---", true), ("--- x", true), ("---\t# x", true), ("---x", false), ("----", false)] {
+            assert_eq!(is_marker(line), is, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_too_much_for_the_reader_is_told_in_our_words() {
+        let flat = format!("kind: List\nitems: [{}]\n", "1, ".repeat(250_000));
+        let deep = format!("a: {}{}\n", "[".repeat(70), "]".repeat(70));
+        let alias = format!("a: &a 1\nb: [{}]\n", "*a, ".repeat(200));
+        for (text, message, remedy) in [
+            (flat, "it is too large for one document", "split the file"),
+            (deep, "it is nested too deep", "nest it less"),
+            (alias, "it has too many anchors and aliases", "write out"),
+        ] {
+            let found = documents("f.yaml", &text);
+            let said: Vec<_> = found.unreadable.iter().map(|e| (&*e.message, e.remedy.unwrap_or_default())).collect();
+            let [(said, advice)] = said[..] else { panic!("{said:?}") };
+            assert!(said == message && advice.starts_with(remedy), "{said}; {advice}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::finding::{Finding, Inside};
 use super::shape;
 use super::source::Read;
+use super::untold;
 use super::yaml::{Document, Unreadable};
 
 /// The namespace of manifests that name none, as kubectl has it.
@@ -33,9 +34,11 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     let mut found: BTreeMap<(String, ObjectRef), &Document> = BTreeMap::new();
     let mut invalid: BTreeSet<(String, ObjectRef)> = BTreeSet::new();
+    let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
     for document in &read.documents {
         let (change, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
+        hidden.extend(untold::lines(document, &errors).map(|line| (&*document.file, line)));
         let Some(change) = change else { continue };
         let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
         let object = change.object();
@@ -77,6 +80,11 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         }
         directories.insert(namespace, directory);
     }
+    for finding in &mut findings {
+        if hidden.contains(&(&*finding.file, finding.line)) {
+            finding.width = 0;
+        }
+    }
     findings.sort();
     findings.dedup();
     let places = found.into_iter().map(|(object, document)| (object, document.declared())).collect();
@@ -106,11 +114,12 @@ fn read_one(document: &Document) -> (Option<Change>, Vec<FieldError>) {
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {
+    let line = |broken: &Unreadable| read.texts.get(&broken.file)?.lines().nth(broken.line.saturating_sub(1));
     let finding = |broken: &Unreadable| Finding {
         file: broken.file.clone(),
         line: broken.line,
         column: broken.column,
-        width: 1,
+        width: usize::from(!line(broken).is_some_and(untold::may_hold)),
         error: true,
         message: format!("this cannot be read: {}", broken.message),
         remedy: broken.remedy.map(str::to_owned),

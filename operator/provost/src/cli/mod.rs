@@ -20,6 +20,7 @@ mod source;
 mod status;
 #[cfg(test)]
 mod tests;
+mod untold;
 mod yaml;
 
 use std::ffi::OsString;

@@ -204,3 +204,40 @@ fn a_table_is_folded_at_spaces_until_it_has_80_columns() {
     let words = |text: &str| text.split_whitespace().filter(|word| *word == "three" || *word == "why,").count();
     assert_eq!((words(&folded), words(&wide)), (21, 21), "{folded}");
 }
+
+#[test]
+fn a_line_that_may_hold_a_secret_is_not_shown() {
+    let scim = |url: &str, auth: &str, rest: &str| {
+        format!(
+            "\n  connector:\n    scim:\n      url: {url}\n      auth:\n        bearer: {auth}\n  account: {{}}\n{rest}"
+        )
+    };
+    let (url, key) = ("https://wiki.acme.test/scim/v2", "{secretRef: {name: s, key: t}}");
+    let flow = "{connector: {scim: {url: \"https://x.test/hunter2\", auth: {}}}, account: {attributes: [{name: a, expression: \"foo()\"}]}}";
+    for (spec, place) in [
+        (scim("\"http://u:hunter2@x.test/?token=hunter2\"", key, ""), "m.yaml:8:12"),
+        (scim("hunter2", key, ""), "m.yaml:8:12"),
+        (scim("\"http://hunter2.test\"", key, ""), "m.yaml:8:12"),
+        (scim(url, "hunter2", ""), "m.yaml:10:17"),
+        (scim(url, "{secretRef: {name: s, key: t}, value: hunter2}", ""), "m.yaml:10:"),
+        (scim(url, "\n          token: hunter2", ""), "m.yaml:11:11"),
+        (scim(url, key, "  url: http://hunter2.test\n"), "m.yaml:12:3"),
+        (flow.to_owned(), "m.yaml:5:"),
+        // What is no YAML has no fields.
+        (scim("\"http://u:hunter2@x.test", key, ""), "m.yaml:"),
+        (scim(url, key, "  password: hunter2\n  password: hunter2\n"), "m.yaml:13:"),
+    ] {
+        for form in ["table", "wide", "json"] {
+            let (status, out, err) = said(&["lint", "-o", form], &manifest("TargetApplication", "wiki", &spec));
+            assert_eq!(status, 1, "{spec}: {out}{err}");
+            assert!(!format!("{out}{err}").contains("hunter2"), "{spec}: {out}{err}");
+            assert!(form == "json" || out.contains(place), "{spec}: {out}");
+        }
+    }
+    let (_, out, _) = said(&["lint"], &manifest("TargetApplication", "wiki", &scim("\"http://x.test\"", key, "")));
+    assert!(out.contains("is not encrypted\n     | must be https"), "{out}");
+    // Other lines of the same manifest are shown.
+    let spec = scim(url, key, "  entitlements:\n  - name: '*'\n    target: {group: {name: x}}\n");
+    let (_, out, _) = said(&["lint"], &manifest("TargetApplication", "wiki", &spec));
+    assert!(out.contains("  13 |   - name: '*'"), "{out}");
+}

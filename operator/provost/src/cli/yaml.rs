@@ -223,6 +223,11 @@ impl Document {
         self.names.values().find(|name| (name.line, name.column) == (place.line, place.column)).copied()
     }
 
+    /// Every field, with the line in which its value begins.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.places.iter().map(|(path, place)| (path.as_str(), place.line))
+    }
+
     /// The path with every `[key=value]` turned into an index.
     fn indexed(&self, path: &str) -> String {
         let mut out = String::new();

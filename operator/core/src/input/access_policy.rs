@@ -6,13 +6,28 @@ use serde_json::Value;
 use super::check::Checks;
 use super::group::subjects;
 use super::path::Path;
-use crate::model::{AccessPolicy, Effect, GrantSpec, GrantWhat, Invalid, Name, PolicyMode, Withholds};
+use crate::model::{AccessPolicy, Effect, FieldError, GrantSpec, GrantWhat, Invalid, Name, PolicyMode, Withholds};
 
 /// In a Deny: every entitlement.
 const EVERY: &str = "*";
 
 /// An AccessPolicy, valid by type; or everything that is wrong with it.
 pub fn access_policy(object: &crds::AccessPolicy) -> Result<AccessPolicy, Invalid> {
+    let (policy, errors) = read(object);
+    if errors.is_empty() {
+        return Ok(policy);
+    }
+    let audit = object.spec.mode == Some(crds::PolicyMode::Audit);
+    let withholds = match policy.effect {
+        Effect::Deny if !audit && policy.grants.is_empty() => Withholds::Anything,
+        Effect::Deny if !audit => Withholds::These(policy.grants),
+        _ => Withholds::NOTHING,
+    };
+    Err(Invalid { lifecycle: None, withholds, errors })
+}
+
+/// What can be read of an AccessPolicy, and everything that is wrong with it.
+pub(super) fn read(object: &crds::AccessPolicy) -> (AccessPolicy, Vec<FieldError>) {
     let mut checks = Checks::default();
     let spec = &object.spec;
     let at = Path::Root("spec");
@@ -35,17 +50,7 @@ pub fn access_policy(object: &crds::AccessPolicy) -> Result<AccessPolicy, Invali
         not_after,
         lead_time: lead_time(&mut checks, at.field("leadTime"), spec.lead_time.as_ref(), effect),
     };
-    let errors = checks.into_errors();
-    if errors.is_empty() {
-        return Ok(policy);
-    }
-    let audit = spec.mode == Some(crds::PolicyMode::Audit);
-    let withholds = match policy.effect {
-        Effect::Deny if !audit && policy.grants.is_empty() => Withholds::Anything,
-        Effect::Deny if !audit => Withholds::These(policy.grants),
-        _ => Withholds::NOTHING,
-    };
-    Err(Invalid { lifecycle: None, withholds, errors })
+    (policy, checks.into_errors())
 }
 
 /// What an AccessPolicy withholds that cannot be read as one, from the fields that can. It is a Deny unless it says `Allow`,

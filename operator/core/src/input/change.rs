@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{access_policy, group, identity, target_application};
-use crate::model::{Change, FieldError, Invalid, Lifecycle, Manifest, Meta, Name, ObjectKind, Uid, Withholds};
+use crate::model::{
+    Change, FieldError, GrantWhat, Invalid, Lifecycle, Manifest, Meta, Name, ObjectKind, Subject, Uid, Withholds,
+};
 
 /// What the API server, or a file, says about an object. What a file leaves out is derived: the uid from the name, the
 /// generation is 1, and it was made at the epoch.
@@ -44,6 +46,55 @@ pub fn access_policy_change(object: &crds::AccessPolicy) -> Change {
 pub fn target_application_change(object: &crds::TargetApplication) -> Change {
     let meta = meta(&object.metadata, object.status.as_ref());
     Change::TargetApplication(Box::new(Manifest { meta, spec: target_application(object) }))
+}
+
+/// The change that a manifest would make if nothing were wrong with it but what it names: for whoever looks for what else is
+/// wrong, and for nobody who acts on it. Names that are empty are left out, and so is a group from its own members.
+pub fn draft(kind: ObjectKind, manifest: Value) -> Option<Change> {
+    let bare = |metadata| meta(metadata, None::<&()>);
+    Some(match kind {
+        ObjectKind::Identity => {
+            let object: crds::Identity = crds::from_manifest(manifest).ok()?;
+            let mut spec = identity::read(&object).0;
+            spec.manager = spec.manager.filter(is_named);
+            Change::Identity(Manifest { meta: bare(&object.metadata), spec: Ok(spec) })
+        }
+        ObjectKind::Group => {
+            let object: crds::Group = crds::from_manifest(manifest).ok()?;
+            let (meta, mut spec) = (bare(&object.metadata), group::read(&object).0);
+            let itself = Subject::Group(meta.name.clone());
+            spec.members.retain(|member| is_somebody(&member.subject) && member.subject != itself);
+            spec.exclude.retain(|subject| is_somebody(subject) && *subject != itself);
+            Change::Group(Manifest { meta, spec: Ok(spec) })
+        }
+        ObjectKind::AccessPolicy => {
+            let object: crds::AccessPolicy = crds::from_manifest(manifest).ok()?;
+            let mut spec = access_policy::read(&object).0;
+            spec.subjects.iter_mut().for_each(|subjects| subjects.retain(is_somebody));
+            spec.grants.retain(|grant| is_named(&grant.application));
+            for grant in &mut spec.grants {
+                if let GrantWhat::Named(names) = &mut grant.what {
+                    names.retain(is_named);
+                }
+            }
+            Change::AccessPolicy(Manifest { meta: bare(&object.metadata), spec: Ok(spec) })
+        }
+        ObjectKind::TargetApplication => {
+            let object: crds::TargetApplication = crds::from_manifest(manifest).ok()?;
+            let mut spec = target_application::read(&object).0;
+            spec.pushed_groups.retain(|pushed| is_named(&pushed.group));
+            Change::TargetApplication(Box::new(Manifest { meta: bare(&object.metadata), spec: Ok(spec) }))
+        }
+    })
+}
+
+fn is_named(name: &Name) -> bool {
+    !name.as_str().is_empty()
+}
+
+fn is_somebody(subject: &Subject) -> bool {
+    let (Subject::Identity(name) | Subject::Group(name)) = subject;
+    is_named(name)
 }
 
 /// An object that cannot even be read as its kind, as after a rollback of the operator: invalid, which is not absent. From

@@ -2,13 +2,19 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::path::Path;
-use crate::model::{Group, Invalid, Member, Subject, Withholds};
+use crate::model::{FieldError, Group, Invalid, Member, Subject, Withholds};
 
 /// The most that a Group lists, and excludes.
 const MOST_MEMBERS: usize = 4096;
 
 /// A Group, valid by type; or everything that is wrong with it.
 pub fn group(object: &crds::Group) -> Result<Group, Invalid> {
+    let (group, errors) = read(object);
+    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors }) }
+}
+
+/// What can be read of a Group, and everything that is wrong with it.
+pub(super) fn read(object: &crds::Group) -> (Group, Vec<FieldError>) {
     let mut checks = Checks::default();
     let spec = &object.spec;
     let at = Path::Root("spec");
@@ -20,8 +26,7 @@ pub fn group(object: &crds::Group) -> Result<Group, Invalid> {
         rule: spec.r#match.as_ref().map(|rule| checks.source(at.field("match"), at.field("match"), rule)),
         exclude: exclude(&mut checks, at.field("exclude"), spec.exclude.as_deref(), own_name),
     };
-    let errors = checks.into_errors();
-    if errors.is_empty() { Ok(group) } else { Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors }) }
+    (group, checks.into_errors())
 }
 
 fn members(checks: &mut Checks, at: Path<'_>, members: Option<&[crds::Member]>, own_name: &str) -> Vec<Member> {

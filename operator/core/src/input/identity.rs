@@ -6,10 +6,21 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::path::Path;
-use crate::model::{Address, Contact, Custom, Field, Identity, IdentityType, Invalid, Lifecycle, UserName, Withholds};
+use crate::model::{
+    Address, Contact, Custom, Field, FieldError, Identity, IdentityType, Invalid, Lifecycle, UserName, Withholds,
+};
 
 /// An Identity, valid by type; or everything that is wrong with it, with what could be read of its lifecycle.
 pub fn identity(object: &crds::Identity) -> Result<Identity, Invalid> {
+    let (identity, errors) = read(object);
+    if errors.is_empty() {
+        return Ok(identity);
+    }
+    Err(Invalid { lifecycle: Some(identity.lifecycle), withholds: Withholds::NOTHING, errors })
+}
+
+/// What can be read of an Identity, and everything that is wrong with it.
+pub(super) fn read(object: &crds::Identity) -> (Identity, Vec<FieldError>) {
     let mut checks = Checks::default();
     let spec = &object.spec;
     let at = Path::Root("spec");
@@ -30,12 +41,7 @@ pub fn identity(object: &crds::Identity) -> Result<Identity, Invalid> {
         custom: custom(&mut checks, at.field("attributes"), spec.attributes.as_deref()),
         lifecycle,
     };
-    let errors = checks.into_errors();
-    if errors.is_empty() {
-        Ok(identity)
-    } else {
-        Err(Invalid { lifecycle: Some(lifecycle), withholds: Withholds::NOTHING, errors })
-    }
+    (identity, checks.into_errors())
 }
 
 /// What can be read of a lifecycle. A part that cannot be read, or times that contradict each other, read as absent: whoever

@@ -9,8 +9,8 @@ use super::connector::{connector, full_name};
 use super::path::Path;
 use crate::model::{
     AccountSettings, Apply, AttributeName, Budget, Correlate, DeletionPolicy, Deprovision, DeprovisionStep,
-    Entitlement, EntitlementKind, EntitlementTarget, Invalid, Mapping, MappingSource, Membership, Name, Orphaned,
-    PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value, Withholds,
+    Entitlement, EntitlementKind, EntitlementTarget, FieldError, Invalid, Mapping, MappingSource, Membership, Name,
+    Orphaned, PushedGroup, Safety, Source, SyncMode, SyncSettings, TargetApplication, Value, Withholds,
 };
 
 const MINUTE: u64 = 60;
@@ -20,6 +20,15 @@ const MOST_OF_ALL_RULES: usize = 128 * 1024;
 
 /// A TargetApplication, valid by type; or everything that is wrong with it.
 pub fn target_application(object: &crds::TargetApplication) -> Result<TargetApplication, Invalid> {
+    let (application, errors) = read(object);
+    if errors.is_empty() {
+        return Ok(application);
+    }
+    Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors })
+}
+
+/// What can be read of a TargetApplication, and everything that is wrong with it.
+pub(super) fn read(object: &crds::TargetApplication) -> (TargetApplication, Vec<FieldError>) {
     let mut checks = Checks::default();
     let spec = &object.spec;
     let at = Path::Root("spec");
@@ -54,12 +63,7 @@ pub fn target_application(object: &crds::TargetApplication) -> Result<TargetAppl
     if let Some(keycloak) = &spec.connector.keycloak {
         super::keycloak::complete(&mut checks, keycloak, &mut application);
     }
-    let errors = checks.into_errors();
-    if errors.is_empty() {
-        Ok(application)
-    } else {
-        Err(Invalid { lifecycle: None, withholds: Withholds::NOTHING, errors })
-    }
+    (application, checks.into_errors())
 }
 
 /// A rule is bounded, and so is what hundreds of them take in one manifest: each is parsed and looked through.

@@ -9,6 +9,7 @@ use provost_core::model::{Change, FieldError, Name, ObjectKind, ObjectRef, Sourc
 use provost_core::policy::{Diagnostic, Severity};
 use serde_json::Value;
 
+use super::draft::{self, Wrong};
 use super::finding::{Finding, Inside};
 use super::shape;
 use super::source::Read;
@@ -33,7 +34,7 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     let mut found: BTreeMap<(String, ObjectRef), &Document> = BTreeMap::new();
-    let mut invalid: BTreeSet<(String, ObjectRef)> = BTreeSet::new();
+    let mut invalid: BTreeMap<(String, ObjectRef), Wrong> = BTreeMap::new();
     let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
     for document in &read.documents {
         let (change, errors) = read_one(document);
@@ -42,8 +43,10 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         let Some(change) = change else { continue };
         let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
         let object = change.object();
-        if !field_errors(&change).is_empty() {
-            invalid.insert((namespace.clone(), object.clone()));
+        if field_errors(&change).is_empty() {
+            invalid.remove(&(namespace.clone(), object.clone()));
+        } else {
+            invalid.insert((namespace.clone(), object.clone()), Wrong { change: change.clone(), errors });
         }
         if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
             let mut finding = Finding::at(document, "metadata.name", None, read);
@@ -58,26 +61,17 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     for (namespace, changes) in changes {
         let mut directory = Directory::new(provost_connectors::schema);
         directory.replace(changes, at);
-        for (object, found_in) in directory.problems() {
-            let object = (namespace.clone(), object);
-            // What is wrong with a manifest that is not valid was said when it was read.
-            if let Some(document) = found.get(&object).filter(|_| !invalid.contains(&object)) {
-                for problem in &found_in {
-                    problems(document, problem, &directory, read, &mut findings);
-                }
+        for (object, document) in found.iter().filter(|((of, _), _)| *of == namespace) {
+            match invalid.get(object) {
+                // What its fields say was told when it was read.
+                Some(wrong) => findings.extend(draft::findings(document, wrong, &mut directory, at, read)),
+                None => findings.extend(of_object(document, &object.1, &directory, read)),
             }
         }
         findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
             let document = found.get(&(namespace.clone(), dangling.object.clone()))?;
             nobody(document, &dangling, &directory, read)
         }));
-        for (object, warnings) in directory.warnings() {
-            if let Some(document) = found.get(&(namespace.clone(), object)) {
-                for Warning { source, diagnostic } in &warnings {
-                    findings.push(of_rule(document, source, diagnostic, read));
-                }
-            }
-        }
         directories.insert(namespace, directory);
     }
     for finding in &mut findings {
@@ -89,6 +83,18 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     findings.dedup();
     let places = found.into_iter().map(|(object, document)| (object, document.declared())).collect();
     Loaded { directories, places, findings }
+}
+
+/// What is wrong with a manifest that is valid by itself, and what a person should look at in it.
+fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, read: &Read) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for problem in directory.problems_of(object) {
+        findings.extend(problems(document, &problem, directory, read));
+    }
+    for Warning { source, diagnostic } in directory.warnings_of(object) {
+        findings.push(of_rule(document, &source, &diagnostic, read));
+    }
+    findings
 }
 
 /// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
@@ -186,7 +192,8 @@ fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
     finding
 }
 
-fn problems(document: &Document, problem: &Problem, directory: &Directory, read: &Read, findings: &mut Vec<Finding>) {
+/// One problem, at its place or at each place of a rule.
+pub(super) fn problems(document: &Document, problem: &Problem, directory: &Directory, read: &Read) -> Vec<Finding> {
     let Some((source, diagnostics)) = &problem.rule else {
         let path = problem.path.as_deref().unwrap_or("metadata.name");
         // A rule is shown where it names what is missing.
@@ -195,14 +202,13 @@ fn problems(document: &Document, problem: &Problem, directory: &Directory, read:
         let mut finding = Finding::at(document, path, inside, read);
         finding.message = problem.message.to_string();
         finding.remedy = problem.missing.as_ref().and_then(|missing| nearest(missing, directory));
-        findings.push(finding);
-        return;
+        return vec![finding];
     };
-    findings.extend(diagnostics.iter().map(|diagnostic| of_rule(document, source, diagnostic, read)));
+    diagnostics.iter().map(|diagnostic| of_rule(document, source, diagnostic, read)).collect()
 }
 
 /// A reference to an Identity that is not there. Where no Identity was read at all they are elsewhere, and none is missed.
-fn nobody(document: &Document, dangling: &Dangling, directory: &Directory, read: &Read) -> Option<Finding> {
+pub(super) fn nobody(document: &Document, dangling: &Dangling, directory: &Directory, read: &Read) -> Option<Finding> {
     directory.identities().next()?;
     let mut finding = Finding::at(document, &dangling.path, None, read);
     finding.error = false;
@@ -222,7 +228,8 @@ fn nearest(missing: &ObjectRef, directory: &Directory) -> Option<String> {
     shape::nearest(missing.name.as_str(), names.iter().map(Name::as_str))
 }
 
-fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: &Read) -> Finding {
+/// What the compiler says of a rule.
+pub(super) fn of_rule(document: &Document, source: &Source, diagnostic: &Diagnostic, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &source.path, Some(inside(&source.text, diagnostic)), read);
     finding.error = diagnostic.severity == Severity::Error;
     finding.message.clone_from(&diagnostic.message);

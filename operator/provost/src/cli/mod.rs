@@ -3,6 +3,7 @@
 mod answer;
 mod audit;
 mod diff;
+mod draft;
 mod finding;
 mod git;
 mod import;

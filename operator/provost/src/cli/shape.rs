@@ -128,6 +128,59 @@ fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<Fi
     }
 }
 
+/// A manifest as its schema has it: what is no field or has another type is left out, and what must be there is empty.
+pub fn mended(manifest: &Value) -> Option<Value> {
+    let kind = manifest.get("kind").and_then(Value::as_str)?;
+    let definition = DEFINITIONS.iter().find(|definition| definition.spec.names.kind == kind)?;
+    let schema = definition.spec.versions.first()?.schema.as_ref()?.open_api_v3_schema.as_ref()?;
+    let schema = schema.properties.as_ref()?.get("spec")?;
+    let spec = manifest.get("spec").and_then(|spec| mend(spec, schema)).unwrap_or_else(|| empty(schema));
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+    let metadata = serde_json::json!({"name": text("/metadata/name"), "namespace": text("/metadata/namespace")});
+    Some(serde_json::json!({"metadata": metadata, "spec": spec}))
+}
+
+fn mend(value: &Value, schema: &JSONSchemaProps) -> Option<Value> {
+    let wanted = schema.type_.as_deref().unwrap_or_default();
+    let found = kind_of(value);
+    match value {
+        _ if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") => None,
+        Value::Object(fields) => {
+            let mut kept = serde_json::Map::new();
+            for (name, value) in fields {
+                let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
+                kept.extend(
+                    property
+                        .map_or_else(|| Some(value.clone()), |schema| mend(value, schema))
+                        .map(|value| (name.clone(), value)),
+                );
+            }
+            for name in schema.required.iter().flatten() {
+                let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
+                kept.entry(name.clone()).or_insert_with(|| property.map_or(Value::Null, empty));
+            }
+            Some(Value::Object(kept))
+        }
+        Value::Array(items) => {
+            let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items else { return Some(value.clone()) };
+            // An item stays where it was: others are known by their place.
+            Some(items.iter().map(|item| mend(item, schema).unwrap_or_else(|| empty(schema))).collect())
+        }
+        _ => Some(value.clone()),
+    }
+}
+
+/// What stands for a value that is not there.
+fn empty(schema: &JSONSchemaProps) -> Value {
+    match schema.type_.as_deref().unwrap_or_default() {
+        "object" => mend(&serde_json::json!({}), schema).unwrap_or_default(),
+        "array" => serde_json::json!([]),
+        "boolean" => false.into(),
+        "integer" | "number" => 0.into(),
+        _ => "".into(),
+    }
+}
+
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -34,15 +34,16 @@ fn each_error_is_said_and_counted_once() {
         (
             "AccessPolicy",
             "p",
-            "{subjects: [{kind: group, name: g}], grants: [{application: wiki}]}",
+            "{subjects: [{kind: group, name: g}], grants: [{application: chat}]}",
             "did you mean 'Group'?",
         ),
         ("TargetApplication", "wiki", "{connector: {}}", "connector"),
     ] {
-        let all = format!("{}{}", manifest("Group", "g", "{}"), manifest(kind, name, spec));
+        let others = [manifest("Group", "g", "{}"), manifest("TargetApplication", "chat", WIKI)].concat();
+        let all = format!("{others}{}", manifest(kind, name, spec));
         let (status, out, err) = said(&["lint"], &all);
         assert_eq!((status, out.matches("  error  ").count()), (1, 1), "{spec}: {out}{err}");
-        assert!(out.contains(words) && out.ends_with("1 error in 1 of 2 manifests\n"), "{spec}: {out}");
+        assert!(out.contains(words) && out.ends_with("1 error in 1 of 3 manifests\n"), "{spec}: {out}");
     }
 }
 
@@ -203,6 +204,52 @@ fn a_table_is_folded_at_spaces_until_it_has_80_columns() {
     assert_eq!(wide.lines().count(), 2, "{wide}");
     let words = |text: &str| text.split_whitespace().filter(|word| *word == "three" || *word == "why,").count();
     assert_eq!((words(&folded), words(&wide)), (21, 21), "{folded}");
+}
+
+#[test]
+fn what_is_wrong_with_a_field_hides_no_rule_and_no_reference() {
+    let others = format!("{}{}", manifest("TargetApplication", "wiki", WIKI), manifest("Identity", "bob", "{}"));
+    let policy = "{match: \"identity.departmnt == 'x'\", subjects: [{kind: Group, name: nogroup}, {kind: Identity, name: bbo}], \
+                  grants: [{application: wiki, entitlements: ['*']}, {application: wikki}]}";
+    let negated = "match: \"identity.title != 'x'\", grants: [{application: wiki}]";
+    let here: &[&str] =
+        &["identity has no field 'departmnt'", "no Group nogroup", "no Identity bbo", "no TargetApplication wikki"];
+    for (kind, spec, words) in [
+        ("AccessPolicy", policy.to_owned(), [here, &["is for effect: Deny alone"]].concat()),
+        // What cannot even be read as its kind.
+        ("AccessPolicy", policy.replace("['*']", "5"), [here, &["is an integer"]].concat()),
+        ("AccessPolicy", policy.replace("{application: wikki}", "{}, {application: wikki}"), [here, &["'application' is missing"]].concat()),
+        ("AccessPolicy", format!("{{{negated}, leadTime: 7d}}"), vec!["could grant", "is no span of time"]),
+        ("AccessPolicy", format!("{{{negated}, mode: [x]}}"), vec!["could grant", "is a list"]),
+        // It may be a Deny, where nothing could grant.
+        ("AccessPolicy", format!("{{{negated}, effect: Dny}}"), vec!["did you mean 'Deny'?"]),
+        ("AccessPolicy", format!("{{{negated}, effect: 5}}"), vec!["is an integer"]),
+        (
+            "Group",
+            "{displayName: 5, match: \"identity.titel == 'x'\", members: [{kind: Group, name: nogroup}, {kind: group, name: x}, {name: zoe}]}"
+                .to_owned(),
+            vec!["is an integer", "no field 'titel'", "no Group nogroup", "did you mean 'Group'?", "'kind' is missing"],
+        ),
+        ("Group", "{members: [{kind: Group, name: x1}]}".to_owned(), vec!["is the group that lists itself"]),
+        ("Identity", "{userName: \"a b\", managerRef: {name: bbo}}".to_owned(), vec!["is no user name", "no Identity bbo"]),
+        (
+            "TargetApplication",
+            "{connector: {scim: {}}, entitlements: [{name: e, requires: \"foo()\", target: {group: {name: e}}}], \
+             pushedGroups: [{name: p, groupRef: {name: nogroup}}], account: {attributes: [{name: title, expression: \"x\"}]}}"
+                .to_owned(),
+            vec!["'url' is missing", "'auth' is missing", "no function foo()", "no Group nogroup", "no variable 'x'"],
+        ),
+    ] {
+        let (_, out, _) = said(&["lint", "-o", "wide"], &[manifest(kind, "x1", &spec), others.clone()].concat());
+        words.iter().for_each(|words| assert!(out.contains(words), "{spec}: {words} is not in {out}"));
+        let told = out.matches("  error  ").count() + out.matches("  warning  ").count();
+        assert_eq!(told, words.len(), "{spec}: {out}");
+    }
+    // Others are judged by the manifest as it is: nobody is told of an entitlement that may be there.
+    let invalid = WIKI.replace("entitlements: [", "entitlements: [{name: 5, target: {group: {name: x}}}, ");
+    let grant = manifest("AccessPolicy", "p", "{match: \"true\", grants: [{application: wiki, entitlements: [five]}]}");
+    let (_, out, _) = said(&["lint"], &[manifest("TargetApplication", "wiki", &invalid), grant].concat());
+    assert!(out.contains("is an integer") && out.ends_with("1 error in 1 of 2 manifests\n"), "{out}");
 }
 
 #[test]

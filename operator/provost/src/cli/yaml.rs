@@ -229,7 +229,7 @@ impl Document {
     }
 
     /// The path with every `[key=value]` turned into an index.
-    fn indexed(&self, path: &str) -> String {
+    pub fn indexed(&self, path: &str) -> String {
         let mut out = String::new();
         let mut here = Some(&self.value);
         let mut rest = path;

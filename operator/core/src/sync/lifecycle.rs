@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::flight::group_of;
 use super::lookup::Unresolved;
 use super::rate::backoff;
@@ -11,8 +13,8 @@ use super::row::Row;
 use super::{Cache, Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
-    DeletionPolicy, EntitlementKind, Ledger, Meta, Name, Profile, Reason, RecordState, Step, TargetApplication,
-    TargetError,
+    DeletionPolicy, EntitlementKind, Ledger, Membership, Meta, Name, Now, Profile, Reason, RecordState, Step,
+    TargetApplication, TargetError, TargetId,
 };
 use crate::plan::held_hash;
 use crate::report::Problem;
@@ -70,7 +72,7 @@ impl Sync {
                     self.give_up(awaited, cx, out);
                 }
             }
-            self.connected = None;
+            (self.connected, self.lost_since) = (None, None);
             self.phase = if self.phase == Phase::Unloaded { Phase::Unloaded } else { Phase::Unprobed };
             self.probe_at = cx.now.mono;
             out.disconnect = true;
@@ -207,6 +209,7 @@ impl Sync {
                 self.phase = Phase::Ready;
                 self.failures = 0;
                 self.probe_failures = 0;
+                self.lost_since = None;
                 self.rate.resume();
                 self.try_again(cx);
                 self.trouble = self.unacknowledged("this may not be the target that was first reached");
@@ -351,6 +354,23 @@ impl Sync {
         Some(at + FINALIZER_AGAIN).filter(|again| self.meta.finalizer != on && *again > now)
     }
 
+    /// Since when a deleted application's target is waited for that does not answer.
+    fn unreachable_since(&self) -> Option<Now> {
+        let (deleted, lost) = self.deleting_since.zip(self.lost_since)?;
+        Some(if lost.mono > deleted.mono { lost } else { deleted })
+    }
+
+    /// What the condition says of a target that does not answer: of a deleted application also when it is let go.
+    pub(super) fn told_until(&self, problem: Problem) -> Problem {
+        let since = self.unreachable_since().filter(|_| self.meta.deleting && !self.retains());
+        let Some(at) = since.and_then(|since| since.wall.checked_add(self.settings.release_after).ok()) else {
+            return problem;
+        };
+        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        let message = format!("{}; it is deleted, and let go with its accounts as they are at {at}", problem.message());
+        Problem::new(problem.reason(), format!("{message} (spec.releaseAfter) unless the target answers before"))
+    }
+
     /// A deleted application: with `Retain` it is let go at once, with `Deprovision` when nothing of ours is left (or the
     /// target could not be reached for `releaseAfter`).
     pub(super) fn retire(&mut self, cx: &Context<'_>, out: &mut Out) {
@@ -360,10 +380,13 @@ impl Sync {
             }
             return;
         }
-        let since = *self.deleting_since.get_or_insert(cx.now.mono);
-        // One that is not asked, as while it is paused, is not unreachable.
-        let failed = self.phase != Phase::Ready && self.probe_failures > 0;
-        let unreachable = failed && cx.now.mono >= since + self.settings.release_after;
+        self.deleting_since.get_or_insert(cx.now);
+        if !self.speaks() {
+            // What was lost before, and not asked since, is asked again before it counts as unreachable.
+            self.lost_since = None;
+        }
+        let unreachable =
+            self.unreachable_since().is_some_and(|since| cx.now.mono >= since.mono + self.settings.release_after);
         let unsent: Vec<_> = self.flights.iter().filter(|(_, flight)| !flight.sent).map(|(id, _)| *id).collect();
         if self.retains() || unreachable {
             for id in unsent {
@@ -371,19 +394,50 @@ impl Sync {
                 self.cancel(id, cx);
             }
         }
-        let left = self.ledger.records().any(|record| {
-            matches!(record.state, RecordState::Active | RecordState::Creating | RecordState::Disabled)
-                || (record.state == RecordState::Retained && record.grants().len() > 0)
-        });
-        let may = self.retains() || unreachable || (self.phase == Phase::Ready && !left);
+        let left = || self.is_mismatched() || self.is_left().next().is_some();
+        let may = self.retains() || unreachable || (self.phase == Phase::Ready && !left());
         if !may || !self.flights.is_empty() {
             return;
         }
-        let records: Vec<_> = self.ledger.records().map(Row::record).collect();
-        for mut record in records {
+        // What others deleted stays deleted when the application comes back.
+        let records = self.ledger.records().filter(|row| row.state != RecordState::Deleted).map(Row::record);
+        for mut record in records.collect::<Vec<_>>() {
             record.state = RecordState::Released;
             self.ledger.put(record);
         }
         self.retired = true;
+    }
+
+    /// What a deleted application still has to take away: all but what is not written to, whoever should have it.
+    fn is_left(&self) -> impl Iterator<Item = &Row> {
+        let entries = self.entries.iter().filter(|entry| entry.membership == Membership::Observe);
+        let bound = entries.filter_map(|entry| self.bound(entry.target.kind, &entry.target.name));
+        let observed: BTreeSet<&TargetId> = bound.collect();
+        let holds = move |row: &Row| row.grants().any(|(group, _)| !observed.contains(group));
+        let left = move |row: &&Row| match row.state {
+            RecordState::Active | RecordState::Creating | RecordState::Disabled => true,
+            RecordState::Retained => holds(row),
+            RecordState::Released | RecordState::Deleted => false,
+        };
+        let protected = |row: &Row| {
+            row.target_id().is_some_and(|id| self.is_protected(&TargetId::from(id), self.shadow.account(id)))
+        };
+        self.ledger.records().filter(left).filter(move |row| !protected(row))
+    }
+
+    /// For the condition: for whom a deleted application keeps our finalizer.
+    pub(super) fn leaving_trouble(&self) -> Option<Problem> {
+        if !self.meta.deleting || self.retains() || !self.enforces() || self.phase != Phase::Ready {
+            return None;
+        }
+        let left: BTreeSet<&str> = self.is_left().map(Row::owner).collect();
+        let some = left.iter().copied().take(3).collect::<Vec<_>>().join(", ");
+        let more = if left.len() > 3 { ", ..." } else { "" };
+        let message = format!(
+            "it is deleted, and goes once nobody has an account or holds what was given: left are {} ({some}{more}); to let them go \
+             as they are, set spec.deletionPolicy: Retain",
+            left.len()
+        );
+        (!left.is_empty()).then(|| Problem::new(Reason::Progressing, message))
     }
 }

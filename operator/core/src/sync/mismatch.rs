@@ -77,9 +77,10 @@ impl Sync {
     /// What the condition says while an acknowledgement is awaited.
     pub(super) fn ledger_trouble(&self) -> Option<Problem> {
         let LedgerMismatch { token, why } = self.ledger.standing.mismatch.as_ref()?;
+        let adopts = if self.meta.deleting { "leave what it does not know" } else { "adopt what it does not know" };
         let message = format!(
-            "{why}; nothing is changed or removed but what manifests end or suspend. To go on with this ledger, and adopt \
-             what it does not know, set spec.safety.acknowledge: {token}"
+            "{why}; nothing is changed or removed but what manifests end or suspend. To go on with this ledger, and {adopts}, \
+             set spec.safety.acknowledge: {token}"
         );
         Some(Problem::new(Reason::LedgerMismatch, message))
     }

@@ -166,7 +166,9 @@ pub struct Sync {
     trouble: Option<Problem>,
     failures: u32,
     probe_failures: u32,
-    deleting_since: Option<Duration>,
+    deleting_since: Option<Now>,
+    /// Since when the target has not answered.
+    lost_since: Option<Now>,
     retired: bool,
     /// What was last asked for our finalizer, and when.
     finalizer_asked: Option<(bool, Duration)>,
@@ -311,6 +313,7 @@ impl Sync {
             failures: 0,
             probe_failures: 0,
             deleting_since: None,
+            lost_since: None,
             retired: false,
             finalizer_asked: None,
             probe_at: Duration::ZERO,

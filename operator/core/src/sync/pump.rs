@@ -140,11 +140,16 @@ impl Sync {
             if self.meta.deleting {
                 self.retire(cx, out);
             }
-            if !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired() {
+            if self.speaks() && !self.is_retired() {
                 self.work(cx, out);
             }
             self.flush(cx, out);
         }
+    }
+
+    /// Whether the target is spoken to as things are declared.
+    pub(super) fn speaks(&self) -> bool {
+        !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused
     }
 
     fn work(&mut self, cx: &Context<'_>, out: &mut Out) {
@@ -203,7 +208,7 @@ impl Sync {
         times.extend(self.behind.then_some(now.mono));
         times.extend(self.closed.values().copied().min());
         times.extend(self.finalizer_again(now.mono));
-        let works = !self.halted && !self.invalid && self.settings.mode != SyncMode::Paused && !self.is_retired();
+        let works = self.speaks() && !self.is_retired();
         match self.phase {
             Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.probe_at),
             Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.probe_at),

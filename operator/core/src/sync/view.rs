@@ -190,11 +190,15 @@ impl Sync {
     /// For the status of the TargetApplication.
     pub fn status(&self) -> TargetApplicationSummary {
         let problems = self.trouble.iter().chain(&self.store_trouble);
-        let contact = self.contact();
+        let contact = match self.contact() {
+            Contact::Fails(problem) => Contact::Fails(self.told_until(problem)),
+            contact => contact,
+        };
         // A failing contact is told as such; it is not repeated as a problem of the application.
         let fails = matches!(contact, Contact::Fails(_));
         let problems = problems.filter(|_| !fails).cloned();
-        let problems = problems.chain(self.ledger_trouble()).chain(self.restored_trouble()).collect();
+        let more = [self.ledger_trouble(), self.restored_trouble(), self.leaving_trouble()];
+        let problems = problems.chain(more.into_iter().flatten()).collect();
         let (orphaned, unmanaged) = self.strangers();
         TargetApplicationSummary {
             mode: self.settings.mode,

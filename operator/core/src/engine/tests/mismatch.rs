@@ -234,3 +234,26 @@ fn a_store_that_cannot_be_read_is_not_forgotten_in_the_status() {
     world.pass(200);
     token(&world);
 }
+
+#[test]
+fn a_deprovision_by_a_ledger_that_was_lost_waits_for_its_acknowledgement_and_letting_go_does_not() {
+    for (policy, waits) in [("Deprovision", true), ("Retain", false)] {
+        let mut world = working();
+        lose(&mut world);
+        world.finalizer = true;
+        let deleted = |acknowledge: &str| {
+            let mut all = team(&["ada", "bob", "cy", "dee"], acknowledge);
+            let wiki = all.last_mut().unwrap();
+            wiki["spec"]["deletionPolicy"] = json!(policy);
+            wiki["metadata"]["deletionTimestamp"] = json!("2027-01-15T08:00:00Z");
+            all
+        };
+        world.restart(&deleted(""));
+        world.pass(1200);
+        assert_eq!((world.finalizer, world.applied.len()), (waits, 0), "{policy}");
+        let asked = token(&world);
+        tell(&mut world, &[deleted(&asked).pop().unwrap()]);
+        world.pass(60);
+        assert!(!world.finalizer, "{policy}");
+    }
+}

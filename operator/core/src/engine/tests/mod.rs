@@ -7,6 +7,7 @@ mod budgets;
 mod changes;
 mod checks;
 mod correlation;
+mod deleted;
 mod doubts;
 mod drift;
 mod handover;

@@ -143,6 +143,9 @@ struct Failed {
     step: Step,
     attempts: u32,
     until: Duration,
+    /// It says nothing of the item: it need not wait any longer once another write is done. Good once, else one that always fails
+    /// would be tried with each.
+    passes: bool,
     problem: Problem,
 }
 
@@ -251,6 +254,8 @@ pub struct Sync {
     absent: BTreeMap<TargetId, Timestamp>,
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
+    /// The last write failed in a way that says nothing of the item.
+    takes_no_writes: bool,
     unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
     settling: BTreeMap<Lane, waves::Settling>,
     recording: bool,
@@ -368,6 +373,7 @@ impl Sync {
             absent: BTreeMap::new(),
             alone: BTreeSet::new(),
             failed: BTreeMap::new(),
+            takes_no_writes: false,
             unstuck: BTreeSet::new(),
             settling: BTreeMap::new(),
             recording: false,

@@ -17,6 +17,10 @@ use crate::report::Problem;
 
 /// The longest wait between two attempts of one item.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
+/// And of a refused disable: whoever mends what it was refused for waits for it.
+const REFUSED_DISABLE: Duration = Duration::from_mins(15);
+/// And of what somebody who leaves is to lose, where the failure says nothing of the item.
+const FAILED_LEAVER: Duration = Duration::from_mins(1);
 
 /// A pause that the target asks for is told from here on.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
@@ -73,6 +77,7 @@ impl Sync {
             return self.uncertain(flight, &error, cx);
         }
         self.failures = 0;
+        self.takes_writes(cx);
         *self.counters.done.entry(flight.step().name()).or_default() += 1;
         if let (Step::CreateGroup { name, mark }, Some(id)) = (flight.step(), &applied.id) {
             let shown = self.capabilities().is_none_or(|c| c.members == Observability::Full);
@@ -347,14 +352,23 @@ impl Sync {
             TargetError::Rejected { field: Some(field), .. } => format!(" ({field})"),
             _ => String::new(),
         };
+        let refused = matches!(error, TargetError::Rejected { .. });
+        let passes = reason == Reason::TargetUnreachable;
+        self.takes_no_writes |= passes;
         for (name, step) in flight.owners() {
+            let longest = match step {
+                _ if passes && super::pump::leaves(name, cx) => FAILED_LEAVER,
+                Step::DisableAccount { .. } if refused => REFUSED_DISABLE,
+                _ => LONGEST,
+            };
             let failures = self.failed.entry(name.clone()).or_default();
-            let attempts = failures.iter().find(|f| f.step == *step).map_or(1, |f| f.attempts + 1);
-            failures.retain(|f| f.step != *step);
-            let until = cx.now.mono + backoff(name.as_str(), attempts, first, LONGEST);
+            let before = failures.iter().position(|f| f.step == *step).map(|at| failures.swap_remove(at));
+            let attempts = before.as_ref().map_or(1, |f| f.attempts + 1);
+            let passes = passes && before.is_none_or(|f| f.passes);
+            let until = cx.now.mono + backoff(name.as_str(), attempts, first, longest);
             let message = format!("{} was refused or failed and is tried again: {words}{field}", step.name());
             let problem = Problem::new(reason, message);
-            failures.push(Failed { step: step.clone(), attempts, until, problem });
+            failures.push(Failed { step: step.clone(), attempts, until, passes, problem });
             self.queue.push_at(name, until);
         }
     }

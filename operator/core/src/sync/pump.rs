@@ -254,10 +254,9 @@ impl Sync {
     }
 
     pub(super) fn touch_as(&mut self, name: &Name, otherwise: Priority, cx: &Context<'_>) {
-        let live = cx.directory.identity(name);
         let mut rows = self.ledger.rows_of(name).peekable();
         let had = rows.peek().is_some();
-        let leaves = live.is_none_or(|view| matches!(view.state, State::Ended | State::Suspended));
+        let leaves = leaves(name, cx);
         let active = rows.any(|r| {
             let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
             there || self.doubted.contains_key(&r.id)
@@ -265,7 +264,7 @@ impl Sync {
         let priority = if leaves && active {
             self.leaving.entry(name.clone()).or_insert(cx.now.mono);
             Priority::Leaver
-        } else if had || live.is_none() {
+        } else if had || cx.directory.identity(name).is_none() {
             otherwise
         } else {
             Priority::Joiner
@@ -495,4 +494,9 @@ impl Sync {
             }
         }
     }
+}
+
+/// Ended, suspended or gone.
+pub(super) fn leaves(name: &Name, cx: &Context<'_>) -> bool {
+    cx.directory.identity(name).is_none_or(|view| matches!(view.state, State::Ended | State::Suspended))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::rate::backoff;
-use super::{Context, Sync};
+use super::{Context, Failed, Sync};
 use crate::directory::Decision;
 use crate::model::{Name, PackedIdentity, Reason, TargetError};
 use crate::plan::Shade;
@@ -66,15 +66,33 @@ impl Sync {
         let unread = self.unread.iter().filter(|(_, u)| !u.refused || unable(&u.problem)).map(|(name, _)| name.clone());
         let mut waits: BTreeSet<Name> = unread.collect();
         self.unread.retain(|name, _| !waits.contains(name));
-        for (name, failures) in &mut self.failed {
-            for failed in failures.iter_mut().filter(|failed| unable(&failed.problem)) {
-                failed.until = cx.now.mono;
-                waits.insert(name.clone());
-            }
-        }
+        waits.append(&mut self.tried_again(|failed| unable(&failed.problem), cx));
         for name in waits {
             self.touch(&name, cx);
         }
+    }
+
+    /// A write was done: what failed while none was is tried again.
+    pub(super) fn takes_writes(&mut self, cx: &Context<'_>) {
+        if std::mem::take(&mut self.takes_no_writes) {
+            for name in self.tried_again(|failed| std::mem::take(&mut failed.passes), cx) {
+                self.touch(&name, cx);
+            }
+        }
+    }
+
+    /// Ends the wait of these failures; answers whose they are.
+    fn tried_again(&mut self, which: impl Fn(&mut Failed) -> bool, cx: &Context<'_>) -> BTreeSet<Name> {
+        let mut waited = BTreeSet::new();
+        for (name, failures) in &mut self.failed {
+            for failed in failures {
+                if which(failed) {
+                    failed.until = cx.now.mono;
+                    waited.insert(name.clone());
+                }
+            }
+        }
+        waited
     }
 
     fn known_of(&self, name: &Name, cx: &Context<'_>) -> Known {

@@ -123,11 +123,9 @@ fn an_account_whose_writes_always_answer_an_error_waits_longer_and_longer_and_ke
         let change = world.change(&identity("bob", 2 + round, &scientist(&format!("Title {round}"))));
         world.tell(EngineEvent::Changed(vec![change]));
         world.pass(6);
-        assert_eq!(
-            (world.account("ada").as_str(), world.account("bob").as_str()),
-            ("Failed", "Provisioned"),
-            "{round}"
-        );
+        // Within a second of an attempt what it did is not visible yet.
+        assert!(["Failed", "Pending"].contains(&world.account("ada").as_str()), "{round}");
+        assert_eq!(world.account("bob"), "Provisioned", "{round}");
     }
     let attempts = world.writes - 20;
     assert!((5..=8).contains(&attempts), "{attempts} attempts in two minutes, each wait twice the one before");

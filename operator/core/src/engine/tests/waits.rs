@@ -340,3 +340,53 @@ fn a_target_that_asks_for_a_pause_when_it_is_first_asked_is_told_as_that() {
     world.pass(60);
     assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
 }
+
+/// Ada and bob work; from now on the target is read, and no write is done.
+fn takes_no_writes() -> World {
+    let mut world = World::new();
+    world.list(&declared(&["ada", "bob"].map(|name| identity(name, 1, &scientist("Analyst")))));
+    world.pass(30);
+    (world.lose, world.transient, world.done) = (true, true, false);
+    world
+}
+
+fn suspended(name: &str) -> Value {
+    identity(name, 2, &json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}}))
+}
+
+#[test]
+fn who_left_while_the_target_took_no_writes_is_disabled_within_minutes_of_its_taking_them_again() {
+    let mut world = takes_no_writes();
+    tell(&mut world, &[suspended("ada")]);
+    world.pass(7200);
+    world.lose = false;
+    assert!(world.accounts[&world.id_of("ada")].enabled);
+    world.pass(100);
+    assert!(!world.accounts[&world.id_of("ada")].enabled);
+}
+
+#[test]
+fn what_failed_while_the_target_took_no_writes_is_tried_again_as_soon_as_another_write_is_done() {
+    let mut world = takes_no_writes();
+    tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
+    world.pass(7200);
+    world.lose = false;
+    world.pass(2);
+    assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Analyst"));
+    tell(&mut world, &[identity("bob", 2, &scientist("Reader"))]);
+    world.pass(5);
+    assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Reader"));
+}
+
+#[test]
+fn a_disable_that_was_refused_is_tried_again_within_minutes_however_often_it_was() {
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &scientist("Analyst"))]));
+    world.pass(30);
+    world.forbidden = Some("DisableAccount");
+    tell(&mut world, &[suspended("ada")]);
+    world.pass(6 * 3600);
+    world.forbidden = None;
+    world.pass(20 * 60);
+    assert!(!world.accounts[&world.id_of("ada")].enabled);
+}

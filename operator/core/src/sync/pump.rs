@@ -259,7 +259,7 @@ impl Sync {
         let leaves = leaves(name, cx);
         let active = rows.any(|r| {
             let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
-            there || self.doubted.contains_key(&r.id)
+            there || self.doubted.contains_key(&r.id) || self.is_found_enabled(r)
         });
         let priority = if leaves && active {
             self.leaving.entry(name.clone()).or_insert(cx.now.mono);
@@ -273,6 +273,12 @@ impl Sync {
             self.leaving.remove(name);
         }
         self.queue.push(name, priority);
+    }
+
+    /// Whether an account that we disabled is seen to be enabled.
+    fn is_found_enabled(&self, row: &Row) -> bool {
+        let shade = || row.target_id().and_then(|id| self.shadow.account(id));
+        row.disabled_at().is_some() && shade().is_some_and(|shade| shade.enabled)
     }
 
     pub(super) fn concurrency(&self) -> usize {

@@ -33,6 +33,8 @@ impl Priority {
         match self {
             Self::Leaver => self,
             _ if leaves && (disables || planned.is_removal()) => self.min(Self::Urgent),
+            // Disabled before, and found enabled.
+            _ if disables && planned.lane.is_none() => Self::Urgent,
             _ if planned.is_removal() && (planned.privileged || planned.denied) => Self::Urgent,
             _ if planned.is_removal() => self.max(Self::Revoke),
             Self::Urgent => Self::Mover,

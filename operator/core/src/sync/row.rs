@@ -139,6 +139,10 @@ impl Row {
         self.texts.get(TARGET_ID)
     }
 
+    pub(super) fn disabled_at(&self) -> Option<Timestamp> {
+        self.leaving.as_deref().and_then(|(disabled_at, _)| *disabled_at)
+    }
+
     /// Digests of what was written.
     pub(super) fn written(&self) -> &Digests {
         &self.written

@@ -69,3 +69,50 @@ fn what_no_policy_gives_any_more_goes_together_where_the_target_takes_many_steps
     world.pass(60);
     assert_eq!((world.writes, world.requests), (4, 1));
 }
+
+/// So many scientists with a wiki that is listed every minute, and zoe, who has an account no more.
+fn left(others: usize, zoe: Value) -> World {
+    let mut wiki = wiki(&[]);
+    wiki["spec"]["sync"]["interval"] = json!("1m");
+    let mut all: Vec<Value> = (0..others).map(|n| person(&format!("i-{n}"), "Science", "Analyst")).collect();
+    all.extend([person("zoe", "Science", "Analyst"), policy("science", "Science", &[]), wiki]);
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(60);
+    tell(&mut world, &[zoe]);
+    world.pass(120);
+    assert_eq!(world.applied.pop(), Some("DisableAccount"));
+    world.applied.clear();
+    world
+}
+
+/// Others enable zoe's account, and give everybody another title.
+fn tamper(world: &mut World) {
+    let zoes = world.id_of("zoe");
+    for (id, account) in &mut world.accounts {
+        account.enabled = true;
+        if *id != zoes {
+            account.attributes.insert("title".into(), "Boss".into());
+        }
+    }
+}
+
+#[test]
+fn an_account_that_should_be_disabled_and_is_found_enabled_has_a_leavers_turn() {
+    let ended = json!({"department": "Science", "title": "Analyst", "lifecycle": {"endTime": "2026-01-01T00:00:00Z"}});
+    // More than have their turns before the first of them is written.
+    let mut world = left(100, identity("zoe", 2, &ended));
+    tamper(&mut world);
+    world.pass(70);
+    assert_eq!(world.applied.first(), Some(&"DisableAccount"));
+    assert_eq!(world.applied.len(), 101);
+}
+
+#[test]
+fn an_account_that_was_taken_away_and_is_found_enabled_is_disabled_before_other_drift_also_where_its_owner_stays() {
+    let mut world = left(10, person("zoe", "Arts", "Analyst"));
+    tamper(&mut world);
+    world.pass(70);
+    assert_eq!(world.applied.first(), Some(&"DisableAccount"));
+    assert_eq!(world.applied.len(), 11);
+}

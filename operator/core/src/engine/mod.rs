@@ -13,7 +13,7 @@ pub use clock::Clock;
 pub use message::*;
 
 use crate::directory::{Directory, Schemas, Touched, TouchedApplications};
-use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, SyncMode};
+use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, SyncMode, TargetApplication};
 use crate::report::{Account, Board, Taken};
 use crate::sync::{Context, Out, Remembered, Sync};
 
@@ -332,8 +332,10 @@ impl Engine {
         if let Some(settings) = &settings {
             self.board.application(name, settings.mode == SyncMode::Enforce);
         }
-        let uid_changed = self.syncs.get(name).is_some_and(|sync| sync.uid() != &meta.uid);
-        if uid_changed {
+        // Another kind of connector has another schema: what is under way is found in the store, as after a restart.
+        let other_kind = |sync: &Sync| settings.as_ref().is_some_and(|settings| settings.connector.kind != sync.kind());
+        let is_another = self.syncs.get(name).is_some_and(|sync| sync.uid() != &meta.uid || other_kind(sync));
+        if is_another {
             self.syncs.remove(name);
             out.push(EngineEffect::Disconnect { application: name.clone(), target: None });
         }
@@ -341,12 +343,16 @@ impl Engine {
             self.with_sync(name, now, out, |sync, cx, out| sync.declared(&meta, settings, cx, out));
             return;
         }
-        let Some(settings) = settings else { return };
+        let invalid = settings.is_none();
+        let settings = settings.unwrap_or_else(|| Arc::new(TargetApplication::of_nothing()));
         let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
         let schema = (self.schemas)(settings.connector.kind);
         let mut sync = Sync::new(name.clone(), meta, settings, schema, now, &mut wanted);
         sync.left_off(self.remembered.get(name).cloned().unwrap_or_default());
         sync.halt(self.halted.is_some());
+        if invalid {
+            sync.invalidate();
+        }
         let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
         for owner in self.directory.owners(name) {
             if let Some(desired) = sync.doubt(&owner, &cx) {

@@ -30,6 +30,49 @@ pub struct TargetApplication {
     pub release_after: Duration,
 }
 
+impl TargetApplication {
+    /// What stands for a manifest that cannot be read: what is ours stays ours, nothing is written, and it is let go as it is.
+    pub fn of_nothing() -> Self {
+        let disable = DeprovisionStep::Disable { delete_after: None };
+        Self {
+            mode: SyncMode::Enforce,
+            connector: Connector {
+                kind: ConnectorKind::Fake,
+                fingerprint: "".into(),
+                settings: serde_json::Value::Null,
+            },
+            sync: SyncSettings {
+                interval: None,
+                requests_per_second: 1,
+                concurrency: 1,
+                settle_removals: Duration::ZERO,
+                settle_privileged: Duration::ZERO,
+            },
+            account: AccountSettings {
+                correlate: Vec::new(),
+                adopt: false,
+                attributes: Vec::new(),
+                initial_password: false,
+                correct_disabled: false,
+                recreate_deleted: false,
+            },
+            deprovision: Deprovision { lost: disable, ended: disable },
+            entitlements: Vec::new(),
+            pushed_groups: Vec::new(),
+            orphaned: Orphaned::Report,
+            safety: Safety {
+                removals: Vec::new(),
+                privileged_grants: Vec::new(),
+                protected: Vec::new(),
+                approved_plan: "".into(),
+                acknowledge: "".into(),
+            },
+            deletion_policy: DeletionPolicy::Retain,
+            release_after: Duration::ZERO,
+        }
+    }
+}
+
 /// `spec.mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncMode {

@@ -28,6 +28,11 @@ impl Sync {
         self.halted = halted;
     }
 
+    /// The manifest is not valid: nothing is written until it is.
+    pub fn invalidate(&mut self) {
+        self.invalid = true;
+    }
+
     /// The manifest as it stands now; `None`: it is not valid, and nothing is written until it is.
     pub fn declared(&mut self, meta: &Meta, settings: Option<Arc<TargetApplication>>, cx: &Context<'_>, out: &mut Out) {
         self.hear();

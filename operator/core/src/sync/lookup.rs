@@ -251,6 +251,10 @@ impl Sync {
         let Some(searched) = self.found.get(name).map(|found| found.began) else {
             unresolved.attempts += 1;
             let keys = self.keys_written(&attributes);
+            if keys.is_empty() {
+                // Another kind of connector was asked for it: nothing has come of that here.
+                return self.is_not_made(name, "another kind of connector was asked for it", cx);
+            }
             self.start_find(name, keys, true);
             return false;
         };
@@ -275,8 +279,13 @@ impl Sync {
             self.queue.push_at(name, deadline.min(cx.now.mono + wait).max(cx.now.mono + Duration::from_millis(100)));
             return false;
         }
+        self.is_not_made(name, "not found afterwards", cx)
+    }
+
+    /// What a create whose answer was lost was to make is not there. True: that settles it.
+    fn is_not_made(&mut self, name: &Name, why: &str, cx: &Context<'_>) -> bool {
         let Some(unresolved) = self.unresolved.remove(name) else { return true };
-        self.ledger.close(unresolved.intent.id, Outcome::Failed("not found afterwards".into()));
+        self.ledger.close(unresolved.intent.id, Outcome::Failed(why.into()));
         match (unresolved.before, unresolved.intent.records.first()) {
             (Some(before), _) => self.ledger.put(before),
             (None, Some(id)) => self.ledger.forget(*id),

@@ -8,7 +8,8 @@ use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::{Claim, Counters};
 use crate::model::{
-    Applied, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId,
+    Applied, ConnectorKind, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step,
+    SyncMode, TargetId,
 };
 use crate::plan::{Change, Planned};
 use crate::report::{self, Contact, EntitlementCounts, PlannedSummary, TargetApplicationSummary};
@@ -78,6 +79,11 @@ impl Sync {
         let there = |row: &Row| row.target_id().is_some() && row.state != RecordState::Deleted;
         let known = self.ledger.standing.fingerprint.as_ref() == Some(self.target());
         Claim { owns: known && self.ledger.records().any(there), created: self.meta.created }
+    }
+
+    /// The kind of its connector.
+    pub fn kind(&self) -> ConnectorKind {
+        self.settings.connector.kind
     }
 
     /// Steps that are planned and not carried out, in mode Plan: by identity, in order.

@@ -153,3 +153,35 @@ fn what_others_deleted_stays_deleted_when_the_application_is_deleted_and_made_an
     assert_eq!((world.account("ada").as_str(), world.account("bob").as_str()), ("Blocked", "Provisioned"));
     assert_eq!(world.accounts.len(), 1);
 }
+
+#[test]
+fn an_application_that_is_not_valid_when_the_operator_starts_keeps_what_is_told_of_its_accounts_and_goes_when_deleted()
+{
+    let nothing = json!({"connector": {}});
+    let mut world = working();
+    let told = world.statuses["ada"].clone();
+    let mut edited = wiki(&nothing);
+    edited["metadata"]["generation"] = json!(2);
+    world.restart(&all(edited));
+    world.pass(120);
+    assert_eq!(condition(&world, "Ready").0, "InvalidSpec");
+    assert_eq!(world.statuses["ada"], told);
+    assert!(world.finalizer);
+    let writes = world.writes;
+    tell(&mut world, &[deleted(&nothing)]);
+    world.pass(60);
+    assert!(!world.finalizer);
+    assert_eq!((states(&world), world.writes), (vec![RecordState::Released; 2], writes));
+}
+
+#[test]
+fn an_application_that_was_not_valid_when_the_operator_started_is_kept_once_it_is_mended() {
+    let mut world = working();
+    world.restart(&all(wiki(&json!({"connector": {}}))));
+    world.pass(60);
+    let writes = world.writes;
+    tell(&mut world, &[wiki(&json!({})), identity("ada", 2, &scientist("Reader"))]);
+    world.pass(120);
+    assert_eq!((world.writes, condition(&world, "Ready").0.as_str()), (writes + 1, "Synced"));
+    assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Reader"));
+}

@@ -12,6 +12,7 @@ mod doubts;
 mod drift;
 mod handover;
 mod images;
+mod kinds;
 mod listings;
 mod lost;
 mod membership;

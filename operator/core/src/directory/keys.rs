@@ -1,11 +1,11 @@
-//! Identities by a text of theirs, and names by themselves: hash tables of integers alone, since the texts are held
-//! elsewhere already.
+//! Integers by what they stand for: hash tables of integers alone, since the texts are held elsewhere already.
 
-use std::hash::{BuildHasher, RandomState};
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use hashbrown::HashTable;
 
-/// Integers by a text that each stands for; several may stand for one text.
+/// Integers by the key that each stands for; several may stand for one key.
 #[derive(Debug)]
 pub(crate) struct Keys<I> {
     table: HashTable<I>,
@@ -19,21 +19,29 @@ impl<I> Default for Keys<I> {
 }
 
 impl<I: Copy + PartialEq> Keys<I> {
-    /// Every one that stands for this text; `text` is what each stands for.
-    pub fn get<'a>(&self, key: &str, text: impl Fn(I) -> Option<&'a str>) -> impl Iterator<Item = I> {
+    /// Every one that stands for this key; `of` is what each stands for.
+    pub fn get<Q, K>(&self, key: &Q, of: impl Fn(I) -> Option<K>) -> impl Iterator<Item = I>
+    where
+        Q: Hash + Eq + ?Sized,
+        K: Borrow<Q>,
+    {
         let found = self.table.iter_hash(self.hasher.hash_one(key)).copied();
-        found.filter(move |id| text(*id) == Some(key))
+        found.filter(move |id| of(*id).is_some_and(|of| of.borrow() == key))
     }
 
-    /// One more that stands for this text.
-    pub fn insert<'a>(&mut self, key: &str, id: I, text: impl Fn(I) -> Option<&'a str>) {
+    /// One more that stands for this key.
+    pub fn insert<Q, K>(&mut self, key: &Q, id: I, of: impl Fn(I) -> Option<K>)
+    where
+        Q: Hash + ?Sized,
+        K: Borrow<Q>,
+    {
         let hasher = &self.hasher;
-        let hash = |id: &I| hasher.hash_one(text(*id).unwrap_or_default());
+        let hash = |id: &I| of(*id).map_or(0, |of| hasher.hash_one(of.borrow()));
         self.table.insert_unique(hasher.hash_one(key), id, hash);
     }
 
-    /// It does not stand for this text any longer.
-    pub fn remove(&mut self, key: &str, id: I) {
+    /// It does not stand for this key any longer.
+    pub fn remove<Q: Hash + ?Sized>(&mut self, key: &Q, id: I) {
         if let Ok(entry) = self.table.find_entry(self.hasher.hash_one(key), |other| *other == id) {
             entry.remove();
         }

@@ -33,7 +33,7 @@ struct Ada {
     /// An account that a person approved.
     approved: Option<TargetId>,
     /// Accounts that match, if others than her own.
-    candidates: Option<fn(&Shade) -> Vec<Candidate<'_>>>,
+    candidates: Option<fn(&Shade) -> Vec<Candidate>>,
     settings: TargetApplication,
 }
 
@@ -95,7 +95,7 @@ fn plan(ada: &Ada) -> Verdict {
         .iter()
         .map(|entry| CatalogueView { entry, id: Some(&group), held: ada.held, fresh: true, exact: false })
         .collect();
-    let candidate = Candidate { id, shade: &shade, owned: None, protected: false, privileged: false };
+    let candidate = Candidate { id, shade: shade.clone(), owned: None, protected: false, privileged: false };
     let (owner, keys) = (owner_of(), [CorrelationKey { attribute: "userName".into(), value: "ada".into() }]);
     let unstuck = BTreeSet::new();
     let subject = Subject {
@@ -248,11 +248,11 @@ fn told(verdict: &Verdict) -> String {
 
 #[test]
 fn who_has_the_account_or_the_name_is_said() {
-    fn one<'a>(shade: &'a Shade, id: &str, holder: Option<(&str, bool)>) -> Candidate<'a> {
+    fn one(shade: &Shade, id: &str, holder: Option<(&str, bool)>) -> Candidate {
         let owned = holder.map(|(name, frees)| (Name::new(name), frees));
-        Candidate { id: TargetId::new(id), shade, owned, protected: false, privileged: false }
+        Candidate { id: TargetId::new(id), shade: shade.clone(), owned, protected: false, privileged: false }
     }
-    type Found = fn(&Shade) -> Vec<Candidate<'_>>;
+    type Found = fn(&Shade) -> Vec<Candidate>;
     let cases: [(&str, bool, Found, &str); 4] = [
         (
             "by name",

@@ -6,20 +6,20 @@ use crate::report::Problem;
 
 /// Accounts at the target that may be an identity's.
 #[derive(Clone, Debug, Default)]
-pub struct Matches<'a> {
+pub struct Matches {
     /// They were looked for: in a fresh observation, or by key. False: nothing may be created yet.
     pub searched: bool,
     /// What was found, by id.
-    pub found: Vec<Candidate<'a>>,
+    pub found: Vec<Candidate>,
 }
 
 /// One account that matches.
 #[derive(Clone, Debug)]
-pub struct Candidate<'a> {
+pub struct Candidate {
     /// Its id.
     pub id: TargetId,
     /// What is known of it.
-    pub shade: &'a Shade,
+    pub shade: Shade,
     /// The other identity that has it, if one does, and whether that one's own decision would free the name.
     pub owned: Option<(Name, bool)>,
     /// It is one of `safety.protected`, protected by the target, or the operator's own.
@@ -68,7 +68,7 @@ pub fn key_text(value: &Value) -> Option<Arc<str>> {
 
 /// Judges the matches: re-checked exactly with the attribute's own case rule.
 pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlated {
-    let exact: Vec<(&Candidate<'_>, Strength)> =
+    let exact: Vec<(&Candidate, Strength)> =
         subject.matches.found.iter().filter_map(|c| Some((c, strength(subject, c, rules)?))).collect();
     let (candidate, strength) = match exact.as_slice() {
         [] => return Correlated::Nothing,
@@ -117,8 +117,8 @@ pub(super) fn strong_match(subject: &Subject<'_>, rules: &AppRules<'_>) -> Optio
 }
 
 /// Several accounts match: which, and whose they are.
-fn several(exact: &[(&Candidate<'_>, Strength)]) -> Problem {
-    let one = |(candidate, _): &(&Candidate<'_>, Strength)| match &candidate.owned {
+fn several(exact: &[(&Candidate, Strength)]) -> Problem {
+    let one = |(candidate, _): &(&Candidate, Strength)| match &candidate.owned {
         Some((holder, _)) => format!("{} (identity {holder}'s)", shown(&candidate.id)),
         None => shown(&candidate.id),
     };
@@ -150,8 +150,8 @@ fn shown(id: &TargetId) -> String {
 }
 
 /// How an account matches an identity, or that it does not.
-fn strength(subject: &Subject<'_>, candidate: &Candidate<'_>, rules: &AppRules<'_>) -> Option<Strength> {
-    let shade = candidate.shade;
+fn strength(subject: &Subject<'_>, candidate: &Candidate, rules: &AppRules<'_>) -> Option<Strength> {
+    let shade = &candidate.shade;
     // The account that another person of this name left carries the mark of the name, too.
     let namesakes = candidate.owned.as_ref().is_some_and(|(holder, _)| *holder == subject.owner.name);
     let says_nothing = namesakes && subject.mark.starts_with("provost:");

@@ -81,7 +81,7 @@ pub struct Subject<'a> {
     /// Groups, roles and licences of the record's grants that are at the target no longer.
     pub vanished: &'a BTreeSet<TargetId>,
     /// Accounts that may be this identity's, where it has none.
-    pub matches: Matches<'a>,
+    pub matches: Matches,
     /// The account that a person approved to be adopted.
     pub approved: Option<&'a TargetId>,
     /// Values that did not stick when they were written: written again only when the wanted value changes.
@@ -144,12 +144,12 @@ pub struct Shade {
 }
 
 impl Shade {
-    /// Of an observed account; `keys` names the attributes kept as text, 128 at most.
+    /// Of an observed account; `keys` names the attributes kept as text, 124 at most.
     pub fn of(observed: &Observed, keys: &Arc<[AttributeName]>, schema: &Schema) -> Self {
         let digests = observed.attributes.iter();
         let digests = digests.filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
         let texts =
-            (0..128).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(observed.attributes.get(key)?)?)));
+            (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(observed.attributes.get(key)?)?)));
         let (digests, texts) = (digests.collect(), texts.collect());
         Self { enabled: observed.enabled, digests, keys: Arc::clone(keys), texts, fresh: true }
     }
@@ -164,12 +164,25 @@ impl Shade {
         &self.digests
     }
 
-    /// Holds in common with what was written, or with other accounts, what is the same.
-    pub(crate) fn share(&mut self, written: Option<&Digests>, names: &mut Lists<AttributeName>) {
-        self.digests.share_names(names);
-        if let Some(written) = written {
-            self.digests.share(written);
-        }
+    /// From what is kept of one; `texts` are those of the keys, by their place.
+    pub(crate) fn recalled(
+        enabled: bool,
+        fresh: bool,
+        digests: Digests,
+        keys: &Arc<[AttributeName]>,
+        texts: Texts,
+    ) -> Self {
+        Self { enabled, fresh, digests, keys: Arc::clone(keys), texts }
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn into_digests(self) -> Digests {
+        self.digests
+    }
+
+    /// The texts of the keys, by their place.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
     }
 
     /// The text of a key attribute.
@@ -190,7 +203,7 @@ impl Shade {
         let digests =
             set.iter().filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
         let digests = kept.chain(digests).collect();
-        let texts = (0..128).zip(self.keys.iter()).filter_map(|(at, key)| {
+        let texts = (0..124).zip(self.keys.iter()).filter_map(|(at, key)| {
             let text = match set.get(key) {
                 Some(value) => key_text(value)?,
                 None => self.texts.get(at)?.into(),

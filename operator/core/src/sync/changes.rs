@@ -110,7 +110,7 @@ impl Sync {
     fn account_changed(&mut self, observed: &Observed, began: Now, cx: &Context<'_>) {
         let owner = self.owner_of(&observed.id);
         // What nobody knows may be what we deleted meanwhile: listings tell of what is new.
-        if owner.is_some() || self.shadow.account(&observed.id).is_some() {
+        if owner.is_some() || self.ledger.is_seen(observed.id.as_str()) {
             self.remember(observed, began);
         }
         let Some((name, last_write)) = owner else { return };

@@ -133,13 +133,14 @@ impl Sync {
             groups.retain(|group| ledger.of_target(account).is_some_and(|row| row.holds(group)));
             !groups.is_empty()
         });
-        let asked = ledger.records().filter(|row| self.asks_about(row).is_some());
-        let records = asked.map(|row| row.id).collect();
+        let asked = ledger.records().filter(|row| self.asks_about(*row).is_some());
+        let mut records: Vec<RecordId> = asked.map(|row| row.id).collect();
+        records.sort_unstable();
         self.checks.begin(records, now);
     }
 
     /// The account of a record some of whose memberships no listing shows.
-    fn asks_about(&self, row: &Row) -> Option<TargetId> {
+    fn asks_about(&self, row: Row<'_>) -> Option<TargetId> {
         let asks = row.state != RecordState::Released && row.grants().any(|(group, _)| self.is_unshown(group));
         row.target_id().filter(|_| asks).map(TargetId::from)
     }

@@ -58,7 +58,8 @@ impl Sync {
     }
 
     fn excess_of(&self, account: &TargetId, cx: &Context<'_>) -> Vec<Excess> {
-        let Some(shade) = self.shadow.account(account).filter(|_| self.takes_excess()) else { return Vec::new() };
+        let shade = self.ledger.seen(account).filter(|_| self.takes_excess());
+        let Some(shade) = &shade else { return Vec::new() };
         if self.ledger.of_target(account).is_some()
             || self.is_protected(account, Some(shade))
             || self.is_claimed(&name_of(account), &keys_of(shade))
@@ -101,7 +102,7 @@ impl Sync {
 
     /// Finds out anew whose keys an account carries, where what is declared or what it carries has changed.
     pub(super) fn ask_whose(&mut self, account: &TargetId, cx: &Context<'_>) {
-        if self.shadow.account(account).is_some_and(|shade| !self.is_asked(shade, cx.directory)) {
+        if self.ledger.seen(account).is_some_and(|shade| !self.is_asked(&shade, cx.directory)) {
             self.look_for_claims(cx);
         }
     }
@@ -113,7 +114,7 @@ impl Sync {
             let id = self.bound(entry.target.kind, &entry.target.name)?;
             self.shadow.group(id)?.members.as_ref()
         });
-        let unowned = |id: &&TargetId| self.shadow.account(*id).is_some() && self.ledger.of_target(id).is_none();
+        let unowned = |id: &&TargetId| self.ledger.is_seen(id.as_str()) && self.ledger.of_target(id).is_none();
         groups.flatten().filter(unowned).cloned().collect()
     }
 
@@ -124,8 +125,8 @@ impl Sync {
             self.claimed = None;
             return;
         }
-        let shades = accounts.iter().filter_map(|id| self.shadow.account(id));
-        let asked: BTreeSet<_> = shades.flat_map(keys_of).map(|key| self.folded(&key)).collect();
+        let shades = accounts.iter().filter_map(|id| self.ledger.seen(id));
+        let asked: BTreeSet<_> = shades.flat_map(|shade| keys_of(&shade)).map(|key| self.folded(&key)).collect();
         let revision = cx.directory.revision();
         if self.claimed.as_ref().is_some_and(|known| known.revision == revision && known.asked.is_superset(&asked)) {
             return;
@@ -221,7 +222,7 @@ impl Sync {
     fn take_out(&mut self, name: &Name, account: &TargetId, one: Excess, priority: Priority, cx: &Context<'_>) {
         self.found.remove(name);
         // Nobody may take the account for theirs meanwhile.
-        let keys = self.shadow.account(account).map(keys_of).unwrap_or_default();
+        let keys = self.ledger.seen(account).as_ref().map(keys_of).unwrap_or_default();
         self.claim(name, keys);
         let plan = self.release(Lane::Derived, &one.held(name, account)).and_then(|release| release.plan.clone());
         let cause = "authoritative: it is nobody's account".into();

@@ -111,7 +111,7 @@ impl Sync {
 
     /// The record of an Identity, of those of its name: the one with its uid, or of one that was restored what is the same
     /// person's.
-    pub(super) fn own_record(&self, view: &IdentityView<'_>) -> Option<&Row> {
+    pub(super) fn own_record(&self, view: &IdentityView<'_>) -> Option<Row<'_>> {
         let same = self.ledger.rows_of(view.name).filter(|row| is_same(*row, view));
         same.min_by_key(|row| (*Whose::from(*row).uid != *view.uid, row.id))
     }
@@ -175,10 +175,8 @@ impl Sync {
         {
             return;
         }
-        let carried = record
-            .and_then(|r| r.target_id.as_ref())
-            .and_then(|id| self.shadow.account(id))
-            .and_then(|shade| shade.key(attribute));
+        let carried = record.and_then(|r| r.target_id.as_ref()).and_then(|id| self.ledger.seen(id));
+        let carried = carried.as_ref().and_then(|shade| shade.key(attribute));
         if carried.is_some_and(|text| !text.starts_with("provost:")) {
             return;
         }

@@ -27,13 +27,13 @@ impl Sync {
 
     fn before(&self, step: &Step) -> Image {
         let none = Image::default();
-        let shade = |id: &TargetId| self.shadow.account(id);
+        let shade = |id: &TargetId| self.ledger.seen(id);
         let group = |id: &TargetId| self.shadow.group(id).map(|group| Arc::clone(&group.name));
         match step {
             // It was looked for.
             Step::CreateAccount { .. } | Step::CreateGroup { .. } => Image { exists: Some(false), ..none },
             Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } => {
-                Image { attributes: shade(id).map(|shade| seen(shade, set)).unwrap_or_default(), ..none }
+                Image { attributes: shade(id).map(|shade| seen(&shade, set)).unwrap_or_default(), ..none }
             }
             Step::EnableAccount { id } | Step::DisableAccount { id } => {
                 Image { enabled: shade(id).map(|shade| shade.enabled), ..none }

@@ -3,22 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::row::{Common, Row};
-use crate::directory::keys::Keys;
+use super::row::{Account, Row};
+use super::table::Table;
 use crate::model::{
-    EntitlementKind, GroupRecord, Intent, IntentId, Ledger, LedgerChange, Name, Outcome, Record, RecordId, Standing,
-    TargetId,
+    AttributeName, EntitlementKind, GroupRecord, Intent, IntentId, Ledger, LedgerChange, Name, Outcome, Record,
+    RecordId, Schema, Standing, TargetId,
 };
 
 /// The cache of an application's ledger, and the changes that the store has not been asked for yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cache {
-    rows: BTreeMap<RecordId, Box<Row>>,
-    common: Common,
-    by_name: Keys<RecordId>,
-    /// Of two records with one account the one that was put last.
-    by_target: Keys<RecordId>,
-    by_external: Keys<RecordId>,
+    /// With what was seen of each account (`shadow`).
+    pub(super) accounts: Table,
+    pub(super) schema: &'static Schema,
     groups: BTreeMap<(EntitlementKind, Arc<str>), GroupRecord>,
     pub(super) standing: Standing,
     /// It is to be stored, with whatever is recorded next.
@@ -27,73 +24,66 @@ pub(super) struct Cache {
     outgoing: Vec<LedgerChange>,
 }
 
-type Rows = BTreeMap<RecordId, Box<Row>>;
-
-fn owner<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
-    |id| rows.get(&id).map(|row| row.owner())
-}
-
-fn target<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
-    |id| rows.get(&id)?.target_id()
-}
-
-fn external<'a>(rows: &'a Rows) -> impl Fn(RecordId) -> Option<&'a str> {
-    |id| rows.get(&id)?.external_id()
-}
-
 impl Cache {
-    /// What the store holds, and the intents that are unresolved in it.
-    pub(super) fn load(ledger: Ledger) -> (Self, Vec<Intent>) {
-        let mut cache = Self { standing: ledger.standing, next_id: ledger.next_id.max(1), ..Self::default() };
+    /// One that holds nothing. `keys` names the attributes by whose texts accounts are recognised.
+    pub(super) fn new(keys: Vec<AttributeName>, schema: &'static Schema) -> Self {
+        Self {
+            accounts: Table::new(keys, schema),
+            schema,
+            groups: BTreeMap::new(),
+            standing: Standing::default(),
+            next_id: 1,
+            outgoing: Vec::new(),
+        }
+    }
+
+    /// Takes in what the store holds; answers the intents that are unresolved in it.
+    pub(super) fn load(&mut self, ledger: Ledger) -> Vec<Intent> {
+        (self.standing, self.next_id) = (ledger.standing, ledger.next_id.max(1));
         for record in ledger.records {
-            cache.index(record);
+            self.index(record);
         }
         for group in ledger.groups {
-            cache.groups.insert((group.kind, Arc::clone(&group.name)), group);
+            self.groups.insert((group.kind, Arc::clone(&group.name)), group);
         }
-        (cache, ledger.intents)
+        ledger.intents
     }
 
-    /// Every record, by id.
-    pub(super) fn records(&self) -> impl Iterator<Item = &Row> {
-        self.rows.values().map(|row| &**row)
+    /// Every record, in no particular order.
+    pub(super) fn records(&self) -> impl Iterator<Item = Row<'_>> {
+        self.accounts.iter().filter_map(|(_, account)| account.row())
     }
 
-    pub(super) fn record(&self, id: RecordId) -> Option<&Row> {
-        self.rows.get(&id).map(|row| &**row)
+    pub(super) fn record(&self, id: RecordId) -> Option<Row<'_>> {
+        self.accounts.get(self.accounts.of_id(id)?)?.row()
     }
 
     /// Records by the name of their owner, whatever its uid; by id.
     pub(super) fn of_name(&self, name: &Name) -> Vec<Record> {
-        self.whole(self.by_name.get(name.as_str(), owner(&self.rows)))
+        by_id(self.rows_of(name))
     }
 
     /// The same, as they are held, in no particular order.
-    pub(super) fn rows_of(&self, name: &Name) -> impl Iterator<Item = &Row> {
-        self.by_name.get(name.as_str(), owner(&self.rows)).filter_map(|id| self.record(id))
-    }
-
-    fn whole(&self, ids: impl Iterator<Item = RecordId>) -> Vec<Record> {
-        let ids: BTreeSet<RecordId> = ids.collect();
-        ids.iter().filter_map(|id| self.record(*id)).map(Row::record).collect()
+    pub(super) fn rows_of(&self, name: &Name) -> impl Iterator<Item = Row<'_>> {
+        self.accounts.of_owner(name.as_str()).filter_map(|place| self.accounts.get(place)?.row())
     }
 
     /// Whose records there are.
     pub(super) fn owners(&self) -> BTreeSet<Name> {
-        self.rows.values().map(|row| row.owner().into()).collect()
+        self.records().map(|row| row.owner().into()).collect()
     }
 
     pub(super) fn has_name(&self, name: &Name) -> bool {
-        self.by_name.get(name.as_str(), owner(&self.rows)).next().is_some()
+        self.rows_of(name).next().is_some()
     }
 
-    pub(super) fn of_target(&self, id: &TargetId) -> Option<&Row> {
-        self.record(self.by_target.get(id.as_str(), target(&self.rows)).next()?)
+    pub(super) fn of_target(&self, id: &TargetId) -> Option<Row<'_>> {
+        self.accounts.get(self.accounts.of_target(id.as_str())?)?.row()
     }
 
     /// Records that remember this externalId, by id.
     pub(super) fn of_external(&self, external_id: &str) -> Vec<Record> {
-        self.whole(self.by_external.get(external_id, external(&self.rows)))
+        by_id(self.accounts.of_external(external_id).filter_map(|place| self.accounts.get(place)?.row()))
     }
 
     pub(super) fn group(&self, kind: EntitlementKind, name: &Arc<str>) -> Option<&GroupRecord> {
@@ -120,9 +110,9 @@ impl Cache {
     }
 
     pub(super) fn forget(&mut self, id: RecordId) {
-        if self.unindex(id).is_some() {
-            self.outgoing.push(LedgerChange::Forget(id));
-        }
+        let Some(place) = self.accounts.of_id(id) else { return };
+        self.let_go(place);
+        self.outgoing.push(LedgerChange::Forget(id));
     }
 
     pub(super) fn open(&mut self, intent: Intent) {
@@ -170,36 +160,35 @@ impl Cache {
         self.standing_changed || !self.outgoing.is_empty()
     }
 
+    /// Puts a record in the place of what it replaces, with what was seen of its account.
     fn index(&mut self, record: Record) {
-        let old = self.unindex(record.id);
-        let row = Row::new(record, old.as_deref(), &mut self.common);
-        let id = row.id;
-        self.rows.insert(id, Box::new(row));
-        let rows = &self.rows;
-        let Some(row) = rows.get(&id) else { return };
-        self.by_name.insert(row.owner(), id, owner(rows));
-        if let Some(text) = row.target_id() {
-            let others: Vec<RecordId> = self.by_target.get(text, target(rows)).collect();
-            for other in others {
-                self.by_target.remove(text, other);
-            }
-            self.by_target.insert(text, id, target(rows));
+        let own = self.accounts.of_id(record.id);
+        let account = record.target_id.as_ref().and_then(|id| self.accounts.of_target(id.as_str()));
+        let seen = account.and_then(|place| self.accounts.get(place)?.seen(&self.accounts.common));
+        if let Some(place) = account.filter(|place| Some(*place) != own) {
+            // Another record of the account may hold it for now; what is nobody's becomes ours.
+            self.accounts.change(place, Account::unseen);
         }
-        if let Some(text) = row.external_id() {
-            self.by_external.insert(text, id, external(rows));
+        if let Some(place) = own.filter(|place| Some(*place) != account) {
+            // It is of another account from here on.
+            self.let_go(place);
+        }
+        let new = Account::of_record(record, seen, &mut self.accounts.common);
+        match own.filter(|place| Some(*place) == account) {
+            Some(place) => self.accounts.change(place, |_, _| Some(new)),
+            None => _ = self.accounts.add(new),
         }
     }
 
-    /// Takes a record out; answers it as it was.
-    fn unindex(&mut self, id: RecordId) -> Option<Box<Row>> {
-        let old = self.rows.remove(&id)?;
-        self.by_name.remove(old.owner(), id);
-        if let Some(text) = old.target_id() {
-            self.by_target.remove(text, id);
-        }
-        if let Some(text) = old.external_id() {
-            self.by_external.remove(text, id);
-        }
-        Some(old)
+    /// Takes a record out; what was seen of its account is nobody's.
+    fn let_go(&mut self, place: super::table::Place) {
+        self.accounts.change(place, Account::unrecorded);
     }
+}
+
+/// Whole records, by id.
+pub(super) fn by_id<'a>(rows: impl Iterator<Item = Row<'a>>) -> Vec<Record> {
+    let mut records: Vec<Record> = rows.map(Row::record).collect();
+    records.sort_by_key(|record| record.id);
+    records
 }

@@ -10,7 +10,7 @@ use super::flight::group_of;
 use super::lookup::Unresolved;
 use super::rate::backoff;
 use super::row::Row;
-use super::{Cache, Context, Out, Phase, Sync, key_attributes};
+use super::{Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
     DeletionPolicy, EntitlementKind, Ledger, Membership, Meta, Name, Now, Profile, Reason, RecordState, Step,
@@ -84,7 +84,8 @@ impl Sync {
         }
         if moved || other_keys {
             // What the old connector showed says nothing of what the new one will.
-            self.shadow = super::shadow::Shadow::new(keys);
+            self.shadow = super::shadow::Shadow::default();
+            self.ledger.recognise_by(keys);
             self.complete.clear();
             self.absent.clear();
             self.checks = super::Checks::default();
@@ -121,8 +122,7 @@ impl Sync {
                 self.store_failures = 0;
                 self.store_trouble = None;
                 let store = ledger.store.clone();
-                let (cache, intents) = Cache::load(*ledger);
-                self.ledger = cache;
+                let intents = self.ledger.load(*ledger);
                 self.judge_store(store, cx);
                 self.phase = Phase::Unprobed;
                 self.probe_at = cx.now.mono;
@@ -264,7 +264,7 @@ impl Sync {
                 && r.target_id().is_none_or(|id| !self.absent.contains_key(id))
         });
         let ids: Vec<_> = ours.filter_map(Row::target_id).collect();
-        let missing = ids.iter().filter(|id| self.shadow.account(**id).is_none()).count();
+        let missing = ids.iter().filter(|id| !self.ledger.is_seen(id)).count();
         if missing > (ids.len() / 10).max(20) {
             let why = format!("{missing} of {} accounts that are ours are missing", ids.len());
             self.await_acknowledgement("missing", &why, cx);
@@ -326,7 +326,7 @@ impl Sync {
         }
         let listed = self.complete.contains_key(&crate::model::Kind::Accounts);
         let ours = self.ledger.records().filter(|record| listed && record.state != RecordState::Released);
-        let missing = ours.filter(|r| r.target_id().is_some_and(|id| self.shadow.account(id).is_none()));
+        let missing = ours.filter(|r| r.target_id().is_some_and(|id| !self.ledger.is_seen(id)));
         let names: BTreeSet<Name> = missing.map(|record| Name::from(record.owner())).collect();
         self.must_read.extend(names);
         self.bind_groups(cx);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::gather::Gathered;
 use super::row::Row;
 use super::{Awaited, Context, FRESH, Out, Sync};
@@ -158,7 +160,7 @@ impl Sync {
             Ok(Some(_)) => return Err(TargetError::Malformed("a read by id answered another id".into())),
             Ok(None) | Err(TargetError::NotFound) if old => {}
             Ok(None) | Err(TargetError::NotFound) => {
-                self.shadow.forget_account(id, self.schema);
+                self.ledger.unsee(id);
                 self.absent.insert(id.clone(), began.wall);
             }
             Err(error) => return Err(error),
@@ -175,12 +177,18 @@ impl Sync {
     }
 
     pub(super) fn remember(&mut self, observed: &Observed, began: Now) {
-        let row = self.ledger.of_target(&observed.id);
-        let old = self.is_old_news(began.wall, row.and_then(|row| row.last_write));
-        self.shadow.remember_account(observed, old, row.map(Row::written), self.schema);
+        let old = self.remember_account(observed, began.wall);
         if let Some(holds) = observed.holds.as_ref().filter(|_| !old) {
             self.shadow.remember_holds(&observed.id, holds);
         }
+    }
+
+    /// Remembers what was seen of an account itself; answers whether it is old news.
+    pub(super) fn remember_account(&mut self, observed: &Observed, began: Timestamp) -> bool {
+        let last_write = self.ledger.of_target(&observed.id).and_then(|row| row.last_write);
+        let old = self.is_old_news(began, last_write);
+        self.ledger.remember(observed, old, self.shadow.round());
+        old
     }
 
     /// One answer of an account's look-ups came; with the last one it gets its turn again.
@@ -301,13 +309,13 @@ impl Sync {
         let keys = self.keys_written(attributes);
         let mut made = None;
         for key in &keys {
-            for id in self.shadow.with_key(&key.attribute, &key.value, self.schema) {
-                let Some(shade) = self.shadow.account(id) else { continue };
-                if self.ledger.of_target(id).is_none() && self.proves(shade, attributes) {
-                    if made.as_ref().is_some_and(|other| other != id) {
+            for id in self.ledger.with_key(&key.attribute, &key.value) {
+                let Some(shade) = self.ledger.seen(&id) else { continue };
+                if self.ledger.of_target(&id).is_none() && self.proves(&shade, attributes) {
+                    if made.as_ref().is_some_and(|other| *other != id) {
                         return None;
                     }
-                    made = Some(id.clone());
+                    made = Some(id);
                 }
             }
         }

@@ -90,7 +90,7 @@ impl Sync {
     /// Whether the target shows what the step was to do to this record's account.
     fn is_seen(&self, step: &Step, record: RecordId) -> bool {
         let account = self.ledger.record(record).and_then(Row::target_id);
-        let shade = |id: &TargetId| self.shadow.account(id);
+        let shade = |id: &TargetId| self.ledger.seen(id);
         let holds = |group: &TargetId| {
             let members = self.shadow.group(group).and_then(|group| group.members.as_ref());
             members.zip(account).map(|(members, account)| members.contains(account))
@@ -127,7 +127,7 @@ impl Sync {
             return;
         };
         let Some(intended) = self.doubted.remove(&row.id) else { return };
-        let enabled = self.shadow.account(account).is_some_and(|shade| shade.enabled);
+        let enabled = self.ledger.seen(account).is_some_and(|shade| shade.enabled);
         let mut record = row.record();
         if enabled && self.enforces() && record.disabled_at == Some(intended) {
             record.state = RecordState::Active;

@@ -28,6 +28,7 @@ mod row;
 mod shadow;
 mod standing;
 mod subject;
+mod table;
 mod told;
 mod turn;
 mod unbind;
@@ -323,11 +324,11 @@ impl Sync {
             finalizer_asked: None,
             probe_at: Duration::ZERO,
             started: now,
-            ledger: Cache::default(),
+            ledger: Cache::new(keys, schema),
             store: None,
             remembered: Remembered::default(),
             recording_since: now.wall,
-            shadow: Shadow::new(keys),
+            shadow: Shadow::default(),
             observation: None,
             observe_at: Duration::ZERO,
             incomplete: 0,

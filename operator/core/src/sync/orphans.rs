@@ -13,7 +13,7 @@ impl Sync {
     /// Accounts that carry our mark and have no owner, and accounts that were never ours.
     pub(super) fn strangers(&self) -> (u32, u32) {
         let (mut orphaned, mut unmanaged) = (0, 0);
-        for (_, shade) in self.shadow.accounts().filter(|(id, _)| self.ledger.of_target(id).is_none()) {
+        for (_, shade) in self.ledger.strangers() {
             let marked = self.schema.mark.and_then(|mark| shade.key(mark)).is_some_and(|m| m.starts_with("provost:"));
             if marked { orphaned += 1 } else { unmanaged += 1 }
         }
@@ -40,20 +40,20 @@ impl Sync {
 
     /// Whether an account is orphaned and can be used, by the name of whom it was made for.
     fn is_orphan(&self, name: &Name, id: &TargetId, cx: &Context<'_>) -> bool {
-        let Some(shade) = self.shadow.account(id).filter(|shade| shade.enabled) else { return false };
+        let Some(shade) = self.ledger.seen(id).filter(|shade| shade.enabled) else { return false };
         self.disables_orphans()
             && self.ledger.of_target(id).is_none()
             && cx.directory.identity(name).is_none()
             && !self.unresolved.contains_key(name)
-            && !self.is_protected(id, Some(shade))
-            && self.marked(shade, cx).as_ref() == Some(name)
+            && !self.is_protected(id, Some(&shade))
+            && self.marked(&shade, cx).as_ref() == Some(name)
     }
 
     fn orphans_of(&self, name: &Name, cx: &Context<'_>) -> Vec<TargetId> {
         let Some(mark) = self.schema.mark.filter(|_| self.disables_orphans()) else { return Vec::new() };
         let text = format!("provost:{}/{name}", cx.namespace);
-        let marked = self.shadow.with_key(&AttributeName::new(mark), &text, self.schema);
-        marked.filter(|id| self.is_orphan(name, id, cx)).cloned().collect()
+        let marked = self.ledger.with_key(&AttributeName::new(mark), &text).into_iter();
+        marked.filter(|id| self.is_orphan(name, id, cx)).collect()
     }
 
     /// What is to be taken from orphaned accounts that were made for this name.
@@ -67,7 +67,7 @@ impl Sync {
         if !self.disables_orphans() {
             return;
         }
-        let all = self.shadow.accounts().filter_map(|(id, shade)| Some((self.marked(shade, cx)?, id)));
+        let all = self.ledger.strangers().filter_map(|(id, shade)| Some((self.marked(&shade, cx)?, id)));
         let names: BTreeSet<Name> =
             all.filter(|(name, id)| self.is_orphan(name, id, cx)).map(|(name, _)| name).collect();
         for name in names {
@@ -113,7 +113,7 @@ impl Sync {
 
     fn disable_orphan(&mut self, name: &Name, id: &TargetId, step: Step, priority: Priority, cx: &Context<'_>) {
         // Nobody may take the account for theirs meanwhile; nor is it written twice at once.
-        let keys = self.shadow.account(id).map(super::excess::keys_of).unwrap_or_default();
+        let keys = self.ledger.seen(id).as_ref().map(super::excess::keys_of).unwrap_or_default();
         if self.is_claimed(name, &keys) {
             self.waiting_for_claims.insert(name.clone());
             return;
@@ -146,10 +146,7 @@ impl Sync {
     /// An orphaned account was disabled.
     pub(super) fn orphan_done(&mut self, name: &Name, id: &TargetId) {
         self.orphan_read.remove(name);
-        self.shadow.change_account(id, self.schema, |shade| {
-            shade.enabled = false;
-            shade.fresh = false;
-        });
+        self.ledger.believe(id, self.shadow.round(), |shade| shade.enabled = false);
         self.let_through(Lane::Derived, &waves::orphan(name, id));
     }
 }

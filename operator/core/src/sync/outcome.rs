@@ -12,7 +12,7 @@ use super::{Context, Failed, Out, Phase, Sync};
 use crate::model::{
     Applied, EntitlementKind, IntentId, Name, Observability, Outcome, Reason, Step, TargetError, TargetId, Value,
 };
-use crate::plan::{Change, Fold, Planned, Shade, digest};
+use crate::plan::{Change, Fold, Planned, digest};
 use crate::report::Problem;
 
 /// The longest wait between two attempts of one item.
@@ -138,7 +138,8 @@ impl Sync {
     /// Whoever waits for the user name that an account gave up has its turn; called while the account is remembered with it.
     fn name_freed(&mut self, step: &Step, cx: &Context<'_>) {
         let (Step::DeleteAccount { id } | Step::RenameAccount { id, .. }) = step else { return };
-        let Some(name) = self.shadow.account(id).and_then(|shade| shade.key(self.schema.user_name)) else { return };
+        let Some(shade) = self.ledger.seen(id) else { return };
+        let Some(name) = shade.key(self.schema.user_name) else { return };
         if let Some(waits) = cx.directory.by_user_name(&name.to_lowercase()).map(|view| view.name.clone()) {
             self.failed.remove(&waits);
             self.touch(&waits, cx);
@@ -149,7 +150,7 @@ impl Sync {
     fn believe(&mut self, planned: &Planned, record: crate::model::RecordId, applied: &Applied, cx: &Context<'_>) {
         let Some(row) = self.ledger.record(record) else { return };
         let Some(id) = row.target_id().map(TargetId::from) else { return };
-        let schema = self.schema;
+        let (schema, round) = (self.schema, self.shadow.round());
         match (&planned.step, &planned.change) {
             (Step::CreateAccount { attributes, enabled, .. }, _) => {
                 let observed = crate::model::Observed {
@@ -159,16 +160,16 @@ impl Sync {
                     holds: None,
                 };
                 self.absent.remove(&id);
-                self.shadow.remember_account(&observed, false, Some(row.written()), schema);
-                self.shadow.change_account(&id, schema, |shade| shade.fresh = false);
+                self.ledger.remember(&observed, false, round);
+                self.ledger.believe(&id, round, |_| {});
             }
             (Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. }, _) => {
-                self.shadow.change_account(&id, schema, |shade| shade.written(set, schema));
+                self.ledger.believe(&id, round, |shade| shade.written(set, schema));
                 self.note_unstuck(set, applied);
             }
-            (Step::EnableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, true)),
-            (Step::DisableAccount { .. }, _) => self.shadow.change_account(&id, schema, |shade| set(shade, false)),
-            (Step::DeleteAccount { .. }, _) => self.shadow.forget_account(&id, schema),
+            (Step::EnableAccount { .. }, _) => self.ledger.believe(&id, round, |shade| shade.enabled = true),
+            (Step::DisableAccount { .. }, _) => self.ledger.believe(&id, round, |shade| shade.enabled = false),
+            (Step::DeleteAccount { .. }, _) => self.ledger.unsee(&id),
             (_, Change::Grant(group, _)) => {
                 self.shadow.change_member(group, &id, true, cx.now.wall);
                 self.was_given(record, group, &id, cx);
@@ -304,7 +305,7 @@ impl Sync {
                 | Step::RenameAccount { id, .. }
                 | Step::EnableAccount { id }
                 | Step::DisableAccount { id }
-                | Step::DeleteAccount { id } => self.shadow.forget_account(id, self.schema),
+                | Step::DeleteAccount { id } => self.ledger.unsee(id),
                 _ => self.observe_at = self.observe_at.min(cx.now.mono + Duration::from_secs(1)),
             }
         }
@@ -457,11 +458,6 @@ impl Sync {
         self.trouble = Some(problem);
         out.changed = true;
     }
-}
-
-fn set(shade: &mut Shade, enabled: bool) {
-    shade.enabled = enabled;
-    shade.fresh = false;
 }
 
 /// An error in the closed set of reasons, and in our words.

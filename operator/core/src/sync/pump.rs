@@ -9,12 +9,11 @@ use super::observe::{Ended, Observation};
 use super::outcome::{says_no_more, told};
 use super::queue::Priority;
 use super::rate::{backoff, spread};
-use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
 use crate::model::{
-    Applied, IntentId, Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, Step, SyncMode,
+    Applied, IntentId, Item, Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, Step, SyncMode,
     TargetError, TargetId,
 };
 use crate::report::Problem;
@@ -366,16 +365,8 @@ impl Sync {
         }
         let ended = observation.page(&page, known.into_iter());
         self.failures = 0;
-        let (ledger, visibility) = (&self.ledger, self.visibility());
-        let began = observation.began;
-        let known = |id: &TargetId| {
-            let row = ledger.of_target(id);
-            let written = row.and_then(|row| row.last_write);
-            let old = written.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
-            (old, row.map(Row::written))
-        };
         for item in page.items {
-            self.shadow.remember(item, began, visibility, known, self.schema);
+            self.remember_listed(item, observation.began);
         }
         if ended != Ended::No {
             if ended == Ended::Complete {
@@ -396,6 +387,13 @@ impl Sync {
         }
     }
 
+    fn remember_listed(&mut self, item: Item, began: Timestamp) {
+        match item {
+            Item::Account(observed) => _ = self.remember_account(&observed, began),
+            Item::Entitlement(observed) => self.shadow.remember_group(observed, began, self.visibility()),
+        }
+    }
+
     fn listing_complete(&mut self, kind: Kind, observation: &Observation, cx: &Context<'_>) {
         self.complete.insert(kind, observation.began_mono);
         if observation.is_counted() {
@@ -403,18 +401,15 @@ impl Sync {
         } else {
             self.counted.remove(&kind);
         }
-        let (ledger, visibility, began) = (&self.ledger, self.visibility(), observation.began);
-        let (writes, began_mono) = (&self.group_writes, observation.began_mono);
-        let spared = |id: &TargetId| {
-            let account = ledger.of_target(id).and_then(|record| record.last_write);
-            let account = account.is_some_and(|at| at.checked_add(visibility).is_ok_and(|visible| began <= visible));
-            account || writes.get(id).is_some_and(|at| began_mono <= *at + visibility)
-        };
-        self.shadow.end_round(kind, spared, self.schema);
+        let (visibility, began, began_mono) = (self.visibility(), observation.began, observation.began_mono);
         if kind == Kind::Accounts {
+            let hidden = |at: Timestamp| at.checked_add(visibility).is_ok_and(|visible| began <= visible);
+            self.ledger.end_round(self.shadow.round(), |written| written.is_some_and(hidden));
             // Before anybody has a turn: what is missing at another target must not be made there.
             self.check_the_right_target(cx);
         } else {
+            let writes = &self.group_writes;
+            self.shadow.end_round(kind, |id| writes.get(id).is_some_and(|at| began_mono <= *at + visibility));
             self.bind_groups(cx);
         }
     }
@@ -431,7 +426,7 @@ impl Sync {
     fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
         self.incomplete = 0;
         self.observed = true;
-        let wait = spread(&self.meta.uid.to_string(), self.shadow.round(), self.interval());
+        let wait = spread(&self.meta.uid.to_string(), self.shadow.round().into(), self.interval());
         self.observe_at = cx.now.mono + wait;
         if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
             self.trouble = None;

@@ -1,15 +1,17 @@
 //! What the target is believed to hold: digests of accounts, members of groups. In memory alone; observed again after a
 //! restart. What began before our last write had become visible is old news and is not remembered.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{AttributeName, EntitlementKind, Item, Kind, Observed, ObservedEntitlement, Schema, TargetId};
-use crate::plan::{Digests, Fold, Lists, Shade};
+use super::ledger::Cache;
+use super::row::Account;
+use super::table::Place;
+use crate::model::{AttributeName, EntitlementKind, Kind, Observed, ObservedEntitlement, TargetId};
+use crate::plan::Shade;
 
 /// A group, role or licence.
 #[derive(Clone, Debug)]
@@ -23,54 +25,112 @@ pub(super) struct GroupShade {
     pub(super) groups: usize,
     /// When the observation that says so began.
     pub(super) began: Timestamp,
-    round: u64,
+    round: u32,
 }
 
-#[derive(Debug)]
-struct Entry {
-    shade: Shade,
-    round: u64,
-}
-
-/// The whole target.
-#[derive(Debug)]
+/// The groups of the target. Accounts are in the rows of the ledger.
+#[derive(Debug, Default)]
 pub(super) struct Shadow {
-    accounts: BTreeMap<TargetId, Box<Entry>>,
     groups: BTreeMap<TargetId, GroupShade>,
-    by_key: BTreeSet<(u64, TargetId)>,
-    /// Attributes kept as text.
-    keys: Arc<[AttributeName]>,
-    /// Which attributes accounts have.
-    names: Lists<AttributeName>,
     /// Our recent writes of memberships: what they made of them and when.
     recent: BTreeMap<(TargetId, TargetId), (bool, Timestamp)>,
-    round: u64,
+    round: u32,
 }
 
-impl Shadow {
-    pub(super) fn new(keys: Vec<AttributeName>) -> Self {
-        Self {
-            accounts: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            by_key: BTreeSet::new(),
-            keys: keys.into(),
-            names: Lists::default(),
-            recent: BTreeMap::new(),
-            round: 0,
+/// Accounts as they were seen.
+impl Cache {
+    /// What is remembered of an account.
+    pub(super) fn seen(&self, id: &TargetId) -> Option<Shade> {
+        let place = self.accounts.of_target(id.as_str())?;
+        Some(self.accounts.get(place)?.seen(&self.accounts.common)?.0)
+    }
+
+    /// Whether an account was seen.
+    pub(super) fn is_seen(&self, id: &str) -> bool {
+        let place = self.accounts.of_target(id);
+        place.and_then(|place| self.accounts.get(place)).is_some_and(Account::is_seen)
+    }
+
+    /// Every account that was seen.
+    pub(super) fn all_seen(&self) -> impl Iterator<Item = (TargetId, Shade)> {
+        self.accounts.iter().filter_map(|(_, account)| self.whole(account))
+    }
+
+    /// Those that are nobody's in the ledger.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = (TargetId, Shade)> {
+        let strangers = self.accounts.iter().filter(|(_, account)| account.row().is_none());
+        strangers.filter_map(|(_, account)| self.whole(account))
+    }
+
+    fn whole(&self, account: &Account) -> Option<(TargetId, Shade)> {
+        Some((account.target_id()?.into(), account.seen(&self.accounts.common)?.0))
+    }
+
+    /// Accounts whose key attribute has this text, by the attribute's own case rule.
+    pub(super) fn with_key(&self, attribute: &AttributeName, text: &str) -> Vec<TargetId> {
+        let found = self.accounts.of_key(attribute, text).into_iter();
+        found.filter_map(|place| Some(self.accounts.get(place)?.target_id()?.into())).collect()
+    }
+
+    /// Remembers an account that was seen; one that is old news is only known to be there.
+    pub(super) fn remember(&mut self, observed: &Observed, old: bool, round: u32) {
+        let place = self.accounts.of_target(observed.id.as_str());
+        let known = place.and_then(|place| self.accounts.get_mut(place)).filter(|_| old);
+        if known.is_some_and(|(account, _)| account.shown(round)) {
+            return;
+        }
+        let mut shade = Shade::of(observed, &self.accounts.common.keys, self.schema);
+        shade.fresh = !old;
+        self.see(&observed.id, shade, round);
+    }
+
+    /// An account as we believe to have made it.
+    pub(super) fn believe(&mut self, id: &TargetId, round: u32, change: impl FnOnce(&mut Shade)) {
+        let Some(mut shade) = self.seen(id) else { return };
+        change(&mut shade);
+        shade.fresh = false;
+        self.see(id, shade, round);
+    }
+
+    fn see(&mut self, id: &TargetId, shade: Shade, round: u32) {
+        let Some(place) = self.accounts.of_target(id.as_str()) else {
+            let account = Account::of_stranger(id.as_str(), (shade, round), &mut self.accounts.common);
+            _ = self.accounts.add(account);
+            return;
+        };
+        // Mostly it is found by the same keys as before.
+        let known = self.accounts.get_mut(place);
+        if !known.is_some_and(|(account, common)| account.sees(&shade, round, common)) {
+            self.accounts.change(place, |account, common| Some(account.seen_as((shade, round), common)));
         }
     }
 
-    pub(super) fn account<Q: Ord + ?Sized>(&self, id: &Q) -> Option<&Shade>
-    where
-        TargetId: Borrow<Q>,
-    {
-        self.accounts.get(id).map(|entry| &entry.shade)
+    /// It is not there.
+    pub(super) fn unsee(&mut self, id: &TargetId) {
+        if let Some(place) = self.accounts.of_target(id.as_str()) {
+            self.accounts.change(place, Account::unseen);
+        }
     }
 
-    pub(super) fn accounts(&self) -> impl Iterator<Item = (&TargetId, &Shade)> {
-        self.accounts.iter().map(|(id, entry)| (id, &entry.shade))
+    /// A complete round ended: what it did not show is gone, except what was `spared` for when it was last written.
+    pub(super) fn end_round(&mut self, round: u32, spared: impl Fn(Option<Timestamp>) -> bool) {
+        let last_write = |account: &Account| account.row().and_then(|row| row.last_write);
+        let gone = |account: &Account| account.was_shown(round) == Some(false) && !spared(last_write(account));
+        let gone: Vec<Place> =
+            self.accounts.iter().filter(|(_, account)| gone(account)).map(|(place, _)| place).collect();
+        gone.into_iter().for_each(|place| self.accounts.change(place, Account::unseen));
     }
 
+    /// What was seen says nothing any more; from here on accounts are recognised by the texts of these attributes.
+    pub(super) fn recognise_by(&mut self, keys: Vec<AttributeName>) {
+        let seen = self.accounts.iter().filter(|(_, account)| account.is_seen());
+        let seen: Vec<Place> = seen.map(|(place, _)| place).collect();
+        seen.into_iter().for_each(|place| self.accounts.change(place, Account::unseen));
+        self.accounts.recognise_by(keys, self.schema);
+    }
+}
+
+impl Shadow {
     pub(super) fn group(&self, id: &TargetId) -> Option<&GroupShade> {
         self.groups.get(id)
     }
@@ -79,73 +139,10 @@ impl Shadow {
         self.groups.iter()
     }
 
-    /// Accounts whose key attribute has this text, by the attribute's own case rule (a superset: re-checked by `plan`).
-    pub(super) fn with_key<'a>(
-        &'a self,
-        attribute: &AttributeName,
-        text: &str,
-        schema: &Schema,
-    ) -> impl Iterator<Item = &'a TargetId> + use<'a> {
-        let hash = key_hash(attribute, text, schema);
-        let found = self.by_key.range((hash, TargetId::new(""))..);
-        found.take_while(move |(other, _)| *other == hash).map(|(_, id)| id)
-    }
-
     /// A round of observation begins.
     pub(super) fn begin_round(&mut self, forget_before: Timestamp) {
         self.round += 1;
         self.recent.retain(|_, (_, at)| *at >= forget_before);
-    }
-
-    /// Remembers one listed thing. `visibility`: how long a write may not show; `known` says of an account whether it is
-    /// old news, and what the ledger says was written.
-    pub(super) fn remember<'a>(
-        &mut self,
-        item: Item,
-        began: Timestamp,
-        visibility: Duration,
-        known: impl Fn(&TargetId) -> (bool, Option<&'a Digests>),
-        schema: &Schema,
-    ) {
-        match item {
-            Item::Account(observed) => {
-                let (old, written) = known(&observed.id);
-                self.remember_account(&observed, old, written, schema);
-            }
-            Item::Entitlement(observed) => self.remember_group(observed, began, visibility),
-        }
-    }
-
-    /// Remembers an account that was seen; one that is old news is only known to be there.
-    pub(super) fn remember_account(
-        &mut self,
-        observed: &Observed,
-        old: bool,
-        written: Option<&Digests>,
-        schema: &Schema,
-    ) {
-        let round = self.round;
-        if old && let Some(entry) = self.accounts.get_mut(&observed.id) {
-            entry.round = round;
-            return;
-        }
-        let mut shade = Shade::of(observed, &self.keys, schema);
-        shade.fresh = !old;
-        shade.share(written, &mut self.names);
-        self.replace(&observed.id, Some(shade), schema);
-    }
-
-    /// The account as we believe to have made it.
-    pub(super) fn change_account(&mut self, id: &TargetId, schema: &Schema, change: impl FnOnce(&mut Shade)) {
-        let Some(mut shade) = self.account(id).cloned() else { return };
-        change(&mut shade);
-        shade.share(None, &mut self.names);
-        self.replace(id, Some(shade), schema);
-    }
-
-    /// It is not there.
-    pub(super) fn forget_account(&mut self, id: &TargetId, schema: &Schema) {
-        self.replace(id, None, schema);
     }
 
     /// A membership as we made it.
@@ -186,22 +183,14 @@ impl Shadow {
     }
 
     /// How many rounds have begun.
-    pub(super) const fn round(&self) -> u64 {
+    pub(super) const fn round(&self) -> u32 {
         self.round
     }
 
     /// A complete round of this kind ended: what it did not show is gone, except what `spared` says was written since.
-    pub(super) fn end_round(&mut self, kind: Kind, spared: impl Fn(&TargetId) -> bool, schema: &Schema) {
+    pub(super) fn end_round(&mut self, kind: Kind, spared: impl Fn(&TargetId) -> bool) {
         let round = self.round;
-        if kind == Kind::Accounts {
-            let gone = self.accounts.iter().filter(|(id, entry)| entry.round < round && !spared(id));
-            let gone: Vec<TargetId> = gone.map(|(id, _)| id.clone()).collect();
-            for id in gone {
-                self.replace(&id, None, schema);
-            }
-        } else {
-            self.groups.retain(|id, group| group.round >= round || kind_of(group.kind) != kind || spared(id));
-        }
+        self.groups.retain(|id, group| group.round >= round || kind_of(group.kind) != kind || spared(id));
     }
 
     /// A listing that began before our write had become visible does not show it; one that began later is right.
@@ -223,27 +212,6 @@ impl Shadow {
         let groups = groups.len();
         self.groups.insert(id, GroupShade { kind, name, mark, members, groups, began, round: self.round });
     }
-
-    fn replace(&mut self, id: &TargetId, shade: Option<Shade>, schema: &Schema) {
-        let round = self.round;
-        // Mostly it is found by the same keys as before.
-        if let (Some(shade), Some(entry)) = (&shade, self.accounts.get_mut(id))
-            && shade.keys().eq(entry.shade.keys())
-        {
-            **entry = Entry { shade: shade.clone(), round };
-            return;
-        }
-        if let Some(old) = self.accounts.remove(id) {
-            for (attribute, text) in old.shade.keys() {
-                self.by_key.remove(&(key_hash(attribute, text, schema), id.clone()));
-            }
-        }
-        let Some(shade) = shade else { return };
-        for (attribute, text) in shade.keys() {
-            self.by_key.insert((key_hash(attribute, text, schema), id.clone()));
-        }
-        self.accounts.insert(id.clone(), Box::new(Entry { shade, round }));
-    }
 }
 
 /// Which listing shows entitlements of a kind.
@@ -255,8 +223,133 @@ pub(super) fn kind_of(kind: EntitlementKind) -> Kind {
     }
 }
 
-fn key_hash(attribute: &AttributeName, text: &str, schema: &Schema) -> u64 {
-    let folded = Fold::of(schema, attribute).apply(text);
-    let bytes = attribute.as_str().bytes().chain([0]).chain(folded.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::tests::SCHEMA;
+    use crate::model::{Digest, Owner, Record, RecordId, RecordState, Value};
+    use crate::random::{seeds, splitmix64};
+    use crate::sync::row::Row;
+
+    const KEYS: [&str; 2] = ["userName", "externalId"];
+
+    fn record(id: u64, owner: &str, external_id: Option<&str>, target_id: Option<&str>) -> Record {
+        Record {
+            id: RecordId(id),
+            owner: Owner { name: owner.into(), uid: "3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10".into() },
+            external_id: external_id.map(Into::into),
+            user_name: owner.into(),
+            target_id: target_id.map(Into::into),
+            state: RecordState::Active,
+            written: [("title".into(), Digest(id))].into(),
+            policies: BTreeSet::new(),
+            grants: BTreeMap::new(),
+            disabled_at: None,
+            delete_at: None,
+            last_write: None,
+            created: true,
+        }
+    }
+
+    fn observed(id: &str, user_name: &str, external_id: Option<&str>) -> Observed {
+        let keys = [("userName", Some(user_name)), ("externalId", external_id)];
+        let attributes = keys.into_iter().filter_map(|(key, text)| Some((key.into(), Value::from(text?))));
+        Observed { id: id.into(), enabled: true, attributes: attributes.collect(), holds: None }
+    }
+
+    /// The same as plainly as can be: records, who holds an account, what was seen of it and in which round.
+    #[derive(Default)]
+    struct Plain {
+        records: BTreeMap<RecordId, Record>,
+        holders: BTreeMap<TargetId, RecordId>,
+        seen: BTreeMap<TargetId, (Observed, u32)>,
+    }
+
+    impl Plain {
+        fn forget(&mut self, id: RecordId) {
+            self.records.remove(&id);
+            self.holders.retain(|_, holder| *holder != id);
+        }
+
+        fn compare(&self, cache: &Cache, what: &str) {
+            assert!(cache.records().count() == self.records.len(), "{what}");
+            for (id, record) in &self.records {
+                assert_eq!(cache.record(*id).map(Row::record).as_ref(), Some(record), "{what}");
+            }
+            let all: Vec<&Record> = self.records.values().collect();
+            let of = |which: &dyn Fn(&Record) -> bool| -> Vec<Record> {
+                all.iter().filter(|record| which(record)).map(|record| (*record).clone()).collect()
+            };
+            for text in TEXTS {
+                assert_eq!(cache.of_name(&text.into()), of(&|record| record.owner.name.as_str() == text), "{what}");
+                let external = cache.of_external(text);
+                assert_eq!(external, of(&|record| record.external_id.as_deref() == Some(text)), "{what}");
+                for key in KEYS {
+                    let found: BTreeSet<TargetId> = cache.with_key(&key.into(), text).into_iter().collect();
+                    let has = |observed: &Observed| observed.attributes.get(key) == Some(&Value::from(text));
+                    let there = self.seen.iter().filter(|(_, (observed, _))| has(observed));
+                    assert_eq!(found, there.map(|(id, _)| id.clone()).collect(), "{what}: {key} {text:?}");
+                }
+            }
+            for id in ACCOUNTS.map(TargetId::from) {
+                assert_eq!(cache.of_target(&id).map(|row| row.id), self.holders.get(&id).copied(), "{what}: {id}");
+                let seen =
+                    self.seen.get(&id).map(|(observed, _)| Shade::of(observed, &KEYS.map(Into::into).into(), &SCHEMA));
+                assert_eq!(cache.seen(&id), seen, "{what}: {id}");
+                let stranger = cache.strangers().any(|(stranger, _)| stranger == id);
+                assert_eq!(stranger, seen.is_some() && !self.holders.contains_key(&id), "{what}: {id}");
+            }
+        }
+    }
+
+    const ACCOUNTS: [&str; 3] = ["t0", "t1", "t2"];
+    /// Names, externalIds and key texts alike; some look like what stands for another text.
+    const TEXTS: [&str; 5] = ["ada", "=ada", "\u{2}", "E-1", "t1"];
+
+    #[test]
+    fn accounts_are_found_and_read_as_if_records_and_what_was_seen_were_apart() {
+        for seed in seeds(0..60) {
+            let mut state = seed;
+            let mut random = |below: usize| usize::try_from(splitmix64(&mut state) % below as u64).unwrap();
+            let (mut cache, mut plain) = (Cache::new(KEYS.map(Into::into).into(), &SCHEMA), Plain::default());
+            for step in 0..200_u32 {
+                let id = RecordId(1 + random(4) as u64);
+                let account = TargetId::from(ACCOUNTS[random(3)]);
+                let (one, other) = (TEXTS[random(5)], Some(TEXTS[random(5)]).filter(|_| random(3) > 0));
+                match random(6) {
+                    0 | 1 => {
+                        let target = Some(account.as_str()).filter(|_| random(4) > 0);
+                        let new = record(id.0, one, other, target);
+                        if plain.records.get(&id) != Some(&new) {
+                            plain.forget(id);
+                            plain.holders.extend(target.map(|target| (target.into(), id)));
+                            plain.records.insert(id, new.clone());
+                        }
+                        cache.put(new);
+                    }
+                    2 => {
+                        plain.forget(id);
+                        cache.forget(id);
+                    }
+                    3 | 4 => {
+                        let observed = observed(account.as_str(), one, other);
+                        cache.remember(&observed, false, step);
+                        plain.seen.insert(account, (observed, step));
+                    }
+                    _ if random(2) == 0 => {
+                        plain.seen.remove(&account);
+                        cache.unsee(&account);
+                    }
+                    _ => {
+                        let round = step.saturating_sub(8);
+                        plain.seen.retain(|_, (_, seen)| *seen >= round);
+                        cache.end_round(round, |_| false);
+                    }
+                }
+                plain.compare(&cache, &format!("seed {seed}, step {step}"));
+            }
+            cache.recognise_by(vec!["externalId".into()]);
+            assert_eq!((cache.all_seen().count(), cache.records().count()), (0, plain.records.len()), "seed {seed}");
+        }
+    }
 }

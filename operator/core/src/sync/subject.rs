@@ -19,7 +19,8 @@ impl Sync {
     /// Plans one account.
     pub(super) fn plan(&self, gathered: &Gathered, cx: &Context<'_>) -> Verdict {
         let id = gathered.record.as_ref().and_then(|record| record.target_id.as_ref());
-        let seen = id.map_or(Seen::Unknown, |id| self.seen(id));
+        let shade = id.and_then(|id| self.ledger.seen(id));
+        let seen = id.map_or(Seen::Unknown, |id| self.seen(id, shade.as_ref()));
         self.plan_seen(gathered, seen, cx)
     }
 
@@ -47,7 +48,7 @@ impl Sync {
             seen,
             read: self.has_looked(&gathered.owner.name, cx.now),
             doubted: record.is_some_and(|record| self.doubted.contains_key(&record.id)),
-            protected: id.is_some_and(|id| self.is_protected(id, self.shadow.account(id))),
+            protected: id.is_some_and(|id| self.is_protected(id, self.ledger.seen(id).as_ref())),
             catalogue: &catalogue,
             vanished: &vanished,
             matches,
@@ -90,8 +91,8 @@ impl Sync {
         vanished.map(|(group, _)| group.clone()).collect()
     }
 
-    fn seen(&self, id: &TargetId) -> Seen<'_> {
-        match self.shadow.account(id) {
+    fn seen<'a>(&self, id: &TargetId, shade: Option<&'a plan::Shade>) -> Seen<'a> {
+        match shade {
             Some(shade) => Seen::Present(shade),
             None if self.absent.contains_key(id) => Seen::Absent,
             None if self.complete.contains_key(&Kind::Accounts) => Seen::Missing,
@@ -124,34 +125,34 @@ impl Sync {
     }
 
     /// Accounts that may be this identity's.
-    fn matches<'a>(&'a self, gathered: &Gathered, cx: &Context<'_>) -> Matches<'a> {
+    fn matches(&self, gathered: &Gathered, cx: &Context<'_>) -> Matches {
         let name = &gathered.owner.name;
         let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
         let found = self.has_searched(name, &self.keys_of(gathered), cx.now);
         let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
-        let mut ids: BTreeSet<&TargetId> = BTreeSet::new();
+        let mut ids: BTreeSet<TargetId> = BTreeSet::new();
         for key in &gathered.keys {
-            ids.extend(self.shadow.with_key(&key.attribute, &key.value, self.schema));
+            ids.extend(self.ledger.with_key(&key.attribute, &key.value));
         }
         if let Some(mark) = self.schema.mark {
-            ids.extend(self.shadow.with_key(&AttributeName::new(mark), &gathered.mark, self.schema));
+            ids.extend(self.ledger.with_key(&AttributeName::new(mark), &gathered.mark));
         }
         let candidates = ids.into_iter().filter_map(|id| {
-            let shade = self.shadow.account(id)?;
+            let shade = self.ledger.seen(&id)?;
             let owned =
-                self.ledger.of_target(id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
+                self.ledger.of_target(&id).filter(|record| Some(record.id) != gathered.record.as_ref().map(|r| r.id));
             Some(Candidate {
-                id: id.clone(),
-                shade,
                 owned: owned.map(|row| {
                     let holder = Name::from(row.owner());
                     let own = cx.directory.identity(&holder).and_then(|view| self.own_record(&view));
                     let stands = own.is_some_and(|own| own.id == row.id);
-                    let frees = stands && self.frees(&holder, shade, cx);
+                    let frees = stands && self.frees(&holder, &shade, cx);
                     (holder, frees)
                 }),
-                protected: self.is_protected(id, Some(shade)),
-                privileged: self.is_privileged(id),
+                protected: self.is_protected(&id, Some(&shade)),
+                privileged: self.is_privileged(&id),
+                id,
+                shade,
             })
         });
         Matches { searched: found || listed, found: candidates.collect() }
@@ -195,8 +196,8 @@ impl Sync {
     pub(super) fn bind_protected(&mut self) {
         let mut protected = BTreeSet::new();
         if !self.settings.safety.protected.is_empty() {
-            let named = self.shadow.accounts().filter(|(_, shade)| self.is_named_protected(shade));
-            protected.extend(named.map(|(id, _)| id.clone()));
+            let named = self.ledger.all_seen().filter(|(_, shade)| self.is_named_protected(shade));
+            protected.extend(named.map(|(id, _)| id));
             protected.extend(self.ledger.standing.protected.iter().cloned());
         }
         if protected != self.ledger.standing.protected {

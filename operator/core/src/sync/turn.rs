@@ -66,7 +66,7 @@ impl Sync {
         if owners.len() > 1 && self.enforces() {
             self.drop_what_no_owner_wants(name, &owners, cx);
         }
-        let there = |row: &Row| row.target_id().is_some() && row.state != RecordState::Released;
+        let there = |row: Row<'_>| row.target_id().is_some() && row.state != RecordState::Released;
         if !self.ledger.rows_of(name).any(there) {
             self.has_read(name, cx);
         }

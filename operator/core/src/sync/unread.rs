@@ -101,7 +101,7 @@ impl Sync {
         Known {
             identity: cx.directory.identity(name).and_then(|view| view.spec.ok().cloned()),
             decision: cx.directory.decision(name, &self.application),
-            accounts: ids.map(|id| self.shadow.account(id).cloned().map(aged)).collect(),
+            accounts: ids.map(|id| self.ledger.seen(id).map(aged)).collect(),
         }
     }
 }

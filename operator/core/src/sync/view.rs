@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gather::Gathered;
-use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::{Claim, Counters};
 use crate::model::{
@@ -145,7 +144,7 @@ impl Sync {
 
     /// Records of the ledger, by id.
     pub fn records(&self) -> impl Iterator<Item = Record> {
-        self.ledger.records().map(Row::record)
+        super::ledger::by_id(self.ledger.records()).into_iter()
     }
 
     /// Held plans, oldest first.

@@ -149,12 +149,8 @@ impl World {
             self.out.compared += compared;
             self.out.unsaid += unsaid;
             if !wrong.is_empty() {
-                let sync = self.engine.sync(app);
-                let told = sync.iter().flat_map(|sync| {
-                    let told = |name: &Name| Some(format!("{name}: {:?}", sync.account(name)?.1));
-                    self.declared.identities.keys().filter_map(told).collect::<Vec<_>>()
-                });
-                let told = told.collect::<Vec<_>>().join("\n    ");
+                let told = |name: &Name| Some(format!("{name}: {:?}", self.engine.board().told(name, app)?.1));
+                let told = self.declared.identities.keys().filter_map(told).collect::<Vec<_>>().join("\n    ");
                 let wrong = format!("{app} at {}:\n  {}\n  told:\n    {told}", self.now.as_secs(), wrong.join("\n  "));
                 self.out.broken.get_or_insert(wrong);
             }

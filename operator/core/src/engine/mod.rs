@@ -259,39 +259,54 @@ impl Engine {
         for name in &touched.applications {
             self.declared(name, now, out);
         }
-        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
         let mut pushed: Vec<(Name, BTreeSet<Name>)> = Vec::new();
         for (name, sync) in &self.syncs {
             pushed.push((name.clone(), sync.pushed_to(&touched.groups, &cx)));
         }
-        for (application, identities) in pushed {
-            let Some(sync) = self.syncs.get_mut(&application) else { continue };
-            for identity in identities {
-                sync.touch(&identity, &cx);
-                if let Some(desired) = sync.doubt(&identity, &cx) {
-                    self.board.set(&identity, &application, desired, Account::Unknown);
-                }
-            }
+        // Until its turn nobody may take the old account for the new decision.
+        let mut doubts = Vec::new();
+        let mut touch = |identity: &Name, name: &Name, sync: &mut Sync| {
+            sync.touch(identity, &cx);
+            doubts.extend(sync.doubt(identity, &cx).map(|desired| (identity.clone(), name.clone(), desired)));
+        };
+        for (application, identities) in &pushed {
+            let Some(sync) = self.syncs.get_mut(application) else { continue };
+            identities.iter().for_each(|identity| touch(identity, application, sync));
         }
         for (identity, applications) in &touched.accounts {
-            let mut touch = |name: &Name, sync: &mut Sync| {
-                sync.touch(identity, &cx);
-                // Until its turn nobody may take the old account for the new decision.
-                if let Some(desired) = sync.doubt(identity, &cx) {
-                    self.board.set(identity, name, desired, Account::Unknown);
-                }
-            };
             match applications {
-                TouchedApplications::All => self.syncs.iter_mut().for_each(|(name, sync)| touch(name, sync)),
+                TouchedApplications::All => self.syncs.iter_mut().for_each(|(name, sync)| touch(identity, name, sync)),
                 TouchedApplications::These(these) => {
                     for name in these {
                         if let Some(sync) = self.syncs.get_mut(name) {
-                            touch(name, sync);
+                            touch(identity, name, sync);
                         }
                     }
                 }
             }
         }
+        self.undecide(doubts);
+    }
+
+    /// These accounts, by identity and application, are undecided; with whether they should exist.
+    fn undecide(&mut self, doubts: Vec<(Name, Name, bool)>) {
+        for (identity, application, desired) in doubts {
+            self.board.set(&identity, &application, desired, Account::Unknown);
+        }
+    }
+
+    /// Those of these owners of which something was told as done, or is to be told.
+    fn doubts(
+        &self,
+        sync: &Sync,
+        owners: impl IntoIterator<Item = Name>,
+        application: &Name,
+        now: Now,
+    ) -> Vec<(Name, Name, bool)> {
+        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
+        let doubted = owners.into_iter().filter_map(|owner| sync.doubt(&owner, &cx).map(|desired| (owner, desired)));
+        doubted.map(|(owner, desired)| (owner, application.clone(), desired)).collect()
     }
 
     /// Compares the resources that the lists rest on with those that each ledger was kept by.
@@ -306,13 +321,9 @@ impl Engine {
     /// The ledger of an application is known: whose accounts were there before is undecided until their turn, and
     /// identities, whose statuses were withheld until now, can be told.
     fn loaded(&mut self, name: &Name, now: Now) {
-        let Some(sync) = self.syncs.get_mut(name) else { return };
-        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
-        for owner in sync.owners() {
-            if let Some(desired) = sync.doubt(&owner, &cx) {
-                self.board.set(&owner, name, desired, Account::Unknown);
-            }
-        }
+        let Some(sync) = self.syncs.get(name) else { return };
+        let doubts = self.doubts(sync, sync.owners(), name, now);
+        self.undecide(doubts);
         for object in self.directory.objects().filter(|object| object.kind == ObjectKind::Identity) {
             self.board.mark(&object);
         }
@@ -353,12 +364,8 @@ impl Engine {
         if invalid {
             sync.invalidate();
         }
-        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
-        for owner in self.directory.owners(name) {
-            if let Some(desired) = sync.doubt(&owner, &cx) {
-                self.board.set(&owner, name, desired, Account::Unknown);
-            }
-        }
+        let doubts = self.doubts(&sync, self.directory.owners(name), name, now);
+        self.undecide(doubts);
         self.syncs.insert(name.clone(), sync);
         self.collect(name, wanted, out);
     }
@@ -381,7 +388,7 @@ impl Engine {
         call: impl FnOnce(&mut Sync, &Context<'_>, &mut Out),
     ) {
         let Some(sync) = self.syncs.get_mut(name) else { return };
-        let cx = Context { directory: &self.directory, namespace: &self.namespace, now };
+        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
         let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
         call(sync, &cx, &mut wanted);
         self.collect(name, wanted, out);

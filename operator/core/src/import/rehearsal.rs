@@ -214,7 +214,7 @@ impl Stage<'_> {
                 | Account::Failed(problem)
                 | Account::DisabledAtTarget(problem)
                 | Account::Pending(Some(problem)),
-            ) = sync.account(view.name).map(|(_, account)| account)
+            ) = engine.board().told(view.name, application).map(|(_, account)| account)
             else {
                 continue;
             };

@@ -70,6 +70,11 @@ impl Board {
         self.pairs.get(identity, application)
     }
 
+    /// How one account was last told to stand, and whether it should exist; `None`: there is nothing to tell of it.
+    pub fn told(&self, identity: &Name, application: &Name) -> Option<(bool, Account)> {
+        self.pairs.told(identity, application)
+    }
+
     /// Counters of an application's accounts.
     pub fn counts(&self, application: &Name) -> AccountCounts {
         self.pairs.counts(application)
@@ -140,7 +145,11 @@ impl Board {
                 self.outbox.wait(&object, later);
                 continue;
             }
-            let Some(summary) = summarise(&object) else { continue };
+            let Some(mut summary) = summarise(&object) else { continue };
+            if let Summary::TargetApplication(application) = &mut summary {
+                let settling = self.pairs.problems(&object.name).filter(|(_, p)| p.reason() == Reason::Settling);
+                application.settling = u32::try_from(settling.count()).unwrap_or(u32::MAX);
+            }
             self.look(object, &summary, now, &mut taken);
         }
         taken

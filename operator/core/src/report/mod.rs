@@ -18,6 +18,5 @@ pub use account::*;
 pub use board::{Board, Taken};
 pub use condition::{Prior, worst};
 pub use judge::{access_policy, group, identity, target_application};
-pub(crate) use pairs::{decode, encode};
 pub use status::*;
 pub use summary::*;

@@ -100,6 +100,14 @@ impl Pairs {
         decode(cell.unwrap_or(0)).0
     }
 
+    /// The same with its problem, and whether it should exist; `None`: there is nothing to tell of it.
+    pub fn told(&self, identity: &Name, application: &Name) -> Option<(bool, Account)> {
+        let column = self.columns.get(application)?;
+        let (state, desired) = decode(*column.cells.get(*self.rows.get(identity)?)?);
+        let account = Account::of(state, column.problems.get(identity).cloned());
+        (state != AccountState::None).then_some((desired, account))
+    }
+
     /// The accounts of an identity in enforced applications, sorted by application.
     pub fn of_identity<'a>(&'a self, identity: &Name) -> Vec<AccountIn<'a>> {
         let Some(row) = self.rows.get(identity) else { return Vec::new() };
@@ -208,12 +216,12 @@ impl AccountCounts {
 }
 
 /// How an account stands and whether it should exist, in a byte; zero: there is none.
-pub(crate) fn encode(state: AccountState, desired: bool) -> u8 {
+fn encode(state: AccountState, desired: bool) -> u8 {
     if state == AccountState::None { 0 } else { state as u8 | if desired { DESIRED } else { 0 } }
 }
 
 /// What a byte says.
-pub(crate) fn decode(cell: u8) -> (AccountState, bool) {
+fn decode(cell: u8) -> (AccountState, bool) {
     let state = AccountState::ALL.get(usize::from(cell & !DESIRED)).copied().unwrap_or_default();
     (state, cell & DESIRED != 0)
 }

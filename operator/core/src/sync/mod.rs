@@ -29,7 +29,6 @@ mod shadow;
 mod standing;
 mod subject;
 mod table;
-mod told;
 mod turn;
 mod unbind;
 mod unread;
@@ -52,7 +51,6 @@ use self::observe::Observation;
 use self::queue::{Priority, Queue};
 use self::rate::{Pace, Rate};
 use self::shadow::Shadow;
-use self::told::Told;
 pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
@@ -61,13 +59,15 @@ use crate::model::{
     LedgerChange, Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetError,
     TargetId,
 };
-use crate::report::{self, Problem};
+use crate::report::{self, Board, Problem};
 
 /// What a call may read besides the sync itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The namespace as it is declared.
     pub directory: &'a Directory,
+    /// How accounts were last told to stand.
+    pub board: &'a Board,
     /// Its name.
     pub namespace: &'a str,
     /// The time.
@@ -272,7 +272,6 @@ pub struct Sync {
     landed: Vec<Landed>,
     store_trouble: Option<Problem>,
 
-    accounts: Told,
     planned: BTreeMap<Name, Vec<PlannedStep>>,
     counters: Counters,
     reconcile_now: Option<Arc<str>>,
@@ -385,7 +384,6 @@ impl Sync {
             behind: false,
             landed: Vec::new(),
             store_trouble: None,
-            accounts: Told::default(),
             planned: BTreeMap::new(),
             counters: Counters::default(),
             restored: restored::Restored::default(),

@@ -43,16 +43,16 @@ impl Sync {
         }
         let unread = self.waits_unread(name, cx);
         if (unread.is_some() || self.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
-            return self.tell(name, false, report::Account::Pending(None), out);
+            return self.tell(name, false, report::Account::Pending(None), cx, out);
         }
         if let Some(problem) = unread {
-            let desired = self.accounts.get(name).is_none_or(|(desired, _)| desired);
-            return self.tell(name, desired, report::Account::Failed(problem), out);
+            let desired = self.told(name, cx, out).is_none_or(|(desired, _)| desired);
+            return self.tell(name, desired, report::Account::Failed(problem), cx, out);
         }
         if self.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
             let message = "the answer of a create was lost; it is looked for before anything is repeated";
             let waiting = report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
-            self.tell(name, true, waiting, out);
+            self.tell(name, true, waiting, cx, out);
             return;
         }
         let owners = if self.enforces() {
@@ -75,7 +75,7 @@ impl Sync {
             self.turn_to_orphans(name, priority, cx, out);
         }
         if let Some((desired, account)) = told {
-            self.tell(name, desired, account, out);
+            self.tell(name, desired, account, cx, out);
         }
     }
 
@@ -434,17 +434,19 @@ impl Sync {
         }
     }
 
-    pub(super) fn tell(&mut self, name: &Name, desired: bool, account: report::Account, out: &mut Out) {
-        let told = (desired, account);
-        let none = told.1 == report::Account::None;
-        if self.accounts.get(name).as_ref() == Some(&told) || (none && !self.accounts.contains(name)) {
-            return;
+    /// How an account was last told to stand, in this call or before, and whether it should exist; `None`: there is nothing
+    /// to tell of it.
+    pub(super) fn told(&self, name: &Name, cx: &Context<'_>, out: &Out) -> Option<(bool, report::Account)> {
+        match out.accounts.get(name) {
+            Some(told) => Some(told.clone()).filter(|(_, account)| *account != report::Account::None),
+            None => cx.board.told(name, &self.application),
         }
-        if none {
-            self.accounts.remove(name);
-        } else {
-            self.accounts.insert(name, desired, told.1.clone());
+    }
+
+    fn tell(&self, name: &Name, desired: bool, account: report::Account, cx: &Context<'_>, out: &mut Out) {
+        let told = Some((desired, account)).filter(|(_, account)| *account != report::Account::None);
+        if self.told(name, cx, out) != told {
+            out.accounts.insert(name.clone(), told.unwrap_or((desired, report::Account::None)));
         }
-        out.accounts.insert(name.clone(), told);
     }
 }

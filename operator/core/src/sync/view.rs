@@ -90,11 +90,6 @@ impl Sync {
         &self.planned
     }
 
-    /// Whether an account should exist, and how it stands; `None`: there is nothing to tell of it.
-    pub fn account(&self, name: &Name) -> Option<(bool, report::Account)> {
-        self.accounts.get(name)
-    }
-
     /// The ledger is loaded: whose accounts are ours is known.
     pub fn is_loaded(&self) -> bool {
         self.phase != Phase::Unloaded
@@ -107,24 +102,21 @@ impl Sync {
 
     /// The decision on an account may have changed: what was told of it as done is undecided until its turn. Answers
     /// whether it should exist, where it is undecided now.
-    pub fn doubt(&mut self, name: &Name, cx: &Context<'_>) -> Option<bool> {
+    pub fn doubt(&self, name: &Name, cx: &Context<'_>) -> Option<bool> {
         use report::Account;
-        let desired = match self.accounts.get(name) {
+        match cx.board.told(name, &self.application) {
             // What is not done stays told as it is until it is; what is held counts as done for the Identity.
-            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held)) => desired,
-            Some(_) => return None,
+            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held)) => {
+                Some(desired)
+            }
+            Some(_) => None,
             None => {
                 let ours =
                     self.ledger.rows_of(name).any(|r| !matches!(r.state, RecordState::Deleted | RecordState::Released));
                 let wanted = !cx.directory.decision(name, &self.meta.name).account.is_refused();
-                if !ours && !wanted {
-                    return None;
-                }
-                wanted
+                (ours || wanted).then_some(wanted)
             }
-        };
-        self.accounts.insert(name, desired, Account::Unknown);
-        Some(desired)
+        }
     }
 
     /// Whether an identity has of ours what a Deny names.
@@ -219,7 +211,8 @@ impl Sync {
             target: self.identification(),
             planned: self.planned_summary(),
             planning: !self.enforces() && !self.looking.is_empty(),
-            settling: self.accounts.count_of(Reason::Settling),
+            // The board knows.
+            settling: 0,
             last_handled_reconcile: self.reconcile_now.clone(),
         }
     }

@@ -41,7 +41,7 @@ fn with_uid(mut object: Value, uid: &str) -> Value {
 
 /// Whether anything is told of somebody's account.
 fn stands(world: &World, name: &str) -> bool {
-    world.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from(name)).is_some()
+    world.engine.board().told(&Name::from(name), &Name::from("wiki")).is_some()
 }
 
 fn gone(name: &str) -> Change {

@@ -141,7 +141,7 @@ fn a_broken_key_blocks_only_those_who_are_to_have_an_account() {
     let mut world = World::new();
     world.list(&all);
     world.pass(30);
-    assert!(world.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from("bob")).is_none());
+    assert!(world.engine.board().told(&Name::from("bob"), &Name::from("wiki")).is_none());
     assert_eq!(world.written("bob"), ["True NothingMatched"]);
     assert_eq!(world.account("i-0"), "Provisioned");
 }
@@ -167,7 +167,7 @@ fn a_refusal_says_which_field_and_code() {
     world.refuses = Some(("title".into(), "400 invalidValue".into()));
     world.list(&team(1, &json!({})));
     world.pass(30);
-    let (_, account) = world.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from("i-0")).unwrap();
+    let (_, account) = world.engine.board().told(&Name::from("i-0"), &Name::from("wiki")).unwrap();
     let told = format!("{account:?}");
     assert!(told.contains("400 invalidValue (title)"), "{told}");
 }

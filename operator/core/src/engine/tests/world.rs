@@ -270,7 +270,7 @@ impl World {
 
     /// How somebody's account in the wiki stands, in a word.
     pub(super) fn account(&self, name: &str) -> String {
-        let (_, account) = self.engine.sync(&Name::from("wiki")).unwrap().account(&Name::from(name)).unwrap();
+        let (_, account) = self.engine.board().told(&Name::from(name), &Name::from("wiki")).unwrap();
         format!("{account:?}").split(['(', ' ']).next().unwrap().to_owned()
     }
 

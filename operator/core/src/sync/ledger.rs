@@ -32,6 +32,7 @@ impl Cache {
             schema,
             groups: BTreeMap::new(),
             standing: Standing::default(),
+            standing_changed: false,
             next_id: 1,
             outgoing: Vec::new(),
         }

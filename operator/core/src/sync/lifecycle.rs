@@ -414,18 +414,19 @@ impl Sync {
     }
 
     /// What a deleted application still has to take away: all but what is not written to, whoever should have it.
-    fn is_left(&self) -> impl Iterator<Item = &Row> {
+    fn is_left(&self) -> impl Iterator<Item = Row<'_>> {
         let entries = self.entries.iter().filter(|entry| entry.membership == Membership::Observe);
         let bound = entries.filter_map(|entry| self.bound(entry.target.kind, &entry.target.name));
         let observed: BTreeSet<&TargetId> = bound.collect();
-        let holds = move |row: &Row| row.grants().any(|(group, _)| !observed.contains(group));
-        let left = move |row: &&Row| match row.state {
+        let holds = move |row: Row<'_>| row.grants().any(|(group, _)| !observed.contains(group));
+        let left = move |row: &Row<'_>| match row.state {
             RecordState::Active | RecordState::Creating | RecordState::Disabled => true,
-            RecordState::Retained => holds(row),
+            RecordState::Retained => holds(*row),
             RecordState::Released | RecordState::Deleted => false,
         };
-        let protected = |row: &Row| {
-            row.target_id().is_some_and(|id| self.is_protected(&TargetId::from(id), self.shadow.account(id)))
+        let protected = |row: &Row<'_>| {
+            let id = row.target_id().map(TargetId::from);
+            id.is_some_and(|id| self.is_protected(&id, self.ledger.seen(&id).as_ref()))
         };
         self.ledger.records().filter(left).filter(move |row| !protected(row))
     }

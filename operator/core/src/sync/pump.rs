@@ -9,6 +9,7 @@ use super::observe::{Ended, Observation};
 use super::outcome::{says_no_more, told};
 use super::queue::Priority;
 use super::rate::{backoff, spread};
+use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
@@ -275,8 +276,8 @@ impl Sync {
     }
 
     /// Whether an account that we disabled is seen to be enabled.
-    fn is_found_enabled(&self, row: &Row) -> bool {
-        let shade = || row.target_id().and_then(|id| self.shadow.account(id));
+    fn is_found_enabled(&self, row: Row<'_>) -> bool {
+        let shade = || row.target_id().and_then(|id| self.ledger.seen(&id.into()));
         row.disabled_at().is_some() && shade().is_some_and(|shade| shade.enabled)
     }
 

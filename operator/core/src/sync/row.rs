@@ -309,6 +309,11 @@ impl<'a> Row<'a> {
         self.texts.get(TARGET_ID)
     }
 
+    /// Digests of what was written.
+    pub(super) fn written(self) -> &'a Digests {
+        &self.held.written
+    }
+
     pub(super) fn disabled_at(self) -> Option<Timestamp> {
         self.held.leaving.as_deref().and_then(|(disabled_at, _)| *disabled_at)
     }

@@ -25,12 +25,12 @@ impl Sync {
         }
         let sent: BTreeSet<RecordId> =
             self.flights.values().flat_map(|flight| &flight.parts).map(|part| part.record).collect();
-        let is_kept = |row: &Row| {
+        let is_kept = |row: Row<'_>| {
             let Some(id) = row.target_id() else { return true };
-            let shade = self.shadow.account(id);
-            sent.contains(&row.id) || shade.map_or(!other, |shade| self.is_theirs(row, shade, cx))
+            let shade = self.ledger.seen(&id.into());
+            sent.contains(&row.id) || shade.map_or(!other, |shade| self.is_theirs(row, &shade, cx))
         };
-        let gone = self.ledger.records().filter(|row| !is_kept(row));
+        let gone = self.ledger.records().filter(|row| !is_kept(*row));
         for (id, name) in gone.map(|row| (row.id, Name::from(row.owner()))).collect::<Vec<_>>() {
             self.ledger.forget(id);
             self.learn_lost(id);
@@ -46,7 +46,7 @@ impl Sync {
     }
 
     /// Whether an account is this record's by what was recorded or written of its keys.
-    fn is_theirs(&self, row: &Row, shade: &Shade, cx: &Context<'_>) -> bool {
+    fn is_theirs(&self, row: Row<'_>, shade: &Shade, cx: &Context<'_>) -> bool {
         let whose = Whose::from(row);
         let own = own_mark(&Name::from(row.owner()), cx);
         let keys = [
@@ -74,7 +74,7 @@ impl Sync {
     /// Who has an account there still has what is in groups that were bound again by their names.
     fn unbind_grants(&mut self) {
         let bound: BTreeSet<TargetId> = self.ledger.groups().map(|group| group.target_id.clone()).collect();
-        let others = |row: &&Row| row.grants().any(|(group, _)| !bound.contains(group));
+        let others = |row: &Row<'_>| row.grants().any(|(group, _)| !bound.contains(group));
         let records: Vec<_> = self.ledger.records().filter(others).map(Row::record).collect();
         for mut record in records {
             record.grants.retain(|group, _| bound.contains(group));

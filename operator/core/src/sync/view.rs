@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::gather::Gathered;
+use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::{Claim, Counters};
 use crate::model::{
@@ -75,7 +76,7 @@ impl Sync {
 
     /// What it has at that target, for whoever must tell which of two applications has it.
     pub(super) fn stake(&self) -> Claim {
-        let there = |row: &Row| row.target_id().is_some() && row.state != RecordState::Deleted;
+        let there = |row: Row<'_>| row.target_id().is_some() && row.state != RecordState::Deleted;
         let known = self.ledger.standing.fingerprint.as_ref() == Some(self.target());
         Claim { owns: known && self.ledger.records().any(there), created: self.meta.created }
     }

@@ -65,6 +65,12 @@ pub(super) struct Entitlements {
     pub(super) missing: Option<Reason>,
 }
 
+impl Entitlements {
+    fn take(&mut self, planned: Planned) {
+        if planned.privileged || planned.denied { self.first.push(planned) } else { self.revokes.push(planned) }
+    }
+}
+
 /// Plans what the account `id` should hold, and brings the record's grants up to date where no write is needed.
 pub(super) fn entitlements(
     wanted_of: impl Fn(&Name) -> Wanted,
@@ -108,15 +114,9 @@ pub(super) fn entitlements(
             Fate::Take => {
                 let also_others = view.held == Some(true) && takes_others(view, &wanted, holding);
                 if ours.is_some() || also_others {
-                    let denied = wanted.is_denied();
                     let privileged = view.entry.privileged || ours.is_some_and(|g| g.privileged);
-                    let cause = cause_of_take(&wanted, why);
-                    let step = take_step(view.entry.target.kind, group, id);
-                    let name = view.entry.name.clone();
-                    let change = Change::Revoke(group.clone());
-                    let (entitlement, drift) = (Some(name), Vec::new());
-                    let planned = Planned { step, cause, entitlement, lane, privileged, denied, drift, change };
-                    if privileged || denied { out.first.push(planned) } else { out.revokes.push(planned) }
+                    let (denied, cause) = (wanted.is_denied(), cause_of_take(&wanted, why));
+                    out.take(Planned { privileged, denied, ..revoke(view, group, id, lane, cause) });
                 }
             }
         }
@@ -224,6 +224,19 @@ fn no_longer_listed(
         });
     }
     taken
+}
+
+fn revoke(view: &CatalogueView<'_>, group: &TargetId, id: &TargetId, lane: Option<Lane>, cause: Arc<str>) -> Planned {
+    Planned {
+        step: take_step(view.entry.target.kind, group, id),
+        cause,
+        entitlement: Some(view.entry.name.clone()),
+        lane,
+        privileged: false,
+        denied: false,
+        drift: Vec::new(),
+        change: Change::Revoke(group.clone()),
+    }
 }
 
 fn take_step(kind: EntitlementKind, group: &TargetId, id: &TargetId) -> Step {

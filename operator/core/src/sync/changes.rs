@@ -45,7 +45,9 @@ impl Sync {
     /// When it may next be asked; `None`: not as things are. Before the first listing, and during one, nothing is missed: the
     /// cursor is older.
     pub(super) fn next_changes(&self) -> Option<Duration> {
-        let listed = self.observed && self.observation.is_none() && self.complete.contains_key(&Kind::Accounts);
+        let listed = self.observing.observed
+            && self.observing.observation.is_none()
+            && self.observing.complete.contains_key(&Kind::Accounts);
         let free = self.flights.is_empty() && !self.wants_requests();
         let asks = listed && free && self.may_turn() && !self.awaits(|awaited| matches!(awaited, Awaited::Changes(_)));
         (asks && self.changing.from.is_some()).then_some(self.changing.due)
@@ -63,7 +65,7 @@ impl Sync {
             Ok(changes) => changes,
             Err(error) => return self.changes_failed(&error, cx, out),
         };
-        self.failures = 0;
+        self.reach.failures = 0;
         self.changing = Changing { from: Some(changes.next), due: cx.now.mono + EVERY, failures: 0 };
         let mut regrouped = false;
         for item in changes.items {
@@ -83,11 +85,11 @@ impl Sync {
         let group = |id: &TargetId| self.ledger.groups().any(|group| group.target_id == *id);
         if !changes.whole || !owners.is_empty() || changes.gone.iter().any(group) {
             let last = self.complete_listing(Kind::Accounts).unwrap_or_default();
-            self.observe_at = self.observe_at.min((last + APART).max(cx.now.mono));
+            self.observing.observe_at = self.observing.observe_at.min((last + APART).max(cx.now.mono));
         }
         for name in owners {
             // Nothing is given to an account that may not be there; that listing is waited for, and not for ever.
-            self.embargo.insert(name, self.observe_at + LISTED);
+            self.doubts.embargo.insert(name, self.observing.observe_at + LISTED);
         }
     }
 
@@ -114,10 +116,10 @@ impl Sync {
             self.remember(observed, began);
         }
         let Some((name, last_write)) = owner else { return };
-        self.absent.remove(&observed.id);
+        self.doubts.absent.remove(&observed.id);
         // We wrote meanwhile. What was to be seen here is told once: it is read again.
         if self.is_old_news(began.wall, last_write) {
-            self.must_read.insert(name.clone());
+            self.looks.must_read.insert(name.clone());
         }
         self.touch_as(&name, Priority::Drift, cx);
     }

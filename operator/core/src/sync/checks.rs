@@ -124,7 +124,8 @@ impl Sync {
     pub(super) fn next_check(&self) -> Option<Duration> {
         let can = self.capabilities().is_some_and(|c| c.members == Observability::Probe);
         let under_way = self.awaits(|awaited| matches!(awaited, Awaited::Check(..)));
-        (can && self.observed && self.may_turn() && !under_way && !self.wants_requests()).then(|| self.checks.next())
+        (can && self.observing.observed && self.may_turn() && !under_way && !self.wants_requests())
+            .then(|| self.checks.next())
     }
 
     fn begin_checks(&mut self, now: Now) {

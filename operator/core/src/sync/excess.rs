@@ -54,7 +54,11 @@ pub(super) fn account_of(name: &Name) -> Option<TargetId> {
 impl Sync {
     /// Nothing is taken by difference while it is not certain that what is seen is all there is and whose it is.
     fn takes_excess(&self) -> bool {
-        self.observed && !self.partial && !self.is_mismatched() && !self.doubts_absence() && !self.meta.deleting
+        self.observing.observed
+            && !self.observing.partial
+            && !self.is_mismatched()
+            && !self.doubts_absence()
+            && !self.meta.deleting
     }
 
     fn excess_of(&self, account: &TargetId, cx: &Context<'_>) -> Vec<Excess> {
@@ -87,14 +91,15 @@ impl Sync {
 
     /// Whether an account carries no key of anybody who is declared and has not ended, as of what is declared now.
     fn is_nobodys(&self, shade: &Shade, directory: &Directory) -> bool {
-        let theirs = self.claimed.as_ref().and_then(|claimed| claimed.theirs.as_ref());
+        let theirs = self.looks.claimed.as_ref().and_then(|claimed| claimed.theirs.as_ref());
         self.is_asked(shade, directory)
             && theirs.is_some_and(|theirs| !keys_of(shade).iter().any(|key| theirs.contains(&self.folded(key))))
     }
 
     /// Whether it is known whose the keys of an account are, as of what is declared now.
     fn is_asked(&self, shade: &Shade, directory: &Directory) -> bool {
-        self.claimed
+        self.looks
+            .claimed
             .as_ref()
             .filter(|claimed| claimed.revision == directory.revision())
             .is_some_and(|claimed| keys_of(shade).iter().all(|key| claimed.asked.contains(&self.folded(key))))
@@ -122,17 +127,22 @@ impl Sync {
     pub(super) fn look_for_claims(&mut self, cx: &Context<'_>) {
         let accounts = self.recordless();
         if accounts.is_empty() {
-            self.claimed = None;
+            self.looks.claimed = None;
             return;
         }
         let shades = accounts.iter().filter_map(|id| self.ledger.seen(id));
         let asked: BTreeSet<_> = shades.flat_map(|shade| keys_of(&shade)).map(|key| self.folded(&key)).collect();
         let revision = cx.directory.revision();
-        if self.claimed.as_ref().is_some_and(|known| known.revision == revision && known.asked.is_superset(&asked)) {
+        if self
+            .looks
+            .claimed
+            .as_ref()
+            .is_some_and(|known| known.revision == revision && known.asked.is_superset(&asked))
+        {
             return;
         }
         let theirs = self.claims_among(&asked, cx);
-        self.claimed = Some(Claimed { revision, asked, theirs });
+        self.looks.claimed = Some(Claimed { revision, asked, theirs });
     }
 
     /// Which of these keys are those of somebody who has not ended; `None` where somebody who has no account here has keys
@@ -208,8 +218,8 @@ impl Sync {
             if self.waits_after_failure(&name, &one.step, cx).is_some() {
                 continue;
             }
-            if self.busy_groups.contains_key(&one.group) {
-                self.parked.entry(one.group).or_default().insert(name.clone());
+            if self.groups.busy.contains_key(&one.group) {
+                self.groups.parked.entry(one.group).or_default().insert(name.clone());
                 continue;
             }
             if !self.has_looked(&name, cx.now) {
@@ -220,7 +230,7 @@ impl Sync {
     }
 
     fn take_out(&mut self, name: &Name, account: &TargetId, one: Excess, priority: Priority, cx: &Context<'_>) {
-        self.found.remove(name);
+        self.looks.found.remove(name);
         // Nobody may take the account for theirs meanwhile.
         let keys = self.ledger.seen(account).as_ref().map(keys_of).unwrap_or_default();
         self.claim(name, keys);

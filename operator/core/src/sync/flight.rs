@@ -84,7 +84,7 @@ impl Sync {
             self.queue.take(name);
         }
         if let Some(group) = &flight.group {
-            self.busy_groups.insert(group.clone(), id);
+            self.groups.busy.insert(group.clone(), id);
         }
         self.flights.insert(id, flight);
     }
@@ -126,7 +126,7 @@ impl Sync {
         if solo || batch <= 1 {
             return;
         }
-        let waiting = if adds { self.gathering.remove(group) } else { self.parked.remove(group) };
+        let waiting = if adds { self.groups.gathering.remove(group) } else { self.groups.parked.remove(group) };
         let Some(mut waiting) = waiting else { return };
         let mut others = BTreeSet::new();
         while parts.len() < batch {
@@ -134,7 +134,7 @@ impl Sync {
             let part_already = parts.iter().any(|part| part.name == name);
             if part_already
                 || self.busy.contains_key(&name)
-                || self.looking.contains_key(&name)
+                || self.looks.looking.contains_key(&name)
                 || self.alone.contains(&name)
             {
                 continue;
@@ -163,7 +163,7 @@ impl Sync {
         }
         waiting.append(&mut others);
         if !waiting.is_empty() {
-            let all = if adds { &mut self.gathering } else { &mut self.parked };
+            let all = if adds { &mut self.groups.gathering } else { &mut self.groups.parked };
             all.insert(group.clone(), waiting);
         }
     }
@@ -195,13 +195,17 @@ impl Sync {
 
     /// Records what is to be recorded, if nothing is being recorded.
     pub(super) fn flush(&mut self, cx: &Context<'_>, out: &mut Out) {
-        if self.recording || !self.ledger.has_outgoing() || cx.now.mono < self.record_at || self.gathers(cx) {
+        if self.storing.recording
+            || !self.ledger.has_outgoing()
+            || cx.now.mono < self.storing.again_at
+            || self.gathers(cx)
+        {
             return;
         }
         let changes = self.ledger.take_outgoing();
-        self.recording = true;
+        self.storing.recording = true;
         let id = out.effect(Effect::Record(changes.clone()));
-        self.recording_since = cx.now.wall;
+        self.storing.since = cx.now.wall;
         self.awaited.insert(id, Awaited::Record(changes));
     }
 
@@ -209,12 +213,12 @@ impl Sync {
     fn gathers(&mut self, cx: &Context<'_>) -> bool {
         let urgent = |flight: &Flight| !flight.sent && flight.priority <= Priority::Urgent;
         if self.stored.len() >= ENOUGH && !self.flights.values().any(urgent) {
-            let until = *self.gathers_until.get_or_insert(cx.now.mono + GATHER);
+            let until = *self.storing.gathers_until.get_or_insert(cx.now.mono + GATHER);
             if cx.now.mono < until {
                 return true;
             }
         }
-        self.gathers_until = None;
+        self.storing.gathers_until = None;
         false
     }
 
@@ -324,7 +328,7 @@ impl Sync {
     pub(super) fn free(&mut self, flight: &Flight, cx: &Context<'_>) {
         for (name, _) in flight.owners() {
             self.busy.remove(name);
-            if !self.unresolved.contains_key(name) && !self.must_read.contains(name) {
+            if !self.looks.unresolved.contains_key(name) && !self.looks.must_read.contains(name) {
                 self.release_claims(name, cx);
             }
             self.touch_as(name, flight.priority, cx);
@@ -335,8 +339,8 @@ impl Sync {
     }
 
     fn free_group(&mut self, group: &TargetId, cx: &Context<'_>) {
-        self.busy_groups.remove(group);
-        let waiting: BTreeSet<Name> = self.parked.get(group).cloned().unwrap_or_default();
+        self.groups.busy.remove(group);
+        let waiting: BTreeSet<Name> = self.groups.parked.get(group).cloned().unwrap_or_default();
         for name in waiting {
             self.touch_as(&name, Priority::Mover, cx);
         }
@@ -344,9 +348,9 @@ impl Sync {
 
     /// Groups are free at which whatever the last run wrote must have arrived by now.
     pub(super) fn open_groups(&mut self, cx: &Context<'_>) {
-        let over = self.closed.iter().filter(|(_, until)| **until <= cx.now.mono);
+        let over = self.groups.closed.iter().filter(|(_, until)| **until <= cx.now.mono);
         for group in over.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
-            self.closed.remove(&group);
+            self.groups.closed.remove(&group);
             self.free_group(&group, cx);
         }
     }
@@ -354,6 +358,6 @@ impl Sync {
     /// Whether another intent may be recorded ahead.
     pub(super) fn has_room(&self, priority: Priority) -> bool {
         let room = if priority == Priority::Leaver { AHEAD * 2 } else { AHEAD };
-        self.flights.len() + self.looking.len() < room
+        self.flights.len() + self.looks.looking.len() < room
     }
 }

@@ -1,7 +1,7 @@
 //! Catalogue entries and the target's groups, roles and licences: bound by name at first contact, then by id; created
 //! where the manifest says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::flight::Flight;
 use super::queue::Priority;
 use super::shadow::kind_of;
 use super::{Context, Sync};
-use crate::model::{EntitlementKind, GroupRecord, IntentId, Kind, Outcome, Step, TargetId};
+use crate::model::{EntitlementKind, GroupRecord, IntentId, Kind, Name, Outcome, Step, TargetId};
 
 /// A group's create whose answer never came.
 #[derive(Debug)]
@@ -19,10 +19,30 @@ pub(super) struct UnresolvedGroup {
     pub(super) deadline: Duration,
 }
 
+/// Groups of the catalogue, roles and licences, and what goes on at them.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// The target's ids of the catalogue.
+    pub(super) bound: BTreeMap<(EntitlementKind, Arc<str>), TargetId>,
+    /// When we last wrote to a group itself.
+    pub(super) writes: BTreeMap<TargetId, Duration>,
+    pub(super) backoff: BTreeMap<Arc<str>, (u32, Duration)>,
+    /// Groups that we named again, and what they were called, until they are seen to be called as declared.
+    pub(super) renamed: BTreeMap<TargetId, Arc<str>>,
+    pub(super) busy: BTreeMap<TargetId, IntentId>,
+    /// Groups with a write of the last run that may still arrive, which are busy until then.
+    pub(super) closed: BTreeMap<TargetId, Duration>,
+    /// Who waits for the write that is under way at a group.
+    pub(super) parked: BTreeMap<TargetId, BTreeSet<Name>>,
+    /// Who waits to be put into a group together with others.
+    pub(super) gathering: BTreeMap<TargetId, BTreeSet<Name>>,
+    pub(super) unresolved: BTreeMap<(EntitlementKind, Arc<str>), UnresolvedGroup>,
+}
+
 impl Sync {
     /// The target's id of a catalogue entry.
     pub(super) fn bound(&self, kind: EntitlementKind, name: &Arc<str>) -> Option<&TargetId> {
-        self.bound.get(&(kind, Arc::clone(name)))
+        self.groups.bound.get(&(kind, Arc::clone(name)))
     }
 
     /// Binds what can be bound and creates what is to be created. Called after listings, edits and creates.
@@ -31,13 +51,13 @@ impl Sync {
         if self.ledger.standing.awaiting.is_some() {
             return;
         }
-        let before = self.bound.clone();
+        let before = self.groups.bound.clone();
         for entry in &*Arc::clone(&self.entries) {
             let (kind, name) = (entry.target.kind, &entry.target.name);
             self.drop_vanished(kind, name, cx);
             if let Some(record) = self.ledger.group(kind, name).cloned() {
                 let (id, prune) = (record.target_id.clone(), self.prunes(name));
-                self.bound.insert((kind, Arc::clone(name)), id);
+                self.groups.bound.insert((kind, Arc::clone(name)), id);
                 self.group_is_there(kind, name);
                 self.keep_name(&record, cx);
                 if record.prune != prune && self.enforces() {
@@ -49,7 +69,7 @@ impl Sync {
             if let Some((id, ours)) = self.named(kind, name, &mark) {
                 self.bind(kind, name, id, ours);
             } else {
-                self.bound.remove(&(kind, Arc::clone(name)));
+                self.groups.bound.remove(&(kind, Arc::clone(name)));
                 // Of several groups of one name none is taken, and no further one is added to them.
                 let there = self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
                 if entry.target.create && kind == EntitlementKind::Group && !there {
@@ -59,7 +79,7 @@ impl Sync {
         }
         self.give_up_undeclared();
         self.prune_groups(cx);
-        if self.bound != before {
+        if self.groups.bound != before {
             self.touch_all(cx);
         }
     }
@@ -81,7 +101,7 @@ impl Sync {
     }
 
     fn bind(&mut self, kind: EntitlementKind, name: &Arc<str>, target_id: TargetId, created: bool) {
-        self.bound.insert((kind, Arc::clone(name)), target_id.clone());
+        self.groups.bound.insert((kind, Arc::clone(name)), target_id.clone());
         self.group_is_there(kind, name);
         if self.enforces() {
             let prune = self.prunes(name);
@@ -91,7 +111,7 @@ impl Sync {
 
     /// A create of this group whose answer was lost was done, by us or by others.
     fn group_is_there(&mut self, kind: EntitlementKind, name: &Arc<str>) {
-        if let Some(unresolved) = self.unresolved_groups.remove(&(kind, Arc::clone(name))) {
+        if let Some(unresolved) = self.groups.unresolved.remove(&(kind, Arc::clone(name))) {
             self.ledger.close(unresolved.intent, Outcome::Done);
         }
     }
@@ -101,9 +121,9 @@ impl Sync {
     fn give_up_undeclared(&mut self) {
         let Some(listed) = self.complete_listing(Kind::Groups) else { return };
         let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.create && e.target.name == *name);
-        let over = self.unresolved_groups.iter().filter(|((_, name), u)| listed >= u.deadline && !declared(name));
+        let over = self.groups.unresolved.iter().filter(|((_, name), u)| listed >= u.deadline && !declared(name));
         for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            if let Some(unresolved) = self.unresolved_groups.remove(&key) {
+            if let Some(unresolved) = self.groups.unresolved.remove(&key) {
                 let why = "the answer was lost, and it is not declared any more";
                 self.ledger.close(unresolved.intent, Outcome::Failed(why.into()));
             }
@@ -114,20 +134,20 @@ impl Sync {
     fn drop_vanished(&mut self, kind: EntitlementKind, name: &Arc<str>, cx: &Context<'_>) {
         let Some(id) = self.ledger.group(kind, name).map(|record| record.target_id.clone()) else { return };
         let Some(began) = self.complete_listing(kind_of(kind)) else { return };
-        let written = self.group_writes.get(&id).copied().unwrap_or(self.started.mono);
+        let written = self.groups.writes.get(&id).copied().unwrap_or(self.started.mono);
         if self.shadow.group(&id).is_some() {
-            self.vanished.remove(&id);
+            self.observing.vanished.remove(&id);
             return;
         }
-        if began <= written + self.visibility() || self.busy_groups.contains_key(&id) {
+        if began <= written + self.visibility() || self.groups.busy.contains_key(&id) {
             return;
         }
         // Where the target claims no total, one listing without it is no proof; a second one is.
-        let before = *self.vanished.entry(id.clone()).or_insert(began);
-        if self.counted.contains(&kind_of(kind)) || began > before {
-            self.vanished.remove(&id);
+        let before = *self.observing.vanished.entry(id.clone()).or_insert(began);
+        if self.observing.counted.contains(&kind_of(kind)) || began > before {
+            self.observing.vanished.remove(&id);
             self.ledger.forget_group(&id);
-            self.bound.remove(&(kind, Arc::clone(name)));
+            self.groups.bound.remove(&(kind, Arc::clone(name)));
             self.touch_all(cx);
         }
     }
@@ -140,12 +160,12 @@ impl Sync {
         let others: Vec<TargetId> = self.ledger.groups().filter(|g| !shown(g)).map(|g| g.target_id.clone()).collect();
         for id in others {
             self.ledger.forget_group(&id);
-            self.bound.retain(|_, bound| *bound != id);
+            self.groups.bound.retain(|_, bound| *bound != id);
         }
     }
 
     pub(super) fn complete_listing(&self, kind: Kind) -> Option<Duration> {
-        self.complete.get(&kind).copied()
+        self.observing.complete.get(&kind).copied()
     }
 
     /// Whether the target ever had groups, roles or licences of this kind that we know of, and the manifest still names any.
@@ -169,7 +189,7 @@ impl Sync {
             entry.target.create
                 && kind == EntitlementKind::Group
                 && self.bound(kind, name).is_none()
-                && !self.group_backoff.contains_key(name)
+                && !self.groups.backoff.contains_key(name)
                 && !self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name)
         });
         missing.count()
@@ -182,18 +202,18 @@ impl Sync {
             return;
         }
         let key = (EntitlementKind::Group, Arc::clone(name));
-        if let Some(unresolved) = self.unresolved_groups.get(&key) {
+        if let Some(unresolved) = self.groups.unresolved.get(&key) {
             if listed < unresolved.deadline {
                 let at = unresolved.deadline.max(cx.now.mono);
-                self.observe_at = self.observe_at.min(at);
+                self.observing.observe_at = self.observing.observe_at.min(at);
                 return;
             }
             let intent = unresolved.intent;
-            self.unresolved_groups.remove(&key);
+            self.groups.unresolved.remove(&key);
             self.ledger.close(intent, Outcome::Failed("not found afterwards".into()));
         }
         let step = Step::CreateGroup { name: Arc::clone(name), mark };
-        let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
+        let waits = self.groups.backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
         if waits || self.is_above_missing(name) || self.flights.values().any(|flight| *flight.step() == step) {
             return;
         }
@@ -208,21 +228,27 @@ impl Sync {
         let (id, name) = (&group.target_id, &group.name);
         let Some((seen, began)) = self.shadow.group(id).map(|g| (Arc::clone(&g.name), g.began)) else { return };
         if seen == *name {
-            self.renamed.remove(id);
+            self.groups.renamed.remove(id);
             return;
         }
-        let written = self.group_writes.get(id).copied().unwrap_or(self.started.mono) + self.visibility();
+        let written = self.groups.writes.get(id).copied().unwrap_or(self.started.mono) + self.visibility();
         let age = Duration::try_from(cx.now.wall.duration_since(began)).unwrap_or_default();
         let news = age < cx.now.mono.saturating_sub(written);
         let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && !self.meta.deleting;
-        let waits = self.group_backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
+        let waits = self.groups.backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
         let ours = group.created && group.kind == EntitlementKind::Group;
-        if !ours || !news || !may || waits || self.busy_groups.contains_key(id) || self.renamed.get(id) == Some(&seen) {
+        if !ours
+            || !news
+            || !may
+            || waits
+            || self.groups.busy.contains_key(id)
+            || self.groups.renamed.get(id) == Some(&seen)
+        {
             return;
         }
         let step = Step::UpdateGroup { id: id.clone(), name: Arc::clone(name) };
         let intent = self.intend(Vec::new(), step, "drift".into(), None, cx);
-        self.group_writes.insert(id.clone(), cx.now.mono);
+        self.groups.writes.insert(id.clone(), cx.now.mono);
         let (parts, group, priority) = (Vec::new(), Some(id.clone()), Priority::Drift);
         self.launch(Flight { intent, parts, group, orphan: None, priority, sent: false });
     }
@@ -230,10 +256,10 @@ impl Sync {
     /// A group was named again: whoever names it the same once more, before it was seen to be right, is the target.
     pub(super) fn named_again(&mut self, id: &TargetId, name: &Arc<str>, cx: &Context<'_>) {
         if let Some(seen) = self.shadow.group(id).map(|group| Arc::clone(&group.name)) {
-            self.renamed.insert(id.clone(), seen);
+            self.groups.renamed.insert(id.clone(), seen);
         }
-        self.group_writes.insert(id.clone(), cx.now.mono);
-        self.group_backoff.remove(name);
+        self.groups.writes.insert(id.clone(), cx.now.mono);
+        self.groups.backoff.remove(name);
     }
 
     /// Where names are paths, the group above is created first; one that was refused is not waited for.
@@ -244,7 +270,7 @@ impl Sync {
                 && kind == EntitlementKind::Group
                 && name.strip_prefix(&**above).is_some_and(|below| below.starts_with('/'))
                 && self.bound(kind, above).is_none()
-                && !self.group_backoff.contains_key(above)
+                && !self.groups.backoff.contains_key(above)
                 && !self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *above)
         })
     }

@@ -51,10 +51,10 @@ impl Sync {
         self.judge_ledger_acknowledgement(cx);
         if reconcile {
             self.reconcile_now.clone_from(&meta.reconcile_now);
-            self.observe_at = cx.now.mono;
+            self.observing.observe_at = cx.now.mono;
             self.failed.clear();
-            self.unread.clear();
-            self.group_backoff.clear();
+            self.looks.unread.clear();
+            self.groups.backoff.clear();
         }
         if finalizer {
             self.bind_groups(cx);
@@ -63,7 +63,7 @@ impl Sync {
     }
 
     fn adopt_settings(&mut self, settings: Arc<TargetApplication>, cx: &Context<'_>, out: &mut Out) {
-        let moved = self.connected.as_ref().is_some_and(|connected| *connected != settings.connector);
+        let moved = self.reach.connected.as_ref().is_some_and(|connected| *connected != settings.connector);
         let keys = key_attributes(&settings, self.schema);
         let other_keys = keys != key_attributes(&self.settings, self.schema);
         self.rate.set(settings.sync.requests_per_second);
@@ -77,35 +77,36 @@ impl Sync {
                     self.give_up(awaited, cx, out);
                 }
             }
-            (self.connected, self.lost_since) = (None, None);
+            (self.reach.connected, self.reach.lost_since) = (None, None);
             self.phase = if self.phase == Phase::Unloaded { Phase::Unloaded } else { Phase::Unprobed };
-            self.probe_at = cx.now.mono;
+            self.reach.probe_at = cx.now.mono;
             out.disconnect = true;
         }
         if moved || other_keys {
             // What the old connector showed says nothing of what the new one will.
             self.shadow = super::shadow::Shadow::default();
             self.ledger.recognise_by(keys);
-            self.complete.clear();
-            self.absent.clear();
+            self.observing.complete.clear();
+            self.doubts.absent.clear();
             self.checks = super::Checks::default();
-            self.vanished.clear();
-            self.found.clear();
-            self.observed = false;
-            self.observation = None;
+            self.observing.vanished.clear();
+            self.looks.found.clear();
+            self.observing.observed = false;
+            self.observing.observation = None;
             // A page that is still to come belongs to the listing that is given up.
             self.awaited.retain(|_, awaited| !matches!(awaited, super::Awaited::Page));
         }
         if moved || other_keys {
-            self.observe_at = cx.now.mono;
+            self.observing.observe_at = cx.now.mono;
         }
         self.bind_protected();
         self.failed.clear();
-        self.unread.clear();
+        self.looks.unread.clear();
         if self.enforces() {
             self.planned.clear();
         }
-        self.bound
+        self.groups
+            .bound
             .retain(|(kind, name), _| self.entries.iter().any(|e| e.target.kind == *kind && e.target.name == *name));
         self.bind_groups(cx);
     }
@@ -113,19 +114,19 @@ impl Sync {
     pub(super) fn on_loaded(&mut self, loaded: Result<Box<Ledger>, StoreFailure>, cx: &Context<'_>, out: &mut Out) {
         match loaded {
             Err(StoreFailure(why)) => {
-                self.store_failures += 1;
-                let wait = backoff("store", self.store_failures, Duration::from_millis(500), Duration::from_mins(1));
-                self.probe_at = cx.now.mono + wait;
-                self.store_trouble = Some(Problem::new(Reason::StoreUnavailable, why));
+                self.storing.failures += 1;
+                let wait = backoff("store", self.storing.failures, Duration::from_millis(500), Duration::from_mins(1));
+                self.reach.probe_at = cx.now.mono + wait;
+                self.storing.trouble = Some(Problem::new(Reason::StoreUnavailable, why));
             }
             Ok(ledger) => {
-                self.store_failures = 0;
-                self.store_trouble = None;
+                self.storing.failures = 0;
+                self.storing.trouble = None;
                 let store = ledger.store.clone();
                 let intents = self.ledger.load(*ledger);
                 self.judge_store(store, cx);
                 self.phase = Phase::Unprobed;
-                self.probe_at = cx.now.mono;
+                self.reach.probe_at = cx.now.mono;
                 self.resume();
                 self.recover(intents, cx);
                 self.bind_groups(cx);
@@ -159,17 +160,17 @@ impl Sync {
                     let name = record.owner.name.clone();
                     let keys = self.keys_written(attributes);
                     self.claim(&name, keys);
-                    self.unresolved.insert(name, Unresolved { intent, before: None, deadline, attempts: 0 });
+                    self.looks.unresolved.insert(name, Unresolved { intent, before: None, deadline, attempts: 0 });
                 }
                 (Step::CreateGroup { name, .. }, _) => {
                     let key = (EntitlementKind::Group, Arc::clone(name));
                     let unresolved = super::group::UnresolvedGroup { intent: intent.id, deadline };
-                    self.unresolved_groups.insert(key, unresolved);
+                    self.groups.unresolved.insert(key, unresolved);
                 }
                 _ => {
                     if let Some(group) = group_of(&intent.step) {
-                        self.busy_groups.insert(group.clone(), intent.id);
-                        self.closed.insert(group.clone(), deadline);
+                        self.groups.busy.insert(group.clone(), intent.id);
+                        self.groups.closed.insert(group.clone(), deadline);
                     }
                     for id in &intent.records {
                         if let Some(record) = self.ledger.record(*id) {
@@ -178,8 +179,8 @@ impl Sync {
                                 let keys = self.keys_written(set);
                                 self.claim(&name, keys);
                             }
-                            self.must_read.insert(name.clone());
-                            self.embargo.insert(name, deadline);
+                            self.looks.must_read.insert(name.clone());
+                            self.doubts.embargo.insert(name, deadline);
                         }
                     }
                     self.keep_lost(&intent);
@@ -197,30 +198,30 @@ impl Sync {
                 self.lose_contact(Problem::new(reason, words), cx, out);
             }
             Ok(profile) => {
-                let first = self.profile.is_none();
+                let first = self.reach.profile.is_none();
                 // The listing that follows shows what came before.
                 self.changing.from.clone_from(&profile.changes);
-                self.profile = Some(*profile);
+                self.reach.profile = Some(*profile);
                 if first {
                     // The deadlines of what was recovered are counted in what the target can take.
                     let deadline = self.started.mono + self.request_timeout() + self.visibility();
-                    for unresolved in self.unresolved.values_mut() {
+                    for unresolved in self.looks.unresolved.values_mut() {
                         unresolved.deadline = deadline;
                     }
-                    for until in self.embargo.values_mut().chain(self.closed.values_mut()) {
+                    for until in self.doubts.embargo.values_mut().chain(self.groups.closed.values_mut()) {
                         *until = deadline;
                     }
                 }
                 self.phase = Phase::Ready;
-                self.failures = 0;
-                self.probe_failures = 0;
-                self.lost_since = None;
+                self.reach.failures = 0;
+                self.reach.probe_failures = 0;
+                self.reach.lost_since = None;
                 self.rate.resume();
                 self.try_again(cx);
-                self.trouble = self.unacknowledged("this may not be the target that was first reached");
+                self.reach.trouble = self.unacknowledged("this may not be the target that was first reached");
                 self.recognise(cx);
-                if self.observed || self.observation.is_none() {
-                    self.observe_at = self.observe_at.min(cx.now.mono);
+                if self.observing.observed || self.observing.observation.is_none() {
+                    self.observing.observe_at = self.observing.observe_at.min(cx.now.mono);
                 }
             }
         }
@@ -240,7 +241,7 @@ impl Sync {
                 if awaiting.is_some() && *awaiting != Some(self.token("missing")) {
                     self.ledger.standing.awaiting = None;
                     self.ledger.put_standing();
-                    self.trouble = None;
+                    self.reach.trouble = None;
                     self.bind_groups(cx);
                 }
             }
@@ -260,8 +261,8 @@ impl Sync {
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
-                && !self.must_read.contains(r.owner())
-                && r.target_id().is_none_or(|id| !self.absent.contains_key(id))
+                && !self.looks.must_read.contains(r.owner())
+                && r.target_id().is_none_or(|id| !self.doubts.absent.contains_key(id))
         });
         let ids: Vec<_> = ours.filter_map(Row::target_id).collect();
         let missing = ids.iter().filter(|id| !self.ledger.is_seen(id)).count();
@@ -286,7 +287,7 @@ impl Sync {
             self.ledger.standing.awaiting = Some(token);
             self.ledger.put_standing();
         }
-        self.trouble = self.unacknowledged(why);
+        self.reach.trouble = self.unacknowledged(why);
         self.judge_acknowledgement(cx);
     }
 
@@ -305,11 +306,11 @@ impl Sync {
             return;
         }
         let other = self.is_another_target();
-        if other && !self.observed {
+        if other && !self.observing.observed {
             if self.phase == Phase::Ready {
                 let message =
                     "another target was acknowledged; it is written to once all that is there has been listed";
-                self.trouble = Some(Problem::new(Reason::TargetChanged, message));
+                self.reach.trouble = Some(Problem::new(Reason::TargetChanged, message));
             }
             return;
         }
@@ -321,14 +322,14 @@ impl Sync {
         self.ledger.standing.awaiting = None;
         self.ledger.standing.fingerprint = Some(Arc::clone(&self.settings.connector.fingerprint));
         self.ledger.put_standing();
-        if self.trouble.as_ref().is_some_and(|trouble| trouble.reason() == Reason::TargetChanged) {
-            self.trouble = None;
+        if self.reach.trouble.as_ref().is_some_and(|trouble| trouble.reason() == Reason::TargetChanged) {
+            self.reach.trouble = None;
         }
-        let listed = self.complete.contains_key(&crate::model::Kind::Accounts);
+        let listed = self.observing.complete.contains_key(&crate::model::Kind::Accounts);
         let ours = self.ledger.records().filter(|record| listed && record.state != RecordState::Released);
         let missing = ours.filter(|r| r.target_id().is_some_and(|id| !self.ledger.is_seen(id)));
         let names: BTreeSet<Name> = missing.map(|record| Name::from(record.owner())).collect();
-        self.must_read.extend(names);
+        self.looks.must_read.extend(names);
         self.bind_groups(cx);
         self.touch_all(cx);
     }
@@ -361,7 +362,7 @@ impl Sync {
 
     /// Since when a deleted application's target is waited for that does not answer.
     fn unreachable_since(&self) -> Option<Now> {
-        let (deleted, lost) = self.deleting_since.zip(self.lost_since)?;
+        let (deleted, lost) = self.deleting_since.zip(self.reach.lost_since)?;
         Some(if lost.mono > deleted.mono { lost } else { deleted })
     }
 
@@ -380,7 +381,7 @@ impl Sync {
     /// target could not be reached for `releaseAfter`).
     pub(super) fn retire(&mut self, cx: &Context<'_>, out: &mut Out) {
         if self.retired {
-            if !self.recording && !self.ledger.has_outgoing() && self.meta.finalizer {
+            if !self.storing.recording && !self.ledger.has_outgoing() && self.meta.finalizer {
                 self.ask_finalizer(false, cx, out);
             }
             return;
@@ -388,7 +389,7 @@ impl Sync {
         self.deleting_since.get_or_insert(cx.now);
         if !self.speaks() {
             // What was lost before, and not asked since, is asked again before it counts as unreachable.
-            self.lost_since = None;
+            self.reach.lost_since = None;
         }
         let unreachable =
             self.unreachable_since().is_some_and(|since| cx.now.mono >= since.mono + self.settings.release_after);

@@ -1,12 +1,15 @@
 //! Looking before writing: searches by key, reads by id, and creates whose answer was lost.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::excess::Claimed;
 use super::gather::Gathered;
 use super::row::Row;
+use super::unread::Unread;
 use super::{Awaited, Context, FRESH, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
@@ -51,6 +54,24 @@ pub(super) struct Unresolved {
     pub(super) attempts: u32,
 }
 
+/// What is looked at before anything is written, and what was.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    pub(super) unresolved: BTreeMap<Name, Unresolved>,
+    pub(super) looking: BTreeMap<Name, Looking>,
+    /// Accounts that could not be looked for or read.
+    pub(super) unread: BTreeMap<Name, Unread>,
+    /// The orphaned account that was last read, by whom it was made for.
+    pub(super) orphan_read: BTreeMap<Name, TargetId>,
+    /// Whose keys members carry that are nobody's, as far as it was asked.
+    pub(super) claimed: Option<Claimed>,
+    pub(super) lookups: VecDeque<(Name, Request)>,
+    /// The last search by key, or read, whose answers are in the shadow.
+    pub(super) found: BTreeMap<Name, Found>,
+    pub(super) must_find: BTreeSet<Name>,
+    pub(super) must_read: BTreeSet<Name>,
+}
+
 impl Sync {
     /// Looks for accounts by these keys; the account gets its turn again when all answers are there.
     pub(super) fn start_find(&mut self, name: &Name, keys: Vec<CorrelationKey>, urgent: bool) {
@@ -69,21 +90,21 @@ impl Sync {
             Request::Read(_) => None,
         };
         let keys = requests.iter().filter_map(key).collect();
-        self.looking.insert(name.clone(), Looking { left: requests.len(), began: None, keys, failed: None });
+        self.looks.looking.insert(name.clone(), Looking { left: requests.len(), began: None, keys, failed: None });
         for request in requests {
             if urgent {
-                self.lookups.push_front((name.clone(), request));
+                self.looks.lookups.push_front((name.clone(), request));
             } else {
-                self.lookups.push_back((name.clone(), request));
+                self.looks.lookups.push_back((name.clone(), request));
             }
         }
     }
 
     /// Sends what the rate allows.
     pub(super) fn send_lookups(&mut self, cx: &Context<'_>, out: &mut Out) {
-        while !self.lookups.is_empty() && self.may_request(cx.now) {
-            let Some((name, request)) = self.lookups.pop_front() else { return };
-            if let Some(looking) = self.looking.get_mut(&name) {
+        while !self.looks.lookups.is_empty() && self.may_request(cx.now) {
+            let Some((name, request)) = self.looks.lookups.pop_front() else { return };
+            if let Some(looking) = self.looks.looking.get_mut(&name) {
                 looking.began.get_or_insert(cx.now.mono);
             }
             match request {
@@ -104,7 +125,7 @@ impl Sync {
     ) {
         match answer {
             Ok(found) => {
-                self.failures = 0;
+                self.reach.failures = 0;
                 for observed in &found {
                     self.remember(observed, began);
                 }
@@ -151,7 +172,7 @@ impl Sync {
         let old = self.is_old_news(began.wall, last_write);
         match answer {
             Ok(Some(observed)) if observed.id == *id => {
-                self.absent.remove(id);
+                self.doubts.absent.remove(id);
                 self.remember(&observed, began);
                 if let Some(holds) = observed.holds.filter(|_| !old) {
                     self.check_holds(id, &holds);
@@ -161,17 +182,17 @@ impl Sync {
             Ok(None) | Err(TargetError::NotFound) if old => {}
             Ok(None) | Err(TargetError::NotFound) => {
                 self.ledger.unsee(id);
-                self.absent.insert(id.clone(), began.wall);
+                self.doubts.absent.insert(id.clone(), began.wall);
             }
             Err(error) => return Err(error),
         }
-        self.failures = 0;
+        self.reach.failures = 0;
         Ok(())
     }
 
     /// What was to be read after a lost answer was read, or is not there to be: its keys are free again.
     pub(super) fn has_read(&mut self, name: &Name, cx: &Context<'_>) {
-        if self.must_read.remove(name) {
+        if self.looks.must_read.remove(name) {
             self.release_claims(name, cx);
         }
     }
@@ -193,7 +214,7 @@ impl Sync {
 
     /// One answer of an account's look-ups came; with the last one it gets its turn again.
     fn looked(&mut self, name: &Name, answer: Result<(), TargetError>, cx: &Context<'_>) {
-        let Some(looking) = self.looking.get_mut(name) else { return };
+        let Some(looking) = self.looks.looking.get_mut(name) else { return };
         looking.left = looking.left.saturating_sub(1);
         if let Err(error) = answer {
             looking.failed.get_or_insert(error);
@@ -201,26 +222,26 @@ impl Sync {
         if looking.left > 0 {
             return;
         }
-        let Some(looking) = self.looking.remove(name) else { return };
+        let Some(looking) = self.looks.looking.remove(name) else { return };
         if let Some(error) = looking.failed {
             return self.put_off(name, &error, cx);
         }
-        self.unread.remove(name);
+        self.looks.unread.remove(name);
         if let Some(began) = looking.began {
-            self.found.insert(name.clone(), Found { began, keys: looking.keys });
-            self.must_find.remove(name);
+            self.looks.found.insert(name.clone(), Found { began, keys: looking.keys });
+            self.looks.must_find.remove(name);
         }
         self.touch(name, cx);
     }
 
     /// An account was read, or searched for, a moment ago.
     pub(super) fn has_looked(&self, name: &Name, now: Now) -> bool {
-        self.found.get(name).is_some_and(|found| now.mono.saturating_sub(found.began) <= FRESH)
+        self.looks.found.get(name).is_some_and(|found| now.mono.saturating_sub(found.began) <= FRESH)
     }
 
     /// It was searched for a moment ago, by each of these keys: another manifest may ask for others.
     pub(super) fn has_searched(&self, name: &Name, keys: &[CorrelationKey], now: Now) -> bool {
-        let found = self.found.get(name).filter(|_| self.has_looked(name, now));
+        let found = self.looks.found.get(name).filter(|_| self.has_looked(name, now));
         found.is_some_and(|found| keys.iter().all(|key| found.keys.contains(key)))
     }
 
@@ -253,10 +274,10 @@ impl Sync {
 
     /// Looks for what a create whose answer was lost may have made. True: it is settled, one way or the other.
     pub(super) fn resolve(&mut self, name: &Name, cx: &Context<'_>, out: &mut Out) -> bool {
-        let Some(unresolved) = self.unresolved.get_mut(name) else { return true };
+        let Some(unresolved) = self.looks.unresolved.get_mut(name) else { return true };
         let Step::CreateAccount { attributes, enabled, .. } = unresolved.intent.step.clone() else { return true };
         let (deadline, attempts) = (unresolved.deadline, unresolved.attempts);
-        let Some(searched) = self.found.get(name).map(|found| found.began) else {
+        let Some(searched) = self.looks.found.get(name).map(|found| found.began) else {
             unresolved.attempts += 1;
             let keys = self.keys_written(&attributes);
             if keys.is_empty() {
@@ -267,7 +288,7 @@ impl Sync {
             return false;
         };
         if let Some(id) = self.made_by(&attributes) {
-            let Some(unresolved) = self.unresolved.remove(name) else { return true };
+            let Some(unresolved) = self.looks.unresolved.remove(name) else { return true };
             let record = unresolved.intent.records.first().and_then(|id| self.ledger.record(*id)).map(Row::record);
             if let Some(mut record) = record {
                 record.target_id = Some(id.clone());
@@ -282,7 +303,7 @@ impl Sync {
             return true;
         }
         if searched < deadline {
-            self.found.remove(name);
+            self.looks.found.remove(name);
             let wait = Duration::from_secs(1 << attempts.min(5));
             self.queue.push_at(name, deadline.min(cx.now.mono + wait).max(cx.now.mono + Duration::from_millis(100)));
             return false;
@@ -292,7 +313,7 @@ impl Sync {
 
     /// What a create whose answer was lost was to make is not there. True: that settles it.
     fn is_not_made(&mut self, name: &Name, why: &str, cx: &Context<'_>) -> bool {
-        let Some(unresolved) = self.unresolved.remove(name) else { return true };
+        let Some(unresolved) = self.looks.unresolved.remove(name) else { return true };
         self.ledger.close(unresolved.intent.id, Outcome::Failed(why.into()));
         match (unresolved.before, unresolved.intent.records.first()) {
             (Some(before), _) => self.ledger.put(before),

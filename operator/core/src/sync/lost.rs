@@ -1,12 +1,13 @@
 //! Writes whose answer was lost: what became of them shows when their accounts have been read, and closes their intents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Sync;
 use super::row::Row;
-use crate::model::{Intent, IntentId, Outcome, RecordId, RecordState, Step, TargetId};
+use crate::model::{AttributeName, Digest, Intent, IntentId, Name, Outcome, RecordId, RecordState, Step, TargetId};
 use crate::plan::{Fold, digest};
 
 /// A write whose answer was lost, and the records of which what became of it is not seen yet.
@@ -15,6 +16,21 @@ pub(super) struct Lost {
     step: Step,
     records: BTreeSet<RecordId>,
     seen: bool,
+}
+
+/// What is not known for certain.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// Writes whose answer was lost, until what they did is seen.
+    pub(super) lost: BTreeMap<IntentId, Lost>,
+    /// Disables of which it is not known whether they were done, by when they were intended.
+    pub(super) disables: BTreeMap<RecordId, Timestamp>,
+    /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
+    pub(super) embargo: BTreeMap<Name, Duration>,
+    /// Accounts that a read did not find, and when it began.
+    pub(super) absent: BTreeMap<TargetId, Timestamp>,
+    /// Values that the target answered otherwise than they were written.
+    pub(super) unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
 }
 
 impl Sync {
@@ -27,7 +43,7 @@ impl Sync {
             return self.ledger.close(intent.id, Outcome::Failed("the answer was lost".into()));
         }
         self.ledger.close(intent.id, Outcome::Lost);
-        self.lost.insert(intent.id, Lost { step: intent.step.clone(), records, seen: true });
+        self.doubts.lost.insert(intent.id, Lost { step: intent.step.clone(), records, seen: true });
     }
 
     /// This record is planned by what was read since (or is gone): what its lost writes did is as good as known.
@@ -35,11 +51,11 @@ impl Sync {
         // What nobody shows is given again, as long as it is to be had.
         let row = self.ledger.record(record);
         let has = |group: &TargetId| row.is_some_and(|row| row.holds(group));
-        let to_be_had = |group: &TargetId| self.bound.values().any(|bound| bound == group);
+        let to_be_had = |group: &TargetId| self.groups.bound.values().any(|bound| bound == group);
         let unsure = |lost: &Lost| {
             given_by(&lost.step).is_some_and(|group| !self.shows_members(group) && has(group) && to_be_had(group))
         };
-        let concerned = self.lost.iter().filter(|(_, lost)| lost.records.contains(&record) && !unsure(lost));
+        let concerned = self.doubts.lost.iter().filter(|(_, lost)| lost.records.contains(&record) && !unsure(lost));
         let seen: Vec<_> = concerned.map(|(id, lost)| (*id, self.is_seen(&lost.step, record))).collect();
         for (id, seen) in seen {
             self.learn(id, record, seen);
@@ -48,7 +64,7 @@ impl Sync {
 
     /// What a lost write did for this record is as good as known.
     fn learn(&mut self, id: IntentId, record: RecordId, seen: bool) {
-        let Some(lost) = self.lost.get_mut(&id) else { return };
+        let Some(lost) = self.doubts.lost.get_mut(&id) else { return };
         lost.records.remove(&record);
         lost.seen &= seen;
         if lost.records.is_empty() {
@@ -57,7 +73,7 @@ impl Sync {
             } else {
                 Outcome::Failed("the answer was lost, and it is not seen to be done".into())
             };
-            self.lost.remove(&id);
+            self.doubts.lost.remove(&id);
             self.ledger.close(id, outcome);
         }
     }
@@ -74,7 +90,7 @@ impl Sync {
     }
 
     fn unsure_of(&self, record: RecordId) -> impl Iterator<Item = (IntentId, &TargetId)> {
-        let lost = self.lost.iter().filter(move |(_, lost)| lost.records.contains(&record));
+        let lost = self.doubts.lost.iter().filter(move |(_, lost)| lost.records.contains(&record));
         let given = lost.filter_map(|(id, lost)| Some((*id, given_by(&lost.step)?)));
         given.filter(|(_, group)| !self.shows_members(group))
     }
@@ -116,7 +132,7 @@ impl Sync {
         if matches!(intent.step, Step::DisableAccount { .. }) {
             // Repeated, it keeps the date of the first: so does the record.
             for id in &intent.records {
-                self.doubted.entry(*id).or_insert(intent.at);
+                self.doubts.disables.entry(*id).or_insert(intent.at);
             }
         }
     }
@@ -126,7 +142,7 @@ impl Sync {
         let Some(row) = self.ledger.of_target(account).filter(|row| !self.is_old_news(began, row.last_write)) else {
             return;
         };
-        let Some(intended) = self.doubted.remove(&row.id) else { return };
+        let Some(intended) = self.doubts.disables.remove(&row.id) else { return };
         let enabled = self.ledger.seen(account).is_some_and(|shade| shade.enabled);
         let mut record = row.record();
         if enabled && self.enforces() && record.disabled_at == Some(intended) {

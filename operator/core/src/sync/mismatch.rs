@@ -30,16 +30,16 @@ impl Remembered {
 impl Sync {
     /// Says what the status remembers, before the ledger is loaded.
     pub fn left_off(&mut self, remembered: Remembered) {
-        self.remembered = remembered;
+        self.storing.remembered = remembered;
     }
 
     /// Compares the ledger that was loaded with what the status says of the one that was left.
     pub(super) fn judge_store(&mut self, store: Option<StoreStamp>, cx: &Context<'_>) {
-        self.store = store;
-        let (Some(store), Some(known)) = (&self.store, &self.remembered.stamp) else { return };
+        self.storing.stamp = store;
+        let (Some(store), Some(known)) = (&self.storing.stamp, &self.storing.remembered.stamp) else { return };
         if self.ledger.standing.fingerprint.is_none() {
             // Where the ledger is gone the status still knows which target it was about.
-            self.ledger.standing.fingerprint.clone_from(&self.remembered.fingerprint);
+            self.ledger.standing.fingerprint.clone_from(&self.storing.remembered.fingerprint);
         }
         let token = token(&self.application, known, store);
         let why = if known.id != store.id {
@@ -131,7 +131,7 @@ impl Sync {
     /// The store has recorded what was asked at this time. True: it is told in the status.
     pub(super) fn store_advanced(&mut self, asked: jiff::Timestamp) -> bool {
         let minute = asked.as_second().div_euclid(60);
-        match &mut self.store {
+        match &mut self.storing.stamp {
             Some(store) if store.epoch < minute => {
                 store.epoch = minute;
                 !self.is_mismatched()
@@ -144,11 +144,11 @@ impl Sync {
     /// until another one is acknowledged.
     pub(super) fn identification(&self) -> Option<TargetIdentification> {
         if !self.is_loaded() {
-            let Remembered { fingerprint, stamp } = &self.remembered;
+            let Remembered { fingerprint, stamp } = &self.storing.remembered;
             return identification(fingerprint.clone(), stamp.as_ref());
         }
         let fingerprint = self.ledger.standing.fingerprint.clone();
-        let stamp = if self.is_mismatched() { &self.remembered.stamp } else { &self.store };
+        let stamp = if self.is_mismatched() { &self.storing.remembered.stamp } else { &self.storing.stamp };
         identification(fingerprint, stamp.as_ref())
     }
 }

@@ -35,7 +35,7 @@ mod unread;
 mod view;
 mod waves;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,10 +44,12 @@ use jiff::Timestamp;
 use self::changes::Changing;
 use self::checks::Checks;
 use self::flight::Flight;
+use self::group::Groups;
 use self::ledger::Cache;
-use self::lookup::{Looking, Unresolved};
+use self::lookup::Looks;
+use self::lost::Doubts;
 pub use self::mismatch::Remembered;
-use self::observe::Observation;
+use self::observe::Observing;
 use self::queue::{Priority, Queue};
 use self::rate::{Pace, Rate};
 use self::shadow::Shadow;
@@ -55,9 +57,8 @@ pub use self::view::PlannedStep;
 use crate::directory::Directory;
 use crate::engine::{Counters, Effect, EffectId, Note};
 use crate::model::{
-    Applied, AttributeName, Capabilities, Connector, Digest, Entitlement, EntitlementKind, IntentId, Kind, Lane,
-    LedgerChange, Meta, Name, Now, Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetError,
-    TargetId,
+    Applied, AttributeName, Capabilities, Connector, Entitlement, IntentId, Lane, LedgerChange, Meta, Name, Now,
+    Profile, Reason, RecordId, Schema, Step, StoreStamp, TargetApplication, TargetError, TargetId,
 };
 use crate::report::{self, Board, Problem};
 
@@ -150,6 +151,40 @@ struct Failed {
     problem: Problem,
 }
 
+/// Whether the target is reached.
+#[derive(Debug, Default)]
+struct Reach {
+    /// The connector that was probed.
+    connected: Option<Connector>,
+    profile: Option<Profile>,
+    /// Why the application as a whole does not get on.
+    trouble: Option<Problem>,
+    failures: u32,
+    /// The last write failed in a way that says nothing of the item.
+    takes_no_writes: bool,
+    probe_failures: u32,
+    probe_at: Duration,
+    /// Since when the target has not answered.
+    lost_since: Option<Now>,
+}
+
+/// What is recorded, and where.
+#[derive(Debug, Default)]
+struct Storing {
+    /// The store that the ledger is in; `None`: one that is forgotten with the process.
+    stamp: Option<StoreStamp>,
+    /// What the status says of the ledger that was left.
+    remembered: Remembered,
+    recording: bool,
+    /// When what is being recorded was asked for.
+    since: Timestamp,
+    failures: u32,
+    again_at: Duration,
+    /// Until when what is to be recorded waits for more.
+    gathers_until: Option<Duration>,
+    trouble: Option<Problem>,
+}
+
 /// One target application.
 #[derive(Debug)]
 pub struct Sync {
@@ -163,53 +198,20 @@ pub struct Sync {
     schema: &'static Schema,
     phase: Phase,
     halted: bool,
-    /// The connector that was probed.
-    connected: Option<Connector>,
-    profile: Option<Profile>,
-    /// Why the application as a whole does not get on.
-    trouble: Option<Problem>,
-    failures: u32,
-    probe_failures: u32,
+    reach: Reach,
     deleting_since: Option<Now>,
-    /// Since when the target has not answered.
-    lost_since: Option<Now>,
     retired: bool,
     /// What was last asked for our finalizer, and when.
     finalizer_asked: Option<(bool, Duration)>,
-    probe_at: Duration,
     started: Now,
 
     ledger: Cache,
-    /// The store that it is in; `None`: one that is forgotten with the process.
-    store: Option<StoreStamp>,
-    /// What the status says of the ledger that was left.
-    remembered: Remembered,
-    /// When what is being recorded was asked for.
-    recording_since: Timestamp,
+    storing: Storing,
     shadow: Shadow,
-    observation: Option<Observation>,
-    observe_at: Duration,
-    /// Observations that were not complete, in a row.
-    incomplete: u32,
-    /// The first observation ended, complete or not.
-    observed: bool,
-    /// When the last complete listing of each kind began.
-    complete: BTreeMap<Kind, Duration>,
-    /// Bound groups that a complete listing, begun then, did not show where the target claims no total.
-    vanished: BTreeMap<TargetId, Duration>,
-    /// Kinds whose last complete listing came to the total that the target claims.
-    counted: BTreeSet<Kind>,
-    /// A listing of the observation under way was not complete.
-    partial: bool,
+    observing: Observing,
     last_was_page: bool,
 
-    /// The target's ids of the catalogue.
-    bound: BTreeMap<(EntitlementKind, Arc<str>), TargetId>,
-    /// When we last wrote to a group itself.
-    group_writes: BTreeMap<TargetId, Duration>,
-    group_backoff: BTreeMap<Arc<str>, (u32, Duration)>,
-    /// Groups that we named again, and what they were called, until they are seen to be called as declared.
-    renamed: BTreeMap<TargetId, Arc<str>>,
+    groups: Groups,
 
     queue: Queue,
     rate: Rate,
@@ -217,60 +219,25 @@ pub struct Sync {
     awaited: BTreeMap<EffectId, Awaited>,
     flights: BTreeMap<IntentId, Flight>,
     busy: BTreeMap<Name, IntentId>,
-    busy_groups: BTreeMap<TargetId, IntentId>,
     /// Intents that are stored and wait to be sent.
     stored: BTreeSet<(Priority, IntentId)>,
-    /// Who waits for the write that is under way at a group.
-    parked: BTreeMap<TargetId, BTreeSet<Name>>,
-    /// Who waits to be put into a group together with others.
-    gathering: BTreeMap<TargetId, BTreeSet<Name>>,
     claims: BTreeMap<(AttributeName, String), Name>,
     waiting_for_claims: BTreeSet<Name>,
     /// Since when somebody is known to leave.
     leaving: BTreeMap<Name, Duration>,
-    unresolved: BTreeMap<Name, Unresolved>,
-    unresolved_groups: BTreeMap<(EntitlementKind, Arc<str>), group::UnresolvedGroup>,
-    looking: BTreeMap<Name, Looking>,
-    /// Accounts that could not be looked for or read.
-    unread: BTreeMap<Name, unread::Unread>,
-    /// The orphaned account that was last read, by whom it was made for.
-    orphan_read: BTreeMap<Name, TargetId>,
-    /// Whose keys members carry that are nobody's, as far as it was asked.
-    claimed: Option<excess::Claimed>,
-    lookups: VecDeque<(Name, lookup::Request)>,
+    looks: Looks,
     checks: Checks,
     changing: Changing,
-    /// The last search by key, or read, whose answers are in the shadow.
-    found: BTreeMap<Name, lookup::Found>,
-    must_find: BTreeSet<Name>,
-    must_read: BTreeSet<Name>,
-    /// Writes whose answer was lost, until what they did is seen.
-    lost: BTreeMap<IntentId, lost::Lost>,
-    /// Disables of which it is not known whether they were done, by when they were intended.
-    doubted: BTreeMap<RecordId, Timestamp>,
-    /// Owners with a write of the last run that may still arrive: nothing is written for them before this.
-    embargo: BTreeMap<Name, Duration>,
-    /// Groups with such a write, which are busy until then.
-    closed: BTreeMap<TargetId, Duration>,
-    absent: BTreeMap<TargetId, Timestamp>,
+    doubts: Doubts,
     alone: BTreeSet<Name>,
     failed: BTreeMap<Name, Vec<Failed>>,
-    /// The last write failed in a way that says nothing of the item.
-    takes_no_writes: bool,
-    unstuck: BTreeSet<(TargetId, AttributeName, Digest)>,
     settling: BTreeMap<Lane, waves::Settling>,
-    recording: bool,
-    store_failures: u32,
-    record_at: Duration,
-    /// Until when what is to be recorded waits for more.
-    gathers_until: Option<Duration>,
     /// Counts whatever may change a decision: all but that writes of ours were stored and done.
     heard: u64,
     /// What is not asked of the target is still to be done for the answers that came last.
     behind: bool,
     /// Answers to writes that are still to be taken in.
     landed: Vec<Landed>,
-    store_trouble: Option<Problem>,
 
     planned: BTreeMap<Name, Vec<PlannedStep>>,
     counters: Counters,
@@ -312,78 +279,37 @@ impl Sync {
             schema,
             phase: Phase::Unloaded,
             halted: false,
-            connected: None,
-            profile: None,
-            trouble: None,
-            failures: 0,
-            probe_failures: 0,
+            reach: Reach::default(),
             deleting_since: None,
-            lost_since: None,
             retired: false,
             finalizer_asked: None,
-            probe_at: Duration::ZERO,
             started: now,
             ledger: Cache::new(keys, schema),
-            store: None,
-            remembered: Remembered::default(),
-            recording_since: now.wall,
+            storing: Storing::default(),
             shadow: Shadow::default(),
-            observation: None,
-            observe_at: Duration::ZERO,
-            incomplete: 0,
-            observed: false,
-            complete: BTreeMap::new(),
-            vanished: BTreeMap::new(),
-            counted: BTreeSet::new(),
-            partial: false,
+            observing: Observing::default(),
             last_was_page: false,
-            bound: BTreeMap::new(),
-            group_writes: BTreeMap::new(),
-            group_backoff: BTreeMap::new(),
-            renamed: BTreeMap::new(),
+            groups: Groups::default(),
             queue: Queue::default(),
             rate,
             pace: Pace::default(),
             awaited: BTreeMap::new(),
             flights: BTreeMap::new(),
             busy: BTreeMap::new(),
-            busy_groups: BTreeMap::new(),
             stored: BTreeSet::new(),
-            parked: BTreeMap::new(),
-            gathering: BTreeMap::new(),
             claims: BTreeMap::new(),
             waiting_for_claims: BTreeSet::new(),
             leaving: BTreeMap::new(),
-            unresolved: BTreeMap::new(),
-            unresolved_groups: BTreeMap::new(),
-            looking: BTreeMap::new(),
-            unread: BTreeMap::new(),
-            orphan_read: BTreeMap::new(),
-            claimed: None,
-            lookups: VecDeque::new(),
+            looks: Looks::default(),
             checks: Checks::default(),
             changing: Changing::default(),
-            found: BTreeMap::new(),
-            must_find: BTreeSet::new(),
-            must_read: BTreeSet::new(),
-            lost: BTreeMap::new(),
-            doubted: BTreeMap::new(),
-            embargo: BTreeMap::new(),
-            closed: BTreeMap::new(),
-            absent: BTreeMap::new(),
+            doubts: Doubts::default(),
             alone: BTreeSet::new(),
             failed: BTreeMap::new(),
-            takes_no_writes: false,
-            unstuck: BTreeSet::new(),
             settling: BTreeMap::new(),
-            recording: false,
-            store_failures: 0,
-            record_at: Duration::ZERO,
-            gathers_until: None,
             heard: 0,
             behind: false,
             landed: Vec::new(),
-            store_trouble: None,
             planned: BTreeMap::new(),
             counters: Counters::default(),
             restored: restored::Restored::default(),
@@ -394,7 +320,7 @@ impl Sync {
     }
 
     fn capabilities(&self) -> Option<&Capabilities> {
-        self.profile.as_ref().map(|profile| &profile.capabilities)
+        self.reach.profile.as_ref().map(|profile| &profile.capabilities)
     }
 
     fn visibility(&self) -> Duration {
@@ -416,8 +342,8 @@ impl Sync {
         self.phase == Phase::Ready
             && !self.halted
             && !self.invalid
-            && self.trouble.as_ref().is_none_or(|t| !stops_writes(t.reason()))
-            && self.store_trouble.is_none()
+            && self.reach.trouble.as_ref().is_none_or(|t| !stops_writes(t.reason()))
+            && self.storing.trouble.is_none()
             && self.settings.mode == crate::model::SyncMode::Enforce
     }
 }

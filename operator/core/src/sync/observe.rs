@@ -1,6 +1,6 @@
 //! One full observation: page after page of each kind, and whether it was complete.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -50,6 +50,25 @@ pub(super) enum Ended {
     Complete,
     /// It cannot be told from this listing what is gone.
     Incomplete,
+}
+
+/// Observations, the one under way and what those before it said.
+#[derive(Debug, Default)]
+pub(super) struct Observing {
+    pub(super) observation: Option<Observation>,
+    pub(super) observe_at: Duration,
+    /// Observations that were not complete, in a row.
+    pub(super) incomplete: u32,
+    /// The first observation ended, complete or not.
+    pub(super) observed: bool,
+    /// When the last complete listing of each kind began.
+    pub(super) complete: BTreeMap<Kind, Duration>,
+    /// Bound groups that a complete listing, begun then, did not show where the target claims no total.
+    pub(super) vanished: BTreeMap<TargetId, Duration>,
+    /// Kinds whose last complete listing came to the total that the target claims.
+    pub(super) counted: BTreeSet<Kind>,
+    /// A listing of the observation under way was not complete.
+    pub(super) partial: bool,
 }
 
 impl Observation {

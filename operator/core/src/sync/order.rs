@@ -39,7 +39,7 @@ impl Sync {
             })
         };
         // Nor one of whom it is not known whether that was done: the date is fixed once it is.
-        let doubted = retained.iter().any(|record| self.doubted.contains_key(&record.id));
+        let doubted = retained.iter().any(|record| self.doubts.disables.contains_key(&record.id));
         if doubted || self.flights.values().any(waits) {
             let words = "is being disabled or deleted right now; ask again";
             return Err(format!("the account of {identity} in {application} {words}").into());

@@ -30,8 +30,8 @@ impl Sync {
     /// Orphaned accounts have a complete listing behind them, and are to be disabled.
     fn disables_orphans(&self) -> bool {
         self.settings.orphaned == Orphaned::Disable
-            && self.observed
-            && !self.partial
+            && self.observing.observed
+            && !self.observing.partial
             && !self.is_mismatched()
             && self.complete_listing(Kind::Accounts).is_some()
             && !self.meta.deleting
@@ -44,7 +44,7 @@ impl Sync {
         self.disables_orphans()
             && self.ledger.of_target(id).is_none()
             && cx.directory.identity(name).is_none()
-            && !self.unresolved.contains_key(name)
+            && !self.looks.unresolved.contains_key(name)
             && !self.is_protected(id, Some(&shade))
             && self.marked(&shade, cx).as_ref() == Some(name)
     }
@@ -102,9 +102,9 @@ impl Sync {
                 continue;
             }
             let read = self.has_looked(name, cx.now);
-            if !read || self.orphan_read.get(name) != Some(&id) {
-                self.orphan_read.insert(name.clone(), id.clone());
-                self.found.remove(name);
+            if !read || self.looks.orphan_read.get(name) != Some(&id) {
+                self.looks.orphan_read.insert(name.clone(), id.clone());
+                self.looks.found.remove(name);
                 return self.start_read(name, &id, priority <= Priority::Urgent);
             }
             return self.disable_orphan(name, &id, step, priority, cx);
@@ -130,7 +130,7 @@ impl Sync {
     /// of the same change, or their turn. One that the target refused to change or to show is not waited for, and one that is
     /// held is told with its plan.
     pub(super) fn orphans_wait(&self) -> Option<Reason> {
-        let gets_on = |name: &Name| !self.failed.contains_key(name) && !self.unread.contains_key(name);
+        let gets_on = |name: &Name| !self.failed.contains_key(name) && !self.looks.unread.contains_key(name);
         let mut released = self.ledger.standing.releases.iter().filter(|r| r.lane == Lane::Derived).map(|r| &r.step);
         if released.any(|step| step.account.is_some() && gets_on(&step.identity)) {
             return Some(Reason::Progressing);
@@ -145,7 +145,7 @@ impl Sync {
 
     /// An orphaned account was disabled.
     pub(super) fn orphan_done(&mut self, name: &Name, id: &TargetId) {
-        self.orphan_read.remove(name);
+        self.looks.orphan_read.remove(name);
         self.ledger.believe(id, self.shadow.round(), |shade| shade.enabled = false);
         self.let_through(Lane::Derived, &waves::orphan(name, id));
     }

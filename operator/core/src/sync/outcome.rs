@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::flight::Flight;
+use super::flight::{Flight, Part};
 use super::lookup::Unresolved;
 use super::rate::backoff;
 use super::row::Row;
@@ -76,14 +76,14 @@ impl Sync {
             let error = TargetError::Malformed("created, and the answer names no id".into());
             return self.uncertain(flight, &error, cx);
         }
-        self.failures = 0;
+        self.reach.failures = 0;
         self.takes_writes(cx);
         *self.counters.done.entry(flight.step().name()).or_default() += 1;
         if let (Step::CreateGroup { name, mark }, Some(id)) = (flight.step(), &applied.id) {
             let shown = self.capabilities().is_none_or(|c| c.members == Observability::Full);
             self.shadow.add_group(id.clone(), Arc::clone(name), Arc::clone(mark), shown, cx.now.wall);
-            self.group_writes.insert(id.clone(), cx.now.mono);
-            self.group_backoff.remove(name);
+            self.groups.writes.insert(id.clone(), cx.now.mono);
+            self.groups.backoff.remove(name);
         }
         if let Step::UpdateGroup { id, name } = flight.step() {
             self.named_again(id, name, cx);
@@ -92,37 +92,7 @@ impl Sync {
             self.shadow.forget_group(id);
             self.ledger.forget_group(id);
         }
-        for part in &flight.parts {
-            if let Some(mut record) = self.ledger.record(part.record).map(Row::record) {
-                part.planned.change.done(&mut record, applied, cx.now.wall);
-                self.ledger.put(record);
-            }
-            if let Change::Grant(group, _) = &part.planned.change {
-                self.is_sure(part.record, group);
-            }
-            self.name_freed(&part.planned.step, cx);
-            self.believe(&part.planned, part.record, applied, cx);
-            for attribute in &part.planned.drift {
-                *self.counters.drift.entry(attribute.clone()).or_default() += 1;
-            }
-            self.found.remove(&part.name);
-            self.alone.remove(&part.name);
-            if matches!(part.planned.change, Change::Create { .. }) {
-                self.account_appeared(&part.name, cx);
-            }
-            if applied.moved {
-                self.account_moved(&part.name, cx);
-            }
-            if matches!(part.planned.change, Change::Disable { .. }) {
-                self.doubted.remove(&part.record);
-            }
-            if matches!(part.planned.change, Change::Disable { .. })
-                && let Some(since) = self.leaving.remove(&part.name)
-            {
-                self.counters.revocation_seconds.push(cx.now.mono.saturating_sub(since).as_secs_f64());
-            }
-            self.released_done(&part.name, &part.planned);
-        }
+        flight.parts.iter().for_each(|part| self.part_done(part, applied, cx));
         match &flight.orphan {
             Some((name, id)) if flight.group.is_some() => self.excess_done(name, id, flight.step(), cx),
             Some((name, id)) => self.orphan_done(name, id),
@@ -133,6 +103,39 @@ impl Sync {
         if matches!(flight.step(), Step::CreateGroup { .. }) {
             self.bind_groups(cx);
         }
+    }
+
+    /// What a write that was done means for one account.
+    fn part_done(&mut self, part: &Part, applied: &Applied, cx: &Context<'_>) {
+        if let Some(mut record) = self.ledger.record(part.record).map(Row::record) {
+            part.planned.change.done(&mut record, applied, cx.now.wall);
+            self.ledger.put(record);
+        }
+        if let Change::Grant(group, _) = &part.planned.change {
+            self.is_sure(part.record, group);
+        }
+        self.name_freed(&part.planned.step, cx);
+        self.believe(&part.planned, part.record, applied, cx);
+        for attribute in &part.planned.drift {
+            *self.counters.drift.entry(attribute.clone()).or_default() += 1;
+        }
+        self.looks.found.remove(&part.name);
+        self.alone.remove(&part.name);
+        if matches!(part.planned.change, Change::Create { .. }) {
+            self.account_appeared(&part.name, cx);
+        }
+        if applied.moved {
+            self.account_moved(&part.name, cx);
+        }
+        if matches!(part.planned.change, Change::Disable { .. }) {
+            self.doubts.disables.remove(&part.record);
+        }
+        if matches!(part.planned.change, Change::Disable { .. })
+            && let Some(since) = self.leaving.remove(&part.name)
+        {
+            self.counters.revocation_seconds.push(cx.now.mono.saturating_sub(since).as_secs_f64());
+        }
+        self.released_done(&part.name, &part.planned);
     }
 
     /// Whoever waits for the user name that an account gave up has its turn; called while the account is remembered with it.
@@ -159,7 +162,7 @@ impl Sync {
                     attributes: attributes.clone(),
                     holds: None,
                 };
-                self.absent.remove(&id);
+                self.doubts.absent.remove(&id);
                 self.ledger.remember(&observed, false, round);
                 self.ledger.believe(&id, round, |_| {});
             }
@@ -189,7 +192,7 @@ impl Sync {
             let fold = Fold::of(self.schema, name);
             let answered = observed.attributes.get(name).unwrap_or(&Value::Null);
             if let Some(wanted) = digest(value, fold).filter(|wanted| digest(answered, fold) != Some(*wanted)) {
-                self.unstuck.insert((observed.id.clone(), name.clone(), wanted));
+                self.doubts.unstuck.insert((observed.id.clone(), name.clone(), wanted));
             }
         }
     }
@@ -209,20 +212,7 @@ impl Sync {
                 return self.uncertain(flight, error, cx);
             }
             TargetError::Transient(_) | TargetError::Unreachable(_) | TargetError::Malformed(_) => {
-                // It may have been done all the same: what was intended stays ours, and is read before it is believed.
-                self.doubt_disable(&flight.intent);
-                self.read_first(flight, cx);
-                let unsure = match super::lost::given_by(flight.step()) {
-                    Some(group) => !self.shows_members(group),
-                    // A restart does not forget it either.
-                    None => matches!(flight.step(), Step::DisableAccount { .. }) && !flight.parts.is_empty(),
-                };
-                if unsure {
-                    self.keep_lost(&flight.intent);
-                } else {
-                    self.ledger.close(flight.intent.id, Outcome::Failed(words));
-                }
-                self.fail_parts(flight, error, Duration::from_secs(1), cx);
+                self.half_done(flight, error, words, cx);
                 return self.free(flight, cx);
             }
             _ => {}
@@ -233,11 +223,34 @@ impl Sync {
             _ => Outcome::Failed(words),
         };
         self.ledger.close(flight.intent.id, outcome);
+        self.refused(flight, error, cx);
+        self.free(flight, cx);
+    }
+
+    /// It may have been done all the same: what was intended stays ours, and is read before it is believed.
+    fn half_done(&mut self, flight: &Flight, error: &TargetError, words: Arc<str>, cx: &Context<'_>) {
+        self.doubt_disable(&flight.intent);
+        self.read_first(flight, cx);
+        let unsure = match super::lost::given_by(flight.step()) {
+            Some(group) => !self.shows_members(group),
+            // A restart does not forget it either.
+            None => matches!(flight.step(), Step::DisableAccount { .. }) && !flight.parts.is_empty(),
+        };
+        if unsure {
+            self.keep_lost(&flight.intent);
+        } else {
+            self.ledger.close(flight.intent.id, Outcome::Failed(words));
+        }
+        self.fail_parts(flight, error, Duration::from_secs(1), cx);
+    }
+
+    /// It was not done: when it is tried again, and what is looked at before.
+    fn refused(&mut self, flight: &Flight, error: &TargetError, cx: &Context<'_>) {
         if let Step::CreateGroup { name, .. } | Step::UpdateGroup { name, .. } = flight.step() {
-            let attempts = self.group_backoff.get(name).map_or(1, |(attempts, _)| attempts + 1);
+            let attempts = self.groups.backoff.get(name).map_or(1, |(attempts, _)| attempts + 1);
             let wait = backoff(name, attempts, Duration::from_secs(10), LONGEST);
-            self.group_backoff.insert(Arc::clone(name), (attempts, cx.now.mono + wait));
-            self.observe_at = self.observe_at.min(cx.now.mono + wait);
+            self.groups.backoff.insert(Arc::clone(name), (attempts, cx.now.mono + wait));
+            self.observing.observe_at = self.observing.observe_at.min(cx.now.mono + wait);
         }
         let together = flight.parts.len() > 1;
         match error {
@@ -246,9 +259,9 @@ impl Sync {
                 self.alone.extend(flight.parts.iter().map(|part| part.name.clone()));
             }
             TargetError::Conflict => {
-                self.must_find.extend(flight.parts.iter().map(|part| part.name.clone()));
+                self.looks.must_find.extend(flight.parts.iter().map(|part| part.name.clone()));
                 for part in &flight.parts {
-                    self.found.remove(&part.name);
+                    self.looks.found.remove(&part.name);
                 }
                 self.fail_parts(flight, error, Duration::from_secs(1), cx);
             }
@@ -262,14 +275,13 @@ impl Sync {
             TargetError::Unsupported(_) => self.fail_parts(flight, error, Duration::from_mins(1), cx),
             _ => {}
         }
-        self.free(flight, cx);
     }
 
     /// It may have been done: these are read before anything of them is believed, and so is who refers to one whose name may be
     /// another one now.
     fn read_first(&mut self, flight: &Flight, cx: &Context<'_>) {
         for part in &flight.parts {
-            self.must_read.insert(part.name.clone());
+            self.looks.must_read.insert(part.name.clone());
             if matches!(part.planned.step, Step::RenameAccount { .. }) {
                 self.account_moved(&part.name, cx);
             }
@@ -306,7 +318,7 @@ impl Sync {
                 | Step::EnableAccount { id }
                 | Step::DisableAccount { id }
                 | Step::DeleteAccount { id } => self.ledger.unsee(id),
-                _ => self.observe_at = self.observe_at.min(cx.now.mono + Duration::from_secs(1)),
+                _ => self.observing.observe_at = self.observing.observe_at.min(cx.now.mono + Duration::from_secs(1)),
             }
         }
     }
@@ -320,8 +332,10 @@ impl Sync {
             Step::CreateAccount { .. } => {
                 if let Some(part) = flight.parts.first() {
                     let before = part.before.clone();
-                    self.found.remove(&part.name);
-                    self.unresolved.insert(part.name.clone(), Unresolved { intent, before, deadline, attempts: 0 });
+                    self.looks.found.remove(&part.name);
+                    self.looks
+                        .unresolved
+                        .insert(part.name.clone(), Unresolved { intent, before, deadline, attempts: 0 });
                 }
             }
             // A listing showed it before its answer came.
@@ -330,8 +344,8 @@ impl Sync {
             }
             Step::CreateGroup { name, .. } => {
                 let key = (EntitlementKind::Group, Arc::clone(name));
-                self.unresolved_groups.insert(key, super::group::UnresolvedGroup { intent: intent.id, deadline });
-                self.observe_at = self.observe_at.min(deadline);
+                self.groups.unresolved.insert(key, super::group::UnresolvedGroup { intent: intent.id, deadline });
+                self.observing.observe_at = self.observing.observe_at.min(deadline);
             }
             _ => {
                 self.keep_lost(&intent);
@@ -355,7 +369,7 @@ impl Sync {
         };
         let refused = matches!(error, TargetError::Rejected { .. });
         let passes = reason == Reason::TargetUnreachable;
-        self.takes_no_writes |= passes;
+        self.reach.takes_no_writes |= passes;
         for (name, step) in flight.owners() {
             let longest = match step {
                 _ if passes && super::pump::leaves(name, cx) => FAILED_LEAVER,
@@ -395,37 +409,41 @@ impl Sync {
         let (reason, words) = told(error);
         match error {
             TargetError::RateLimited { retry_after } => {
-                self.failures += 1;
-                let own =
-                    backoff(self.application.as_str(), self.failures, Duration::from_secs(1), Duration::from_mins(1));
+                self.reach.failures += 1;
+                let own = backoff(
+                    self.application.as_str(),
+                    self.reach.failures,
+                    Duration::from_secs(1),
+                    Duration::from_mins(1),
+                );
                 let wait = retry_after.unwrap_or(own);
                 self.rate.wait(cx.now.mono + wait);
                 // A short one is over before anybody has read of it.
-                if wait >= LONG_PAUSE && self.phase == Phase::Ready && self.trouble.is_none() {
+                if wait >= LONG_PAUSE && self.phase == Phase::Ready && self.reach.trouble.is_none() {
                     let message = format!("{words}: it is asked again after {} s", wait.as_secs());
-                    self.trouble = Some(Problem::new(Reason::RateLimited, message));
+                    self.reach.trouble = Some(Problem::new(Reason::RateLimited, message));
                     out.changed = true;
                 }
             }
             TargetError::Transient(_) | TargetError::Malformed(_) | TargetError::Lost(_) => {
-                self.failures += 1;
-                if self.failures >= 3 {
+                self.reach.failures += 1;
+                if self.reach.failures >= 3 {
                     let wait = backoff(
                         self.application.as_str(),
-                        self.failures - 2,
+                        self.reach.failures - 2,
                         Duration::from_millis(500),
                         Duration::from_secs(10),
                     );
                     self.rate.pause(cx.now.mono + wait);
                 }
-                if self.failures >= 10 {
+                if self.reach.failures >= 10 {
                     self.lose_contact(Problem::new(Reason::TargetUnreachable, words), cx, out);
                 }
             }
             // One refused connection may be a restart.
             TargetError::Unreachable(_) => {
-                self.failures += 1;
-                if self.failures >= 2 {
+                self.reach.failures += 1;
+                if self.reach.failures >= 2 {
                     self.lose_contact(Problem::new(reason, words), cx, out);
                 }
             }
@@ -444,18 +462,18 @@ impl Sync {
 
     /// Nothing is written until a probe succeeds.
     pub(super) fn lose_contact(&mut self, problem: Problem, cx: &Context<'_>, out: &mut Out) {
-        self.probe_failures += 1;
+        self.reach.probe_failures += 1;
         self.phase = Phase::Unprobed;
-        self.lost_since.get_or_insert(cx.now);
+        self.reach.lost_since.get_or_insert(cx.now);
         // Credentials that are refused again and again may lock the account out; anything else is asked for often, so
         // that work goes on soon after the target is back.
         let longest = if problem.reason() == Reason::Unauthorized { 60 } else { 15 };
         let longest = Duration::from_secs(longest);
-        let wait = backoff(self.application.as_str(), self.probe_failures, Duration::from_secs(1), longest);
+        let wait = backoff(self.application.as_str(), self.reach.probe_failures, Duration::from_secs(1), longest);
         // Nor before the target said that it may be asked.
-        self.probe_at = (cx.now.mono + wait).max(self.rate.next());
-        self.observation = None;
-        self.trouble = Some(problem);
+        self.reach.probe_at = (cx.now.mono + wait).max(self.rate.next());
+        self.observing.observation = None;
+        self.reach.trouble = Some(problem);
         out.changed = true;
     }
 }

@@ -60,7 +60,7 @@ impl Sync {
             || self.own_record(&heir).is_some()
             || self.ends_first(record, &heir, cx);
         let owner = || Owner { name: name.clone(), uid: heir.uid.clone() };
-        (!waits && !self.busy.contains_key(name) && !self.looking.contains_key(name)).then(owner)
+        (!waits && !self.busy.contains_key(name) && !self.looks.looking.contains_key(name)).then(owner)
     }
 
     /// Whether an end that is written disables the account before it passes: who has it next has not started, or has no access,
@@ -95,6 +95,6 @@ impl Sync {
         record.target_id.is_some()
             && record.state != RecordState::Released
             && !self.busy.contains_key(owner)
-            && !self.looking.contains_key(owner)
+            && !self.looks.looking.contains_key(owner)
     }
 }

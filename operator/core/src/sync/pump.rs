@@ -59,9 +59,9 @@ impl Sync {
             // An answer of another kind than what was asked: as if the asked one had been lost.
             (awaited, _) => self.give_up(awaited, cx, out),
         }
-        let answers = self.phase == Phase::Ready && self.failures == 0;
-        if answers && self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::RateLimited) {
-            self.trouble = None;
+        let answers = self.phase == Phase::Ready && self.reach.failures == 0;
+        if answers && self.reach.trouble.as_ref().is_some_and(|t| t.reason() == Reason::RateLimited) {
+            self.reach.trouble = None;
             out.changed = true;
         }
         if !wrote || !self.goes_on(cx, out) {
@@ -72,8 +72,9 @@ impl Sync {
     /// Sends the next write that is stored, if the target is to be asked nothing else: it works on that while what follows from the
     /// last answer is done, which is due at once.
     fn goes_on(&mut self, cx: &Context<'_>, out: &mut Out) -> bool {
-        let lists = self.wants_page() || (self.observation.is_none() && cx.now.mono >= self.observe_at);
-        if self.meta.deleting || lists || !self.lookups.is_empty() {
+        let lists =
+            self.wants_page() || (self.observing.observation.is_none() && cx.now.mono >= self.observing.observe_at);
+        if self.meta.deleting || lists || !self.looks.lookups.is_empty() {
             return false;
         }
         let before = out.effects.len();
@@ -91,7 +92,7 @@ impl Sync {
             let alone = || flight.parts.iter().all(|part| !cx.directory.has_reports(&part.name));
             says_no_more(flight.step()) && !applied.moved && (!creates || (applied.id.is_some() && alone()))
         };
-        self.trouble.is_none() && intents.len() == outcomes.len() && intents.iter().zip(outcomes).all(plain)
+        self.reach.trouble.is_none() && intents.len() == outcomes.len() && intents.iter().zip(outcomes).all(plain)
     }
 
     /// Takes in the answers after which the next write went out first.
@@ -130,7 +131,9 @@ impl Sync {
         for name in self.queue.ripe(cx.now) {
             self.touch(&name, cx);
         }
-        if self.phase == Phase::Unloaded && cx.now.mono >= self.probe_at && !self.awaits(|a| matches!(a, Awaited::Load))
+        if self.phase == Phase::Unloaded
+            && cx.now.mono >= self.reach.probe_at
+            && !self.awaits(|a| matches!(a, Awaited::Load))
         {
             let id = out.effect(Effect::Load);
             self.awaited.insert(id, Awaited::Load);
@@ -154,10 +157,10 @@ impl Sync {
 
     fn work(&mut self, cx: &Context<'_>, out: &mut Out) {
         if self.phase == Phase::Unprobed {
-            let waits = cx.now.mono < self.probe_at || self.awaits(Awaited::is_request);
+            let waits = cx.now.mono < self.reach.probe_at || self.awaits(Awaited::is_request);
             if !waits {
                 let connector = self.settings.connector.clone();
-                self.connected = Some(connector.clone());
+                self.reach.connected = Some(connector.clone());
                 self.request(Effect::Probe(connector, self.stake()), Awaited::Probe, out);
             }
             return;
@@ -180,7 +183,7 @@ impl Sync {
 
     fn turns(&mut self, cx: &Context<'_>, out: &mut Out) {
         // Before the first observation ended only leavers are handled: everybody else is planned against what is there.
-        let at_least = if self.observed { Priority::Drift } else { Priority::Leaver };
+        let at_least = if self.observing.observed { Priority::Drift } else { Priority::Leaver };
         if !self.may_turn() {
             return;
         }
@@ -206,17 +209,17 @@ impl Sync {
         let (wall, later) = self.queue.next();
         let mut times: Vec<Duration> = later.into_iter().collect();
         times.extend(self.behind.then_some(now.mono));
-        times.extend(self.closed.values().copied().min());
+        times.extend(self.groups.closed.values().copied().min());
         times.extend(self.finalizer_again(now.mono));
         let works = self.speaks() && !self.is_retired();
         match self.phase {
-            Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.probe_at),
-            Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.probe_at),
+            Phase::Unloaded if !self.awaits(|a| matches!(a, Awaited::Load)) => times.push(self.reach.probe_at),
+            Phase::Unprobed if works && !self.awaits(Awaited::is_request) => times.push(self.reach.probe_at),
             Phase::Ready if works => {
                 let slots = self.requests_under_way() < self.concurrency();
                 // Begun only where its first page may be asked for.
-                if self.observation.is_none() && slots {
-                    times.push(self.observe_at.max(self.rate.next()));
+                if self.observing.observation.is_none() && slots {
+                    times.push(self.observing.observe_at.max(self.rate.next()));
                 }
                 if slots && self.wants_requests() {
                     times.push(self.rate.next());
@@ -226,7 +229,7 @@ impl Sync {
                 let due = self
                     .queue
                     .best()
-                    .is_some_and(|best| (self.observed || best == Priority::Leaver) && self.has_room(best));
+                    .is_some_and(|best| (self.observing.observed || best == Priority::Leaver) && self.has_room(best));
                 if (due || self.next_gathered().is_some()) && self.may_turn() {
                     times.push(now.mono);
                 }
@@ -236,8 +239,8 @@ impl Sync {
             }
             _ => {}
         }
-        if self.ledger.has_outgoing() && !self.recording {
-            times.push(self.gathers_until.unwrap_or_default().max(self.record_at));
+        if self.ledger.has_outgoing() && !self.storing.recording {
+            times.push(self.storing.gathers_until.unwrap_or_default().max(self.storing.again_at));
         }
         Wake { wall, mono: times.into_iter().min() }
     }
@@ -259,7 +262,7 @@ impl Sync {
         let leaves = leaves(name, cx);
         let active = rows.any(|r| {
             let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
-            there || self.doubted.contains_key(&r.id) || self.is_found_enabled(r)
+            there || self.doubts.disables.contains_key(&r.id) || self.is_found_enabled(r)
         });
         let priority = if leaves && active {
             self.leaving.entry(name.clone()).or_insert(cx.now.mono);
@@ -307,29 +310,29 @@ impl Sync {
 
     /// Whether something that is not put off waits to be asked or written.
     pub(super) fn wants_requests(&self) -> bool {
-        !self.lookups.is_empty() || self.wants_page() || (!self.stored.is_empty() && self.may_write())
+        !self.looks.lookups.is_empty() || self.wants_page() || (!self.stored.is_empty() && self.may_write())
     }
 
     fn wants_page(&self) -> bool {
-        self.observation.as_ref().is_some_and(|observation| !observation.asked)
+        self.observing.observation.as_ref().is_some_and(|observation| !observation.asked)
     }
 
     /// Begins an observation when it is time, and asks for its next page.
     fn next_page(&mut self, cx: &Context<'_>, out: &mut Out) {
-        if self.observation.is_none() && cx.now.mono >= self.observe_at {
+        if self.observing.observation.is_none() && cx.now.mono >= self.observing.observe_at {
             let mut kinds = vec![Kind::Accounts];
             let entitlements = self.schema.entitlements.iter().map(|kind| kind_of(*kind));
             kinds.extend(entitlements);
             let window = self.visibility() + self.request_timeout();
             let forget = cx.now.wall.checked_sub(window).unwrap_or(Timestamp::MIN);
             self.shadow.begin_round(forget);
-            self.partial = false;
-            self.observation = Some(Observation::new(kinds, cx.now.wall, cx.now.mono));
+            self.observing.partial = false;
+            self.observing.observation = Some(Observation::new(kinds, cx.now.wall, cx.now.mono));
         }
         if !self.wants_page() || !self.may_request(cx.now) {
             return;
         }
-        let Some(observation) = &mut self.observation else { return };
+        let Some(observation) = &mut self.observing.observation else { return };
         let Some(kind) = observation.kind() else { return };
         observation.asked = true;
         let page = observation.page.clone();
@@ -337,12 +340,13 @@ impl Sync {
     }
 
     fn on_page(&mut self, page: Result<Page, TargetError>, cx: &Context<'_>, out: &mut Out) {
-        let Some(mut observation) = self.observation.take() else { return };
+        let Some(mut observation) = self.observing.observation.take() else { return };
         let Some(kind) = observation.kind() else { return };
         let page = match page {
             Ok(mut page) => {
-                if let Some(profile) = page.profile.take().filter(|known| self.profile.as_ref() != Some(&**known)) {
-                    self.profile = Some(*profile);
+                if let Some(profile) = page.profile.take().filter(|known| self.reach.profile.as_ref() != Some(&**known))
+                {
+                    self.reach.profile = Some(*profile);
                     out.changed = true;
                 }
                 page
@@ -362,10 +366,10 @@ impl Sync {
         if kind == Kind::Accounts && page.total.is_none() && page.next.is_none() {
             let ours = self.ledger.records().filter(|r| r.state != RecordState::Released);
             let ids = ours.filter_map(|r| r.target_id().map(TargetId::from));
-            known.extend(ids.filter(|id| !self.absent.contains_key(id)));
+            known.extend(ids.filter(|id| !self.doubts.absent.contains_key(id)));
         }
         let ended = observation.page(&page, known.into_iter());
-        self.failures = 0;
+        self.reach.failures = 0;
         for item in page.items {
             self.remember_listed(item, observation.began);
         }
@@ -373,15 +377,15 @@ impl Sync {
             if ended == Ended::Complete {
                 self.listing_complete(kind, &observation, cx);
             } else {
-                self.partial = true;
+                self.observing.partial = true;
                 self.read_lacking(std::mem::take(&mut observation.lacking), cx);
             }
             observation.next_kind(cx.now.wall, cx.now.mono);
         }
         let lacks = observation.lacks();
         if observation.kind().is_some() {
-            self.observation = Some(observation);
-        } else if self.partial {
+            self.observing.observation = Some(observation);
+        } else if self.observing.partial {
             self.observation_failed(lacks, cx, out);
         } else {
             self.observation_complete(cx, out);
@@ -396,11 +400,11 @@ impl Sync {
     }
 
     fn listing_complete(&mut self, kind: Kind, observation: &Observation, cx: &Context<'_>) {
-        self.complete.insert(kind, observation.began_mono);
+        self.observing.complete.insert(kind, observation.began_mono);
         if observation.is_counted() {
-            self.counted.insert(kind);
+            self.observing.counted.insert(kind);
         } else {
-            self.counted.remove(&kind);
+            self.observing.counted.remove(&kind);
         }
         let (visibility, began, began_mono) = (self.visibility(), observation.began, observation.began_mono);
         if kind == Kind::Accounts {
@@ -409,7 +413,7 @@ impl Sync {
             // Before anybody has a turn: what is missing at another target must not be made there.
             self.check_the_right_target(cx);
         } else {
-            let writes = &self.group_writes;
+            let writes = &self.groups.writes;
             self.shadow.end_round(kind, |id| writes.get(id).is_some_and(|at| began_mono <= *at + visibility));
             self.bind_groups(cx);
         }
@@ -419,18 +423,18 @@ impl Sync {
     fn read_lacking(&mut self, lacking: Vec<TargetId>, cx: &Context<'_>) {
         for id in lacking {
             let Some(name) = self.ledger.of_target(&id).map(|row| Name::from(row.owner())) else { continue };
-            self.must_read.insert(name.clone());
+            self.looks.must_read.insert(name.clone());
             self.touch_as(&name, Priority::Drift, cx);
         }
     }
 
     fn observation_complete(&mut self, cx: &Context<'_>, out: &mut Out) {
-        self.incomplete = 0;
-        self.observed = true;
+        self.observing.incomplete = 0;
+        self.observing.observed = true;
         let wait = spread(&self.meta.uid.to_string(), self.shadow.round().into(), self.interval());
-        self.observe_at = cx.now.mono + wait;
-        if self.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
-            self.trouble = None;
+        self.observing.observe_at = cx.now.mono + wait;
+        if self.reach.trouble.as_ref().is_some_and(|t| t.reason() == Reason::IncompleteObservation) {
+            self.reach.trouble = None;
         }
         self.bind_protected();
         self.judge_acknowledgement(cx);
@@ -447,18 +451,18 @@ impl Sync {
 
     /// What was seen is remembered; that something was not seen says nothing.
     fn observation_failed(&mut self, why: &str, cx: &Context<'_>, out: &mut Out) {
-        self.incomplete += 1;
+        self.observing.incomplete += 1;
         let interval = self.interval().max(Duration::from_secs(1));
-        let wait = backoff(self.application.as_str(), self.incomplete, Duration::from_secs(2), interval);
-        self.observe_at = cx.now.mono + wait;
-        self.observation = None;
-        if self.phase == Phase::Ready && self.trouble.is_none() {
+        let wait = backoff(self.application.as_str(), self.observing.incomplete, Duration::from_secs(2), interval);
+        self.observing.observe_at = cx.now.mono + wait;
+        self.observing.observation = None;
+        if self.phase == Phase::Ready && self.reach.trouble.is_none() {
             let message = format!("what is there could not be read completely ({why}); nothing is taken for gone");
-            self.trouble = Some(Problem::new(Reason::IncompleteObservation, message));
+            self.reach.trouble = Some(Problem::new(Reason::IncompleteObservation, message));
         }
-        if self.incomplete >= 3 || self.observed {
+        if self.observing.incomplete >= 3 || self.observing.observed {
             // Creates and directed changes go on, with a search by key before each create.
-            self.observed = true;
+            self.observing.observed = true;
             self.judge_acknowledgement(cx);
             self.touch_all(cx);
         }
@@ -472,12 +476,12 @@ impl Sync {
         cx: &Context<'_>,
         out: &mut Out,
     ) {
-        self.recording = false;
+        self.storing.recording = false;
         match recorded {
             Ok(()) => {
-                self.store_failures = 0;
-                let advanced = self.store_advanced(self.recording_since);
-                out.changed |= self.store_trouble.take().is_some() || advanced;
+                self.storing.failures = 0;
+                let advanced = self.store_advanced(self.storing.since);
+                out.changed |= self.storing.trouble.take().is_some() || advanced;
                 for change in changes {
                     if let LedgerChange::Open(intent) = change
                         && let Some(flight) = self.flights.get(&intent.id)
@@ -488,10 +492,10 @@ impl Sync {
             }
             Err(StoreFailure(why)) => {
                 self.ledger.put_back(changes);
-                self.store_failures += 1;
-                let wait = backoff("store", self.store_failures, Duration::from_millis(500), Duration::from_mins(1));
-                self.record_at = cx.now.mono + wait;
-                self.store_trouble = Some(Problem::new(Reason::StoreUnavailable, why));
+                self.storing.failures += 1;
+                let wait = backoff("store", self.storing.failures, Duration::from_millis(500), Duration::from_mins(1));
+                self.storing.again_at = cx.now.mono + wait;
+                self.storing.trouble = Some(Problem::new(Reason::StoreUnavailable, why));
                 out.changed = true;
             }
         }

@@ -62,7 +62,7 @@ impl Sync {
     /// not declared. Only on a complete snapshot; not while a policy cannot be read, which might declare it; never the
     /// last one of a privileged entry: somebody whom we put in stays.
     pub(super) fn owns_members(&self, cx: &Context<'_>) -> impl Fn(&Entitlement, Option<&TargetId>) -> bool + '_ {
-        let shown = self.capabilities().is_some_and(|c| c.members == Observability::Full) && !self.partial;
+        let shown = self.capabilities().is_some_and(|c| c.members == Observability::Full) && !self.observing.partial;
         let declares = |entry: &Entitlement| entry.membership == Membership::Authoritative;
         let unread = self.settings.entitlements.iter().any(declares)
             && cx.directory.policies().any(|policy| policy.spec.is_err());
@@ -122,7 +122,7 @@ impl Sync {
         }
         let going: Vec<GroupRecord> = self.ledger.groups().filter(|g| self.is_to_be_pruned(g)).cloned().collect();
         for GroupRecord { target_id: id, .. } in going {
-            if self.busy_groups.contains_key(&id) {
+            if self.groups.busy.contains_key(&id) {
                 continue;
             }
             let is_empty =
@@ -131,7 +131,7 @@ impl Sync {
                 Some(true) => self.delete_group(id, cx),
                 Some(false) => {}
                 None => {
-                    let written = self.group_writes.get(&id).copied().unwrap_or(self.started.mono);
+                    let written = self.groups.writes.get(&id).copied().unwrap_or(self.started.mono);
                     if began > written + self.visibility() {
                         self.ledger.forget_group(&id);
                     }
@@ -143,7 +143,7 @@ impl Sync {
     fn delete_group(&mut self, group: TargetId, cx: &Context<'_>) {
         let step = Step::DeleteGroup { id: group.clone() };
         let intent = self.intend(Vec::new(), step, "not declared any more".into(), None, cx);
-        self.group_writes.insert(group.clone(), cx.now.mono);
+        self.groups.writes.insert(group.clone(), cx.now.mono);
         let (parts, group, priority) = (Vec::new(), Some(group), Priority::Drift);
         self.launch(Flight { intent, parts, group, orphan: None, priority, sent: false });
     }

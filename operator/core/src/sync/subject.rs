@@ -47,13 +47,13 @@ impl Sync {
             record,
             seen,
             read: self.has_looked(&gathered.owner.name, cx.now),
-            doubted: record.is_some_and(|record| self.doubted.contains_key(&record.id)),
+            doubted: record.is_some_and(|record| self.doubts.disables.contains_key(&record.id)),
             protected: id.is_some_and(|id| self.is_protected(id, self.ledger.seen(id).as_ref())),
             catalogue: &catalogue,
             vanished: &vanished,
             matches,
             approved: self.approved_adoption(&gathered.owner.name),
-            unstuck: &self.unstuck,
+            unstuck: &self.doubts.unstuck,
         };
         let verdict = plan::account(&subject, &self.rules(), cx.now);
         // An account that exists might not be found by the other keys: none is created, or taken.
@@ -94,8 +94,8 @@ impl Sync {
     fn seen<'a>(&self, id: &TargetId, shade: Option<&'a plan::Shade>) -> Seen<'a> {
         match shade {
             Some(shade) => Seen::Present(shade),
-            None if self.absent.contains_key(id) => Seen::Absent,
-            None if self.complete.contains_key(&Kind::Accounts) => Seen::Missing,
+            None if self.doubts.absent.contains_key(id) => Seen::Absent,
+            None if self.observing.complete.contains_key(&Kind::Accounts) => Seen::Missing,
             None => Seen::Unknown,
         }
     }
@@ -129,7 +129,8 @@ impl Sync {
         let name = &gathered.owner.name;
         let young = |at: &Duration| cx.now.mono.saturating_sub(*at) <= FRESH;
         let found = self.has_searched(name, &self.keys_of(gathered), cx.now);
-        let listed = self.complete.get(&Kind::Accounts).is_some_and(young) && !self.must_find.contains(name);
+        let listed =
+            self.observing.complete.get(&Kind::Accounts).is_some_and(young) && !self.looks.must_find.contains(name);
         let mut ids: BTreeSet<TargetId> = BTreeSet::new();
         for key in &gathered.keys {
             ids.extend(self.ledger.with_key(&key.attribute, &key.value));
@@ -171,7 +172,7 @@ impl Sync {
     }
 
     pub(super) fn is_protected(&self, id: &TargetId, shade: Option<&plan::Shade>) -> bool {
-        let principal = self.profile.as_ref().and_then(|profile| profile.principal.as_ref());
+        let principal = self.reach.profile.as_ref().and_then(|profile| profile.principal.as_ref());
         principal == Some(id)
             || self.ledger.standing.protected.contains(id)
             || shade.is_some_and(|shade| self.is_named_protected(shade) || self.is_protected_there(shade))
@@ -211,7 +212,7 @@ impl Sync {
             let (kind, name) = (entry.target.kind, &entry.target.name);
             let Some(bound) = self.bound(kind, name) else {
                 // Nobody holds what is not there; whether it is not there only a complete listing tells.
-                let listed = self.complete.contains_key(&super::shadow::kind_of(kind));
+                let listed = self.observing.complete.contains_key(&super::shadow::kind_of(kind));
                 return !listed || self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
             };
             // Members that are not shown may be anybody.

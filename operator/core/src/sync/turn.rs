@@ -27,14 +27,14 @@ pub(super) struct Turned {
 impl Sync {
     /// One account's turn.
     pub(super) fn turn(&mut self, name: &Name, priority: Priority, cx: &Context<'_>, out: &mut Out) {
-        if self.busy.contains_key(name) || self.looking.contains_key(name) {
+        if self.busy.contains_key(name) || self.looks.looking.contains_key(name) {
             return;
         }
-        if let Some(until) = self.embargo.get(name).copied() {
+        if let Some(until) = self.doubts.embargo.get(name).copied() {
             if until > cx.now.mono {
                 return self.queue.push_at(name, until);
             }
-            self.embargo.remove(name);
+            self.doubts.embargo.remove(name);
         }
         self.queue.now_planned(name);
         if let Some(account) = excess::account_of(name) {
@@ -42,14 +42,14 @@ impl Sync {
             return self.turn_to_excess(&account, priority, cx);
         }
         let unread = self.waits_unread(name, cx);
-        if (unread.is_some() || self.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
+        if (unread.is_some() || self.looks.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
             return self.tell(name, false, report::Account::Pending(None), cx, out);
         }
         if let Some(problem) = unread {
             let desired = self.told(name, cx, out).is_none_or(|(desired, _)| desired);
             return self.tell(name, desired, report::Account::Failed(problem), cx, out);
         }
-        if self.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
+        if self.looks.unresolved.contains_key(name) && !self.resolve(name, cx, out) {
             let message = "the answer of a create was lost; it is looked for before anything is repeated";
             let waiting = report::Account::Pending(Some(Problem::new(Reason::AwaitingVisibility, message)));
             self.tell(name, true, waiting, cx, out);
@@ -146,7 +146,7 @@ impl Sync {
     fn advance(&mut self, mut gathered: Gathered, priority: Priority, sole: bool, cx: &Context<'_>) -> Turned {
         let name = gathered.owner.name.clone();
         let id = gathered.record.as_ref().and_then(|record| record.target_id.clone());
-        if let Some(id) = id.filter(|_| self.must_read.contains(&name)) {
+        if let Some(id) = id.filter(|_| self.looks.must_read.contains(&name)) {
             let verdict = Verdict { account: report::Account::Pending(None), desired: true, ..Verdict::default() };
             return self.look_for(&gathered, Lookup::Read(id), verdict, priority, cx);
         }
@@ -244,7 +244,7 @@ impl Sync {
             let there = |record: &Record| record.target_id.is_some();
             let had = gathered.record.as_ref().is_some_and(there);
             let changes = verdict.record.as_ref().is_some_and(|record| there(record) != had);
-            let unread = had && self.must_read.contains(name);
+            let unread = had && self.looks.must_read.contains(name);
             if verdict.need.is_some() || changes || unread || (verdict.forget && self.is_mismatched()) {
                 return;
             }
@@ -345,18 +345,18 @@ impl Sync {
     /// Whether a step at a group waits, and who then does: for the write that is under way there, or with others who are to be
     /// put into it, as long as somebody else joins or moves.
     fn waits_for(&mut self, group: &TargetId, name: &Name, step: &Step) -> bool {
-        let busy = self.busy_groups.contains_key(group);
+        let busy = self.groups.busy.contains_key(group);
         let batch = self.capabilities().map_or(1, |c| c.member_batch);
         if !matches!(step, Step::AddMembers { .. }) || batch <= 1 || self.alone.contains(name) {
             if busy {
-                self.parked.entry(group.clone()).or_default().insert(name.clone());
+                self.groups.parked.entry(group.clone()).or_default().insert(name.clone());
             }
             return busy;
         }
         let others = self.queue.best().is_some_and(|best| best <= Priority::Mover);
-        let waits = busy || (others && self.gathering.get(group).map_or(0, BTreeSet::len) + 1 < batch);
+        let waits = busy || (others && self.groups.gathering.get(group).map_or(0, BTreeSet::len) + 1 < batch);
         if waits {
-            self.gathering.entry(group.clone()).or_default().insert(name.clone());
+            self.groups.gathering.entry(group.clone()).or_default().insert(name.clone());
         }
         waits
     }
@@ -364,16 +364,16 @@ impl Sync {
     /// A group that is free and into which somebody waits to be put, once nobody else joins or moves.
     pub(super) fn next_gathered(&self) -> Option<&TargetId> {
         let others = self.queue.best().is_some_and(|best| best <= Priority::Mover);
-        let mut free = self.gathering.keys().filter(|group| !self.busy_groups.contains_key(*group));
-        free.next().filter(|_| self.observed && !others && self.has_room(Priority::Mover))
+        let mut free = self.groups.gathering.keys().filter(|group| !self.groups.busy.contains_key(*group));
+        free.next().filter(|_| self.observing.observed && !others && self.has_room(Priority::Mover))
     }
 
     /// The turn of the first of those who wait for a group; the others go with it.
     pub(super) fn turn_to_gathered(&mut self, group: TargetId, cx: &Context<'_>, out: &mut Out) {
-        let Some(mut waiting) = self.gathering.remove(&group) else { return };
+        let Some(mut waiting) = self.groups.gathering.remove(&group) else { return };
         let first = waiting.pop_first();
         if !waiting.is_empty() {
-            self.gathering.insert(group, waiting);
+            self.groups.gathering.insert(group, waiting);
         }
         if let Some(name) = first {
             self.queue.take(&name);
@@ -429,7 +429,7 @@ impl Sync {
     /// References to this owner's account may lead nowhere now: what refers to it is read before it is believed to be right.
     pub(super) fn account_moved(&mut self, name: &Name, cx: &Context<'_>) {
         for report in cx.directory.reports_of(name) {
-            self.must_read.insert(report.clone());
+            self.looks.must_read.insert(report.clone());
             self.touch(&report, cx);
         }
     }

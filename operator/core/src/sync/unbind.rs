@@ -34,12 +34,12 @@ impl Sync {
         for (id, name) in gone.map(|row| (row.id, Name::from(row.owner()))).collect::<Vec<_>>() {
             self.ledger.forget(id);
             self.learn_lost(id);
-            self.doubted.remove(&id);
+            self.doubts.disables.remove(&id);
             self.touch(&name, cx);
         }
         if other {
             self.unbind_grants();
-            self.unstuck.clear();
+            self.doubts.unstuck.clear();
             self.ledger.standing.protected.clear();
             self.bind_protected();
         }

@@ -37,20 +37,20 @@ impl Sync {
     pub(super) fn put_off(&mut self, name: &Name, error: &TargetError, cx: &Context<'_>) {
         let refused = matches!(error, TargetError::Rejected { .. } | TargetError::Unsupported(_));
         let known = self.known_of(name, cx);
-        let same = self.unread.remove(name).filter(|before| before.known == known);
+        let same = self.looks.unread.remove(name).filter(|before| before.known == known);
         let attempts = same.map_or(0, |before| before.attempts) + 1;
         let longest = if refused { super::outcome::LONGEST } else { FAILED };
         let until = cx.now.mono + backoff(name.as_str(), attempts, Duration::from_secs(2), longest);
         let (reason, words) = super::outcome::told(error);
         let problem =
             Problem::new(reason, format!("reading the account was refused or failed and is tried again: {words}"));
-        self.unread.insert(name.clone(), Unread { attempts, until, refused, problem, known });
+        self.looks.unread.insert(name.clone(), Unread { attempts, until, refused, problem, known });
         self.queue.push_at(name, until);
     }
 
     /// Why this account is not looked at now: it could not be read, and nothing has changed since.
     pub(super) fn waits_unread(&mut self, name: &Name, cx: &Context<'_>) -> Option<Problem> {
-        let unread = self.unread.get(name).filter(|unread| unread.until > cx.now.mono)?;
+        let unread = self.looks.unread.get(name).filter(|unread| unread.until > cx.now.mono)?;
         let waits = unread.known == self.known_of(name, cx);
         let (until, problem) = (unread.until, unread.problem.clone());
         if waits {
@@ -63,9 +63,10 @@ impl Sync {
     /// what stood in its place.
     pub(super) fn try_again(&mut self, cx: &Context<'_>) {
         let unable = |problem: &Problem| problem.reason() == Reason::Unsupported;
-        let unread = self.unread.iter().filter(|(_, u)| !u.refused || unable(&u.problem)).map(|(name, _)| name.clone());
+        let unread =
+            self.looks.unread.iter().filter(|(_, u)| !u.refused || unable(&u.problem)).map(|(name, _)| name.clone());
         let mut waits: BTreeSet<Name> = unread.collect();
-        self.unread.retain(|name, _| !waits.contains(name));
+        self.looks.unread.retain(|name, _| !waits.contains(name));
         waits.append(&mut self.tried_again(|failed| unable(&failed.problem), cx));
         for name in waits {
             self.touch(&name, cx);
@@ -74,7 +75,7 @@ impl Sync {
 
     /// A write was done: what failed while none was is tried again.
     pub(super) fn takes_writes(&mut self, cx: &Context<'_>) {
-        if std::mem::take(&mut self.takes_no_writes) {
+        if std::mem::take(&mut self.reach.takes_no_writes) {
             for name in self.tried_again(|failed| std::mem::take(&mut failed.passes), cx) {
                 self.touch(&name, cx);
             }

@@ -152,33 +152,33 @@ impl Sync {
 
     /// The target, accounts and groups, was read since start, its accounts completely.
     pub fn is_observed(&self) -> bool {
-        self.observed && self.complete.contains_key(&crate::model::Kind::Accounts)
+        self.observing.observed && self.observing.complete.contains_key(&crate::model::Kind::Accounts)
     }
 
     /// Nothing is under way, nothing waits for a turn, and the target was observed.
     pub fn is_idle(&self) -> bool {
         self.phase == Phase::Ready
-            && self.observed
+            && self.observing.observed
             && self.queue.is_empty()
             && self.flights.is_empty()
-            && self.gathering.is_empty()
-            && self.looking.is_empty()
-            && self.unresolved.is_empty()
-            && self.unresolved_groups.is_empty()
-            && !self.recording
+            && self.groups.gathering.is_empty()
+            && self.looks.looking.is_empty()
+            && self.looks.unresolved.is_empty()
+            && self.groups.unresolved.is_empty()
+            && !self.storing.recording
             && !self.ledger.has_outgoing()
-            && self.observation.is_none()
+            && self.observing.observation.is_none()
             && self.settling.values().all(super::waves::Settling::is_empty)
     }
 
     /// What the target was measured to be.
     pub fn profile(&self) -> Option<&Profile> {
-        self.profile.as_ref()
+        self.reach.profile.as_ref()
     }
 
     /// Whether the target answers and accepts us.
     pub fn contact(&self) -> Contact {
-        match (&self.trouble, self.phase) {
+        match (&self.reach.trouble, self.phase) {
             (Some(problem), Phase::Unprobed) => Contact::Fails(problem.clone()),
             (_, Phase::Ready) => Contact::Works,
             _ => Contact::Unknown,
@@ -187,7 +187,7 @@ impl Sync {
 
     /// For the status of the TargetApplication.
     pub fn status(&self) -> TargetApplicationSummary {
-        let problems = self.trouble.iter().chain(&self.store_trouble);
+        let problems = self.reach.trouble.iter().chain(&self.storing.trouble);
         let contact = match self.contact() {
             Contact::Fails(problem) => Contact::Fails(self.told_until(problem)),
             contact => contact,
@@ -208,10 +208,10 @@ impl Sync {
             orphaned,
             orphans: self.orphans_wait(),
             unmanaged,
-            profile: self.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
+            profile: self.reach.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
             target: self.identification(),
             planned: self.planned_summary(),
-            planning: !self.enforces() && !self.looking.is_empty(),
+            planning: !self.enforces() && !self.looks.looking.is_empty(),
             // The board knows.
             settling: 0,
             last_handled_reconcile: self.reconcile_now.clone(),

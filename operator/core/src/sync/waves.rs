@@ -219,7 +219,7 @@ impl Sync {
     /// were all.
     fn plan_the_rest(&mut self, cx: &Context<'_>) -> bool {
         // Before it was observed nobody is planned but who leaves.
-        if !self.observed || !self.may_turn() {
+        if !self.observing.observed || !self.may_turn() {
             return true;
         }
         for _ in 0..TURNS {

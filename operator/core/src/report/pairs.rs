@@ -1,18 +1,16 @@
 use std::collections::BTreeMap;
 
 use super::{Account, AccountCounts, AccountIn, AccountState, Problem};
-use crate::directory::keys::Keys;
 use crate::model::Name;
 
 /// Identity x application: a byte a pair, problems aside, counters kept as it goes.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     columns: BTreeMap<Name, Column>,
-    rows: Keys<u32>,
-    names: Vec<Option<Name>>,
+    rows: BTreeMap<Name, usize>,
     /// How many pairs use a row; a row that none uses is free.
     used: Vec<u32>,
-    free: Vec<u32>,
+    free: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -49,17 +47,19 @@ impl Pairs {
     /// Takes an application off the board.
     pub fn remove(&mut self, application: &Name) {
         let Some(column) = self.columns.remove(application) else { return };
-        for (row, _) in (0..).zip(&column.cells).filter(|(_, cell)| **cell != 0) {
+        for (row, _) in column.cells.iter().enumerate().filter(|(_, cell)| **cell != 0) {
             self.release(row);
         }
+        let Self { rows, used, .. } = self;
+        rows.retain(|_, row| used.get(*row).is_some_and(|n| *n > 0));
     }
 
     /// Sets a pair; answers whether anything changed. An application that was not declared counts as enforced.
     pub fn set(&mut self, identity: &Name, application: &Name, desired: bool, account: Account) -> bool {
         let state = account.state();
         let cell = encode(state, desired);
-        let row = match self.row(identity) {
-            Some(row) => row,
+        let row = match self.rows.get(identity) {
+            Some(row) => *row,
             None if cell == 0 => return false,
             None => self.claim(identity),
         };
@@ -72,45 +72,47 @@ impl Pairs {
             None if problem_changed => _ = column.problems.remove(identity),
             _ => {}
         }
-        let at = row as usize;
-        if column.cells.len() <= at {
-            column.cells.resize(at + 1, 0);
+        if column.cells.len() <= row {
+            column.cells.resize(row + 1, 0);
         }
-        let Some(place) = column.cells.get_mut(at) else { return problem_changed };
+        let Some(place) = column.cells.get_mut(row) else { return problem_changed };
         let old = std::mem::replace(place, cell);
         column.counts.count(old, false);
         column.counts.count(cell, true);
         match (old == 0, cell == 0) {
             (true, false) => {
-                if let Some(used) = self.used.get_mut(at) {
+                if let Some(used) = self.used.get_mut(row) {
                     *used += 1;
                 }
             }
             (false, true) => self.release(row),
             _ => {}
         }
+        if cell == 0 && self.used.get(row) == Some(&0) {
+            self.rows.remove(identity);
+        }
         old != cell || problem_changed
     }
 
     /// One pair.
     pub fn get(&self, identity: &Name, application: &Name) -> AccountState {
-        let cell = self.row(identity).and_then(|row| self.columns.get(application)?.cells.get(row as usize).copied());
+        let cell = self.rows.get(identity).and_then(|row| self.columns.get(application)?.cells.get(*row).copied());
         decode(cell.unwrap_or(0)).0
     }
 
     /// The same with its problem, and whether it should exist; `None`: there is nothing to tell of it.
     pub fn told(&self, identity: &Name, application: &Name) -> Option<(bool, Account)> {
         let column = self.columns.get(application)?;
-        let (state, desired) = decode(*column.cells.get(self.row(identity)? as usize)?);
+        let (state, desired) = decode(*column.cells.get(*self.rows.get(identity)?)?);
         let account = Account::of(state, column.problems.get(identity).cloned());
         (state != AccountState::None).then_some((desired, account))
     }
 
     /// The accounts of an identity in enforced applications, sorted by application.
     pub fn of_identity<'a>(&'a self, identity: &Name) -> Vec<AccountIn<'a>> {
-        let Some(row) = self.row(identity) else { return Vec::new() };
+        let Some(row) = self.rows.get(identity) else { return Vec::new() };
         let accounts = self.columns.iter().filter(|(_, column)| column.enforced).filter_map(|(application, column)| {
-            let (state, desired) = decode(column.cells.get(row as usize).copied().unwrap_or(0));
+            let (state, desired) = decode(column.cells.get(*row).copied().unwrap_or(0));
             let problem = column.problems.get(identity);
             (state != AccountState::None).then_some(AccountIn {
                 application: application.as_str(),
@@ -132,8 +134,11 @@ impl Pairs {
 
     /// The identities that have an account in an application, in whatever state.
     pub fn identities<'a>(&'a self, application: &Name) -> impl Iterator<Item = &'a Name> {
-        let cells = self.columns.get(application).into_iter().flat_map(|column| &column.cells);
-        self.names.iter().zip(cells).filter(|(_, cell)| **cell != 0).filter_map(|(identity, _)| identity.as_ref())
+        let column = self.columns.get(application);
+        self.rows.iter().filter_map(move |(identity, row)| {
+            let cell = column?.cells.get(*row).copied().unwrap_or(0);
+            (cell != 0).then_some(identity)
+        })
     }
 
     /// The application was observed: if every account is decided too, it has been told from what is known once.
@@ -165,37 +170,23 @@ impl Pairs {
         }
     }
 
-    fn row(&self, identity: &Name) -> Option<u32> {
-        self.rows.get(identity.as_str(), name_in(&self.names)).next()
-    }
-
-    fn claim(&mut self, identity: &Name) -> u32 {
+    fn claim(&mut self, identity: &Name) -> usize {
         let row = self.free.pop().unwrap_or_else(|| {
             self.used.push(0);
-            self.names.push(None);
-            u32::try_from(self.used.len() - 1).unwrap_or(u32::MAX)
+            self.used.len() - 1
         });
-        if let Some(name) = self.names.get_mut(row as usize) {
-            *name = Some(identity.clone());
-        }
-        self.rows.insert(identity.as_str(), row, name_in(&self.names));
+        self.rows.insert(identity.clone(), row);
         row
     }
 
-    fn release(&mut self, row: u32) {
-        let Some(used) = self.used.get_mut(row as usize) else { return };
-        *used = used.saturating_sub(1);
-        if *used == 0 {
-            self.free.push(row);
-            if let Some(name) = self.names.get_mut(row as usize).and_then(Option::take) {
-                self.rows.remove(name.as_str(), row);
+    fn release(&mut self, row: usize) {
+        if let Some(used) = self.used.get_mut(row) {
+            *used = used.saturating_sub(1);
+            if *used == 0 {
+                self.free.push(row);
             }
         }
     }
-}
-
-fn name_in<'a>(names: &'a [Option<Name>]) -> impl Fn(u32) -> Option<&'a str> {
-    |row| names.get(row as usize)?.as_ref().map(Name::as_str)
 }
 
 impl AccountCounts {

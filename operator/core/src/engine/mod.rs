@@ -272,7 +272,9 @@ impl Engine {
         };
         for (application, identities) in &pushed {
             let Some(sync) = self.syncs.get_mut(application) else { continue };
-            identities.iter().for_each(|identity| touch(identity, application, sync));
+            for identity in identities {
+                touch(identity, application, sync);
+            }
         }
         for (identity, applications) in &touched.accounts {
             match applications {

@@ -118,14 +118,18 @@ impl Cache {
         let gone = |account: &Account| account.was_shown(round) == Some(false) && !spared(last_write(account));
         let gone: Vec<Place> =
             self.accounts.iter().filter(|(_, account)| gone(account)).map(|(place, _)| place).collect();
-        gone.into_iter().for_each(|place| self.accounts.change(place, Account::unseen));
+        for place in gone {
+            self.accounts.change(place, Account::unseen);
+        }
     }
 
     /// What was seen says nothing any more; from here on accounts are recognised by the texts of these attributes.
     pub(super) fn recognise_by(&mut self, keys: Vec<AttributeName>) {
         let seen = self.accounts.iter().filter(|(_, account)| account.is_seen());
         let seen: Vec<Place> = seen.map(|(place, _)| place).collect();
-        seen.into_iter().for_each(|place| self.accounts.change(place, Account::unseen));
+        for place in seen {
+            self.accounts.change(place, Account::unseen);
+        }
         self.accounts.recognise_by(keys, self.schema);
     }
 }

@@ -136,7 +136,9 @@ impl Table {
         if let Some(id) = account.target_id() {
             let target_id = |place| places.get(place)?.target_id();
             let others: Vec<Place> = self.by_target.get(id, target_id).collect();
-            others.into_iter().for_each(|other| self.by_target.remove(id, other));
+            for other in others {
+                self.by_target.remove(id, other);
+            }
             self.by_target.insert(id, place, target_id);
         }
         for (at, (fold, keys)) in (0..).zip(&mut self.by_key) {

@@ -91,6 +91,7 @@ impl Sync {
         if let Step::DeleteGroup { id } = flight.step() {
             self.shadow.forget_group(id);
             self.ledger.forget_group(id);
+            self.bound.retain(|_, bound| bound != id);
         }
         flight.parts.iter().for_each(|part| self.part_done(part, applied, cx));
         match &flight.orphan {
@@ -100,7 +101,7 @@ impl Sync {
         }
         self.ledger.close(flight.intent.id, Outcome::Done);
         self.free(flight, cx);
-        if matches!(flight.step(), Step::CreateGroup { .. }) {
+        if matches!(flight.step(), Step::CreateGroup { .. } | Step::DeleteGroup { .. }) {
             self.bind_groups(cx);
         }
     }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{World, identity, tell};
-use crate::engine::EngineEvent;
-use crate::model::{ObjectKind, ObjectRef, Observed, TargetId};
+use crate::engine::{Effect, EngineEffect, EngineEvent};
+use crate::model::{ObjectKind, ObjectRef, Observed, Step, TargetId};
 
 pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     let finalizers = [provost_crds::FINALIZER];
@@ -247,6 +247,47 @@ fn a_pushed_group_holds_its_members_who_have_an_account_and_goes_with_its_declar
     world.pass(300);
     assert!(!world.mirrors.contains_key(&TargetId::new("g-Team")), "{:?}", world.mirrors);
     assert_eq!(world.groups.len(), 1, "and it is out of the ledger");
+}
+
+#[test]
+fn a_pushed_group_that_is_declared_again_while_it_is_deleted_is_made_anew_before_anybody_is_put_into_it() {
+    let pushed = json!([{"groupRef": {"name": "team"}, "name": "Team", "prune": true}]);
+    let mut all = people();
+    all.push(object("Group", "team", &json!({"members": [{"kind": "Identity", "name": "ada"}]})));
+    all.push(wiki("Additive", false, &pushed));
+    let mut world = World::new();
+    world.mirror("editors", None);
+    world.list(&all);
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["ada"]);
+    let deletes = |effect: &EngineEffect| {
+        let EngineEffect::Do { effect: Effect::Apply(steps), .. } = effect else { return false };
+        steps.iter().any(|step| matches!(step, Step::DeleteGroup { .. }))
+    };
+    let change = world.change(&wiki("Additive", false, &json!([])));
+    let mut effects = world.handle(EngineEvent::Changed(vec![change]));
+    let mut deletion = None;
+    while deletion.is_none() && world.second < 3600 {
+        while let Some(effect) = effects.pop() {
+            if deletes(&effect) {
+                deletion = Some(effect);
+            } else {
+                effects.extend(world.answered(effect));
+            }
+        }
+        world.second += 1;
+        effects = world.handle(EngineEvent::Tick);
+    }
+    let change = world.change(&wiki("Additive", false, &pushed));
+    effects.extend(world.handle(EngineEvent::Changed(vec![change])));
+    effects.extend(world.answered(deletion.unwrap()));
+    while let Some(effect) = effects.pop() {
+        effects.extend(world.answered(effect));
+    }
+    world.pass(200);
+    assert_eq!(world.names_in("Team"), ["ada"]);
+    let failed = world.engine.counters(&"wiki".into()).unwrap().failed;
+    assert!(failed.is_empty(), "nobody was put into the one that was deleted: {failed:?}");
 }
 
 #[test]

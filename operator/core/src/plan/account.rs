@@ -174,7 +174,7 @@ impl Work<'_> {
     fn use_it(&mut self) {
         let why = Arc::from("no policy grants it any more");
         let rehired = self.was_taken();
-        if rehired && !self.subject.read && matches!(self.subject.seen, Seen::Present(_)) {
+        if rehired && !self.subject.read {
             self.verdict.need = Some(Lookup::Read(self.id.clone()));
             self.verdict.account = report::Account::Pending(None);
             return;

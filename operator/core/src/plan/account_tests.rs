@@ -26,6 +26,8 @@ struct Ada {
     /// She is seen in the group `g`, which the catalogue names.
     held: Option<bool>,
     read: bool,
+    /// Nothing shows her account yet.
+    unseen: bool,
     protected: bool,
     deprovision: bool,
     /// What the account should carry.
@@ -62,6 +64,7 @@ fn ada(state: State) -> Ada {
         external: None,
         held: None,
         read: false,
+        unseen: false,
         protected: false,
         deprovision: false,
         attributes: Vec::new(),
@@ -107,7 +110,7 @@ fn plan(ada: &Ada) -> Verdict {
         mark: "provost:acme/ada",
         attributes: &ada.attributes,
         record: ada.record.as_ref(),
-        seen: if ada.record.is_some() { Seen::Present(&shade) } else { Seen::Unknown },
+        seen: if ada.record.is_some() && !ada.unseen { Seen::Present(&shade) } else { Seen::Unknown },
         read: ada.read,
         doubted: false,
         protected: ada.protected,
@@ -194,7 +197,11 @@ fn somebody_who_comes_back_is_read_and_loses_what_is_not_decided_before_the_acco
     ada.held = Some(true);
     let verdict = plan(&ada);
     assert_eq!((steps(&verdict), verdict.need), (vec![], Some(Lookup::Read(TargetId::new("t-1")))));
-    ada.read = true;
+    // Groups may be listed where accounts are not.
+    ada.unseen = true;
+    let verdict = plan(&ada);
+    assert_eq!((steps(&verdict), verdict.need), (vec![], Some(Lookup::Read(TargetId::new("t-1")))));
+    (ada.unseen, ada.read) = (false, true);
     assert_eq!(steps(&plan(&ada)), [("RemoveMembers", None)]);
     ada.held = Some(false);
     assert_eq!(steps(&plan(&ada)), [("EnableAccount", None)]);

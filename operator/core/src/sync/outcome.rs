@@ -91,7 +91,7 @@ impl Sync {
         if let Step::DeleteGroup { id } = flight.step() {
             self.shadow.forget_group(id);
             self.ledger.forget_group(id);
-            self.bound.retain(|_, bound| bound != id);
+            self.groups.bound.retain(|_, bound| bound != id);
         }
         flight.parts.iter().for_each(|part| self.part_done(part, applied, cx));
         match &flight.orphan {

@@ -261,8 +261,10 @@ fn held_message(plan: &HeldPlanStatus, summary: &TargetApplicationSummary) -> St
         0 => String::new(),
         more => format!("; status.heldPlans has no room for {more} more: see `provost held`"),
     };
+    let known = summary.approved.is_empty() || summary.held.iter().any(|plan| plan.hash == summary.approved);
+    let unknown = if known { "" } else { " (what it is set to is the whole hash of no held plan)" };
     format!(
-        "plan {hash} is held; to let it through set spec.safety.approvedPlan to it, else take back the change{more}"
+        "plan {hash} is held; to let it through set spec.safety.approvedPlan to it{unknown}, else take back the change{more}"
     )
 }
 

@@ -201,7 +201,7 @@ pub struct EntitlementCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldPlanStatus {
-    /// What to set as `spec.safety.approvedPlan`; empty for waves beyond the sixteenth, which wait unhashed.
+    /// What to set as `spec.safety.approvedPlan`.
     pub hash: Arc<str>,
     /// `RemovalBudgetExceeded`, `GrantBudgetExceeded` or `AdoptionNeedsApproval`; `PlanOnly` for what mode Plan would write.
     pub reason: Reason,

@@ -87,6 +87,8 @@ pub struct TargetApplicationSummary {
     pub problems: Vec<Problem>,
     /// Held plans, oldest first.
     pub held: Vec<HeldPlanStatus>,
+    /// The hash of the plan that is approved and was not released yet; empty: none.
+    pub approved: Arc<str>,
     /// Accounts of which a removal or a privileged grant waits for the rest of the same change; they are pending, too.
     pub settling: u32,
     /// Mode Plan: what would be written, if anything would.

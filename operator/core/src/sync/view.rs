@@ -204,6 +204,7 @@ impl Sync {
             contact,
             problems,
             held: self.ledger.standing.held.iter().map(report::HeldPlanStatus::from).collect(),
+            approved: self.ledger.standing.approval.as_ref().map(|(hash, _)| Arc::clone(hash)).unwrap_or_default(),
             entitlements: self.entitlement_counts(),
             orphaned,
             orphans: self.orphans_wait(),

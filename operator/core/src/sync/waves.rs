@@ -309,13 +309,13 @@ impl Sync {
             let base = if lane == Lane::PrivilegedGrant { provisioned } else { provisioned.saturating_add(used) };
             let admission = admit(cost, lane, &[Window { budget, used, base }]);
             if admission != Admission::Pass {
-                held.get_or_insert((admission, base));
+                held.get_or_insert((admission, cost));
             }
         }
         match held {
             None => self.let_go(lane, wave.into_keys(), None, &units, cx),
-            Some((admission, base)) => {
-                let why = told(lane, units.len(), &admission, base);
+            Some((admission, cost)) => {
+                let why = told(lane, units.len(), provisioned, cost, &admission);
                 self.hold(lane, wave, why, cx, out);
             }
         }
@@ -454,12 +454,23 @@ fn reason_of(lane: Lane) -> Reason {
 }
 
 /// Why a wave is held, in words.
-fn told(lane: Lane, identities: usize, admission: &Admission, base: u32) -> Arc<str> {
+fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Admission) -> Arc<str> {
     let (left, window) = match admission {
         Admission::Hold { allowed, used, window } => (allowed.saturating_sub(*used), *window),
         Admission::Pass => (0, Duration::ZERO),
     };
-    let verb = if lane == Lane::PrivilegedGrant { "are given a privileged right" } else { "lose something" };
+    let what = match (lane, identities) {
+        (Lane::PrivilegedGrant, 1) => "identity is given a privileged right",
+        (Lane::PrivilegedGrant, _) => "identities are given a privileged right",
+        (_, 1) => "identity loses something",
+        _ => "identities lose something",
+    };
+    // Of those who lost something within the window already it counts what is new.
+    let counts = match usize::try_from(cost) {
+        Ok(cost) if cost == identities => String::new(),
+        _ => format!(", which counts {cost} (a privileged removal three)"),
+    };
     let minutes = window.as_secs() / 60;
-    format!("{identities} identities {verb}, of {base} accounts; allowed now: {left} in {minutes} min").into()
+    let within = if minutes > 60 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
+    format!("{identities} {what}, of {accounts} accounts{counts}; allowed now: {left} in {within}").into()
 }

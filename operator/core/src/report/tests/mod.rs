@@ -110,6 +110,7 @@ fn application_summary() -> impl Strategy<Value = TargetApplicationSummary> {
                 contact,
                 problems,
                 held,
+                approved: ["", "3f9a", "no plan"][some as usize].into(),
                 settling: some,
                 planned: None,
                 planning: some == 2,

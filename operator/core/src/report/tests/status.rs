@@ -346,7 +346,10 @@ fn a_held_plan_is_counted_by_kind_and_says_what_may_be_done() {
         TargetApplicationSummary { held: vec![status], observed: true, ..TargetApplicationSummary::default() };
     let told = target_application(&summary, &AccountCounts::default(), [], 1, &Prior::default(), now(0).wall);
     assert_eq!(told.held, 1);
-    assert!(told.conditions[0].message.contains("set spec.safety.approvedPlan to it"));
+    assert!(told.conditions[0].message.contains("set spec.safety.approvedPlan to it, else"));
+    let summary = TargetApplicationSummary { approved: "3f9".into(), ..summary };
+    let told = target_application(&summary, &AccountCounts::default(), [], 1, &Prior::default(), now(0).wall);
+    assert!(told.conditions[0].message.contains("is the whole hash of no held plan"));
 }
 
 #[test]

@@ -111,8 +111,14 @@ async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
             }
         }
     }
-    rows.sort();
+    order(&mut rows);
     Ok((rows, total))
+}
+
+/// Worst first; what is the cause before whom it concerns.
+fn order(rows: &mut [Row]) {
+    rows.sort();
+    rows.sort_by_key(|row| (row.standing, row.kind == "Identity"));
 }
 
 /// A row, unless the object is Ready as of its present generation.
@@ -152,9 +158,8 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_not_as_declared_has_80_columns() {
-        let row = Row {
+    fn wiki() -> Row {
+        Row {
             standing: Standing::Stalled,
             kind: "TargetApplication".into(),
             namespace: "acme".into(),
@@ -162,7 +167,24 @@ mod tests {
             reason: "RemovalBudgetExceeded".into(),
             message: format!("plan {} is held; to let it through set spec.safety.approvedPlan to it", "0".repeat(64)),
             since: None,
-        };
+        }
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_a_cause_before_whom_it_concerns() {
+        let row = |standing, kind: &str, name: &str| Row { standing, kind: kind.into(), name: name.into(), ..wiki() };
+        let mut rows = [
+            row(Standing::Working, "Identity", "ada"),
+            row(Standing::Working, "TargetApplication", "wiki"),
+            row(Standing::Stalled, "Identity", "bob"),
+        ];
+        order(&mut rows);
+        assert_eq!(rows.map(|row| row.name), ["bob", "wiki", "ada"]);
+    }
+
+    #[test]
+    fn what_is_not_as_declared_has_80_columns() {
+        let row = wiki();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         told(&row, false, &mut Screen { out: &mut out, err: &mut err, color: false }).unwrap();
         let said = String::from_utf8(out).unwrap();

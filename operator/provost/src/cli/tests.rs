@@ -241,7 +241,7 @@ fn what_is_wrong_with_a_field_hides_no_rule_and_no_reference() {
         ),
     ] {
         let (_, out, _) = said(&["lint", "-o", "wide"], &[manifest(kind, "x1", &spec), others.clone()].concat());
-        for words in words {
+        for words in &words {
             assert!(out.contains(words), "{spec}: {words} is not in {out}");
         }
         let told = out.matches("  error  ").count() + out.matches("  warning  ").count();

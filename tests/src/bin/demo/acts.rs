@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::scim::text;
 use crate::server::Server;
@@ -271,10 +272,26 @@ pub fn keep(stage: &Stage) {
     }
     println!("\nIt is good for a day. Press Enter or Ctrl-C here to stop it, or elsewhere:");
     println!("  kill {}", std::process::id());
-    // Who has no keyboard, as in the background, stops it by its id.
-    if matches!(std::io::stdin().read(&mut [0]), Ok(0)) {
-        loop {
+    wait_for_the_end();
+}
+
+/// Enter, Ctrl-C or SIGTERM; then whatever was started is stopped.
+fn wait_for_the_end() {
+    let (enter, entered) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // Who has no keyboard, as in the background, stops it by its id.
+        while matches!(std::io::stdin().read(&mut [0]), Ok(0)) {
             std::thread::park();
         }
-    }
+        enter.send(())
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate()).unwrap();
+        tokio::select! {
+            Ok(()) = entered => {}
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+    });
 }

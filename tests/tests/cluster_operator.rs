@@ -403,3 +403,39 @@ async fn a_namespace_that_is_deleted_goes_and_its_accounts_stay() {
     assert_eq!(world.accounts().await, before, "deleting a namespace never deprovisions");
     assert!(world.operator().process().runs());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_refused_removes_nobody_and_what_was_changed_meanwhile_follows() {
+    let world = World::new(true).await;
+    world.directory("acme", &["ada", "bob"]);
+    world.wait_ready("acme", "identities.provost.dev/ada");
+    world.wait_ready("acme", "identities.provost.dev/bob");
+    let before = world.accounts().await;
+    let all = world.cluster.kubectl(&["get", "clusterrolebindings", "-o", "json"]).json();
+    let its = |one: &&Value| one["subjects"][0]["namespace"] == NAMESPACE;
+    let mut bindings: Vec<Value> = all["items"].as_array().unwrap().iter().filter(its).cloned().collect();
+    for binding in &mut bindings {
+        let name = binding["metadata"]["name"].as_str().unwrap().to_owned();
+        world.cluster.kubectl(&["delete", "clusterrolebinding", &name]).ok();
+        binding["metadata"] = json!({"name": name});
+    }
+    // Watches that stand outlive their right.
+    world.cluster.kill_api();
+    world.cluster.start_api();
+    eventually("it says that it may not list", || {
+        let (code, text) = world.operator().get("/readyz");
+        (code == 503 && text.contains("403 Forbidden")).then_some(())
+    });
+    world.cluster.kubectl(&["delete", "identities.provost.dev/ada", "-n", "acme"]).ok();
+    world.heartbeats(3);
+    assert_eq!(world.accounts().await, before, "who cannot be listed has not left");
+    world.apply(&bindings);
+    let began = std::time::Instant::now();
+    while world.accounts().await.get("ada") != Some(&false) {
+        assert!(began.elapsed().as_secs() < 120, "ada is not disabled\n{}", world.operator().process().tail());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.accounts().await.get("bob"), Some(&true));
+    world.wait_ready("acme", "targetapplications.provost.dev/wiki");
+    world.check("acme");
+}

@@ -130,7 +130,12 @@ async fn of_two_with_one_key_the_older_stands_and_the_other_waits_until_it_has_e
     world.reason(&object("dan"), "DuplicateUserName").await;
     nothing_is_written(&world, &target, "become").await;
     assert_eq!(target.picture().await, there);
-    world.patch(&object("dan"), &json!({"spec": {"userName": "dan", "department": "Engineering"}}));
+    // Its lifecycle is obeyed all the same.
+    world.patch(&object("dan"), &json!({"spec": {"lifecycle": {"suspended": true}}}));
+    becomes(&target, "dan is disabled", |now| !now.active().contains("dan")).await;
+    let back = json!({"userName": "dan", "department": "Engineering", "lifecycle": {"suspended": false}});
+    world.patch(&object("dan"), &json!({"spec": back}));
+    becomes(&target, "dan is back", |now| now.active().contains("dan")).await;
     world.kubectl(&["delete", &object("third")]).ok();
 
     // Who has ended is no duplicate: the account passes to whoever has its key.

@@ -373,7 +373,7 @@ impl Sync {
         self.reach.takes_no_writes |= passes;
         for (name, step) in flight.owners() {
             let longest = match step {
-                _ if passes && super::pump::leaves(name, cx) => FAILED_LEAVER,
+                _ if passes && super::queue::leaves(name, cx) => FAILED_LEAVER,
                 Step::DisableAccount { .. } if refused => REFUSED_DISABLE,
                 _ => LONGEST,
             };

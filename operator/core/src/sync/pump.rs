@@ -9,12 +9,11 @@ use super::observe::{Ended, Observation};
 use super::outcome::{says_no_more, told};
 use super::queue::Priority;
 use super::rate::{backoff, spread};
-use super::row::Row;
 use super::shadow::kind_of;
 use super::{Awaited, Context, Out, Phase, Sync, TURNS};
 use crate::engine::{Answer, Effect, EffectId, StoreFailure, Wake};
 use crate::model::{
-    Applied, IntentId, Item, Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, State, Step, SyncMode,
+    Applied, IntentId, Item, Kind, LedgerChange, Name, Now, Page, Reason, RecordState, Spent, Step, SyncMode,
     TargetError, TargetId,
 };
 use crate::report::Problem;
@@ -245,45 +244,6 @@ impl Sync {
         Wake { wall, mono: times.into_iter().min() }
     }
 
-    /// Whatever was decided before may be decided otherwise now.
-    pub const fn hear(&mut self) {
-        self.heard += 1;
-    }
-
-    /// An account may have to be looked at: it gets its turn by how it stands.
-    pub fn touch(&mut self, name: &Name, cx: &Context<'_>) {
-        self.hear();
-        self.touch_as(name, Priority::Mover, cx);
-    }
-
-    pub(super) fn touch_as(&mut self, name: &Name, otherwise: Priority, cx: &Context<'_>) {
-        let mut rows = self.ledger.rows_of(name).peekable();
-        let had = rows.peek().is_some();
-        let leaves = leaves(name, cx);
-        let active = rows.any(|r| {
-            let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
-            there || self.doubts.disables.contains_key(&r.id) || self.is_found_enabled(r)
-        });
-        let priority = if leaves && active {
-            self.leaving.entry(name.clone()).or_insert(cx.now.mono);
-            Priority::Leaver
-        } else if had || cx.directory.identity(name).is_none() {
-            otherwise
-        } else {
-            Priority::Joiner
-        };
-        if !leaves {
-            self.leaving.remove(name);
-        }
-        self.queue.push(name, priority);
-    }
-
-    /// Whether an account that we disabled is seen to be enabled.
-    fn is_found_enabled(&self, row: Row<'_>) -> bool {
-        let shade = || row.target_id().and_then(|id| self.ledger.seen(&id.into()));
-        row.disabled_at().is_some() && shade().is_some_and(|shade| shade.enabled)
-    }
-
     pub(super) fn concurrency(&self) -> usize {
         usize::try_from(self.settings.sync.concurrency.max(1)).unwrap_or(1)
     }
@@ -500,9 +460,4 @@ impl Sync {
             }
         }
     }
-}
-
-/// Ended, suspended or gone.
-pub(super) fn leaves(name: &Name, cx: &Context<'_>) -> bool {
-    cx.directory.identity(name).is_none_or(|view| matches!(view.state, State::Ended | State::Suspended))
 }

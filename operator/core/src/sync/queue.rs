@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Name, Now, Step};
+use super::row::Row;
+use super::{Context, Sync};
+use crate::model::{Name, Now, RecordState, State, Step};
 use crate::plan::Planned;
 
 /// In which order accounts get their turn.
@@ -137,4 +139,50 @@ impl Queue {
     pub(super) fn next(&self) -> (Option<Timestamp>, Option<Duration>) {
         (self.by_date.first().map(|(on, _)| *on), self.later.first().map(|(at, _)| *at))
     }
+}
+
+impl Sync {
+    /// Whatever was decided before may be decided otherwise now.
+    pub const fn hear(&mut self) {
+        self.heard += 1;
+    }
+
+    /// An account may have to be looked at: it gets its turn by how it stands.
+    pub fn touch(&mut self, name: &Name, cx: &Context<'_>) {
+        self.hear();
+        self.touch_as(name, Priority::Mover, cx);
+    }
+
+    pub(super) fn touch_as(&mut self, name: &Name, otherwise: Priority, cx: &Context<'_>) {
+        let mut rows = self.ledger.rows_of(name).peekable();
+        let had = rows.peek().is_some();
+        let leaves = leaves(name, cx);
+        let active = rows.any(|r| {
+            let there = matches!(r.state, RecordState::Active | RecordState::Creating) || r.grants().len() > 0;
+            there || self.doubts.disables.contains_key(&r.id) || self.is_found_enabled(r)
+        });
+        let priority = if leaves && active {
+            self.leaving.entry(name.clone()).or_insert(cx.now.mono);
+            Priority::Leaver
+        } else if had || cx.directory.identity(name).is_none() {
+            otherwise
+        } else {
+            Priority::Joiner
+        };
+        if !leaves {
+            self.leaving.remove(name);
+        }
+        self.queue.push(name, priority);
+    }
+
+    /// Whether an account that we disabled is seen to be enabled.
+    fn is_found_enabled(&self, row: Row<'_>) -> bool {
+        let shade = || row.target_id().and_then(|id| self.ledger.seen(&id.into()));
+        row.disabled_at().is_some() && shade().is_some_and(|shade| shade.enabled)
+    }
+}
+
+/// Ended, suspended or gone.
+pub(super) fn leaves(name: &Name, cx: &Context<'_>) -> bool {
+    cx.directory.identity(name).is_none_or(|view| matches!(view.state, State::Ended | State::Suspended))
 }

@@ -81,6 +81,12 @@ bench: ## The figures of docs/performance.md, measured and printed: make bench [
 	@tests/tools/setup.sh scim slapd keycloak
 	@cargo bench --quiet -p tests --bench figures -- $(ONLY)
 
+.PHONY: bench-scale
+bench-scale: ## Memory, latency and start of a whole operator with 20 applications: make bench-scale [PEOPLE=10000]
+	@tests/tools/setup.sh etcd kubernetes helm
+	@cargo build --quiet --workspace --profile bench --bin provost
+	@PEOPLE=$(or $(PEOPLE),10000) cargo bench --quiet -p tests --bench scale
+
 .PHONY: soak
 soak: ## The simulation over many seeds: make soak SEEDS=10000
 	PROVOST_SEEDS=$(or $(SEEDS),2000) cargo test -p tests --test simulation -- --nocapture

@@ -93,8 +93,7 @@ pub struct Connector {
     /// Connector, host, tenant or realm or base DN: tells one target from another. Holds no secret.
     pub fingerprint: Arc<str>,
     /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Of a directory, `attributes` in it
-    /// names those that the rest of the manifest maps, looks up or protects: no others are read.
-    /// The connector's spec as the manifest has it (`{"scim": {...}}`), secrets by reference. Where looking at everything
+    /// names those that the rest of the manifest maps, looks up or protects: no others are read. Where looking at everything
     /// would be too much, what the catalogue names stands beside it (`"catalogue": {"groups": [...], "roles": [...]}`).
     pub settings: serde_json::Value,
 }

@@ -5,6 +5,7 @@
 mod changes;
 mod checks;
 mod excess;
+mod failed;
 mod flight;
 mod gather;
 mod group;

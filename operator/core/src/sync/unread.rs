@@ -39,7 +39,7 @@ impl Sync {
         let known = self.known_of(name, cx);
         let same = self.looks.unread.remove(name).filter(|before| before.known == known);
         let attempts = same.map_or(0, |before| before.attempts) + 1;
-        let longest = if refused { super::outcome::LONGEST } else { FAILED };
+        let longest = if refused { super::failed::LONGEST } else { FAILED };
         let until = cx.now.mono + backoff(name.as_str(), attempts, Duration::from_secs(2), longest);
         let (reason, words) = super::outcome::told(error);
         let problem =

@@ -10,9 +10,8 @@ mod sentences;
 use std::time::Duration;
 
 use crate::model::{
-    AccountSettings, Connector, ConnectorKind, DeletionPolicy, Deprovision, DeprovisionStep, Entitlement,
-    EntitlementKind, EntitlementTarget, Membership, Orphaned, Safety, Schema, Source, Spelling, SyncMode, SyncSettings,
-    TargetApplication,
+    AccountSettings, Connector, ConnectorKind, Entitlement, EntitlementKind, EntitlementTarget, Membership, Schema,
+    Source, Spelling, SyncSettings, TargetApplication,
 };
 
 /// A connector as a test needs it.
@@ -52,41 +51,19 @@ pub(crate) fn application(entitlements: &[(&str, Option<&str>)]) -> TargetApplic
         privileged: false,
         requires: requires.map(|text| source("spec.entitlements.requires", text)),
     };
-    let step = DeprovisionStep::Disable { delete_after: None };
+    let nothing = TargetApplication::of_nothing();
+    let sync = SyncSettings {
+        interval: Some(Duration::from_mins(10)),
+        requests_per_second: 50,
+        concurrency: 8,
+        settle_removals: Duration::from_secs(10),
+        settle_privileged: Duration::from_secs(10),
+    };
     TargetApplication {
-        mode: SyncMode::Enforce,
-        connector: Connector {
-            kind: ConnectorKind::Fake,
-            fingerprint: "fake".into(),
-            settings: serde_json::Value::Null,
-        },
-        sync: SyncSettings {
-            interval: Some(Duration::from_mins(10)),
-            requests_per_second: 50,
-            concurrency: 8,
-            settle_removals: Duration::from_secs(10),
-            settle_privileged: Duration::from_secs(10),
-        },
-        account: AccountSettings {
-            correlate: Vec::new(),
-            adopt: true,
-            attributes: Vec::new(),
-            initial_password: false,
-            correct_disabled: false,
-            recreate_deleted: true,
-        },
-        deprovision: Deprovision { lost: step, ended: step },
+        connector: Connector { fingerprint: "fake".into(), ..nothing.connector },
+        sync,
+        account: AccountSettings { adopt: true, recreate_deleted: true, ..nothing.account },
         entitlements: entitlements.iter().map(entitlement).collect(),
-        pushed_groups: Vec::new(),
-        orphaned: Orphaned::Report,
-        safety: Safety {
-            removals: Vec::new(),
-            privileged_grants: Vec::new(),
-            protected: Vec::new(),
-            approved_plan: "".into(),
-            acknowledge: "".into(),
-        },
-        deletion_policy: DeletionPolicy::Retain,
-        release_after: Duration::from_mins(10),
+        ..nothing
     }
 }

@@ -29,6 +29,8 @@ impl Sync {
         let passes = reason == Reason::TargetUnreachable;
         self.reach.takes_no_writes |= passes;
         for (name, step) in flight.owners() {
+            // Whoever is made with a user name that is taken is told the same.
+            let renames = matches!((error, step), (TargetError::Conflict, Step::RenameAccount { .. }));
             let longest = match step {
                 _ if passes && super::queue::leaves(name, cx) => FAILED_LEAVER,
                 Step::DisableAccount { .. } if refused => REFUSED_DISABLE,
@@ -39,8 +41,14 @@ impl Sync {
             let attempts = before.as_ref().map_or(1, |f| f.attempts + 1);
             let passes = passes && before.is_none_or(|f| f.passes);
             let until = cx.now.mono + backoff(name.as_str(), attempts, first, longest);
-            let message = format!("{} was refused or failed and is tried again: {words}{field}", step.name());
-            let problem = Problem::new(reason, message);
+            let problem = if renames {
+                let message = "somebody else's account at the target has this user name: change one of the two names, or remove \
+                               that account; it is tried again by itself";
+                Problem::new(Reason::UserNameTaken, message)
+            } else {
+                let message = format!("{} was refused or failed and is tried again: {words}{field}", step.name());
+                Problem::new(reason, message)
+            };
             failures.push(Failed { step: step.clone(), attempts, until, passes, problem });
             self.queue.push_at(name, until);
         }

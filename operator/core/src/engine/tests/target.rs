@@ -40,6 +40,12 @@ impl World {
         {
             return Err(TargetError::Lost("500 Internal Server Error".into()));
         }
+        if let Step::RenameAccount { id, set } = &step
+            && let Some(wanted) = set.get("userName")
+            && self.accounts.values().any(|a| a.id != *id && a.attributes.get("userName") == Some(wanted))
+        {
+            return Err(TargetError::Conflict);
+        }
         Ok(self.apply(step))
     }
 

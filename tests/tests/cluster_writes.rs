@@ -174,7 +174,10 @@ async fn an_event_is_said_once() {
     let (events, writer) = events(client, Leadership::always(), "test");
     let writing = tokio::spawn(writer.run());
     let namespace: Arc<str> = "events".into();
-    for message in ["userName is taken", "userName is taken", "userName is free"] {
+    let again = Some(jiff::Timestamp::UNIX_EPOCH);
+    for (message, at) in
+        [("userName is taken", None), ("userName is taken", None), ("userName is free", None), ("userName is taken", again)]
+    {
         events.publish(
             &namespace,
             Note {
@@ -183,13 +186,14 @@ async fn an_event_is_said_once() {
                 warning: true,
                 reason: "UserNameTaken".into(),
                 message: message.into(),
+                at,
             },
         );
     }
     drop(events);
     writing.await.unwrap();
     let list = cluster.kubectl(&["get", "events.events.k8s.io", "-n", "events", "-o", "json"]).json();
-    assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+    assert_eq!(list["items"].as_array().unwrap().len(), 3, "{list}");
     let described = cluster.kubectl(&["describe", "identities.provost.dev", "ada", "-n", "events"]).ok();
     assert!(described.contains("UserNameTaken"), "{described}");
 }

@@ -19,7 +19,7 @@ use crate::client::call;
 use crate::lease::Leadership;
 use crate::manifest::resource;
 
-/// The same words about the same object are not said again within this time.
+/// The same words about the same object are not said again within this time, unless they tell of another occasion.
 const SILENCE: Duration = Duration::from_mins(10);
 /// At most ten a second: an incident that touches everybody must not fill etcd.
 const SPACING: Duration = Duration::from_millis(100);

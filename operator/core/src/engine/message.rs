@@ -161,6 +161,8 @@ pub struct Note {
     pub reason: Arc<str>,
     /// Ours; no secrets, no target's words.
     pub message: Arc<str>,
+    /// When what it tells of happened, where it can happen again in the same words: that is another event.
+    pub at: Option<Timestamp>,
 }
 
 /// A status to write: the whole of it, by one field manager, forced. Sent only when it differs from what was last sent.

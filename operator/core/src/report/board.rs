@@ -289,3 +289,4 @@ fn hash(status: &Value) -> u64 {
     status.hash(&mut hasher);
     hasher.finish()
 }
+        at: None,

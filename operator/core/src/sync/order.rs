@@ -62,6 +62,7 @@ impl Sync {
             warning: false,
             reason: reason.into(),
             message: format!("{words} {identity}").into(),
+            at: None,
         });
         self.touch(identity, cx);
         self.pump(cx, out);

@@ -416,6 +416,7 @@ impl Sync {
             return;
         }
         // What is set again after it was cleared is approved anew.
+            at: Some(cx.now.wall),
         let new = !approved.is_empty() && !standing.used.contains_key(approved);
         let noted = new.then(|| (Arc::clone(approved), cx.now.wall));
         if noted != standing.approval {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use provost_crds as crds;
 use serde_json::Value;
 
-use super::super::{Answer, Effect, Engine, EngineEffect, EngineEvent, StoreFailure};
+use super::super::{Answer, Effect, Engine, EngineEffect, EngineEvent, Note, StoreFailure};
 use super::target::profile;
 use crate::directory::Schemas;
 use crate::directory::tests::schemas;
@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) groups_fail: bool,
     /// How often groups were listed.
     pub(super) listings: usize,
+    /// What was published.
+    pub(super) notes: Vec<Note>,
     /// What was applied, by name.
     pub(super) applied: Vec<&'static str>,
     /// The target goes away with the first lost answer.
@@ -128,6 +130,7 @@ impl World {
             counts: true,
             groups_fail: false,
             listings: 0,
+            notes: Vec::new(),
             applied: Vec::new(),
             goes: false,
             broken: None,
@@ -206,6 +209,9 @@ impl World {
                 effects = self.handle(EngineEvent::Tick);
             }
             let Some(effect) = effects.pop() else { break };
+            if let EngineEffect::Note(note) = &effect {
+                self.notes.push(note.clone());
+            }
             if let EngineEffect::Finalizer { on, .. } = &effect {
                 (self.finalizers, self.finalizer) = (self.finalizers + 1, *on);
             }
@@ -244,7 +250,9 @@ impl World {
     }
 
     pub(super) fn write(&mut self) {
-        for update in self.engine.take_status(self.now(), 100).updates {
+        let taken = self.engine.take_status(self.now(), 100);
+        self.notes.extend(taken.notes);
+        for update in taken.updates {
             let ready = &update.status["conditions"][0];
             let text = |field: &str| ready[field].as_str().unwrap();
             self.written.push(format!("{} {} {}", update.object.name, text("status"), text("reason")));

@@ -58,7 +58,7 @@ pub fn meta(name: &str) -> Meta {
         uid: uid.as_str().into(),
         generation: 1,
         created: Timestamp::UNIX_EPOCH,
-        deleting: false,
+        deleting: None,
         finalizer: true,
         reconcile_now: None,
         status: None,

@@ -51,7 +51,7 @@ fn meta(random: &mut Random, name: &str) -> Meta {
         uid: Uid::new(&format!("{name}-1")),
         generation: 1,
         created: moment(-100 - i64::try_from(random.below(3)).unwrap_or_default()),
-        deleting: false,
+        deleting: None,
         finalizer: true,
         reconcile_now: None,
         status: None,

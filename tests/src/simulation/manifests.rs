@@ -103,7 +103,8 @@ fn meta(name: &Name, object: &Object<Declared>) -> Meta {
         uid: uid(name, object.uid),
         generation: object.generation,
         created: object.created,
-        deleting: object.deleting,
+        // When does not matter: for how long it cannot be reached counts from then on, too.
+        deleting: object.deleting.then_some(object.created),
         finalizer: object.finalizers.iter().any(|one| one == FINALIZER),
         reconcile_now: None,
         status: object.status.clone().map(Box::new),

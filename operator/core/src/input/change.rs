@@ -19,7 +19,7 @@ pub fn meta(metadata: &crds::ObjectMeta, status: Option<&impl Serialize>) -> Met
         name,
         generation: metadata.generation.unwrap_or(1),
         created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        deleting: metadata.deletion_timestamp.is_some(),
+        deleting: metadata.deletion_timestamp.as_ref().map(|time| time.0),
         finalizer: finalizers.iter().any(|finalizer| finalizer == crds::FINALIZER),
         reconcile_now: annotations.and_then(|all| all.get(crds::RECONCILE_NOW)).map(|value| value.as_str().into()),
         status: status.and_then(|status| serde_json::to_value(status).ok()).map(Box::new),

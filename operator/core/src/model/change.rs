@@ -85,8 +85,8 @@ pub struct Meta {
     pub generation: i64,
     /// `metadata.creationTimestamp`: the older of two duplicates stands.
     pub created: Timestamp,
-    /// `metadata.deletionTimestamp` is set (matters for a TargetApplication alone).
-    pub deleting: bool,
+    /// `metadata.deletionTimestamp`, if it is set (matters for a TargetApplication alone).
+    pub deleting: Option<Timestamp>,
     /// Our finalizer is on it.
     pub finalizer: bool,
     /// The annotation `provost.dev/reconcile-now`.

@@ -29,6 +29,15 @@ pub(super) fn without_account(
         {
             return reclaim(subject, rules);
         }
+        // The application is deleted before it was known again whose accounts are its own: those whom it would give one.
+        Goal::Remove { .. }
+            if rules.reclaims
+                && record.is_none()
+                && rules.deprovision
+                && fate(&subject.decision.account, None) == Fate::Give =>
+        {
+            return reclaim(subject, rules);
+        }
         Goal::Rest { .. } if record.is_none() && may_rest(subject) => return found_at_rest(subject, rules),
         Goal::Rest { .. } | Goal::Remove { .. } => {
             let forget = record.is_some_and(|r| r.state != RecordState::Creating);

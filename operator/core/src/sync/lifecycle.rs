@@ -13,7 +13,7 @@ use super::row::Row;
 use super::{Context, Out, Phase, Sync, key_attributes};
 use crate::engine::StoreFailure;
 use crate::model::{
-    DeletionPolicy, EntitlementKind, Ledger, Membership, Meta, Name, Now, Profile, Reason, RecordState, Step,
+    DeletionPolicy, EntitlementKind, Ledger, Membership, Meta, Name, Profile, Reason, RecordState, Step,
     TargetApplication, TargetError, TargetId,
 };
 use crate::plan::held_hash;
@@ -21,6 +21,9 @@ use crate::report::Problem;
 
 /// How long our finalizer may take to be put on or off before it is asked for again.
 const FINALIZER_AGAIN: Duration = Duration::from_secs(5);
+
+/// How often in a row a deleted application's target must have failed to answer before it is let go, however long that is so.
+const TRIED: u32 = 3;
 
 impl Sync {
     /// The namespace stopped (or goes on): nothing is written, ownership is kept.
@@ -78,6 +81,7 @@ impl Sync {
                 }
             }
             (self.reach.connected, self.reach.lost_since) = (None, None);
+            self.storing.remembered.lost = None;
             self.phase = if self.phase == Phase::Unloaded { Phase::Unloaded } else { Phase::Unprobed };
             self.reach.probe_at = cx.now.mono;
             out.disconnect = true;
@@ -138,7 +142,7 @@ impl Sync {
 
     /// What was released when the application was deleted is ours again now that it is back.
     fn resume(&mut self) {
-        if self.meta.deleting {
+        if self.meta.deleting.is_some() {
             return;
         }
         let released: Vec<_> =
@@ -216,6 +220,7 @@ impl Sync {
                 self.reach.failures = 0;
                 self.reach.probe_failures = 0;
                 self.reach.lost_since = None;
+                self.storing.remembered.lost = None;
                 self.rate.resume();
                 self.try_again(cx);
                 self.reach.trouble = self.unacknowledged("this may not be the target that was first reached");
@@ -341,7 +346,7 @@ impl Sync {
 
     /// Nothing is left to do for a deleted application.
     pub(super) fn is_retired(&self) -> bool {
-        self.meta.deleting && self.retired
+        self.meta.deleting.is_some() && self.retired
     }
 
     /// Asks for our finalizer to be put on or taken off: once, and again only when that should have happened long ago.
@@ -361,15 +366,19 @@ impl Sync {
     }
 
     /// Since when a deleted application's target is waited for that does not answer.
-    fn unreachable_since(&self) -> Option<Now> {
-        let (deleted, lost) = self.deleting_since.zip(self.reach.lost_since)?;
-        Some(if lost.mono > deleted.mono { lost } else { deleted })
+    fn unreachable_since(&self) -> Option<Timestamp> {
+        Some(self.meta.deleting?.max(self.reach.lost_since?))
+    }
+
+    /// When a deleted application is let go that waits since then for something that may never come.
+    fn released_at(&self, since: Timestamp) -> Option<Timestamp> {
+        since.checked_add(self.settings.release_after).ok()
     }
 
     /// What the condition says of a target that does not answer: of a deleted application also when it is let go.
     pub(super) fn told_until(&self, problem: Problem) -> Problem {
-        let since = self.unreachable_since().filter(|_| self.meta.deleting && !self.retains());
-        let Some(at) = since.and_then(|since| since.wall.checked_add(self.settings.release_after).ok()) else {
+        let since = self.unreachable_since().filter(|_| !self.retains());
+        let Some(at) = since.and_then(|since| self.released_at(since)) else {
             return problem;
         };
         let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
@@ -386,13 +395,14 @@ impl Sync {
             }
             return;
         }
-        self.deleting_since.get_or_insert(cx.now);
         if !self.speaks() {
             // What was lost before, and not asked since, is asked again before it counts as unreachable.
             self.reach.lost_since = None;
+            self.storing.remembered.lost = None;
         }
-        let unreachable =
-            self.unreachable_since().is_some_and(|since| cx.now.mono >= since.mono + self.settings.release_after);
+        let until = self.unreachable_since().and_then(|since| self.released_at(since));
+        // One refused connection of a process that has just begun says little.
+        let unreachable = self.reach.probe_failures >= TRIED && until.is_some_and(|until| until <= cx.now.wall);
         let unsent: Vec<_> = self.flights.iter().filter(|(_, flight)| !flight.sent).map(|(id, _)| *id).collect();
         if self.retains() || unreachable {
             for id in unsent {
@@ -400,7 +410,7 @@ impl Sync {
                 self.cancel(id, cx);
             }
         }
-        let left = || self.is_mismatched() || self.is_left().next().is_some();
+        let left = || self.is_mismatched() || self.is_recognising(cx) || self.is_left().next().is_some();
         let may = self.retains() || unreachable || (self.phase == Phase::Ready && !left());
         if !may || !self.flights.is_empty() {
             return;
@@ -412,6 +422,14 @@ impl Sync {
             self.ledger.put(record);
         }
         self.retired = true;
+    }
+
+    /// After its ledger was lost it is not known whose accounts are its own before all that is there was listed and everybody who
+    /// should have one was looked at: that is waited for as long as for a target.
+    fn is_recognising(&self, cx: &Context<'_>) -> bool {
+        let until = self.meta.deleting.and_then(|since| self.released_at(since));
+        let looked = self.is_observed() && self.queue.is_empty() && self.looks.looking.is_empty();
+        self.ledger.standing.reclaims && !looked && until.is_some_and(|until| cx.now.wall < until)
     }
 
     /// What a deleted application still has to take away: all but what is not written to, whoever should have it.
@@ -434,7 +452,7 @@ impl Sync {
 
     /// For the condition: for whom a deleted application keeps our finalizer.
     pub(super) fn leaving_trouble(&self) -> Option<Problem> {
-        if !self.meta.deleting || self.retains() || !self.enforces() || self.phase != Phase::Ready {
+        if !self.meta.deleting.is_some() || self.retains() || !self.enforces() || self.phase != Phase::Ready {
             return None;
         }
         let left: BTreeSet<&str> = self.is_left().map(Row::owner).collect();

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::gather::Gathered;
 use super::{Context, Sync};
 use crate::model::{Lane, LedgerMismatch, Name, ObjectKind, Reason, State, Step, StoreStamp};
@@ -14,6 +16,8 @@ use crate::report::{Problem, TargetIdentification};
 pub struct Remembered {
     fingerprint: Option<Arc<str>>,
     stamp: Option<StoreStamp>,
+    /// Since when the target did not answer when this was told.
+    pub(super) lost: Option<Timestamp>,
 }
 
 impl Remembered {
@@ -23,7 +27,13 @@ impl Remembered {
         let text = |field: &str| target.and_then(|t| t.get(field)).and_then(serde_json::Value::as_str).map(Arc::from);
         let epoch = target.and_then(|t| t.get("epoch")).and_then(serde_json::Value::as_i64);
         let stamp = text("storeID").map(|id| StoreStamp { id, epoch: epoch.unwrap_or(0) });
-        Self { fingerprint: text("fingerprint"), stamp }
+        let conditions = status.and_then(|s| s.get("conditions")).and_then(serde_json::Value::as_array);
+        let lost = conditions.into_iter().flatten().find(|c| {
+            let says = |field: &str| c.get(field).and_then(serde_json::Value::as_str);
+            says("type") == Some("Reachable") && says("status") == Some("False")
+        });
+        let since = lost.and_then(|lost| lost.get("lastTransitionTime")).and_then(serde_json::Value::as_str);
+        Self { fingerprint: text("fingerprint"), stamp, lost: since.and_then(|since| since.parse().ok()) }
     }
 }
 
@@ -68,7 +78,8 @@ impl Sync {
             return;
         };
         standing.acknowledged.insert(mismatch.token);
-        standing.reclaims = true;
+        // Of one that is being deleted it was said that what it does not know is left.
+        standing.reclaims = self.meta.deleting.is_none();
         self.ledger.put_standing();
         self.bind_groups(cx);
         self.touch_all(cx);
@@ -77,7 +88,8 @@ impl Sync {
     /// What the condition says while an acknowledgement is awaited.
     pub(super) fn ledger_trouble(&self) -> Option<Problem> {
         let LedgerMismatch { token, why } = self.ledger.standing.mismatch.as_ref()?;
-        let adopts = if self.meta.deleting { "leave what it does not know" } else { "adopt what it does not know" };
+        let adopts =
+            if self.meta.deleting.is_some() { "leave what it does not know" } else { "adopt what it does not know" };
         let message = format!(
             "{why}; nothing is changed or removed but what manifests end or suspend. To go on with this ledger, and {adopts}, \
              set spec.safety.acknowledge: {token}"
@@ -144,7 +156,7 @@ impl Sync {
     /// until another one is acknowledged.
     pub(super) fn identification(&self) -> Option<TargetIdentification> {
         if !self.is_loaded() {
-            let Remembered { fingerprint, stamp } = &self.storing.remembered;
+            let Remembered { fingerprint, stamp, .. } = &self.storing.remembered;
             return identification(fingerprint.clone(), stamp.as_ref());
         }
         let fingerprint = self.ledger.standing.fingerprint.clone();

@@ -165,8 +165,8 @@ struct Reach {
     takes_no_writes: bool,
     probe_failures: u32,
     probe_at: Duration,
-    /// Since when the target has not answered.
-    lost_since: Option<Now>,
+    /// Since when the target has not answered, also before this process began.
+    lost_since: Option<Timestamp>,
 }
 
 /// What is recorded, and where.
@@ -200,7 +200,6 @@ pub struct Sync {
     phase: Phase,
     halted: bool,
     reach: Reach,
-    deleting_since: Option<Now>,
     retired: bool,
     /// What was last asked for our finalizer, and when.
     finalizer_asked: Option<(bool, Duration)>,
@@ -281,7 +280,6 @@ impl Sync {
             phase: Phase::Unloaded,
             halted: false,
             reach: Reach::default(),
-            deleting_since: None,
             retired: false,
             finalizer_asked: None,
             started: now,

@@ -416,7 +416,8 @@ impl Sync {
     pub(super) fn lose_contact(&mut self, problem: Problem, cx: &Context<'_>, out: &mut Out) {
         self.reach.probe_failures += 1;
         self.phase = Phase::Unprobed;
-        self.reach.lost_since.get_or_insert(cx.now);
+        let before = self.storing.remembered.lost.take();
+        self.reach.lost_since.get_or_insert(before.unwrap_or(cx.now.wall).min(cx.now.wall));
         // Credentials that are refused again and again may lock the account out; anything else is asked for often, so
         // that work goes on soon after the target is back.
         let longest = if problem.reason() == Reason::Unauthorized { 60 } else { 15 };

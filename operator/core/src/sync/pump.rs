@@ -73,7 +73,7 @@ impl Sync {
     fn goes_on(&mut self, cx: &Context<'_>, out: &mut Out) -> bool {
         let lists =
             self.wants_page() || (self.observing.observation.is_none() && cx.now.mono >= self.observing.observe_at);
-        if self.meta.deleting || lists || !self.looks.lookups.is_empty() {
+        if self.meta.deleting.is_some() || lists || !self.looks.lookups.is_empty() {
             return false;
         }
         let before = out.effects.len();
@@ -139,11 +139,15 @@ impl Sync {
         }
         if self.phase != Phase::Unloaded {
             self.note_approval(cx);
-            if self.meta.deleting {
+            if self.meta.deleting.is_some() {
                 self.retire(cx, out);
             }
             if self.speaks() && !self.is_retired() {
                 self.work(cx, out);
+                // The last turn may have found that nothing is left.
+                if self.meta.deleting.is_some() && !self.retired {
+                    self.retire(cx, out);
+                }
             }
             self.flush(cx, out);
         }
@@ -164,7 +168,7 @@ impl Sync {
             }
             return;
         }
-        if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting {
+        if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting.is_some() {
             self.ask_finalizer(true, cx, out);
         }
         self.turns(cx, out);
@@ -199,7 +203,7 @@ impl Sync {
 
     /// Whether accounts get their turns: in mode Plan to be planned, else to be kept.
     pub(super) fn may_turn(&self) -> bool {
-        let lets_go = self.meta.deleting && self.retains();
+        let lets_go = self.meta.deleting.is_some() && self.retains();
         self.settings.mode == SyncMode::Plan || (self.may_write() && self.meta.finalizer && !lets_go)
     }
 

@@ -117,7 +117,7 @@ impl Sync {
     /// Deletes what is to be pruned, once a complete listing shows it without members.
     pub(super) fn prune_groups(&mut self, cx: &Context<'_>) {
         let Some(began) = self.complete_listing(Kind::Groups) else { return };
-        if !self.may_write() || self.is_mismatched() || !self.meta.finalizer || self.meta.deleting {
+        if !self.may_write() || self.is_mismatched() || !self.meta.finalizer || self.meta.deleting.is_some() {
             return;
         }
         let going: Vec<GroupRecord> = self.ledger.groups().filter(|g| self.is_to_be_pruned(g)).cloned().collect();

@@ -75,8 +75,9 @@ impl Sync {
             settings: &self.settings,
             schema: self.schema,
             capabilities: self.capabilities(),
-            deprovision: self.meta.deleting,
-            reclaims: self.reclaims(),
+            deprovision: self.meta.deleting.is_some(),
+            // What a deleted application does not know is left until its ledger is acknowledged.
+            reclaims: self.reclaims() && (self.meta.deleting.is_none() || !self.is_mismatched()),
         }
     }
 

@@ -10,7 +10,7 @@ fn read(name: &str, deleting: bool) -> Read {
         uid: Uid::from(name),
         generation: 1,
         created: jiff::Timestamp::UNIX_EPOCH,
-        deleting,
+        deleting: deleting.then_some(jiff::Timestamp::UNIX_EPOCH),
         finalizer: false,
         reconcile_now: None,
         status: None,

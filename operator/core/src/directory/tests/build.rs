@@ -30,7 +30,7 @@ fn meta(name: &str) -> Meta {
         uid: name.into(),
         generation: 3,
         created: time("2026-01-01T00:00:00Z"),
-        deleting: false,
+        deleting: None,
         finalizer: false,
         reconcile_now: None,
         status: None,

@@ -186,7 +186,7 @@ fn meta(random: &mut Random, name: &str) -> Meta {
         uid: format!("{name}-{}", random.below(2)).as_str().into(),
         generation: i64::try_from(random.below(3)).unwrap(),
         created: at(i64::try_from(random.below(4)).unwrap()),
-        deleting: false,
+        deleting: None,
         finalizer: false,
         reconcile_now: None,
         status: None,

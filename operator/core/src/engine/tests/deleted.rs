@@ -82,7 +82,9 @@ fn what_cannot_be_reached_for_as_long_as_release_after_says_is_let_go_as_it_is()
     let mut world = working();
     (world.reachable, world.refuses_connections) = (false, true);
     world.pass(3600);
-    tell(&mut world, &[deleted(&json!({}))]);
+    let mut wiki = deleted(&json!({}));
+    wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
+    tell(&mut world, &[wiki]);
     world.pass(560);
     assert!(world.finalizer, "counted from the deletion where contact was lost before");
     world.pass(90);
@@ -184,4 +186,36 @@ fn an_application_that_was_not_valid_when_the_operator_started_is_kept_once_it_i
     world.pass(120);
     assert_eq!((world.writes, condition(&world, "Ready").0.as_str()), (writes + 1, "Synced"));
     assert_eq!(world.accounts[&world.id_of("ada")].text("title"), Some("Reader"));
+}
+
+#[test]
+fn a_restart_does_not_begin_anew_to_wait_for_a_target_that_cannot_be_reached() {
+    let mut world = working();
+    (world.reachable, world.refuses_connections) = (false, true);
+    world.pass(120);
+    let mut wiki = deleted(&json!({}));
+    wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
+    tell(&mut world, &[wiki.clone()]);
+    world.pass(400);
+    world.restart(&all(wiki));
+    world.pass(150);
+    assert!(world.finalizer);
+    world.pass(100);
+    assert!(!world.finalizer);
+    assert_eq!(states(&world), [RecordState::Released; 2]);
+}
+
+#[test]
+fn a_process_that_has_just_begun_lets_nobody_go_by_one_refused_connection() {
+    let mut world = working();
+    (world.reachable, world.refuses_connections) = (false, true);
+    world.pass(120);
+    let mut wiki = deleted(&json!({}));
+    wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
+    world.second += 3600;
+    world.restart(&all(wiki));
+    assert!(world.finalizer);
+    world.reachable = true;
+    world.pass(300);
+    assert_eq!((enabled(&world), world.finalizer), (Vec::new(), false));
 }

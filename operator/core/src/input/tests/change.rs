@@ -13,7 +13,7 @@ fn a_file_is_given_what_the_api_server_would_add() {
     let Change::Identity(manifest) = identity_change(&object) else { panic!("another kind") };
     let meta = manifest.meta;
     assert_eq!((meta.uid.to_string().as_str(), meta.generation, meta.created), ("ada", 1, Timestamp::UNIX_EPOCH));
-    assert!(!meta.deleting && !meta.finalizer && meta.status.is_none());
+    assert!(meta.deleting.is_none() && !meta.finalizer && meta.status.is_none());
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn what_the_api_server_says_of_an_object_is_kept() {
         (meta.uid.to_string().as_str(), meta.generation, Some(meta.created)),
         ("u", 4, "2026-12-01T08:00:00Z".parse().ok())
     );
-    assert!(meta.deleting && meta.finalizer);
+    assert!(meta.deleting.is_some() && meta.finalizer);
     assert_eq!(meta.reconcile_now.as_deref(), Some("7"));
     assert_eq!(meta.status, Some(Box::new(json!({"observedGeneration": 3}))));
 }

@@ -23,7 +23,7 @@ fn meta(name: &str, generation: i64, status: Option<serde_json::Value>) -> Meta 
         uid: format!("uid-{name}").as_str().into(),
         generation,
         created: Timestamp::UNIX_EPOCH,
-        deleting: false,
+        deleting: None,
         finalizer: false,
         reconcile_now: None,
         status: status.map(Box::new),

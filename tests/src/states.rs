@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use provost_core::model::{Name, Reason, SyncMode};
 use provost_core::report::kstatus::KStatus;
 use provost_core::report::{
-    AccessPolicySummary, Account, AccountCounts, AccountIn, Contact, GroupSummary, HeldPlanStatus, IdentitySummary,
-    PlannedSummary, Prior, Problem, TargetApplicationSummary, access_policy, group, identity, target_application,
+    AccessPolicySummary, Account, AccountCounts, AccountIn, AccountState, Contact, GroupSummary, HeldPlanStatus,
+    IdentitySummary, PlannedSummary, Prior, Problem, TargetApplicationSummary, access_policy, group, identity,
+    target_application,
 };
 use serde_json::{Value, json};
 
@@ -102,14 +103,13 @@ fn problems() -> impl Iterator<Item = Reason> {
 fn identities(all: &mut Vec<State>) {
     let mut add = |name: &str, reason: Reason, own: Vec<Problem>, desired: bool, account: &Account| {
         let (state, problem) = (account.state(), account.problem());
-        let accounts = [AccountIn { application: "wiki", desired, state, problem }];
+        let accounts = [AccountIn { application: "wiki", desired, state, problem, waits: None }];
         let summary = IdentitySummary { problems: own, ..IdentitySummary::default() };
         all.push(State::new("Identity", name, reason, &identity(&summary, &accounts, 3, &Prior::default(), now())));
     };
     add("provisioned", Reason::Provisioned, vec![], true, &Account::Provisioned);
     add("disabled as decided", Reason::Provisioned, vec![], true, &Account::Disabled);
     add("retained", Reason::Provisioned, vec![], false, &Account::Retained);
-    add("held", Reason::Provisioned, vec![], false, &Account::Held);
     add("no account", Reason::NothingMatched, vec![], false, &Account::None);
     add("under way", Reason::Progressing, vec![], true, &Account::Pending(None));
     add("undecided", Reason::Progressing, vec![], true, &Account::Unknown);
@@ -117,9 +117,21 @@ fn identities(all: &mut Vec<State>) {
         let text = reason.as_str();
         add(text, reason, vec![problem(reason)], true, &Account::Provisioned);
         add(&format!("pending {text}"), reason, vec![], true, &Account::Pending(Some(problem(reason))));
+        add(&format!("held {text}"), reason, vec![], true, &Account::Held(problem(reason)));
         add(&format!("failed {text}"), reason, vec![], true, &Account::Failed(problem(reason)));
         add(&format!("blocked {text}"), reason, vec![], true, &Account::Blocked(problem(reason)));
         add(&format!("disabled {text}"), reason, vec![], true, &Account::DisabledAtTarget(problem(reason)));
+    }
+    let waits = |state, waits: &Problem| {
+        let accounts = [AccountIn { application: "wiki", desired: true, state, problem: None, waits: Some(waits) }];
+        identity(&IdentitySummary::default(), &accounts, 3, &Prior::default(), now())
+    };
+    for reason in problems() {
+        let told = Problem::of_application(&Name::from("wiki"), reason);
+        for state in [AccountState::Unknown, AccountState::Pending, AccountState::Failed] {
+            let name = format!("{} and its application {}", state.as_str(), reason.as_str());
+            all.push(State::new("Identity", &name, reason, &waits(state, &told)));
+        }
     }
 }
 

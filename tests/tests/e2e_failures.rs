@@ -73,7 +73,7 @@ async fn a_target_that_is_away_is_told_once_and_what_was_changed_meanwhile_follo
     assert_eq!(kstatus(&wiki), KStatus::InProgress, "an outage is waited for: {}", wiki["status"]);
     // The other application goes on: dan is there; what was edited is not done, what was not edited is not rewritten.
     in_the_end(&other, "dan has an account in the chat", |picture| picture.accounts.contains_key("dan")).await;
-    let ada = world.reason("identities.provost.dev/ada", "Progressing").await;
+    let ada = world.reason("identities.provost.dev/ada", "TargetUnreachable").await;
     assert_eq!(kstatus(&ada), KStatus::InProgress, "{}", ada["status"]);
     let find =
         |objects: &[Value], name: &str| objects.iter().find(|object| object["metadata"]["name"] == name).cloned();

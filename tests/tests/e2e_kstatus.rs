@@ -346,9 +346,11 @@ async fn kstatus_is_right_where_something_is_withheld_refused_or_goes() {
         ("targetapplications.provost.dev/elsewhere", Reason::HostNotAllowed),
         ("targetapplications.provost.dev/expired", Reason::Unauthorized),
         ("targetapplications.provost.dev/limited", Reason::RateLimited),
-        // A privileged grant is held: told on the application alone. The group is known, and the policy is in force.
+        // Who waits for a target.
+        ("identities.provost.dev/away", Reason::TargetUnreachable),
+        // A privileged grant is held. The group is known, and whom the policy matches.
         ("targetapplications.provost.dev/grants", Reason::GrantBudgetExceeded),
-        ("identities.provost.dev/adm", Reason::Provisioned),
+        ("identities.provost.dev/adm", Reason::GrantBudgetExceeded),
         ("groups.provost.dev/admins", Reason::Synced),
         ("accesspolicies.provost.dev/grants", Reason::Synced),
     ] {
@@ -374,7 +376,7 @@ async fn kstatus_is_right_where_something_is_withheld_refused_or_goes() {
         ("identities.provost.dev/eve", Reason::Settling),
         ("targetapplications.provost.dev/settling", Reason::Settling),
         ("targetapplications.provost.dev/removals", Reason::RemovalBudgetExceeded),
-        ("identities.provost.dev/lea", Reason::Provisioned),
+        ("identities.provost.dev/lea", Reason::RemovalBudgetExceeded),
         ("accesspolicies.provost.dev/removals", Reason::NothingMatched),
     ] {
         judged(&world, name, reason).await;

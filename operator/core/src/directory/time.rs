@@ -8,7 +8,7 @@ use super::Directory;
 use super::rules::GroupId;
 use super::settle::Pass;
 use super::table::{IdentityId, PolicyId};
-use crate::model::State;
+use crate::model::{Effect, Name, PolicyMode, State};
 
 /// An object that time changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +116,20 @@ impl Directory {
                 spec.policy.not_before.into_iter().chain(spec.policy.not_after).collect()
             }
         }
+    }
+
+    /// When an identity starts that has not yet, and from when on it has accounts as things are declared; `None`: not before
+    /// something is edited.
+    pub fn starts(&self, name: &Name) -> Option<(Timestamp, Option<Timestamp>)> {
+        let entry = self.entry(name).filter(|entry| entry.state == State::Pending)?;
+        let at = entry.lifecycle()?.start?;
+        let policies = entry.policies.sure().iter().filter_map(|id| self.policies.get(*id)?.spec.as_ref().ok());
+        let allows = policies.map(|spec| &spec.policy).filter(|policy| {
+            let mut given = policy.grants.iter().map(|grant| self.decision(name, &grant.application).account);
+            policy.mode == PolicyMode::Enforce && policy.effect == Effect::Allow && given.any(|wanted| wanted.is_sure())
+        });
+        let from = allows.map(|policy| policy.lead_time.and_then(|lead| before(at, lead)).unwrap_or(at));
+        Some((at, from.min()))
     }
 
     fn timed(&self) -> impl Iterator<Item = Timer> {

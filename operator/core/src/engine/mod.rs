@@ -13,7 +13,7 @@ pub use clock::Clock;
 pub use message::*;
 
 use crate::directory::{Directory, Schemas, Touched, TouchedApplications};
-use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, SyncMode, TargetApplication};
+use crate::model::{Change, Name, Now, ObjectKind, ObjectRef, Reason, State, SyncMode, TargetApplication};
 use crate::report::{Account, Board, Taken};
 use crate::sync::{Context, Out, Remembered, Sync};
 
@@ -256,6 +256,12 @@ impl Engine {
         mark(&mut self.board, ObjectKind::Group, &touched.groups);
         mark(&mut self.board, ObjectKind::AccessPolicy, &touched.policies);
         mark(&mut self.board, ObjectKind::TargetApplication, &touched.applications);
+        // What is given to who has not started is told, and need not be on the board.
+        for name in touched.accounts.keys() {
+            if self.directory.identity(name).is_some_and(|view| view.state == State::Pending) {
+                self.board.mark(&ObjectRef { kind: ObjectKind::Identity, name: name.clone() });
+            }
+        }
         for name in &touched.applications {
             self.declared(name, now, out);
         }
@@ -396,11 +402,25 @@ impl Engine {
         self.collect(name, wanted, out);
     }
 
+    /// Why nothing goes on in an application until something else happens, if so.
+    fn stopped(&self, name: &Name) -> Option<Reason> {
+        let sync = self.syncs.get(name)?;
+        if !sync.is_invalid() {
+            return sync.stopped();
+        }
+        let object = ObjectRef { kind: ObjectKind::TargetApplication, name: name.clone() };
+        let problems = self.directory.problems_of(&object);
+        let stalled = problems.iter().map(|problem| problem.reason).filter(|reason| reason.is_stalled());
+        Some(stalled.min().unwrap_or(Reason::InvalidSpec))
+    }
+
     fn collect(&mut self, name: &Name, wanted: Out, out: &mut Vec<EngineEffect>) {
         self.next_effect = wanted.next_effect;
         for (identity, (desired, account)) in wanted.accounts {
             self.board.set(&identity, name, desired, account);
         }
+        let stopped = self.stopped(name);
+        self.board.stopped(name, stopped);
         if wanted.changed {
             self.board.mark(&ObjectRef { kind: ObjectKind::TargetApplication, name: name.clone() });
             // What they hold back is what is held there.

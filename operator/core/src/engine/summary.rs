@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::directory::{self, Directory};
 use crate::model::{AccessPolicy, Effect, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State};
 use crate::report::{
-    AccessPolicySummary, GroupSummary, HeldBack, IdentitySummary, Problem, Summary, TargetApplicationSummary,
+    AccessPolicySummary, GroupSummary, HeldBack, IdentitySummary, Problem, Starts, Summary, TargetApplicationSummary,
 };
 use crate::sync::Sync;
 
@@ -29,7 +29,8 @@ pub(super) fn of(
                 Ok(_) => Some(view.state),
                 Err(invalid) => invalid.lifecycle.map(|_| view.state),
             };
-            Summary::Identity(IdentitySummary { lifecycle, groups: Some(count(view.groups)), problems })
+            let starts = directory.starts(&object.name).map(|(at, accounts)| Starts { at, accounts });
+            Summary::Identity(IdentitySummary { lifecycle, groups: Some(count(view.groups)), starts, problems })
         }
         ObjectKind::Group => {
             let view = directory.group(&object.name)?;

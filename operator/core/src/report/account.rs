@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::Reason;
+use super::worst;
+use crate::model::{Name, Reason};
 
 /// Something that is not as declared: why, and what a person would want to read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,29 @@ impl Problem {
             None => message,
         };
         Self { reason, message }
+    }
+
+    /// What is told of an account with which nothing goes on because of its application. In words that stand as long as that
+    /// does: a target that does not answer may say so in many ways.
+    pub fn of_application(application: &Name, reason: Reason) -> Self {
+        let name = reason.as_str();
+        let message = match reason {
+            Reason::TargetUnreachable => {
+                "what is left waits for the target, which does not answer: it is asked again every 15 seconds or sooner, and \
+                 then it is done"
+                    .into()
+            }
+            Reason::StoreUnavailable => {
+                "what is left waits for the operator's store, which is tried again every minute or sooner".into()
+            }
+            _ if reason.is_stalled() => format!(
+                "what is left waits for a person to act on TargetApplication {application} ({name}): its status says what to do"
+            ),
+            _ => format!(
+                "what is left waits for TargetApplication {application} ({name}), as its status says; it is tried again by itself"
+            ),
+        };
+        Self::new(reason, message)
     }
 
     /// Why.
@@ -56,8 +80,8 @@ pub enum Account {
     Disabled,
     /// Not desired any more; disabled (or left, by `Retain`), waits for its deletion.
     Retained,
-    /// What is decided waits in a held plan; told on the TargetApplication alone.
-    Held,
+    /// What is decided waits in a held plan, until a person approves it or takes back the change.
+    Held(Problem),
     /// The target said no; retried.
     Failed(Problem),
     /// Nothing is tried until a person acts.
@@ -76,7 +100,7 @@ impl Account {
             Self::Provisioned => AccountState::Provisioned,
             Self::Disabled => AccountState::Disabled,
             Self::Retained => AccountState::Retained,
-            Self::Held => AccountState::Held,
+            Self::Held(_) => AccountState::Held,
             Self::Failed(_) => AccountState::Failed,
             Self::Blocked(_) => AccountState::Blocked,
             Self::DisabledAtTarget(_) => AccountState::DisabledAtTarget,
@@ -91,7 +115,7 @@ impl Account {
             (AccountState::Provisioned, _) => Self::Provisioned,
             (AccountState::Disabled, _) => Self::Disabled,
             (AccountState::Retained, _) => Self::Retained,
-            (AccountState::Held, _) => Self::Held,
+            (AccountState::Held, Some(problem)) => Self::Held(problem),
             (AccountState::Failed, Some(problem)) => Self::Failed(problem),
             (AccountState::Blocked, Some(problem)) => Self::Blocked(problem),
             (AccountState::DisabledAtTarget, Some(problem)) => Self::DisabledAtTarget(problem),
@@ -103,8 +127,10 @@ impl Account {
     pub(crate) fn into_problem(self) -> Option<Problem> {
         match self {
             Self::Pending(problem) => problem,
-            Self::Failed(problem) | Self::Blocked(problem) | Self::DisabledAtTarget(problem) => Some(problem),
-            Self::None | Self::Unknown | Self::Provisioned | Self::Disabled | Self::Retained | Self::Held => None,
+            Self::Held(problem) | Self::Failed(problem) | Self::Blocked(problem) | Self::DisabledAtTarget(problem) => {
+                Some(problem)
+            }
+            Self::None | Self::Unknown | Self::Provisioned | Self::Disabled | Self::Retained => None,
         }
     }
 
@@ -112,13 +138,16 @@ impl Account {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Pending(problem) => problem.as_ref(),
-            Self::Failed(problem) | Self::Blocked(problem) | Self::DisabledAtTarget(problem) => Some(problem),
-            Self::None | Self::Unknown | Self::Provisioned | Self::Disabled | Self::Retained | Self::Held => None,
+            Self::Held(problem) | Self::Failed(problem) | Self::Blocked(problem) | Self::DisabledAtTarget(problem) => {
+                Some(problem)
+            }
+            Self::None | Self::Unknown | Self::Provisioned | Self::Disabled | Self::Retained => None,
         }
     }
 }
 
-/// The state of an account as the board keeps it: a byte a pair. `None`, `Unknown` and `Held` never reach a status.
+/// The state of an account as the board keeps it: a byte a pair. A status has no `None`, and other words for `Unknown` and
+/// `Held`: [`Self::told`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs, reason = "each is the Account of the same name")]
 pub enum AccountState {
@@ -166,6 +195,20 @@ impl AccountState {
         }
     }
 
+    /// As a status has it: what is held is blocked until a person acts.
+    pub fn told(self) -> Self {
+        match self {
+            Self::Unknown => Self::Pending,
+            Self::Held => Self::Blocked,
+            other => other,
+        }
+    }
+
+    /// Whether something may be left to do that its application has to be asked for.
+    pub fn waits_for_application(self) -> bool {
+        matches!(self, Self::Unknown | Self::Pending | Self::Failed)
+    }
+
     /// Whether the account is as declared: in use, or disabled where that is decided.
     pub fn is_provisioned(self) -> bool {
         matches!(self, Self::Provisioned | Self::Disabled)
@@ -183,6 +226,22 @@ pub struct AccountIn<'a> {
     pub state: AccountState,
     /// What is wrong, if something is.
     pub problem: Option<&'a Problem>,
+    /// Why its application as a whole does not get on, where something is left to do there.
+    pub waits: Option<&'a Problem>,
+}
+
+impl<'a> AccountIn<'a> {
+    /// The worse of what is wrong with it and with its application.
+    pub fn worst(&self) -> Option<&'a Problem> {
+        worst(self.waits.into_iter().chain(self.problem))
+    }
+
+    /// Whether this is told of it because of the application, which says so itself: nobody needs to hear it of each account.
+    pub(super) fn is_told_there(&self, reason: Reason) -> bool {
+        let shared = |problem: &Problem| self.state == AccountState::Held || problem.reason() == Reason::LedgerMismatch;
+        let problem = self.problem.filter(|problem| shared(problem));
+        self.waits.into_iter().chain(problem).any(|problem| problem.reason() == reason)
+    }
 }
 
 /// How many accounts of an application are in which state.

@@ -57,6 +57,16 @@ impl Board {
         }
     }
 
+    /// Why nothing goes on in an application, or that it does. Those are told with whom something is left to do there, and nobody
+    /// else.
+    pub fn stopped(&mut self, application: &Name, why: Option<Reason>) {
+        if self.pairs.stop(application, why) {
+            for identity in self.pairs.waiting(application) {
+                self.outbox.mark(&ObjectRef { kind: ObjectKind::Identity, name: identity.clone() });
+            }
+        }
+    }
+
     /// How one account stands; `desired`: it should exist (disabled where that is decided). Cheap where nothing changed.
     pub fn set(&mut self, identity: &Name, application: &Name, desired: bool, account: Account) {
         if self.pairs.set(identity, application, desired, account) {
@@ -187,7 +197,13 @@ impl Board {
             self.outbox.wait(&object, due);
             return;
         }
-        taken.notes.extend(ready.and_then(|ready| note(&object, entry, ready)));
+        let shared = object.kind == ObjectKind::Identity
+            && ready.is_some_and(|ready| {
+                self.pairs.of_identity(&object.name).iter().any(|account| account.is_told_there(ready.reason))
+            });
+        // Its application publishes that, once for all.
+        taken.notes.extend(ready.filter(|_| !shared && !entry.shared).and_then(|ready| note(&object, entry, ready)));
+        entry.shared = shared;
         entry.prior = Prior::of(entry.generation, &conditions);
         entry.hash = Some(hash);
         entry.written = Some(now.mono);
@@ -220,11 +236,17 @@ fn compute(
     let stands = prior.generation == Some(generation) && prior.ready().is_some();
     match summary {
         Summary::Identity(summary) => {
-            let accounts = pairs.of_identity(&object.name);
-            let status = identity(summary, &accounts, generation, prior, now.wall);
+            let mut accounts = pairs.of_identity(&object.name);
             let known = accounts.iter().all(|a| a.state != AccountState::Unknown);
+            let desired = accounts.iter().filter(|account| account.desired).count();
             // An account that came to be wanted since is nothing that was there before the restart.
-            let more = entry.decided.is_some_and(|decided| status.accounts.desired > decided);
+            let more = entry.decided.is_some_and(|decided| desired > decided as usize);
+            if stands && !more {
+                // Whether something is left to do for them there is not known.
+                let undecided = accounts.iter_mut().filter(|account| account.state == AccountState::Unknown);
+                undecided.for_each(|account| account.waits = None);
+            }
+            let status = identity(summary, &accounts, generation, prior, now.wall);
             if stands && !known && !more && !tells(&status.conditions, prior) {
                 return None;
             }
@@ -280,6 +302,7 @@ fn note(object: &ObjectRef, entry: &Entry, ready: &Condition) -> Option<Note> {
         warning,
         reason: ready.reason.as_str().into(),
         message: Arc::clone(&ready.message),
+        at: None,
     })
 }
 
@@ -289,4 +312,3 @@ fn hash(status: &Value) -> u64 {
     status.hash(&mut hasher);
     hasher.finish()
 }
-        at: None,

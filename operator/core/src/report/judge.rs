@@ -8,7 +8,7 @@ use super::condition::{Finding, Verdict, conditions, order};
 use super::{
     AccessPolicyStatus, AccessPolicySummary, AccountCounts, AccountIn, AccountProblem, AccountState,
     ApplicationAccounts, ApplicationProblem, ConditionType, Contact, GroupStatus, GroupSummary, HeldBack,
-    HeldPlanStatus, IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem,
+    HeldPlanStatus, IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem, Starts,
     TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
 };
 use crate::model::{Name, Reason, SyncMode};
@@ -21,8 +21,8 @@ const APPLICATION_PROBLEMS: usize = 10;
 const HELD_PLANS: usize = 16;
 const PROFILE_ENTRIES: usize = 64;
 
-/// The status of an Identity. `accounts` are those in applications of mode Enforce, sorted by application: held waves,
-/// outages, Plan and Paused are told on the TargetApplication alone.
+/// The status of an Identity. `accounts` are those in applications of mode Enforce, sorted by application: Plan and Paused are
+/// told on the TargetApplication alone, and an outage also where something is left to do.
 pub fn identity(
     summary: &IdentitySummary,
     accounts: &[AccountIn<'_>],
@@ -33,21 +33,18 @@ pub fn identity(
     let desired = count(accounts.iter().filter(|a| a.desired));
     let provisioned = count(accounts.iter().filter(|a| a.desired && a.state.is_provisioned()));
     let own = summary.problems.iter().map(|problem| (None, problem));
-    let theirs = accounts.iter().filter_map(|a| a.problem.map(|problem| (Some(a.application), problem)));
+    let theirs = accounts.iter().filter_map(|a| a.worst().map(|problem| (Some(a.application), problem)));
     let verdict = match own.chain(theirs).min_by_key(|(_, problem)| order(problem.reason())) {
         Some((None, problem)) => Verdict::NotReady(problem.reason(), Arc::clone(problem.message())),
         Some((Some(application), problem)) => {
             Verdict::NotReady(problem.reason(), format!("{application}: {}", problem.message()).into())
         }
         None => match accounts.iter().find(|a| matches!(a.state, AccountState::Pending | AccountState::Unknown)) {
-            Some(first) => Verdict::NotReady(
-                Reason::Progressing,
-                format!("{}: what is decided is being carried out", first.application).into(),
-            ),
+            Some(first) => Verdict::NotReady(Reason::Progressing, under_way(first).into()),
             None if accounts.iter().all(|a| a.state == AccountState::None) => {
-                Verdict::Ready(Reason::NothingMatched, "no policy gives it an account".into())
+                Verdict::Ready(Reason::NothingMatched, no_account(summary.starts.as_ref()))
             }
-            None => Verdict::Ready(Reason::Provisioned, "every account is as decided".into()),
+            None => Verdict::Ready(Reason::Provisioned, as_decided(summary.starts.as_ref())),
         },
     };
     IdentityStatus {
@@ -64,9 +61,9 @@ pub fn identity(
         problems: accounts
             .iter()
             .filter_map(|a| {
-                a.problem.map(|problem| AccountProblem {
+                a.worst().map(|problem| AccountProblem {
                     application: a.application.into(),
-                    state: a.state,
+                    state: a.state.told(),
                     reason: problem.reason(),
                     message: Arc::clone(problem.message()),
                 })
@@ -75,6 +72,37 @@ pub fn identity(
             .collect(),
         conditions: conditions(verdict, Vec::new(), generation, prior, now),
     }
+}
+
+/// An account with which something goes on.
+fn under_way(account: &AccountIn<'_>) -> String {
+    let what = match account.state {
+        AccountState::Unknown => {
+            "what is there is still being found out; an account that is its own is adopted, then what is decided is carried out"
+        }
+        _ => "what is decided is being carried out",
+    };
+    format!("{}: {what}", account.application)
+}
+
+/// Why it has no account.
+fn no_account(starts: Option<&Starts>) -> Arc<str> {
+    match starts {
+        None => "no policy gives it an account".into(),
+        Some(Starts { at, accounts: None }) => format!("it starts at {at}; no policy gives it an account").into(),
+        Some(Starts { at, accounts: Some(from) }) if from < at => {
+            format!("it starts at {at}; its accounts are there, disabled, from {from} on").into()
+        }
+        Some(Starts { at, .. }) => format!("it starts at {at}, and has its accounts from then on").into(),
+    }
+}
+
+/// That all is as it should be.
+fn as_decided(starts: Option<&Starts>) -> Arc<str> {
+    starts.map_or_else(
+        || "every account is as decided".into(),
+        |Starts { at, .. }| format!("every account is as decided; it starts at {at}").into(),
+    )
 }
 
 /// The status of a Group.
@@ -107,7 +135,7 @@ pub fn access_policy(
         (None, Some(_)) if summary.audit => {
             Verdict::Ready(Reason::Synced, warned(&audited(summary.held_back), warning))
         }
-        (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("evaluated and in force", warning)),
+        (None, Some(_)) => Verdict::Ready(Reason::Synced, warned("evaluated; whom it matches is known", warning)),
     };
     AccessPolicyStatus {
         observed_generation: generation,
@@ -173,8 +201,8 @@ pub fn target_application<'a>(
         held_plans: planned.chain(&summary.held).take(HELD_PLANS).cloned().collect(),
         problems: problems
             .into_iter()
-            // What waits a moment must not hide what went wrong.
-            .filter(|(_, problem)| problem.reason() != Reason::Settling)
+            // What waits a moment, or is told of the application itself, must not hide what went wrong.
+            .filter(|(_, problem)| !is_told_above(problem.reason()))
             .take(APPLICATION_PROBLEMS)
             .map(|(identity, problem)| ApplicationProblem {
                 identity: identity.as_str().into(),
@@ -186,6 +214,12 @@ pub fn target_application<'a>(
         target: summary.target.clone(),
         conditions: conditions(verdict, more, generation, prior, now),
     }
+}
+
+/// What `status.problems` does not repeat.
+fn is_told_above(reason: Reason) -> bool {
+    use Reason::{GrantBudgetExceeded, LedgerMismatch, RemovalBudgetExceeded, Settling};
+    matches!(reason, Settling | RemovalBudgetExceeded | GrantBudgetExceeded | LedgerMismatch)
 }
 
 fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCounts) -> Verdict {
@@ -201,7 +235,8 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         return Verdict::NotReady(Reason::Paused, "paused: nothing is read or written".into());
     }
     if !summary.observed {
-        return Verdict::NotKnown(Reason::Progressing, "the target is being read".into());
+        let message = "the target is being read; then accounts that are somebody's are adopted, and what is decided is carried out";
+        return Verdict::NotKnown(Reason::Progressing, message.into());
     }
     match summary.mode {
         SyncMode::Plan if summary.planning || accounts.unknown > 0 => {
@@ -213,7 +248,13 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
         },
         _ if only_settles(summary, accounts) => Verdict::NotReady(
             Reason::Settling,
-            "removals or privileged grants wait for the rest of the same change (spec.sync.settle)".into(),
+            "removals, privileged grants or adoptions that need approval wait for the rest of the same change \
+             (spec.sync.settle); then they go on, or are held"
+                .into(),
+        ),
+        _ if accounts.unknown > 0 => Verdict::NotReady(
+            Reason::Progressing,
+            "accounts are recognised, adopted and compared with what is decided, one after the other".into(),
         ),
         _ if accounts.pending > 0 || summary.entitlements.pending > 0 || summary.orphans.is_some() => {
             Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())

@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub written: Option<Duration>,
     /// It was edited, and that is not told as done yet: ahead of the many.
     pub edited: bool,
+    /// What was last written of an Identity, its application published for all.
+    pub shared: bool,
     /// Of an Identity: how many accounts it should have, when all of them were last decided; `None`: not since start.
     pub decided: Option<u32>,
     /// Since when work on it is under way without that having been written.
@@ -57,6 +59,7 @@ impl Entry {
             written: None,
             unsettled: None,
             edited: false,
+            shared: false,
             decided: None,
             looked: None,
             place: Place::Clean,

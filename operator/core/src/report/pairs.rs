@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{Account, AccountCounts, AccountIn, AccountState, Problem};
-use crate::model::Name;
+use crate::model::{Name, Reason};
 
 /// Identity x application: a byte a pair, problems aside, counters kept as it goes.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ struct Column {
     enforced: bool,
     /// Since start there was a moment when every account was decided.
     decided: bool,
+    /// Why the application as a whole does not get on.
+    stopped: Option<Problem>,
     cells: Vec<u8>,
     problems: BTreeMap<Name, Problem>,
     counts: AccountCounts,
@@ -36,11 +38,25 @@ impl Pairs {
         let column = Column {
             enforced,
             decided: false,
+            stopped: None,
             cells: Vec::new(),
             problems: BTreeMap::new(),
             counts: AccountCounts::default(),
         };
         self.columns.insert(application.clone(), column);
+        true
+    }
+
+    /// Why an application as a whole does not get on, or that it does; answers whether that is news.
+    pub fn stop(&mut self, application: &Name, why: Option<Reason>) -> bool {
+        let known = self.columns.get(application).and_then(|column| column.stopped.as_ref()).map(Problem::reason);
+        if known == why {
+            return false;
+        }
+        self.declare_if_new(application);
+        if let Some(column) = self.columns.get_mut(application) {
+            column.stopped = why.map(|reason| Problem::of_application(application, reason));
+        }
         true
     }
 
@@ -119,6 +135,7 @@ impl Pairs {
                 desired,
                 state,
                 problem,
+                waits: column.stopped.as_ref().filter(|_| state.waits_for_application()),
             })
         });
         accounts.collect()
@@ -138,6 +155,15 @@ impl Pairs {
         self.rows.iter().filter_map(move |(identity, row)| {
             let cell = column?.cells.get(*row).copied().unwrap_or(0);
             (cell != 0).then_some(identity)
+        })
+    }
+
+    /// Those of them with whom something may be left to do there.
+    pub fn waiting<'a>(&'a self, application: &Name) -> impl Iterator<Item = &'a Name> {
+        let column = self.columns.get(application);
+        self.rows.iter().filter_map(move |(identity, row)| {
+            let (state, _) = decode(column?.cells.get(*row).copied().unwrap_or(0));
+            state.waits_for_application().then_some(identity)
         })
     }
 

@@ -26,8 +26,19 @@ pub struct IdentitySummary {
     pub lifecycle: Option<State>,
     /// In how many groups it is, nested ones included; `None` while that is Unknown.
     pub groups: Option<u32>,
+    /// Of one that has not started.
+    pub starts: Option<Starts>,
     /// What is wrong with the object itself: its spec, a duplicate key.
     pub problems: Vec<Problem>,
+}
+
+/// When an identity starts that has not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starts {
+    /// `lifecycle.startTime`.
+    pub at: Timestamp,
+    /// From when on it has accounts, by the lead times of its policies; `None`: none gives it one.
+    pub accounts: Option<Timestamp>,
 }
 
 /// What the directory knows of a group.

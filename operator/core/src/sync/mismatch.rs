@@ -97,6 +97,11 @@ impl Sync {
         Some(Problem::new(Reason::LedgerMismatch, message))
     }
 
+    /// What is told of an account with which nothing goes on meanwhile.
+    pub(super) fn untrusted(&self) -> Problem {
+        Problem::of_application(&self.application, Reason::LedgerMismatch)
+    }
+
     /// The ledger is not trusted.
     pub(super) fn is_mismatched(&self) -> bool {
         self.ledger.standing.mismatch.is_some()

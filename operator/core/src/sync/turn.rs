@@ -172,7 +172,7 @@ impl Sync {
             let had = gathered.record.as_ref().is_some_and(|record| record.target_id.is_some());
             let has = verdict.record.as_ref().map(|record| record.target_id.is_some());
             if has == Some(true) && !had && self.enforces() && !self.may_adopt(&gathered) {
-                let account = report::Account::Pending(None);
+                let account = report::Account::Pending(Some(self.untrusted()));
                 return Turned { went: false, desired: verdict.desired, account };
             }
             if let Some(record) = verdict.record.take() {
@@ -222,7 +222,9 @@ impl Sync {
         if let Some(id) = &verdict.adoption {
             let hash = self.ask_to_adopt(name, id, cx);
             account = match hash {
-                None if self.is_settling(Lane::Adoption, name) => report::Account::Pending(Some(settles())),
+                None if self.is_settling(Lane::Adoption, name) => {
+                    report::Account::Pending(Some(settles(Lane::Adoption)))
+                }
                 hash => report::Account::Blocked(asks_for_approval(id, hash.as_deref())),
             };
         }
@@ -296,7 +298,8 @@ impl Sync {
         gathered.record.iter().for_each(|record| self.learn_lost(record.id));
         let mut problem: Option<Problem> = None;
         let mut held = false;
-        let mut settling = false;
+        let mut plan: Option<Problem> = None;
+        let mut settling: Option<Lane> = None;
         let mut parked_at: Option<bool> = None;
         let mut untrusted = false;
         self.settle_all(gathered, &steps, |_| true, cx);
@@ -311,7 +314,8 @@ impl Sync {
             }
             if !self.is_admitted(&name, &planned, cx) {
                 held = true;
-                settling |= planned.lane.is_some_and(|lane| self.is_settling(lane, &name));
+                plan = plan.or_else(|| self.held_in(&name, &planned));
+                settling = settling.or(planned.lane.filter(|lane| self.is_settling(*lane, &name)));
                 continue;
             }
             // Membership before deletion: nothing is deleted of which something else is still to be taken.
@@ -334,9 +338,9 @@ impl Sync {
         }
         let account = match (problem, held) {
             (Some(problem), _) => report::Account::Failed(problem),
-            (None, true) if settling => report::Account::Pending(Some(settles())),
-            (None, true) if parked_at.is_none() => report::Account::Held,
-            (None, false) if untrusted => report::Account::Pending(None),
+            (None, true) if settling.is_some() => report::Account::Pending(settling.map(settles)),
+            (None, true) if parked_at.is_none() => plan.map_or(report::Account::Pending(None), report::Account::Held),
+            (None, false) if untrusted => report::Account::Pending(Some(self.untrusted())),
             _ => account,
         };
         (parked_at.is_some(), account)

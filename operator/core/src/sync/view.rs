@@ -8,8 +8,8 @@ use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::{Claim, Counters};
 use crate::model::{
-    Applied, ConnectorKind, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, Step,
-    SyncMode, TargetId,
+    Applied, ConnectorKind, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, State,
+    Step, SyncMode, TargetId,
 };
 use crate::plan::{Change, Planned};
 use crate::report::{self, Contact, EntitlementCounts, PlannedSummary, TargetApplicationSummary};
@@ -106,15 +106,23 @@ impl Sync {
     pub fn doubt(&self, name: &Name, cx: &Context<'_>) -> Option<bool> {
         use report::Account;
         match cx.board.told(name, &self.application) {
-            // What is not done stays told as it is until it is; what is held counts as done for the Identity.
-            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held)) => {
+            // What is not done stays told as it is until it is; what is held may be so no longer.
+            Some((desired, Account::Provisioned | Account::Disabled | Account::Retained | Account::Held(_))) => {
                 Some(desired)
             }
             Some(_) => None,
             None => {
                 let ours =
                     self.ledger.rows_of(name).any(|r| !matches!(r.state, RecordState::Deleted | RecordState::Released));
-                let wanted = !cx.directory.decision(name, &self.meta.name).account.is_refused();
+                let decision = cx.directory.decision(name, &self.meta.name);
+                // As it will be planned: who has not started, or is suspended, gets no account but for a lead time.
+                let may = match decision.owner.map(|owner| owner.state) {
+                    Some(State::Active) => true,
+                    Some(State::Pending) => ours || decision.owner.is_some_and(|owner| owner.lead),
+                    Some(State::Suspended) => ours,
+                    Some(State::Ended) | None => false,
+                };
+                let wanted = may && !decision.account.is_refused();
                 (ours || wanted).then_some(wanted)
             }
         }
@@ -183,6 +191,17 @@ impl Sync {
             (_, Phase::Ready) => Contact::Works,
             _ => Contact::Unknown,
         }
+    }
+
+    /// The manifest is not valid.
+    pub fn is_invalid(&self) -> bool {
+        self.invalid
+    }
+
+    /// Why nothing is written for anybody until something else happens, if so.
+    pub fn stopped(&self) -> Option<Reason> {
+        let trouble = self.reach.trouble.iter().filter(|trouble| super::stops_writes(trouble.reason()));
+        report::worst(trouble.chain(&self.storing.trouble)).map(report::Problem::reason)
     }
 
     /// For the status of the TargetApplication.

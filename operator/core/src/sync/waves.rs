@@ -38,11 +38,15 @@ impl Settling {
 const APPROVED_FOR: Duration = Duration::from_hours(24);
 
 /// What is told of an account of which a step waits for the rest of the same change.
-pub(super) fn settles() -> Problem {
-    Problem::new(
-        Reason::Settling,
-        "a removal or a privileged grant waits for the rest of the same change (spec.sync.settle)",
-    )
+pub(super) fn settles(lane: Lane) -> Problem {
+    let message = match lane {
+        Lane::Adoption => {
+            "an account was found that is not surely this person's: when the rest of the same change was looked at \
+             (spec.sync.settle.removals), a person is asked whether it is"
+        }
+        _ => "a removal or a privileged grant waits for the rest of the same change (spec.sync.settle)",
+    };
+    Problem::new(Reason::Settling, message)
 }
 
 /// What a planned step is called in a wave.
@@ -79,6 +83,19 @@ impl Sync {
         }
         self.settle(lane, step, planned.privileged, cx);
         false
+    }
+
+    /// What is told of an account of which this step is in a held plan.
+    pub(super) fn held_in(&self, name: &Name, planned: &Planned) -> Option<Problem> {
+        let lane = planned.lane?;
+        let hash = &self.ledger.standing.held_in(lane, &key(name, planned))?.hash;
+        let what = if lane == Lane::PrivilegedGrant { "a privileged grant" } else { "a removal" };
+        let message = format!(
+            "{what} is held in plan {hash} (see `provost held`): to let it through, set spec.safety.approvedPlan of \
+             TargetApplication {} to it, else take back the change",
+            self.application
+        );
+        Some(Problem::new(reason_of(lane), message))
     }
 
     /// An account that a person may allow to be adopted: asked for in a held plan. Answers its hash, once it has one.
@@ -399,6 +416,7 @@ impl Sync {
             warning: true,
             reason: reason.as_str().into(),
             message: format!("{why}; approve with spec.safety.approvedPlan: {hash}").into(),
+            at: Some(cx.now.wall),
         });
         let names: BTreeSet<Name> = steps.iter().map(|step| step.identity.clone()).collect();
         self.ledger.standing.held.push(HeldPlan { hash, lane, steps, since: cx.now.wall, why });
@@ -416,7 +434,6 @@ impl Sync {
             return;
         }
         // What is set again after it was cleared is approved anew.
-            at: Some(cx.now.wall),
         let new = !approved.is_empty() && !standing.used.contains_key(approved);
         let noted = new.then(|| (Arc::clone(approved), cx.now.wall));
         if noted != standing.approval {

@@ -134,3 +134,18 @@ fn an_account_that_carries_somebody_elses_mark_keeps_it_from_the_first_turn_on()
     assert_eq!(world.accounts[&TargetId::new("x-1")].text("externalId"), Some("E-9"));
     assert_eq!(world.applied, ["UpdateAccount"]);
 }
+
+#[test]
+fn until_a_person_is_asked_about_an_account_it_is_told_what_that_waits_for() {
+    let mut world = World::new();
+    account(&mut world, "x-1", "ada");
+    world.list(&all(""));
+    world.pass(5);
+    for (name, wanted) in [("ada", "a person is asked whether it is"), ("wiki", "adoptions that need approval wait")] {
+        let ready = &world.statuses[name]["conditions"][0];
+        assert_eq!(ready["reason"], "Settling");
+        assert!(ready["message"].as_str().unwrap().contains(wanted), "{ready}");
+    }
+    world.pass(30);
+    assert_eq!(world.statuses["ada"]["conditions"][0]["reason"], "AdoptionNeedsApproval");
+}

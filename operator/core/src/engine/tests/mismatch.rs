@@ -257,3 +257,42 @@ fn a_deprovision_by_a_ledger_that_was_lost_waits_for_its_acknowledgement_and_let
         assert!(!world.finalizer, "{policy}");
     }
 }
+
+#[test]
+fn what_a_ledger_lost_is_known_again_before_an_application_that_is_deleted_lets_go() {
+    let mut world = working();
+    lose(&mut world);
+    let names = ["ada", "bob", "cy", "dee"];
+    world.restart(&team(&names, ""));
+    world.pass(60);
+    let asked = token(&world);
+    tell(&mut world, &[team(&names, &asked).pop().unwrap()]);
+    // It was acknowledged, and then the operator stopped before anybody was known again.
+    world.records.clear();
+    world.groups.clear();
+    world.applied.clear();
+    let mut all = team(&names, &asked);
+    let wiki = all.last_mut().unwrap();
+    wiki["spec"]["deletionPolicy"] = json!("Deprovision");
+    wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
+    // Who is not to have an account keeps what is theirs by the same number.
+    all[3] = person("dee", 2, &json!({"department": "Arts"}));
+    world.finalizer = true;
+    world.restart(&all);
+    world.pass(300);
+    assert_eq!((enabled(&world), world.finalizer), (vec!["dee"], false));
+}
+
+#[test]
+fn who_waits_for_the_acknowledgement_is_told_where_a_person_must_act() {
+    let mut world = working();
+    lose(&mut world);
+    let mut all = team(&["ada", "bob", "cy", "dee"], "");
+    all[0] = person("ada", 2, &json!({"title": "Director"}));
+    world.restart(&all);
+    world.pass(120);
+    let ready = &world.statuses["ada"]["conditions"][0];
+    assert_eq!(ready["reason"], "LedgerMismatch");
+    assert!(ready["message"].as_str().unwrap().contains("TargetApplication wiki (LedgerMismatch)"), "{ready}");
+    assert_eq!(world.statuses["wiki"].get("problems"), None);
+}

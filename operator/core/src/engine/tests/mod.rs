@@ -25,6 +25,7 @@ mod safety;
 mod settling;
 mod target;
 mod tenure;
+mod told;
 mod waits;
 mod world;
 
@@ -71,11 +72,11 @@ fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
     world.reachable = false;
     world.list(&all);
     world.pass(5);
-    assert_eq!(world.written("ada"), ["False Progressing"], "the target is down");
+    assert_eq!(world.written("ada"), ["False TargetUnreachable"], "the target is down");
     assert_eq!(world.written("bob"), ["True NothingMatched"]);
     world.reachable = true;
     world.pass(120);
-    assert_eq!(world.written("ada"), ["False Progressing", "True Provisioned"]);
+    assert_eq!(world.written("ada"), ["False TargetUnreachable", "True Provisioned"]);
     assert_eq!(world.written("wiki").last().unwrap(), "True Synced");
     assert_eq!(world.accounts.len(), 1);
 
@@ -97,7 +98,7 @@ fn who_is_given_an_account_by_a_policy_is_not_ready_before_it_was_decided() {
     policy["spec"] = json!({"subjects": [{"kind": "Identity", "name": "bob"}], "grants": [{"application": "wiki"}]});
     tell(&mut world, &[policy]);
     world.pass(5);
-    assert_eq!(world.written("bob"), ["True NothingMatched", "False Progressing"], "the target was not read yet");
+    assert_eq!(world.written("bob"), ["True NothingMatched", "False TargetUnreachable"], "the target was not read yet");
     world.reachable = true;
     world.pass(120);
     assert_eq!(world.written("bob").last().unwrap(), "True Provisioned");
@@ -149,10 +150,10 @@ fn an_edit_is_not_told_as_done_before_its_account_had_its_turn() {
     world.reachable = false;
     world.restart(&declared(&[edited]));
     world.pass(10);
-    assert_eq!(world.written("ada"), ["False Progressing"]);
+    assert_eq!(world.written("ada"), ["False TargetUnreachable"]);
     world.reachable = true;
     world.pass(120);
-    assert_eq!(world.written("ada"), ["False Progressing", "True Provisioned"]);
+    assert_eq!(world.written("ada"), ["False TargetUnreachable", "True Provisioned"]);
     assert_eq!(world.statuses["ada"]["observedGeneration"], 2);
 }
 

@@ -317,7 +317,7 @@ proptest! {
         let mut last = BTreeMap::new();
         for (name, account, desired, pause, max) in steps {
             // Undecided accounts leave what was sent standing: another test.
-            let account = if account == Account::Unknown { Account::Held } else { account };
+            let account = if account == Account::Unknown { Account::Retained } else { account };
             board.set(&name.into(), &"wiki".into(), desired, account.clone());
             last.insert(name, (desired, account));
             second += pause;

@@ -46,7 +46,7 @@ fn account() -> impl Strategy<Value = Account> {
         4 => Just(Account::Provisioned),
         1 => Just(Account::Disabled),
         1 => Just(Account::Retained),
-        1 => Just(Account::Held),
+        1 => problem().prop_map(Account::Held),
         1 => problem().prop_map(Account::Failed),
         1 => problem().prop_map(Account::Blocked),
         1 => problem().prop_map(Account::DisabledAtTarget),
@@ -56,7 +56,7 @@ fn account() -> impl Strategy<Value = Account> {
 fn identity_summary() -> impl Strategy<Value = IdentitySummary> {
     let state = prop::sample::select(vec![State::Pending, State::Active, State::Suspended, State::Ended]);
     (option::of(state), option::of(0..9_u32), vec(problem(), 0..2))
-        .prop_map(|(lifecycle, groups, problems)| IdentitySummary { lifecycle, groups, problems })
+        .prop_map(|(lifecycle, groups, problems)| IdentitySummary { lifecycle, groups, starts: None, problems })
 }
 
 fn group_summary() -> impl Strategy<Value = GroupSummary> {

@@ -34,7 +34,7 @@ fn recount<'a>(accounts: impl Iterator<Item = &'a (bool, Account)>) -> AccountCo
         counts.unknown += u32::from(*account == Account::Unknown);
         counts.disabled += u32::from(*account == Account::Disabled);
         counts.retained += u32::from(*account == Account::Retained);
-        counts.held += u32::from(*account == Account::Held);
+        counts.held += u32::from(matches!(account, Account::Held(_)));
         counts.failed += u32::from(matches!(account, Account::Failed(_)));
         counts.blocked += u32::from(matches!(account, Account::Blocked(_) | Account::DisabledAtTarget(_)));
     }
@@ -90,6 +90,7 @@ proptest! {
                     desired: *desired,
                     state: account.state(),
                     problem: account.problem(),
+                    waits: None,
                 })
                 .collect();
             prop_assert_eq!(pairs.of_identity(&identity.into()), expected);

@@ -21,6 +21,7 @@ fn status(summary: &Summary, accounts: &BTreeMap<String, (bool, Account)>, prior
                     desired: *desired,
                     state: account.state(),
                     problem: account.problem(),
+                    waits: None,
                 })
                 .collect();
             serde_json::to_value(identity(summary, &accounts, generation, prior, wall))
@@ -163,6 +164,7 @@ type Case<'a> = (&'a str, Vec<(&'a str, bool, Account)>, Vec<Problem>, (&'a str,
 fn what_a_person_reads_of_an_identity() {
     let blocked = || Problem::new(Reason::CorrelationAmbiguous, "two accounts have the userName ada");
     let refused = || Problem::new(Reason::Rejected, "title: too long");
+    let held = || Problem::new(Reason::GrantBudgetExceeded, "a privileged grant is held");
     let invalid = || Problem::new(Reason::InvalidSpec, "spec.lifecycle.endTime: must be after startTime");
     let cases: Vec<Case<'_>> = vec![
         (
@@ -187,11 +189,11 @@ fn what_a_person_reads_of_an_identity() {
             "0/0",
         ),
         (
-            "a held wave is the application's matter",
-            vec![("chat", true, Account::Provisioned), ("wiki", false, Account::Held)],
+            "what is held is not done",
+            vec![("chat", true, Account::Provisioned), ("wiki", true, Account::Held(held()))],
             vec![],
-            ("True", "Provisioned", "every account is as decided"),
-            "1/1",
+            ("False", "GrantBudgetExceeded", "wiki: a privileged grant is held"),
+            "1/2",
         ),
         (
             "something is under way",

@@ -1,10 +1,10 @@
 //! Metrics in OpenMetrics text. Labels are bounded by the manifests: namespaces, TargetApplications, mapped attributes,
 //! step names and the closed set of reasons; never a person.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -85,8 +85,18 @@ pub struct Metrics {
     status_writes: Family<Writes, Counter>,
     leader: Gauge,
     store_bytes: Gauge<u64, AtomicU64>,
-    /// The applications that are shown, by namespace.
-    shown: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
+    shown: Arc<Mutex<BTreeMap<String, Shown>>>,
+}
+
+/// What is shown of a namespace: a family does not say what it has.
+#[derive(Default)]
+struct Shown {
+    applications: BTreeSet<String>,
+    steps: HashSet<Done>,
+    failures: HashSet<Failure>,
+    drift: HashSet<Drift>,
+    revocation: HashSet<Application>,
+    objects: HashSet<Objects>,
 }
 
 /// The states that accounts are counted by.
@@ -147,11 +157,14 @@ impl Metrics {
 
     /// What went on in an application since the last time.
     pub fn count(&self, namespace: &str, application: &str, counters: &Counters) {
+        let mut all = self.shown();
+        let shown = all.entry(namespace.to_owned()).or_default();
         let (namespace, application) = (namespace.to_owned(), application.to_owned());
         for (step, n) in &counters.done {
             let labels =
                 Done { namespace: namespace.clone(), application: application.clone(), step: (*step).to_owned() };
             self.steps.get_or_create(&labels).inc_by(*n);
+            shown.steps.insert(labels);
         }
         for (reason, n) in &counters.failed {
             let labels = Failure {
@@ -160,6 +173,7 @@ impl Metrics {
                 reason: reason.as_str().to_owned(),
             };
             self.failures.get_or_create(&labels).inc_by(*n);
+            shown.failures.insert(labels);
         }
         for (attribute, n) in &counters.drift {
             let labels = Drift {
@@ -168,10 +182,13 @@ impl Metrics {
                 attribute: attribute.as_str().to_owned(),
             };
             self.drift.get_or_create(&labels).inc_by(*n);
+            shown.drift.insert(labels);
         }
         let labels = Application { namespace, application };
         let histogram = self.revocation.get_or_create(&labels);
         counters.revocation_seconds.iter().for_each(|seconds| histogram.observe(*seconds));
+        drop(histogram);
+        shown.revocation.insert(labels);
     }
 
     /// How many accounts are provisioned, pending, disabled, retained, held, failed and blocked.
@@ -183,10 +200,10 @@ impl Metrics {
 
     /// These are a namespace's applications: what says how another one stands is not shown any more. Counters stay.
     pub fn applications(&self, namespace: &str, applications: BTreeSet<String>) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = shown.get(namespace).into_iter().flatten();
-        let gone: Vec<String> = before.filter(|name| !applications.contains(*name)).cloned().collect();
-        shown.insert(namespace.to_owned(), applications);
+        let mut all = self.shown();
+        let before = &mut all.entry(namespace.to_owned()).or_default().applications;
+        let gone: Vec<String> = before.difference(&applications).cloned().collect();
+        *before = applications;
         for application in &gone {
             let labels = Application { namespace: namespace.to_owned(), application: application.clone() };
             self.held.remove(&labels);
@@ -208,6 +225,22 @@ impl Metrics {
     pub fn objects(&self, namespace: &str, kind: &str, count: i64) {
         let labels = Objects { namespace: namespace.to_owned(), kind: kind.to_owned() };
         self.objects.get_or_create(&labels).set(count);
+        self.shown().entry(namespace.to_owned()).or_default().objects.insert(labels);
+    }
+
+    /// A namespace is gone: nothing is shown of it any more, counters neither.
+    pub fn forget(&self, namespace: &str) {
+        self.applications(namespace, BTreeSet::new());
+        let Some(shown) = self.shown().remove(namespace) else { return };
+        shown.steps.iter().for_each(|labels| _ = self.steps.remove(labels));
+        shown.failures.iter().for_each(|labels| _ = self.failures.remove(labels));
+        shown.drift.iter().for_each(|labels| _ = self.drift.remove(labels));
+        shown.revocation.iter().for_each(|labels| _ = self.revocation.remove(labels));
+        shown.objects.iter().for_each(|labels| _ = self.objects.remove(labels));
+    }
+
+    fn shown(&self) -> MutexGuard<'_, BTreeMap<String, Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A status was written (`done`, `gone`) or not (`failed`).
@@ -264,6 +297,30 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} not in\n{text}");
         }
+    }
+
+    #[test]
+    fn nothing_is_shown_of_a_namespace_that_is_gone() {
+        let metrics = Metrics::new();
+        let empty = metrics.text().unwrap();
+        for namespace in ["acme", "other"] {
+            let counters = Counters {
+                done: [("CreateAccount", 3)].into(),
+                failed: [(Reason::Rejected, 2)].into(),
+                drift: [("title".into(), 1)].into(),
+                revocation_seconds: vec![0.3],
+            };
+            metrics.count(namespace, "wiki", &counters);
+            metrics.objects(namespace, "Identity", 7);
+            metrics.applications(namespace, ["wiki".to_owned()].into());
+            metrics.accounts(namespace, "wiki", [1, 0, 0, 0, 0, 0, 0]);
+            metrics.application(namespace, "wiki", 1, true);
+        }
+        metrics.forget("acme");
+        let text = metrics.text().unwrap();
+        assert!(text.contains("namespace=\"other\"") && !text.contains("namespace=\"acme\""), "{text}");
+        metrics.forget("other");
+        assert_eq!(metrics.text().unwrap(), empty);
     }
 
     #[test]

@@ -199,10 +199,22 @@ impl Collector {
         }
     }
 
-    /// Waits for the end of a restore before this namespace is delivered, and gives back what was taken for it.
-    pub(super) fn hold(&mut self, delivery: Delivery, now: Instant) {
-        let EngineEvent::Listed(changes) = delivery.event else { return };
-        let Some(known) = self.namespaces.get_mut(&delivery.namespace) else { return };
+    /// Nothing more is known of a namespace that was halted, unless something is, or may be, left in it (`false`).
+    pub(super) fn forget(&mut self, namespace: &str) -> bool {
+        let listing = self.listing.values().any(|list| list.contains_key(namespace));
+        let left = |known: &Namespace| !known.halted || known.names.values().any(|names| !names.is_empty());
+        if !self.complete() || listing || self.namespaces.get(namespace).is_some_and(left) {
+            return false;
+        }
+        self.namespaces.remove(namespace);
+        true
+    }
+
+    /// Waits for the end of a restore before this namespace is delivered, and gives back what was taken for it; `false`: it was
+    /// delivered before.
+    pub(super) fn hold(&mut self, delivery: Delivery, now: Instant) -> bool {
+        let EngineEvent::Listed(changes) = delivery.event else { return false };
+        let Some(known) = self.namespaces.get_mut(&delivery.namespace) else { return false };
         for change in changes {
             known.pending.insert(change.object(), change);
         }
@@ -210,6 +222,7 @@ impl Collector {
         known.restored = true;
         known.quiet = RESTORED_QUIET;
         known.touch(now);
+        true
     }
 
     /// A restore that is waited for.

@@ -177,6 +177,36 @@ fn a_restore_is_delivered_once_an_identity_is_back_and_it_has_been_quiet() {
 }
 
 #[test]
+fn a_namespace_is_forgotten_once_it_was_halted_and_the_last_of_its_objects_is_gone_and_is_new_then() {
+    let now = Instant::now();
+    let mut seen = following(&["a", "b"], now);
+    assert!(!seen.forget(ACME), "nobody has said that it is gone");
+    seen.halt(ACME);
+    seen.gone(ObjectKind::Group, &ACME.into(), "a".into(), now);
+    assert!(!seen.forget(ACME), "b is still there");
+    seen.begin(ObjectKind::Identity);
+    seen.item(ObjectKind::Identity, ACME.into(), "ada".into(), read("ada", false));
+    seen.gone(ObjectKind::Group, &ACME.into(), "b".into(), now);
+    assert!(!seen.forget(ACME), "a list that is under way has somebody");
+    seen.begin(ObjectKind::Identity);
+    seen.end(ObjectKind::Identity, now);
+    assert!(seen.forget(ACME));
+    assert!(!apply(&mut seen, ObjectKind::Group, "c", now), "it is another one, and no reason to list all again");
+    let due = seen.take(now + NEW_QUIET);
+    assert!(matches!(&due[0].event, EngineEvent::Listed(changes) if changes.len() == 1) && due[0].check, "{due:?}");
+    assert!(!Collector::new([(ACME.into(), false)]).forget(ACME), "nothing was listed");
+}
+
+#[test]
+fn what_was_delivered_before_cannot_be_held_for_a_restore() {
+    let now = Instant::now();
+    let mut seen = following(&["a"], now);
+    seen.gone(ObjectKind::Group, &ACME.into(), "a".into(), now);
+    let changed = seen.take(now + GATHER).remove(0);
+    assert!(!seen.hold(changed, now), "it must be listed again");
+}
+
+#[test]
 fn a_halted_namespace_says_nothing_until_something_lives_in_it_again() {
     let now = Instant::now();
     let mut seen = following(&["a", "b"], now);

@@ -8,6 +8,8 @@
 //!   event after it is a `Listed`.
 //! - After a CRD or the namespace was deleted and made anew, the next `Listed` waits until the restore has been quiet
 //!   for a quarter of a minute: what is not restored yet has not been deleted.
+//! - A namespace that is gone, with nothing left in it, is told once it was halted: what follows under its name is another
+//!   one, and is waited for like a restore.
 //! - A malformed object is a change like any other, with a spec that is an error.
 //!
 //! Silence is not health: readiness comes from the Lease, not from an open watch.
@@ -51,8 +53,8 @@ pub struct Watch {
     pub readiness: Readiness,
 }
 
-/// An event for the engine of a namespace.
-pub type Watched = (Arc<str>, EngineEvent);
+/// An event for the engine of a namespace; `None`: the namespace is gone, and nothing needs to be kept for it.
+pub type Watched = (Arc<str>, Option<EngineEvent>);
 
 impl Watch {
     /// Watches until the receiver is dropped, or this future is. It may be dropped at any moment.

@@ -37,9 +37,10 @@ pub(super) struct Domain {
     crds: Vec<String>,
     /// Namespaces that were delivered or halted, with the uid they had.
     known: BTreeMap<Arc<str>, String>,
-    /// Of those, the ones that were, or whose CRDs were, deleted and made anew.
+    /// The ones that were, or whose CRDs were, deleted: what is made anew under their names is waited for. Of a namespace that
+    /// is gone its name stays here, and nothing else anywhere.
     restored: BTreeSet<Arc<str>>,
-    /// Namespaces that are being deleted and may still have our finalizers in them.
+    /// Namespaces that are being deleted and may still have our finalizers in them, or are gone and not forgotten yet.
     going: BTreeSet<Arc<str>>,
 }
 
@@ -152,15 +153,13 @@ impl Domain {
         })
     }
 
-    /// Remembers a namespace; `true` if it was deleted and made anew.
-    fn meet(&mut self, name: &Arc<str>, uid: &str) -> bool {
+    /// Remembers a namespace.
+    fn meet(&mut self, name: &Arc<str>, uid: &str) {
         self.going.remove(name);
         let before = self.known.insert(Arc::clone(name), uid.to_owned());
-        let anew = before.is_some_and(|before| before != uid);
-        if anew {
+        if before.is_some_and(|before| before != uid) {
             self.restored.insert(Arc::clone(name));
         }
-        anew
     }
 
     async fn halt_all(&self, reason: &str) {
@@ -168,7 +167,7 @@ impl Domain {
         self.readiness.waits(&self.part, reason);
         let reason: Arc<str> = reason.into();
         for name in self.known.keys().chain(self.namespace.as_ref().filter(|name| !self.known.contains_key(*name))) {
-            let _ = self.out.send((Arc::clone(name), EngineEvent::Halted(Arc::clone(&reason)))).await;
+            let _ = self.out.send((Arc::clone(name), Some(EngineEvent::Halted(Arc::clone(&reason))))).await;
         }
     }
 
@@ -208,7 +207,9 @@ impl Domain {
                 }
                 _ = look.tick(), if !self.going.is_empty() => {
                     self.let_go().await;
-                    self.forget_gone().await;
+                    if let Err(stop) = self.forget_gone(&mut seen).await {
+                        return stop;
+                    }
                 }
             }
         }
@@ -259,9 +260,12 @@ impl Domain {
             let event = match standing.get(&name) {
                 None => delivery.event,
                 Some(Standing::Here(uid)) => {
-                    let anew = self.meet(&name, uid);
-                    if anew && self.hold(seen, &name) {
-                        seen.hold(delivery, now);
+                    self.meet(&name, uid);
+                    if self.hold(seen, &name) {
+                        if !seen.hold(delivery, now) {
+                            // Changes of the one that is gone: only a list says what there is of the new one.
+                            return Err(Stop::Relist);
+                        }
                         continue;
                     }
                     delivery.event
@@ -275,15 +279,15 @@ impl Domain {
                 info!(namespace = &*name, "listed");
                 self.restored.remove(&name);
                 let resources = EngineEvent::Resources(self.resources());
-                if self.out.send((Arc::clone(&name), resources)).await.is_err() {
-                    return Err(Stop::Closed);
-                }
+                self.tell(&name, Some(resources)).await?;
             }
-            if self.out.send((name, event)).await.is_err() {
-                return Err(Stop::Closed);
-            }
+            self.tell(&name, Some(event)).await?;
         }
         Ok(())
+    }
+
+    async fn tell(&self, name: &Arc<str>, event: Option<EngineEvent>) -> Result<(), Stop> {
+        self.out.send((Arc::clone(name), event)).await.map_err(|_| Stop::Closed)
     }
 
     /// The uids of the CRDs without which there are no owners and no policies.
@@ -300,8 +304,8 @@ impl Domain {
 
     fn halted(&mut self, name: &Arc<str>, standing: &Standing) -> EngineEvent {
         self.known.entry(Arc::clone(name)).or_default();
+        self.going.insert(Arc::clone(name));
         let reason = if *standing == Standing::Going {
-            self.going.insert(Arc::clone(name));
             format!("the namespace {name} is being deleted; nothing is removed at the targets")
         } else {
             format!("the namespace {name} does not exist any more; nothing is removed at the targets")
@@ -334,11 +338,27 @@ impl Domain {
         }
     }
 
-    /// Drops those that are gone from the ones to let go of.
-    async fn forget_gone(&mut self) {
+    /// Drops those that are gone from the ones to let go of, with all that is kept for them: where the API server says that there
+    /// is no such namespace, and by complete lists nothing is left in it.
+    async fn forget_gone(&mut self, seen: &mut Collector) -> Result<(), Stop> {
         let names: Vec<Arc<str>> = self.going.iter().cloned().collect();
-        if let Ok(standing) = standing::namespaces(&self.client, &names, self.namespace.is_none()).await {
-            self.going.retain(|name| standing.get(name) == Some(&Standing::Going));
+        let asked = standing::namespaces(&self.client, &names, self.namespace.is_none()).await;
+        let Ok(standing) = asked else { return Ok(()) };
+        for name in names {
+            match standing.get(&name) {
+                Some(Standing::Here(_)) => {
+                    self.going.remove(&name);
+                }
+                Some(Standing::Gone) if seen.forget(&name) => {
+                    info!(namespace = &*name, "the namespace is gone; what was kept for it is let go of");
+                    self.going.remove(&name);
+                    self.known.remove(&name);
+                    self.restored.insert(Arc::clone(&name));
+                    self.tell(&name, None).await?;
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
 }

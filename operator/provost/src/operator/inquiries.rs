@@ -113,6 +113,11 @@ impl Inquiries {
         namespaces.insert(Arc::clone(namespace), asks);
     }
 
+    /// A namespace's task ends.
+    pub fn unregister(&self, namespace: &str) {
+        self.0.namespaces.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
+    }
+
     /// What is served.
     pub fn router(&self) -> Router {
         Router::new()

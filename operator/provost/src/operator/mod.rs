@@ -14,9 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_core::engine::EngineEvent;
-use provost_kubernetes::{client, health, lease::Lease, metrics::Metrics, watch::Watch};
+use provost_kubernetes::{
+    client, health,
+    lease::Lease,
+    metrics::Metrics,
+    watch::{Watch, Watched},
+};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use inquiries::Inquiries;
@@ -131,11 +136,10 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
         readiness: shell.readiness.clone(),
     };
     let watching = tokio::spawn(watch.run(events));
-    let (mut inboxes, mut tasks) = (HashMap::new(), JoinSet::new());
-    let begin = |namespace: &Arc<str>, events| namespace::run(Arc::clone(&shell), Arc::clone(namespace), events);
-    let ended = hand_out(&mut heard, (&mut inboxes, &mut tasks), begin, stop).await;
+    let mut tasks = Tasks::new(|namespace, events| namespace::run(Arc::clone(&shell), namespace, events));
+    let ended = tasks.hand_out(&mut heard, stop).await;
     watching.abort();
-    for inbox in inboxes.values() {
+    for inbox in tasks.inboxes.values() {
         let _ = inbox.send(EngineEvent::Halted("the operator stops".into()));
     }
     let calm = async {
@@ -152,33 +156,83 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
     ended
 }
 
-/// Gives each namespace's events to its task, which begins with the first of them, until `stop`. An error: the watch or a task
-/// ended by itself.
-async fn hand_out<Task: Future<Output = ()> + Send + 'static>(
-    heard: &mut Receiver<(Arc<str>, EngineEvent)>,
-    (inboxes, tasks): (&mut HashMap<Arc<str>, UnboundedSender<EngineEvent>>, &mut JoinSet<()>),
-    begin: impl Fn(&Arc<str>, UnboundedReceiver<EngineEvent>) -> Task,
-    stop: impl Future<Output = ()>,
-) -> Result<(), OperatorError> {
-    let task_ended = || Err(OperatorError::TaskEnded("a namespace's task"));
-    tokio::pin!(stop);
-    loop {
-        let heard = tokio::select! {
-            heard = heard.recv() => heard,
-            Some(_) = tasks.join_next() => break task_ended(),
-            () = &mut stop => break Ok(()),
-        };
-        let Some((namespace, event)) = heard else { break Err(OperatorError::TaskEnded("the watch")) };
-        let inbox = inboxes.entry(Arc::clone(&namespace)).or_insert_with(|| {
-            let (inbox, events) = unbounded_channel();
-            tasks.spawn(begin(&namespace, events));
-            inbox
-        });
-        if inbox.send(event).is_err() {
-            break task_ended();
+/// The tasks of the namespaces, and where each hears of its events.
+struct Tasks<Begin> {
+    begin: Begin,
+    inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>>,
+    running: JoinSet<Arc<str>>,
+    /// Of namespaces that are gone, until they have ended. Where the name is back already, with the inbox of the next one: two
+    /// would write to one ledger.
+    ending: HashMap<Arc<str>, Option<UnboundedReceiver<EngineEvent>>>,
+}
+
+impl<Begin, Task> Tasks<Begin>
+where
+    Begin: Fn(Arc<str>, UnboundedReceiver<EngineEvent>) -> Task,
+    Task: Future<Output = ()> + Send + 'static,
+{
+    fn new(begin: Begin) -> Self {
+        Self { begin, inboxes: HashMap::new(), running: JoinSet::new(), ending: HashMap::new() }
+    }
+
+    /// Gives each namespace's events to its task, which begins with the first of them and ends when the namespace is gone, until
+    /// `stop`. An error: the watch or a task ended by itself.
+    async fn hand_out(
+        &mut self,
+        heard: &mut Receiver<Watched>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), OperatorError> {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                heard = heard.recv() => match heard {
+                    Some((namespace, Some(event))) => self.tell(namespace, event)?,
+                    Some((namespace, None)) => self.let_go(namespace),
+                    None => return Err(OperatorError::TaskEnded("the watch")),
+                },
+                Some(ended) = self.running.join_next() => self.ended(ended)?,
+                () = &mut stop => return Ok(()),
+            }
         }
     }
+
+    fn tell(&mut self, namespace: Arc<str>, event: EngineEvent) -> Result<(), OperatorError> {
+        if !self.inboxes.contains_key(&namespace) {
+            let (inbox, events) = unbounded_channel();
+            self.inboxes.insert(Arc::clone(&namespace), inbox);
+            match self.ending.get_mut(&namespace) {
+                Some(next) => *next = Some(events),
+                None => self.begin(Arc::clone(&namespace), events),
+            }
+        }
+        let told = self.inboxes.get(&namespace).is_some_and(|inbox| inbox.send(event).is_ok());
+        if told { Ok(()) } else { Err(TASK_ENDED) }
+    }
+
+    fn begin(&mut self, namespace: Arc<str>, events: UnboundedReceiver<EngineEvent>) {
+        let task = (self.begin)(Arc::clone(&namespace), events);
+        self.running.spawn(async move {
+            task.await;
+            namespace
+        });
+    }
+
+    fn let_go(&mut self, namespace: Arc<str>) {
+        if self.inboxes.remove(&namespace).is_some() {
+            self.ending.insert(namespace, None);
+        }
+    }
+
+    fn ended(&mut self, task: Result<Arc<str>, JoinError>) -> Result<(), OperatorError> {
+        let ended = task.ok().and_then(|namespace| self.ending.remove_entry(&namespace));
+        if let (namespace, Some(next)) = ended.ok_or(TASK_ENDED)? {
+            self.begin(namespace, next);
+        }
+        Ok(())
+    }
 }
+
+const TASK_ENDED: OperatorError = OperatorError::TaskEnded("a namespace's task");
 
 /// SIGTERM and SIGINT.
 struct Signals {
@@ -206,7 +260,7 @@ mod tests {
 
     use super::*;
 
-    type Heard = tokio::sync::mpsc::Sender<(Arc<str>, EngineEvent)>;
+    type Heard = tokio::sync::mpsc::Sender<Watched>;
 
     /// What comes of a watch that says this, of tasks that do this, and of this stop.
     async fn ended(
@@ -216,19 +270,18 @@ mod tests {
     ) -> String {
         let (events, mut heard) = tokio::sync::mpsc::channel(8);
         says(events);
-        let begin = |_: &Arc<str>, inbox| async move {
+        let begin = |_: Arc<str>, inbox| async move {
             if task(inbox) {
                 pending::<()>().await;
             }
         };
-        let (mut inboxes, mut tasks) = (HashMap::new(), JoinSet::new());
-        let ended = hand_out(&mut heard, (&mut inboxes, &mut tasks), begin, stop).await;
+        let ended = Tasks::new(begin).hand_out(&mut heard, stop).await;
         ended.map_or_else(|error| error.to_string(), |()| "asked to stop".to_owned())
     }
 
     #[tokio::test]
     async fn a_watch_or_a_task_that_ends_by_itself_is_an_error_and_a_stop_is_none() {
-        let hear = |events: &Heard| events.try_send(("acme".into(), EngineEvent::Tick)).unwrap();
+        let hear = |events: &Heard| events.try_send(("acme".into(), Some(EngineEvent::Tick))).unwrap();
         // A task that panics drops what it sends by.
         let gone = ended(drop, |_| true, pending()).await;
         assert!(gone.starts_with("the watch has ended unexpectedly"), "{gone}");
@@ -239,5 +292,41 @@ mod tests {
         let task = ended(watch, |_| false, pending()).await;
         assert!(task.starts_with("a namespace's task has ended unexpectedly"), "{task}");
         assert_eq!(ended(std::mem::forget, |_| true, ready(())).await, "asked to stop");
+    }
+
+    #[tokio::test]
+    async fn the_task_of_a_namespace_that_is_gone_ends_and_only_then_another_one_begins_under_its_name() {
+        let (events, mut heard) = tokio::sync::mpsc::channel(8);
+        let (say, mut said) = unbounded_channel();
+        let may_end = Arc::new(tokio::sync::Notify::new());
+        let begin = |namespace: Arc<str>, mut inbox: UnboundedReceiver<EngineEvent>| {
+            let (say, may_end) = (say.clone(), Arc::clone(&may_end));
+            async move {
+                say.send(format!("{namespace} begins")).unwrap();
+                while inbox.recv().await.is_some() {
+                    say.send(format!("{namespace} hears")).unwrap();
+                }
+                say.send(format!("{namespace} is gone")).unwrap();
+                may_end.notified().await;
+            }
+        };
+        let listen = async {
+            let mut next = async || said.recv().await.unwrap();
+            let tell = async |event| events.send(("acme".into(), event)).await.unwrap();
+            tell(Some(EngineEvent::Tick)).await;
+            assert_eq!([next().await, next().await], ["acme begins", "acme hears"]);
+            tell(None).await;
+            assert_eq!(next().await, "acme is gone");
+            // It is back, and gone, and back once more, before what was set off for the first one has ended.
+            for event in [Some(EngineEvent::Tick), None, Some(EngineEvent::Tick), Some(EngineEvent::Tick)] {
+                tell(event).await;
+            }
+            events.send(("other".into(), Some(EngineEvent::Tick))).await.unwrap();
+            assert_eq!([next().await, next().await], ["other begins", "other hears"], "acme waits");
+            may_end.notify_one();
+            assert_eq!([next().await, next().await, next().await], ["acme begins", "acme hears", "acme hears"]);
+        };
+        let ended = Tasks::new(begin).hand_out(&mut heard, listen).await;
+        assert!(ended.is_ok(), "{ended:?}");
     }
 }

@@ -19,6 +19,9 @@ use crate::inquiry;
 /// Without any date to wait for, the engine is asked this often: clocks may jump.
 const IDLE: Duration = Duration::from_mins(1);
 
+/// Whether what was set off for a namespace that is gone has ended is looked at this often.
+const LINGER: Duration = Duration::from_millis(100);
+
 /// The metrics of a namespace are brought up to date this often at most.
 const MEASURE: Duration = Duration::from_secs(1);
 
@@ -74,7 +77,8 @@ fn otherwise(effect: &Effect) -> Answer {
     }
 }
 
-/// Runs until the inbox closes.
+/// Runs until the inbox closes, since the namespace is gone, and what was set off for it has ended: what comes after it under its
+/// name reads the ledger anew.
 pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedReceiver<EngineEvent>) {
     let mut engine = Engine::new(Arc::clone(&namespace), provost_connectors::schema);
     let targets = Targets::new(Arc::clone(&shell), Arc::clone(&namespace));
@@ -84,16 +88,17 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
     let mut skew = shell.skew();
     skew.mark_changed();
     let mut writing = BTreeSet::new();
-    let mut measured = None;
+    let (mut measured, mut gone) = (None, false);
     info!(namespace = &*namespace, "the namespace is watched");
-    loop {
+    // Whatever was set off holds a way back, and lets go of it after it has answered.
+    while !gone || back.strong_count() > 1 || !answers.is_empty() {
         let now = shell.now();
         let due = engine.status_wake().is_some_and(|at| at <= now.mono);
         let events = tokio::select! {
-            event = inbox.recv() => match event {
-                Some(event) => vec![event],
-                None => break,
-            },
+            event = inbox.recv(), if !gone => {
+                gone = event.is_none();
+                event.into_iter().collect()
+            }
             Ok(()) = skew.changed() => vec![EngineEvent::Clocks(skew.borrow_and_update().clone())],
             Some(ask) = asked.recv() => {
                 for effect in answer(&mut engine, ask, now) {
@@ -106,7 +111,7 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
                 write_status(&shell, &namespace, &mut engine, slot, &mut writing, &back);
                 continue;
             }
-            () = tokio::time::sleep_until(wake(&engine, now, due)) => vec![EngineEvent::Tick],
+            () = tokio::time::sleep_until(wake(&engine, now, due, gone)) => vec![EngineEvent::Tick],
         };
         for event in events {
             shell.claims.halt(&namespace, engine_halts(&event));
@@ -126,6 +131,7 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
             shell.measure(&namespace, &mut engine);
         }
     }
+    shell.let_go(&namespace);
     info!(namespace = &*namespace, "the namespace is not watched any more");
 }
 
@@ -182,12 +188,13 @@ fn returned(
 }
 
 /// When to ask the engine again. A status that is due waits for a slot, not for the time.
-fn wake(engine: &Engine, now: Now, due: bool) -> Instant {
+fn wake(engine: &Engine, now: Now, due: bool, gone: bool) -> Instant {
     let wake = engine.next_wake(now);
     let by_wall = wake.wall.map(|at| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default());
     let mono = [wake.mono, engine.status_wake().filter(|_| !due)].into_iter().flatten().min();
     let by_mono = mono.map(|at| at.saturating_sub(now.mono));
-    let wait = [by_wall, by_mono].into_iter().flatten().min().unwrap_or(IDLE).min(IDLE);
+    let at_most = if gone { LINGER } else { IDLE };
+    let wait = [by_wall, by_mono].into_iter().flatten().min().unwrap_or(at_most).min(at_most);
     Instant::now() + wait.max(Duration::from_millis(1))
 }
 

@@ -117,6 +117,13 @@ impl Shell {
         self.under_way.load(Ordering::Acquire) > 0
     }
 
+    /// A namespace is gone: nothing is answered, claimed or shown for it any more.
+    pub fn let_go(&self, namespace: &Arc<str>) {
+        self.inquiries.unregister(namespace);
+        self.claims.forget(namespace);
+        self.metrics.forget(namespace);
+    }
+
     /// Brings the metrics of a namespace up to date.
     pub fn measure(&self, namespace: &Arc<str>, engine: &mut Engine) {
         let kinds = ["Identity", "Group", "AccessPolicy", "TargetApplication"];

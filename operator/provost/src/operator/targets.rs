@@ -98,6 +98,13 @@ impl Claims {
         lock(&self.0).holders.retain(|fingerprint, held| held.by != *me || Some(fingerprint) == but);
     }
 
+    /// A namespace is gone, and so are its claims.
+    pub fn forget(&self, namespace: &Arc<str>) {
+        let mut claimed = lock(&self.0);
+        claimed.holders.retain(|_, held| held.by.0 != *namespace);
+        claimed.halted.remove(namespace);
+    }
+
     /// Nothing is written in a namespace any more, or again.
     pub fn halt(&self, namespace: &Arc<str>, halted: Option<bool>) {
         match halted {
@@ -480,5 +487,9 @@ mod tests {
         claims.halt(&"acme".into(), Some(true));
         claims.take(&target, &("b".into(), "wiki".into()), claim(false, 99)).unwrap();
         assert!(!claims.writes(&target, &wiki), "where nothing is written a claim gives way");
+        claims.forget(&"b".into());
+        claims.halt(&"acme".into(), Some(false));
+        assert!(!claims.writes(&target, &("b".into(), "wiki".into())), "a namespace that is gone has no claims");
+        claims.take(&target, &wiki, claim(false, 100)).unwrap();
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
-use tests::e2e::{Application, Picture, Target, World, identity, policy, ready_reason, until};
+use tests::e2e::{Application, Picture, Target, World, group, identity, policy, ready_reason, until};
 use tests::servers::TOKEN;
 
 fn names(list: &[&str]) -> BTreeSet<String> {
@@ -102,6 +102,91 @@ async fn who_is_not_valid_is_frozen_and_obeyed_where_that_disables() {
     })
     .await;
     assert_eq!(there.accounts["ada"].title, "Head");
+    world.check();
+}
+
+/// Somebody who reports to ada.
+fn report(name: &str) -> Value {
+    let mut it = identity(name, "Sales");
+    it["spec"]["managerRef"] = json!({"name": "ada"});
+    it
+}
+
+/// Ada leads bob and cyn. She and bob are listed in a Group that is pushed and makes editors; what she is makes hosts of those
+/// who report to her.
+async fn led(namespace: &str) -> (World, Target) {
+    let (world, target) = (World::new(namespace), Target::start().await);
+    let pushed = json!([{"groupRef": {"name": "team"}, "name": "pushed team"}]);
+    let wiki = Application::new("wiki", &target.url(), &["editor", "host"]).with("pushedGroups", pushed);
+    let listed = ["ada", "bob"].map(|name| json!({"kind": "Identity", "name": name}));
+    world.apply(&[
+        wiki.secret(TOKEN, "127.0.0.1"),
+        wiki.manifest(),
+        policy("everyone", "identity.type == \"Person\"", "wiki", &[]),
+        policy("editors", "\"team\" in identity.groups", "wiki", &["editor"]),
+        policy("hosts", "identity.manager.department == \"Engineering\"", "wiki", &["host"]),
+        group("team", &json!({"members": listed})),
+        identity("ada", "Engineering"),
+        report("bob"),
+        report("cyn"),
+    ]);
+    world.all_ready();
+    let there = becomes(&target, "everybody has what is declared", |now| {
+        let led = |name: &str| now.accounts[name].manager == now.accounts["ada"].id;
+        now.accounts.len() == 3 && led("bob") && led("cyn")
+    })
+    .await;
+    for (group, who) in
+        [("pushed team", ["ada", "bob"]), ("editor group", ["ada", "bob"]), ("host group", ["bob", "cyn"])]
+    {
+        assert_eq!(there.members(group), names(&who), "{group}");
+    }
+    (world, target)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_valid_is_a_manager_and_a_member_still_also_over_a_restart() {
+    let (mut world, target) = led("leader").await;
+    let there = target.picture().await;
+    // Valid, this would take the hosts from those who report to her, and a snowman is in no user name.
+    let spec = json!({"userName": "ada-\u{2603}", "title": "Head", "department": "Sales"});
+    world.patch(&object("ada"), &json!({"spec": spec}));
+    world.reason(&object("ada"), "InvalidSpec").await;
+    nothing_is_written(&world, &target, "invalid").await;
+    assert_eq!(target.picture().await, there);
+
+    // A process that never saw her valid knows no less.
+    world.kill();
+    world.start();
+    world.operator().ready();
+    nothing_is_written(&world, &target, "again").await;
+    assert_eq!(target.picture().await, there);
+
+    // The others go on: one is edited, one joins, and gets nothing by what is not known of her.
+    world.patch(&object("bob"), &json!({"spec": {"title": "Head"}}));
+    world.apply(&[report("dan")]);
+    let now = becomes(&target, "bob is edited and dan is there", |now| {
+        now.accounts["bob"].title == "Head" && now.active().contains("dan")
+    })
+    .await;
+    assert_eq!((&now.accounts["ada"], &now.groups), (&there.accounts["ada"], &there.groups));
+    let ada = &there.accounts["ada"].id;
+    assert!(["bob", "cyn"].iter().all(|name| now.accounts[*name].manager == *ada), "{now:?}");
+
+    world.patch(&object("ada"), &json!({"spec": {"userName": "ada", "department": "Engineering"}}));
+    world.all_ready();
+    let now = becomes(&target, "all goes on", |now| {
+        now.accounts["ada"].title == "Head" && now.members("host group") == names(&["bob", "cyn", "dan"])
+    })
+    .await;
+    assert_eq!((&now.accounts["ada"].id, &now.accounts["dan"].manager), (ada, ada));
+    for group in ["pushed team", "editor group"] {
+        assert_eq!(now.members(group), names(&["ada", "bob"]), "{group}");
+    }
+    // Read again, she is what she is: her move takes what rests on it, and what is listed by name stays.
+    world.patch(&object("ada"), &json!({"spec": {"department": "Sales"}}));
+    let now = becomes(&target, "nobody is a host", |now| now.members("host group").is_empty()).await;
+    assert_eq!(now.members("pushed team"), names(&["ada", "bob"]));
     world.check();
 }
 

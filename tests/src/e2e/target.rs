@@ -8,6 +8,8 @@ use crate::servers::{Counting, Program, Running, TOKEN};
 /// What is asked for in one page: scim2-server serves as many.
 const PAGE: usize = 500;
 
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
 /// scim2-server, behind a proxy that counts, behind a gate.
 #[derive(Debug)]
 pub struct Target {
@@ -31,6 +33,8 @@ pub struct Account {
     pub title: String,
     /// The first e-mail address.
     pub email: String,
+    /// The id of the manager's account.
+    pub manager: String,
 }
 
 /// All that is at a target.
@@ -82,6 +86,7 @@ impl Target {
                 active: user["active"].as_bool().unwrap_or(true),
                 title: text(&user, "title"),
                 email: text(&user["emails"][0], "value"),
+                manager: text(&user[ENTERPRISE]["manager"], "value"),
             };
             names.insert(account.id.clone(), name.clone());
             let twice = picture.accounts.insert(name.clone(), account);

@@ -236,3 +236,62 @@ async fn resources_taken_away_remove_nothing() {
     assert_eq!(writes, [], "nothing was written all the time");
     world.check();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_applications_on_one_target_the_one_with_accounts_has_it_over_restarts_until_it_is_deleted() {
+    const TWIN: &str = "targetapplications.provost.dev/twin";
+    let target = Target::start().await;
+    let mut world = World::new("twins");
+    let wiki = Application::new("wiki", &target.url(), &["editor"]);
+    let twin = Application::new("twin", &target.url(), &["editor"]);
+    // The twin is older, and has no credential until the other one has accounts.
+    world.apply(&[twin.manifest(), policy("twins", "true", "twin", &["editor"])]);
+    let older = world.reason(TWIN, "SecretNotFound").await;
+    let made: jiff::Timestamp = older["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap();
+    until("it is older", async || (jiff::Timestamp::now().as_second() > made.as_second()).then_some(())).await;
+    let mut manifests = people();
+    manifests.extend([wiki.secret(TOKEN, "127.0.0.1"), wiki.manifest()]);
+    world.apply(&manifests);
+    world.wait_ready(WIKI);
+    in_the_end(&target, "two are editors", |now| now.members("editor group") == names(&["ada", "bob"])).await;
+    world.apply(&[twin.secret(TOKEN, "127.0.0.1")]);
+    let conflict = async |world: &World| {
+        let found = world.reason(TWIN, "TargetConflict").await;
+        assert_eq!(kstatus(&found), KStatus::Failed, "{}", found["status"]);
+        assert!(found["status"].to_string().contains("TargetApplication wiki manages"), "{}", found["status"]);
+    };
+    conflict(&world).await;
+    let there = target.picture().await;
+    target.requests();
+    for word in ["first", "second"] {
+        world.kill();
+        world.start();
+        world.operator().ready();
+        world.reconcile_now("wiki", word);
+        until("it was synced", async || (world.get(WIKI)["status"]["lastHandledReconcileAt"] == word).then_some(()))
+            .await;
+        world.wait_ready(WIKI);
+        conflict(&world).await;
+    }
+    let writes: Vec<_> = target.requests().into_iter().filter(|(method, _)| method != "GET").collect();
+    assert_eq!((writes, target.picture().await), (vec![], there.clone()), "a restart changes nothing");
+    // Not even while the one that has accounts cannot be reached.
+    world.kill();
+    world.kubectl(&["delete", "secret", "wiki"]).ok();
+    world.start();
+    world.reason(WIKI, "SecretNotFound").await;
+    conflict(&world).await;
+    assert_eq!(target.picture().await, there);
+    world.apply(&[wiki.secret(TOKEN, "127.0.0.1")]);
+    world.wait_ready(WIKI);
+    let owns = |application: &str| world.journal().iter().any(|line| line["application"] == application);
+    assert!(owns("wiki") && !owns("twin"), "the twin has written nothing");
+
+    // What is released is adopted by its keys, and nobody loses an account.
+    world.kubectl(&["delete", WIKI, "accesspolicies.provost.dev/everyone", "accesspolicies.provost.dev/editors"]).ok();
+    world.wait_ready(TWIN);
+    let now = in_the_end(&target, "all are editors", |now| now.members("editor group").len() == 3).await;
+    assert_eq!(now.accounts, there.accounts, "the accounts are the same");
+    world.all_ready();
+    world.check();
+}

@@ -65,7 +65,8 @@ impl Held {
 }
 
 impl Claims {
-    /// Takes a target for an application that has proven that it may use it, unless another one has it with more right.
+    /// Takes a target for an application that has proven that it may use it, now or when it made the accounts it has there, unless
+    /// another one has it with more right.
     fn take(&self, fingerprint: &Arc<str>, me: &Holder, claim: Claim) -> Result<(), TargetError> {
         let mut claimed = lock(&self.0);
         let known = claimed.holders.get(fingerprint);
@@ -173,6 +174,10 @@ impl Targets {
     async fn asked(&self, application: &Name, effect: Effect) -> Result<(Answer, Spent), (Failed, TargetError)> {
         if let Effect::Probe(connector, claim) = effect {
             let attempt = self.begin(application);
+            if claim.owns {
+                // Whose accounts are there has it also while it cannot be reached: another one would adopt them, as after a restart.
+                let _ = self.shell.claims.take(&connector.fingerprint, &self.me(application), claim);
+            }
             let live = self.connect(Arc::new(connector), claim).await.map_err(|e| (probe_failed as Failed, e))?;
             let (profile, spent) = live.target.probe().await;
             let profile = profile.and_then(|profile| {
@@ -301,7 +306,7 @@ impl Targets {
         Ok(Live { target, connector, claim, credentials: Arc::new(credentials) })
     }
 
-    /// Keeps a target that was reached and logged in to: only that makes a claim on it.
+    /// Keeps a target that was reached and logged in to: without accounts there, only that makes a claim on it.
     fn keep(&self, application: &Name, attempt: u64, live: Live) -> Result<(), TargetError> {
         let mut connected = lock(&self.connected);
         let connection = connected.entry(application.clone()).or_default();

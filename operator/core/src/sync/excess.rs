@@ -58,7 +58,7 @@ impl Sync {
             && !self.observing.partial
             && !self.is_mismatched()
             && !self.doubts_absence()
-            && !self.meta.deleting.is_some()
+            && self.meta.deleting.is_none()
     }
 
     fn excess_of(&self, account: &TargetId, cx: &Context<'_>) -> Vec<Excess> {

@@ -234,7 +234,7 @@ impl Sync {
         let written = self.groups.writes.get(id).copied().unwrap_or(self.started.mono) + self.visibility();
         let age = Duration::try_from(cx.now.wall.duration_since(began)).unwrap_or_default();
         let news = age < cx.now.mono.saturating_sub(written);
-        let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && !self.meta.deleting.is_some();
+        let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && self.meta.deleting.is_none();
         let waits = self.groups.backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
         let ours = group.created && group.kind == EntitlementKind::Group;
         if !ours

@@ -452,7 +452,7 @@ impl Sync {
 
     /// For the condition: for whom a deleted application keeps our finalizer.
     pub(super) fn leaving_trouble(&self) -> Option<Problem> {
-        if !self.meta.deleting.is_some() || self.retains() || !self.enforces() || self.phase != Phase::Ready {
+        if self.meta.deleting.is_none() || self.retains() || !self.enforces() || self.phase != Phase::Ready {
             return None;
         }
         let left: BTreeSet<&str> = self.is_left().map(Row::owner).collect();

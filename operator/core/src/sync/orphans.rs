@@ -34,7 +34,7 @@ impl Sync {
             && !self.observing.partial
             && !self.is_mismatched()
             && self.complete_listing(Kind::Accounts).is_some()
-            && !self.meta.deleting.is_some()
+            && self.meta.deleting.is_none()
             && self.capabilities().is_some_and(|c| c.disable)
     }
 

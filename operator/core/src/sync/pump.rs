@@ -168,7 +168,7 @@ impl Sync {
             }
             return;
         }
-        if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && !self.meta.deleting.is_some() {
+        if self.settings.mode == SyncMode::Enforce && !self.meta.finalizer && self.meta.deleting.is_none() {
             self.ask_finalizer(true, cx, out);
         }
         self.turns(cx, out);

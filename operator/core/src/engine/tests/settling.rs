@@ -113,7 +113,7 @@ fn what_is_held_again_is_another_event_also_in_the_same_words() {
         drop_the_policy(&mut world);
         world.pass(60);
         assert_eq!(world.account("i-7"), "Held");
-        tell(&mut world, &[policy.clone()]);
+        tell(&mut world, std::slice::from_ref(&policy));
         world.pass(60);
         assert_eq!(world.account("i-7"), "Provisioned");
     }

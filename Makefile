@@ -1,4 +1,4 @@
-# Provost. `make help` lists what there is. CACHE=folder keeps the built tools elsewhere than ~/.cache/provost.
+# Provost. `make help` lists what there is.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,6 +11,8 @@ BIN := $(or $(PROVOST_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/provost)/bin
 .PHONY: help
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@echo
+	@echo "CACHE=folder keeps the built tools there, rather than in ~/.cache/provost: make demo CACHE=/var/tmp/provost"
 
 .PHONY: setup
 setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache

@@ -175,9 +175,12 @@ async fn an_event_is_said_once() {
     let writing = tokio::spawn(writer.run());
     let namespace: Arc<str> = "events".into();
     let again = Some(jiff::Timestamp::UNIX_EPOCH);
-    for (message, at) in
-        [("userName is taken", None), ("userName is taken", None), ("userName is free", None), ("userName is taken", again)]
-    {
+    for (message, at) in [
+        ("userName is taken", None),
+        ("userName is taken", None),
+        ("userName is free", None),
+        ("userName is taken", again),
+    ] {
         events.publish(
             &namespace,
             Note {

@@ -11,7 +11,7 @@ use super::{
     HeldPlanStatus, IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem, Starts,
     TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
 };
-use crate::model::{Name, Reason, SyncMode};
+use crate::model::{Name, Reason, State, SyncMode};
 
 /// Problems that an Identity names; applications that it names; problems, held plans and findings that a TargetApplication
 /// names. The resources' schemas have the same bounds.
@@ -42,7 +42,7 @@ pub fn identity(
         None => match accounts.iter().find(|a| matches!(a.state, AccountState::Pending | AccountState::Unknown)) {
             Some(first) => Verdict::NotReady(Reason::Progressing, under_way(first).into()),
             None if accounts.iter().all(|a| a.state == AccountState::None) => {
-                Verdict::Ready(Reason::NothingMatched, no_account(summary.starts.as_ref()))
+                Verdict::Ready(Reason::NothingMatched, no_account(summary))
             }
             None => Verdict::Ready(Reason::Provisioned, as_decided(summary.starts.as_ref())),
         },
@@ -86,8 +86,9 @@ fn under_way(account: &AccountIn<'_>) -> String {
 }
 
 /// Why it has no account.
-fn no_account(starts: Option<&Starts>) -> Arc<str> {
-    match starts {
+fn no_account(summary: &IdentitySummary) -> Arc<str> {
+    match &summary.starts {
+        None if summary.lifecycle == Some(State::Ended) => "it has ended, and has no account".into(),
         None => "no policy gives it an account".into(),
         Some(Starts { at, accounts: None }) => format!("it starts at {at}; no policy gives it an account").into(),
         Some(Starts { at, accounts: Some(from) }) if from < at => {
@@ -155,7 +156,7 @@ fn not_known(unread: Option<&Arc<str>>, yet: &str) -> Verdict {
 fn audited(held_back: Option<HeldBack>) -> String {
     let mut message = "evaluated and counted; in mode Audit nothing rests on it".to_owned();
     if let Some(HeldBack { losing, leaving }) = held_back {
-        let held = format!("; held back are removals of {losing} identities, and of {leaving} more who are suspended");
+        let held = format!("; held back are removals of {}, and of {leaving} more who are suspended", people(losing));
         message.push_str(&held);
     }
     message
@@ -314,9 +315,15 @@ fn planned_message(planned: &PlannedSummary) -> Arc<str> {
     let (losing, leaving) = (planned.losing, planned.leaving);
     format!(
         "in mode Plan nothing is written; held back are the steps counted in status.heldPlans, among them removals of \
-         {losing} identities, and of {leaving} more who are suspended or have ended; see `provost held --all`"
+         {}, and of {leaving} more who are suspended or have ended; see `provost held --all`",
+        people(losing)
     )
     .into()
+}
+
+/// "1 identity", "2 identities".
+fn people(count: u32) -> String {
+    if count == 1 { "1 identity".to_owned() } else { format!("{count} identities") }
 }
 
 fn not_ready(problem: &Problem) -> Verdict {

@@ -57,7 +57,10 @@ impl Sync {
             format!("{what} ({}) in place of the one that was left ({})", store.id, known.id)
         } else if known.epoch > store.epoch {
             let behind = known.epoch.saturating_sub(store.epoch);
-            format!("the store was rolled back: what it holds here ends {behind} minutes before what was last written")
+            let minutes = if behind == 1 { "minute" } else { "minutes" };
+            format!(
+                "the store was rolled back: what it holds here ends {behind} {minutes} before what was last written"
+            )
         } else {
             return;
         };

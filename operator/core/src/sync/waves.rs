@@ -311,7 +311,10 @@ impl Sync {
             Lane::Derived => self.settings.safety.removals.clone(),
             Lane::PrivilegedGrant => self.settings.safety.privileged_grants.clone(),
             Lane::Adoption => {
-                let why = format!("{} accounts are not surely theirs who have their user names", units.len());
+                let why = match units.len() {
+                    1 => "1 account is not surely theirs who has its user name".to_owned(),
+                    several => format!("{several} accounts are not surely theirs who have their user names"),
+                };
                 return self.hold(lane, wave, why.into(), cx, out);
             }
         };
@@ -488,7 +491,16 @@ fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Adm
         Ok(cost) if cost == identities => String::new(),
         _ => format!(", which counts {cost} (a privileged removal three)"),
     };
-    let minutes = window.as_secs() / 60;
-    let within = if minutes > 60 { format!("{} h", minutes / 60) } else { format!("{minutes} min") };
-    format!("{identities} {what}, of {accounts} accounts{counts}; allowed now: {left} in {within}").into()
+    let noun = if accounts == 1 { "account" } else { "accounts" };
+    format!("{identities} {what}, of {accounts} {noun}{counts}; allowed now: {left} in {}", span(window)).into()
+}
+
+/// "60 min", "6 h", "1 day": in the largest unit that leaves nothing over.
+fn span(window: Duration) -> String {
+    match window.as_secs() / 60 {
+        1440 => "1 day".to_owned(),
+        days if days > 0 && days % 1440 == 0 => format!("{} days", days / 1440),
+        hours if hours > 60 && hours % 60 == 0 => format!("{} h", hours / 60),
+        minutes => format!("{minutes} min"),
+    }
 }

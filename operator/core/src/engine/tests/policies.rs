@@ -38,8 +38,8 @@ fn a_deny_in_mode_audit_says_of_how_many_it_holds_removals_back_those_suspended_
         object("AccessPolicy", "deny", &json!({"effect": "Deny", "mode": mode, "match": rule, "grants": [grant]}))
     };
     for (grant, said) in [
-        (json!({"application": "wiki", "entitlements": ["editor"]}), "1 identities, and of 1 more who are suspended"),
-        (json!({"application": "wiki", "entitlements": ["*"]}), "1 identities, and of 1 more who are suspended"),
+        (json!({"application": "wiki", "entitlements": ["editor"]}), "1 identity, and of 1 more who are suspended"),
+        (json!({"application": "wiki", "entitlements": ["*"]}), "1 identity, and of 1 more who are suspended"),
         (json!({"application": "wiki"}), "2 identities, and of 1 more who are suspended"),
     ] {
         tell(&mut world, &[deny("Audit", &grant)]);

@@ -190,7 +190,7 @@ fn mode_plan_tells_what_it_would_write_counted_and_leavers_apart_and_then_writes
     assert_eq!((&plan["reason"], &plan["hash"], counts), (&json!("PlanOnly"), &json!(""), [2, 0, 0, 0, 2]));
     assert_eq!(wiki["held"], 0, "nothing can be approved");
     let message = wiki["conditions"][0]["message"].as_str().unwrap();
-    assert!(message.contains("removals of 1 identities, and of 1 more"), "{message}");
+    assert!(message.contains("removals of 1 identity, and of 1 more"), "{message}");
     world.written.clear();
     world.pass(1500);
     assert_eq!((world.written.clone(), world.writes), (Vec::new(), writes), "listing again changes nothing");

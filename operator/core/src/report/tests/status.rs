@@ -228,6 +228,18 @@ fn what_a_person_reads_of_an_identity() {
 }
 
 #[test]
+fn who_has_ended_is_not_told_that_no_policy_gives_it_an_account() {
+    for (lifecycle, said) in
+        [(State::Ended, "it has ended, and has no account"), (State::Active, "no policy gives it an account")]
+    {
+        let summary = Summary::Identity(IdentitySummary { lifecycle: Some(lifecycle), ..IdentitySummary::default() });
+        let status = status(&summary, &BTreeMap::new(), &Prior::default(), 0);
+        let (_, reason, message) = ready(&status);
+        assert!(reason == "NothingMatched" && message.starts_with(said), "{lifecycle:?}: {message}");
+    }
+}
+
+#[test]
 fn what_a_person_reads_of_a_target_application() {
     let fine =
         || TargetApplicationSummary { observed: true, contact: Contact::Works, ..TargetApplicationSummary::default() };

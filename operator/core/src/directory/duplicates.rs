@@ -35,6 +35,21 @@ impl Directory {
         older(&mut self.with_external_id(external)).map(|other| (Reason::DuplicateExternalId, other))
     }
 
+    /// Of an identity in a file, which has no age: who shares a key with it and has none either. Which of them will stand is
+    /// not known. One a key.
+    pub(crate) fn equals_of(&self, id: IdentityId) -> Vec<(Reason, IdentityId)> {
+        let Some((_, identity)) = self.evaluable(id).filter(|(entry, _)| entry.uid.is_empty()) else {
+            return Vec::new();
+        };
+        let ageless = |id: &IdentityId| self.identities.get(*id).is_some_and(|entry| entry.uid.is_empty());
+        let equal =
+            |ids: &mut dyn Iterator<Item = IdentityId>| self.oldest(ids.filter(|other| *other != id && ageless(other)));
+        let by_name = equal(&mut self.with_user_name(identity.folded_user_name()));
+        let by_key = identity.external_id().and_then(|key| equal(&mut self.with_external_id(key)));
+        let by_name = by_name.map(|other| (Reason::DuplicateUserName, other));
+        by_name.into_iter().chain(by_key.map(|other| (Reason::DuplicateExternalId, other))).collect()
+    }
+
     /// The one that stands, of those with this key.
     pub(crate) fn oldest(&self, ids: impl Iterator<Item = IdentityId>) -> Option<IdentityId> {
         let valid = ids.filter_map(|id| self.evaluable(id).map(|(entry, _)| (id, entry)));

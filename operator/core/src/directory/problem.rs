@@ -14,13 +14,15 @@ pub struct Problem {
     pub message: Arc<str>,
     /// The object that is not there, where a reference to it is the problem.
     pub missing: Option<ObjectRef>,
+    /// The object that it clashes with, where none of the two is to blame more than the other.
+    pub clash: Option<ObjectRef>,
     /// The rule that does not compile, and what the compiler says of it.
     pub rule: Option<(Source, Vec<Diagnostic>)>,
 }
 
 impl Problem {
     pub(crate) fn new(reason: Reason, message: impl Into<Arc<str>>) -> Self {
-        Self { reason, path: None, message: message.into(), missing: None, rule: None }
+        Self { reason, path: None, message: message.into(), missing: None, clash: None, rule: None }
     }
 
     pub(crate) fn at(reason: Reason, path: Arc<str>, message: impl Into<Arc<str>>) -> Self {

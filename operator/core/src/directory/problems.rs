@@ -50,13 +50,26 @@ impl Directory {
             Ok(identity) => identity,
             Err(invalid) => return invalid_spec(invalid),
         };
+        let of = |reason: Reason| match reason {
+            Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
+            _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
+        };
+        let equals = self.equals_of(id);
+        let older = self.duplicate_of(id).filter(|duplicate| !equals.contains(duplicate));
         let mut problems = Vec::new();
-        if let Some((reason, other)) = self.duplicate_of(id) {
+        for (reason, other) in equals {
+            let Some(other) = self.identities.name(other).cloned() else { continue };
+            let (path, key) = of(reason);
+            let message = format!(
+                "{key:?} is that of Identity {other} too; whichever of the two is created later loses nothing and gains \
+                 nothing until one is changed, ended or deleted"
+            );
+            let clash = Some(ObjectRef { kind: ObjectKind::Identity, name: other });
+            problems.push(Problem { clash, ..Problem::at(reason, path.into(), message) });
+        }
+        if let Some((reason, other)) = older {
             let other = self.identities.name(other).map_or("another", Name::as_str);
-            let (path, key) = match reason {
-                Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
-                _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
-            };
+            let (path, key) = of(reason);
             problems.push(Problem::at(
                 reason,
                 path.into(),

@@ -19,6 +19,8 @@ use super::yaml::{Document, Unreadable};
 /// The namespace of manifests that name none, as kubectl has it.
 pub const DEFAULT_NAMESPACE: &str = "default";
 
+const NAME: &str = "metadata.name";
+
 /// Directories by namespace, and what is wrong with the manifests, sorted by place.
 pub struct Loaded {
     /// One directory a namespace.
@@ -49,7 +51,7 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
             invalid.insert((namespace.clone(), object.clone()), Wrong { change: change.clone(), errors });
         }
         if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
-            let mut finding = Finding::at(document, "metadata.name", None, read);
+            let mut finding = Finding::at(document, NAME, None, read);
             finding.message =
                 format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.declared());
             finding.remedy = Some("must have a name of its own in its namespace".to_owned());
@@ -65,7 +67,7 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
             match invalid.get(object) {
                 // What its fields say was told when it was read.
                 Some(wrong) => findings.extend(draft::findings(document, wrong, &mut directory, at, read)),
-                None => findings.extend(of_object(document, &object.1, &directory, read)),
+                None => findings.extend(of_object(document, object, &directory, &found, read)),
             }
         }
         findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
@@ -86,10 +88,21 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
 }
 
 /// What is wrong with a manifest that is valid by itself, and what a person should look at in it.
-fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, read: &Read) -> Vec<Finding> {
+fn of_object(
+    document: &Document,
+    (namespace, object): &(String, ObjectRef),
+    directory: &Directory,
+    places: &BTreeMap<(String, ObjectRef), &Document>,
+    read: &Read,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for problem in directory.problems_of(object) {
-        findings.extend(problems(document, &problem, directory, read));
+        let mut found = problems(document, &problem, directory, read);
+        let clash = problem.clash.and_then(|other| places.get(&(namespace.clone(), other)));
+        if let (Some(other), [finding]) = (clash, found.as_mut_slice()) {
+            finding.remedy = Some(format!("the other is in {}", other.declared()));
+        }
+        findings.extend(found);
     }
     for Warning { source, diagnostic } in directory.warnings_of(object) {
         findings.push(of_rule(document, &source, &diagnostic, read));
@@ -195,7 +208,9 @@ fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
 /// One problem, at its place or at each place of a rule.
 pub(super) fn problems(document: &Document, problem: &Problem, directory: &Directory, read: &Read) -> Vec<Finding> {
     let Some((source, diagnostics)) = &problem.rule else {
-        let path = problem.path.as_deref().unwrap_or("metadata.name");
+        let path = problem.path.as_deref().unwrap_or(NAME);
+        // Where the manifest says none the user name is that of the object.
+        let path = if path == "spec.userName" && document.text("/spec/userName").is_none() { NAME } else { path };
         // A rule is shown where it names what is missing.
         let rule = document.text(&format!("/{}", path.replace('.', "/")));
         let inside = problem.missing.as_ref().zip(rule).and_then(|(missing, text)| named(text, &missing.name));

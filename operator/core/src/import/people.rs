@@ -13,6 +13,10 @@ use crate::policy::slug;
 /// A name of an object is a label, so that it can be part of other names.
 const LONGEST: usize = 63;
 
+/// What begins the id of a row of a table, and how many rows are named.
+pub(super) const LINE: &str = "line ";
+const LINES: usize = 10;
+
 /// Somebody at the source.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
@@ -113,28 +117,40 @@ impl People {
 
 /// Of those who share a user name or a key of the source nobody can be told from the others.
 fn without_doubles(all: Vec<Person>, brought: &mut Brought) -> Vec<Person> {
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    let mut keys: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    let mut names: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
+    let mut keys: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
     for person in &all {
-        *names.entry(folded(&person.draft)).or_default() += 1;
+        names.entry(folded(&person.draft)).or_default().push(Arc::clone(&person.id));
         if let Some(key) = &person.draft.external_id {
-            *keys.entry(Arc::clone(key)).or_default() += 1;
+            keys.entry(Arc::clone(key)).or_default().push(Arc::clone(&person.id));
         }
     }
     let mut kept = Vec::with_capacity(all.len());
     for person in all {
-        let same_name = names.get(&folded(&person.draft)).copied().unwrap_or_default();
+        let same_name = names.get(&folded(&person.draft)).map_or(&[][..], Vec::as_slice);
         let key = person.draft.external_id.as_ref();
-        let same_key = key.and_then(|key| keys.get(key)).copied().unwrap_or_default();
-        if same_name > 1 {
-            brought.skipped.push(skipped(&person, format!("{same_name} accounts have this user name")));
-        } else if let Some(key) = key.filter(|_| same_key > 1) {
-            brought.skipped.push(skipped(&person, format!("{same_key} accounts have the externalId {key:?}")));
+        let same_key = key.and_then(|key| keys.get(key)).map_or(&[][..], Vec::as_slice);
+        if same_name.len() > 1 {
+            brought.skipped.push(skipped(&person, format!("{} have this user name", several(same_name))));
+        } else if let Some(key) = key.filter(|_| same_key.len() > 1) {
+            brought.skipped.push(skipped(&person, format!("{} have the externalId {key:?}", several(same_key))));
         } else {
             kept.push(person);
         }
     }
     kept
+}
+
+/// "lines 2, 3 and 5" of a table, "3 accounts" of a target.
+fn several(ids: &[Arc<str>]) -> String {
+    let lines: Option<Vec<usize>> = ids.iter().map(|id| id.strip_prefix(LINE)?.parse().ok()).collect();
+    let Some(mut lines) = lines else { return format!("{} accounts", ids.len()) };
+    lines.sort_unstable();
+    let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    match text.as_slice() {
+        [first @ .., last] if text.len() <= LINES => format!("lines {} and {last}", first.join(", ")),
+        text => format!("lines {} and {} more", text.get(..LINES).unwrap_or(text).join(", "), text.len() - LINES),
+    }
 }
 
 fn skipped(person: &Person, why: String) -> Skipped {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::csv::{Cell, Misplaced, records};
 use super::draft::Draft;
-use super::people::{Manager, Person};
+use super::people::{LINE, Manager, Person};
 use crate::model::{Contact, Custom, Field, IdentityType};
 use crate::policy::Told;
 
@@ -71,6 +71,14 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, Misplaced> {
 }
 
 fn columns(header: &[Cell]) -> Result<Vec<Column>, Misplaced> {
+    if let [only] = header
+        && only.text.contains(BETWEEN)
+    {
+        return Err(only.wrong(
+            "the columns are parted by semicolons; part them by commas (semicolons part the values within a cell), and put \
+             cells with commas in quotes",
+        ));
+    }
     let mut columns: Vec<Column> = Vec::with_capacity(header.len());
     for cell in header {
         let column = column(cell)?;
@@ -133,7 +141,7 @@ fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
             column => fill(&mut draft, column, cell, text)?,
         }
     }
-    Ok(Row { person: Person { id: format!("line {line}").into(), called: None, draft, manager }, groups })
+    Ok(Row { person: Person { id: format!("{LINE}{line}").into(), called: None, draft, manager }, groups })
 }
 
 fn fill(draft: &mut Draft, column: &Column, cell: &Cell, text: &str) -> Result<(), Misplaced> {

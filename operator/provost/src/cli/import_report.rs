@@ -68,7 +68,12 @@ fn files(written: &[Written], brought: &Brought, screen: &mut Screen<'_>) -> Res
         screen.line(&format!("{} are declared already and were not written again", count(brought.known, "account")))?;
     }
     if written.is_empty() {
-        screen.line("nothing was written: there is nothing that is not declared already")?;
+        screen.line(match (brought.skipped.len(), brought.known) {
+            (0, 0) => "nothing was written: there is nothing to bring in",
+            (0, _) => "nothing was written: there is nothing that is not declared already",
+            (_, 0) => "nothing was written: all that is there was left out, as told below",
+            _ => "nothing was written: what is not declared already was left out, as told below",
+        })?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         return;
     }
     let (mut writes, mut crashes, mut jumps, mut expired, mut restored, mut statuses) = (0, 0, 0, 0, 0, 0);
-    let (mut loads, mut spells, mut losses) = (0, 0, 0);
+    let (mut loads, mut spells, mut losses, mut rollbacks) = (0, 0, 0, 0);
     let (began, count) = (Instant::now(), seeds.end - seeds.start);
     for seed in kept().chain(seeds) {
         println!("{variable}={seed}");
@@ -62,13 +62,14 @@ fn run(what: &str, variable: &str, seeds: std::ops::Range<u64>, plan: impl Fn(u6
         loads += outcome.loads;
         spells += outcome.spells;
         losses += outcome.losses;
+        rollbacks += outcome.rollbacks;
     }
     let seconds = began.elapsed().as_secs();
     tests::tell(format!(
-        "simulation: {count} {what}s, {writes} writes, {statuses} statuses, {crashes} crashes, {loads} ledgers read back, {losses} stores lost, {spells} \
-         spells of trouble, {jumps} clocks set wrong, {expired} watches begun anew, {restored} identities made anew in {seconds} s"
+        "simulation: {count} {what}s, {writes} writes, {statuses} statuses, {crashes} crashes, {loads} ledgers read back, {losses} stores lost, {rollbacks} \
+         put back from a copy, {spells} spells of trouble, {jumps} clocks set wrong, {expired} watches begun anew, {restored} identities made anew in {seconds} s"
     ));
-    let all = [writes, statuses, crashes, loads, losses, spells, jumps, expired, restored];
+    let all = [writes, statuses, crashes, loads, losses, rollbacks, spells, jumps, expired, restored];
     assert!(all.iter().all(|count| *count > 0), "{all:?}");
 }
 

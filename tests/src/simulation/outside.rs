@@ -24,7 +24,7 @@ impl Sim {
         let people: Vec<_> = people.cloned().collect();
         let now = self.now;
         let mut target = Target::new(self.plan.blind && app == APPS[1], self.plan.answers);
-        target.tells = self.plan.tells;
+        (target.tells, target.uncounted) = (self.plan.tells, self.plan.uncounted);
         target.add_group(kind_of(app, "reader"), &group_name(app, "reader"), None, now);
         let text = |name: &str, value: &str| (AttributeName::new(name), Value::from(value));
         for n in 0..if number > 0 { people.len() } else { 0 } {

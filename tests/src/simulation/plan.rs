@@ -42,6 +42,10 @@ pub struct Plan {
     pub spells: u64,
     /// How often the store is lost; noticed by statuses, so in a whole run alone.
     pub losses: u64,
+    /// How often an older copy of the store is put back, in a whole run.
+    pub rollbacks: u64,
+    /// Listings do not say how many things there are.
+    pub uncounted: bool,
     /// This event of a watch is never shown, until everything is listed again.
     pub drop: Option<u64>,
     /// Statuses are written and the store is the real one, which take half of the time: not in every run.
@@ -57,6 +61,7 @@ impl Plan {
         let calm = seed.is_multiple_of(5);
         let jumps = if calm { 0 } else { random.below(4) };
         let (spells, losses) = if calm { (0, 0) } else { (random.below(3), random.below(2)) };
+        let rollbacks = if calm { 0 } else { random.below(2) };
         Self {
             seed,
             people,
@@ -75,6 +80,8 @@ impl Plan {
             jumps,
             spells,
             losses,
+            rollbacks,
+            uncounted: seed.is_multiple_of(4),
             drop: None,
             whole: seed.is_multiple_of(3),
         }
@@ -98,6 +105,7 @@ impl Plan {
             jumps: 6,
             spells: 6,
             losses: 2,
+            rollbacks: 2,
             ..Self::from_seed(seed)
         }
     }
@@ -122,6 +130,7 @@ impl Plan {
             jumps: 0,
             spells: 0,
             losses: 0,
+            rollbacks: 0,
             whole: true,
             ..Self::from_seed(seed)
         }
@@ -149,6 +158,8 @@ pub struct Outcome {
     pub spells: u64,
     /// How often the store was lost.
     pub losses: u64,
+    /// How often an older copy of it was put back.
+    pub rollbacks: u64,
     /// What watches showed.
     pub events: u64,
     /// An event that was to be dropped was.

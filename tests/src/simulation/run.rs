@@ -15,7 +15,7 @@ use super::plan::{Outcome, Plan};
 use super::random::Random;
 use super::store::{Memory, Store};
 use super::target::{SCHEMA, Target};
-use super::trouble::Spell;
+use super::trouble::{Backup, Spell};
 use super::world::{APPS, World};
 
 pub(super) enum Event {
@@ -27,6 +27,8 @@ pub(super) enum Event {
     SetClock,
     Spell,
     LoseStore,
+    BackUp,
+    PutBack,
     Relist,
     RightClock,
     Compare,
@@ -58,6 +60,7 @@ pub(super) struct Sim {
     /// What the store must hold.
     pub(super) stores: BTreeMap<Name, Store>,
     pub(super) memory: Option<Memory>,
+    pub(super) backup: Option<Backup>,
     pub(super) agenda: BTreeMap<(Duration, u64), Event>,
     pub(super) serial: u64,
     /// The place of the next tick in the agenda.
@@ -97,6 +100,7 @@ pub fn simulate(plan: &Plan) -> Outcome {
         clocks: Clocks::default(),
         memory: plan.whole.then(|| Memory::new(0).expect("a store in memory")),
         stores: APPS.iter().map(|app| (Name::new(*app), Store::default())).collect(),
+        backup: None,
         plan: plan.clone(),
         random,
         now: Duration::from_secs(10),
@@ -185,6 +189,12 @@ impl Sim {
         for _ in 0..self.plan.losses {
             let wait = self.random.within(span);
             self.later(wait, Event::LoseStore);
+        }
+        for _ in 0..if self.plan.whole { self.plan.rollbacks } else { 0 } {
+            let wait = self.random.within(span);
+            self.later(wait, Event::BackUp);
+            let after = self.random.within(span.saturating_sub(wait));
+            self.later(wait + after, Event::PutBack);
         }
         self.until(self.now + span);
         // Faults stop; a little later all must be as declared.
@@ -276,6 +286,8 @@ impl Sim {
             Event::SetClock => self.set_clock(),
             Event::Spell => self.begin_spell(),
             Event::LoseStore => self.lose_store(),
+            Event::BackUp => self.back_up(),
+            Event::PutBack => self.put_back(),
             Event::Relist => self.list(),
             Event::RightClock => self.wrong_by(SignedDuration::ZERO),
             Event::Compare => self.compare(),
@@ -330,7 +342,7 @@ impl Sim {
             let standing = self.stores.get(app).map(|store| &store.standing);
             let mismatch = standing.and_then(|standing| standing.mismatch.clone());
             let other = standing.and_then(|standing| standing.awaiting.clone());
-            if let Some(mismatch) = mismatch.as_ref().filter(|_| self.out.losses == 0) {
+            if let Some(mismatch) = mismatch.as_ref().filter(|_| self.out.losses + self.out.rollbacks == 0) {
                 self.fail(format!("{app}: the ledger is the one that was left, and the engine says: {}", mismatch.why));
             }
             // One at a time: what was answered already is to be heard first.

@@ -146,6 +146,18 @@ impl Memory {
         self.open()
     }
 
+    /// A copy of the disk, as a backup makes one.
+    pub fn copy(&self) -> Disk {
+        self.disk.without_power()
+    }
+
+    /// In place of what there is.
+    pub fn put_back(&mut self, copy: Disk) -> Result<(), StoreError> {
+        self.store = None;
+        self.disk = copy;
+        self.open()
+    }
+
     /// The minute of the latest record.
     pub fn epoch(&self) -> i64 {
         self.store.as_ref().map_or(0, provost_store::Store::epoch)

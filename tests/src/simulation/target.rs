@@ -68,6 +68,8 @@ pub struct Target {
     answers: bool,
     /// What has changed is told.
     pub tells: bool,
+    /// How many things there are is not.
+    pub uncounted: bool,
     pub writes: u64,
 }
 
@@ -201,7 +203,7 @@ impl Target {
         let total = items.len();
         let items: Vec<Item> = items.into_iter().skip(from).take(size).collect();
         let next = (from + size < total).then(|| PageToken((from + size).to_string().into()));
-        Page { items, total: Some(total as u64), next, profile: None, elsewhere: 0 }
+        Page { items, total: (!self.uncounted).then_some(total as u64), next, profile: None, elsewhere: 0 }
     }
 
     fn listed(&self, kind: EntitlementKind, seen: Duration) -> Vec<Item> {

@@ -1,7 +1,12 @@
-//! Spells of trouble: targets that answer nothing but errors or list half of what they have, and a store that is lost.
+//! Spells of trouble: targets that answer nothing but errors or list half of what they have, and a store that is lost, or is an
+//! older copy of itself.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use provost_core::engine::{Answer, Effect};
-use provost_core::model::{LedgerMismatch, Name, ObjectKind, ObjectRef, State, Step, TargetError, TargetId};
+use provost_core::model::{Ledger, LedgerMismatch, Name, ObjectKind, ObjectRef, State, Step, TargetError, TargetId};
+use provost_store::Disk;
 
 use super::expected::wanted;
 use super::run::{Event, Sim};
@@ -17,6 +22,15 @@ pub(super) enum Spell {
     HalfListed,
     /// A page ends in its middle, and says that it was the last.
     HalfPage,
+}
+
+/// A copy of the disk, with what it must hold.
+pub(super) struct Backup {
+    disk: Disk,
+    stores: BTreeMap<Name, Store>,
+    /// By name of the application: in which store, and the minute of its latest record.
+    stamps: BTreeMap<&'static str, (String, i64)>,
+    recorded: Option<Timestamp>,
 }
 
 impl Sim {
@@ -69,6 +83,67 @@ impl Sim {
         self.clocks.recorded = None;
         self.forget_what_was_ours();
         self.crash();
+    }
+
+    /// The disk is copied.
+    pub(super) fn back_up(&mut self) {
+        let Some(memory) = &self.memory else { return };
+        let stamp = |app: &'static str| {
+            let Ledger { store, .. } = memory.load(&Name::new(app)).ok()?;
+            store.map(|stamp| (app, (stamp.id.to_string(), stamp.epoch)))
+        };
+        let stamps = APPS.into_iter().filter_map(stamp).collect();
+        let (disk, stores) = (memory.copy(), self.stores.clone());
+        self.backup = Some(Backup { disk, stores, stamps, recorded: self.clocks.recorded });
+        self.say("the store is backed up");
+    }
+
+    /// The copy is put back, while targets stay as they are.
+    pub(super) fn put_back(&mut self) {
+        let Some(Backup { disk, stores, recorded, .. }) = self.backup.take().filter(|backup| self.is_told(backup))
+        else {
+            return;
+        };
+        self.say("an older copy of the store is put back");
+        self.out.rollbacks += 1;
+        self.send_or_drop();
+        if let Some(Err(error)) = self.memory.as_mut().map(|memory| memory.put_back(disk)) {
+            self.fail(format!("a copy of the store: {error}"));
+        }
+        self.stores = stores;
+        self.clocks.recorded = recorded;
+        self.forget_what_was_ours();
+        self.miss_what_was_taken();
+        self.crash();
+    }
+
+    /// Whether the statuses tell a copy from what it replaces, by the minute, where it is another one.
+    fn is_told(&self, backup: &Backup) -> bool {
+        APPS.iter().all(|app| {
+            let key = ObjectRef { kind: ObjectKind::TargetApplication, name: Name::new(*app) };
+            let status = self.api.get(&key).and_then(|object| object.status.as_ref());
+            let target = status.and_then(|status| status.get("target"));
+            let id = target.and_then(|target| target.get("storeID")?.as_str());
+            let epoch = target.and_then(|target| target.get("epoch")?.as_i64());
+            let same =
+                |name: &Name| backup.stores.get(name).map(Store::ledger) == self.stores.get(name).map(Store::ledger);
+            let stamp = backup.stamps.get(app);
+            let older =
+                stamp.is_some_and(|(was, at)| id.is_some_and(|id| id != was) || epoch.is_some_and(|now| now > *at));
+            older || same(&key.name)
+        })
+    }
+
+    /// What the ledger says we gave and others, or we ourselves, have taken since: where nobody sees it, nobody can tell.
+    fn miss_what_was_taken(&mut self) {
+        for app in APPS.map(Name::new) {
+            let (Some(target), Some(store)) = (self.target(app.as_str()), self.stores.get(&app)) else { continue };
+            let given = store.records.values().filter_map(|record| Some((record.target_id.clone()?, &record.grants)));
+            let given = given.flat_map(|(id, grants)| grants.keys().map(move |group| (group.clone(), id.clone())));
+            let taken = given.filter(|(group, id)| target.group(group).is_none_or(|group| !group.members.contains(id)));
+            let taken: Vec<_> = taken.map(|(group, id)| (app.clone(), group, id)).collect();
+            self.unseen.extend(taken);
+        }
     }
 
     /// The status of an application, where there is one, says in which store its ledger is.

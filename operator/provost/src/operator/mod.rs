@@ -186,7 +186,7 @@ where
         loop {
             tokio::select! {
                 heard = heard.recv() => match heard {
-                    Some((namespace, Some(event))) => self.tell(namespace, event)?,
+                    Some((namespace, Some(event))) => self.tell(&namespace, event)?,
                     Some((namespace, None)) => self.let_go(namespace),
                     None => return Err(OperatorError::TaskEnded("the watch")),
                 },
@@ -196,16 +196,16 @@ where
         }
     }
 
-    fn tell(&mut self, namespace: Arc<str>, event: EngineEvent) -> Result<(), OperatorError> {
-        if !self.inboxes.contains_key(&namespace) {
+    fn tell(&mut self, namespace: &Arc<str>, event: EngineEvent) -> Result<(), OperatorError> {
+        if !self.inboxes.contains_key(namespace) {
             let (inbox, events) = unbounded_channel();
-            self.inboxes.insert(Arc::clone(&namespace), inbox);
-            match self.ending.get_mut(&namespace) {
+            self.inboxes.insert(Arc::clone(namespace), inbox);
+            match self.ending.get_mut(namespace) {
                 Some(next) => *next = Some(events),
-                None => self.begin(Arc::clone(&namespace), events),
+                None => self.begin(Arc::clone(namespace), events),
             }
         }
-        let told = self.inboxes.get(&namespace).is_some_and(|inbox| inbox.send(event).is_ok());
+        let told = self.inboxes.get(namespace).is_some_and(|inbox| inbox.send(event).is_ok());
         if told { Ok(()) } else { Err(TASK_ENDED) }
     }
 

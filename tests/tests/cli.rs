@@ -249,8 +249,8 @@ fn there_are_completions_and_man_pages_of_every_command() {
         let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
         assert!(text.contains(".TH provost"), "{page}: {text}");
     }
-    let (status, _, err) = provost(&["man", "/nonexistent/folder"]);
-    assert!(status == 2 && err.contains("/nonexistent/folder"), "{err}");
+    let (status, _, err) = provost(&["man", "/proc/folder"]);
+    assert!(status == 2 && err.contains("/proc/folder"), "{err}");
 }
 
 #[test]
@@ -342,7 +342,9 @@ fn walk(value: &Value, path: &str, fields: &BTreeSet<String>, missing: &mut BTre
     let path = path
         .replace("rights[].denies[].", "rights[].allows[].")
         .replace("rights[].nearest[].", "rights[].allows[].")
-        .replace("allows[].rule.", "requires.");
+        .replace("allows[].rule.", "requires.")
+        .replace("answer.noLonger[].", "answer.later[].")
+        .replace("answer.had[].", "answer.later[].");
     let known = |path: &str| {
         fields.iter().any(|f| f == path || f.starts_with(&format!("{path}.")) || f.starts_with(&format!("{path}[]")))
     };
@@ -364,6 +366,35 @@ fn walk(value: &Value, path: &str, fields: &BTreeSet<String>, missing: &mut BTre
     }
 }
 
+/// The example, in which ada starts later and bob has ended.
+fn timed() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["applications.yaml", "groups.yaml", "people.yaml", "policies.yaml"] {
+        let text = std::fs::read_to_string(repository().join(EXAMPLE).join(file)).unwrap();
+        let text = text
+            .replace("  externalId: E-1002\n", "  externalId: E-1002\n  lifecycle: {startTime: 2027-01-01T00:00:00Z}\n")
+            .replace("  externalId: E-1003\n", "  externalId: E-1003\n  lifecycle: {endTime: 2026-11-01T00:00:00Z}\n");
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_comes_by_time_alone_ends_a_plan_and_a_difference() {
+    let timed = timed();
+    let timed = timed.path().to_str().unwrap();
+    let (status, plan, err) = provost(&["plan", "-f", timed, "--at", AT]);
+    assert_eq!(status, 0, "{err}");
+    let last = "changes take effect later; the first at 2027-01-01T00:00:00Z: account in chat for ada ";
+    assert!(plan.replace('\n', " ").ends_with(last), "{plan}");
+    // Who is new and starts later gains nothing now.
+    let (status, said, err) = provost(&["diff", EXAMPLE, timed, "--at", AT, "--exit-code"]);
+    assert_eq!(status, 1, "{err}");
+    assert!(said.replace('\n', " ").contains(last), "{said}");
+    let (status, said, _) = provost(&["diff", timed, timed, "--at", AT, "--exit-code"]);
+    assert!(status == 0 && !said.contains("later"), "{said}");
+}
+
 #[test]
 fn the_json_of_every_command_is_documented_field_by_field() {
     let kinds = documented();
@@ -380,12 +411,18 @@ fn the_json_of_every_command_is_documented_field_by_field() {
     std::fs::write(&table, "userName,manager\nada,nobody\n").unwrap();
     let out = format!("{wrong}/out");
     let import = ["import", "--csv", &table, "--out", &out];
-    let commands: [&[&str]; 9] = [
+    let timed = timed();
+    let timed = timed.path().to_str().unwrap();
+    let commands: [&[&str]; 13] = [
         &import,
         &["lint", "-f", wrong],
         &["plan", "-f", EXAMPLE],
         &["plan", "-f", wrong],
+        &["plan", "-f", timed],
+        &["diff", EXAMPLE, timed],
         &["diff", EXAMPLE, wrong],
+        &["explain", "ada", "-f", timed],
+        &["explain", "bob", "-f", timed],
         &["explain", "bob", "-f", EXAMPLE],
         &["explain", "bob", "wiki", "admin", "-f", EXAMPLE],
         &["explain", "ada", "-f", wrong],

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::later::Later;
 use super::why::{Verdict, verdict, withheld};
 use crate::directory::{Decision, Directory, Standing, Wanted};
 use crate::model::Name;
@@ -12,6 +13,10 @@ use crate::model::Name;
 pub struct Desired {
     /// By application; those with an invalid manifest are left out.
     pub applications: BTreeMap<Name, DesiredApplication>,
+    /// Applications with an invalid manifest: what they give is not known.
+    pub invalid: Vec<Name>,
+    /// What time alone will change of it, in the order of time; see [`later`](super::later()).
+    pub later: Vec<Later>,
 }
 
 /// Who would have what in one application.
@@ -58,17 +63,26 @@ pub struct Undecided {
     pub why: String,
 }
 
-/// Who would have what.
+/// Who would have what; what time alone will change is left out.
 pub fn plan(directory: &Directory) -> Desired {
+    planned(directory, None)
+}
+
+/// The same of one identity, or of all.
+pub(super) fn planned(directory: &Directory, whose: Option<&Name>) -> Desired {
     let mut desired = Desired::default();
     for view in directory.applications() {
-        let Ok(spec) = view.spec else { continue };
+        let Ok(spec) = view.spec else {
+            desired.invalid.push(view.meta.name.clone());
+            continue;
+        };
         let mut application = DesiredApplication::default();
         for entitlement in &spec.entitlements {
             let entry = DesiredEntitlement { privileged: entitlement.privileged, ..DesiredEntitlement::default() };
             application.entitlements.insert(entitlement.name.clone(), entry);
         }
-        for owner in directory.owners(&view.meta.name) {
+        let owners = whose.map_or_else(|| directory.owners(&view.meta.name), |whose| vec![whose.clone()]);
+        for owner in owners {
             let decision = directory.decision(&owner, &view.meta.name);
             application.take(&owner, decision);
         }
@@ -78,7 +92,7 @@ pub fn plan(directory: &Directory) -> Desired {
 }
 
 impl DesiredApplication {
-    fn take(&mut self, identity: &Name, decision: Decision) {
+    pub(super) fn take(&mut self, identity: &Name, decision: Decision) {
         let Some(owner) = decision.owner else { return };
         if let Some(verdict) = self.settled(identity, None, &decision.account, owner) {
             let enabled = verdict == Verdict::Has;

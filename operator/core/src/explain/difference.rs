@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::cause::cause;
 use super::desired::{Desired, DesiredApplication, plan};
+use super::later::{Later, later};
 use crate::directory::Directory;
 use crate::model::{Name, ObjectKind, ObjectRef, State};
 
@@ -16,6 +17,10 @@ pub struct Difference {
     pub applications: BTreeMap<Name, Totals>,
     /// The same by right and cause, sorted.
     pub changes: Vec<RightChange>,
+    /// What time alone will change in the new version and would not in the old one; see [`Difference::foresee`].
+    pub later: Vec<Later>,
+    /// What it would have changed in the old version and will not in the new one, but for rights that change now.
+    pub no_longer: Vec<Later>,
     /// How many objects of each kind are the same in both.
     pub unchanged: Unchanged,
 }
@@ -95,11 +100,12 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
     let mut grouped: BTreeMap<(Name, Option<Name>, Turn, String), BTreeSet<Name>> = BTreeMap::new();
     let mut difference = Difference { unchanged: unchanged(old, new), ..Difference::default() };
     let names: BTreeSet<&Name> = before.applications.keys().chain(after.applications.keys()).collect();
+    let none = DesiredApplication::default();
     for application in names {
         let mut totals = Totals::default();
-        for (identity, entitlement, turn) in turns(&before, &after, application) {
-            let suspended = new.identity(&identity).is_some_and(|view| view.state == State::Suspended);
-            if suspended && turn == Turn::Gained {
+        let was = before.applications.get(application).unwrap_or(&none);
+        for (identity, entitlement, turn) in turns(was, after.applications.get(application).unwrap_or(&none)) {
+            if given_nothing(new, &identity, turn) {
                 continue;
             }
             let why = cause(old, new, &identity, application, entitlement.as_ref(), turn);
@@ -129,10 +135,40 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
     difference
 }
 
-fn turns(before: &Desired, after: &Desired, application: &Name) -> Vec<(Name, Option<Name>, Turn)> {
-    let none = DesiredApplication::default();
-    let old = before.applications.get(application).unwrap_or(&none);
-    let new = after.applications.get(application).unwrap_or(&none);
+impl Difference {
+    /// Adds what differs in what time alone will change. Both directories are back at their time when this returns.
+    pub fn foresee(&mut self, old: &mut Directory, new: &mut Directory) {
+        let (was, is) = (later(old, None), later(new, None));
+        let key = |one: &Later| {
+            (one.at, one.application.clone(), one.entitlement.clone(), one.turn, one.identity.clone(), one.enabled)
+        };
+        let (before, after): (BTreeSet<_>, BTreeSet<_>) = (was.iter().map(key).collect(), is.iter().map(key).collect());
+        // Of what is given or taken now, that alone is told.
+        let now = |one: &Later| {
+            let same = |change: &RightChange| {
+                change.application == one.application
+                    && change.entitlement == one.entitlement
+                    && change.identities.binary_search(&one.identity).is_ok()
+            };
+            self.changes.iter().any(same)
+        };
+        self.no_longer = was.into_iter().filter(|one| !after.contains(&key(one)) && !now(one)).collect();
+        self.later = is.into_iter().filter(|one| !before.contains(&key(one))).collect();
+    }
+
+    /// Nobody gains or loses anything, now or later.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.later.is_empty() && self.no_longer.is_empty()
+    }
+}
+
+/// Whether it is given to somebody suspended, who keeps what there is and is given nothing new.
+pub(super) fn given_nothing(directory: &Directory, identity: &Name, turn: Turn) -> bool {
+    turn == Turn::Gained && directory.identity(identity).is_some_and(|view| view.state == State::Suspended)
+}
+
+/// What differs between two versions of one application.
+pub(super) fn turns(old: &DesiredApplication, new: &DesiredApplication) -> Vec<(Name, Option<Name>, Turn)> {
     let kept: BTreeSet<(&Name, Option<&Name>)> =
         new.undecided.iter().map(|right| (&right.identity, right.entitlement.as_ref())).collect();
     let mut turns = Vec::new();

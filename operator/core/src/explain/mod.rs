@@ -5,6 +5,7 @@ mod cause;
 mod desired;
 mod difference;
 mod holders;
+mod later;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -13,4 +14,5 @@ mod why;
 pub use desired::*;
 pub use difference::*;
 pub use holders::*;
+pub use later::*;
 pub use why::*;

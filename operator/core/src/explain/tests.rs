@@ -32,7 +32,7 @@ fn located(object: &ObjectRef) -> Option<String> {
     (object.name.as_str() == "engineers-wiki").then(|| "policies/wiki.yaml:1".into())
 }
 
-fn explained(directory: &Directory, who: &str, entitlement: Option<&str>) -> String {
+fn explained(directory: &mut Directory, who: &str, entitlement: Option<&str>) -> String {
     let entitlement = entitlement.map(Into::into);
     let answer = why(directory, &who.into(), Some(&"wiki".into()), entitlement.as_ref());
     text::why(&answer, &located)
@@ -41,7 +41,7 @@ fn explained(directory: &Directory, who: &str, entitlement: Option<&str>) -> Str
 #[test]
 fn a_right_is_explained_by_the_policy_its_subjects_and_its_rule() {
     assert_eq!(
-        explained(&namespace(acme()), "ada", Some("editor")),
+        explained(&mut namespace(acme()), "ada", Some("editor")),
         r#"ada has wiki/editor
   AccessPolicy engineers-wiki (generation 3)                policies/wiki.yaml:1
     subjects  Group platform  yes      listed in sre, which platform includes
@@ -60,7 +60,7 @@ fn a_right_that_is_not_had_is_explained_by_the_nearest_policy() {
     changes.push(allow("admins", &[who("ada")], Some("identity.department == \"Sales\""), "wiki", &["admin"]));
     changes.push(deny("no-admins", &[], Some("identity.type == \"Person\""), "wiki", &["admin"]));
     assert_eq!(
-        explained(&namespace(changes), "ada", Some("admin")),
+        explained(&mut namespace(changes), "ada", Some("admin")),
         r#"ada does not have wiki/admin
   AccessPolicy no-admins (generation 3, Deny)
     match     identity.type == "Person"
@@ -79,15 +79,15 @@ no AccessPolicy gives it; the nearest:
 
 #[test]
 fn everything_that_an_identity_has_fits_one_line_each() {
-    let directory = namespace(acme());
-    let answer = why(&directory, &"ada".into(), None, None);
+    let mut directory = namespace(acme());
+    let answer = why(&mut directory, &"ada".into(), None, None);
     assert_eq!(
         text::why(&answer, &located),
         "ada: Active, in platform, sre\n\
          wiki                      has       engineers-wiki\n\
          wiki/editor               has       engineers-wiki\n"
     );
-    let nobody = why(&directory, &"zoe".into(), None, None);
+    let nobody = why(&mut directory, &"zoe".into(), None, None);
     assert_eq!(nobody.standing, None);
     assert_eq!(text::why(&nobody, &located), "there is no Identity zoe; an owner who is gone has ended\n");
 }
@@ -116,6 +116,92 @@ fn a_plan_names_who_would_have_what() {
         text::plan(&plan(&namespace(acme()))),
         "wiki  2 accounts\n  account  ada, eve\n  admin    (privileged) nobody\n  editor   ada, eve\n"
     );
+}
+
+fn led(name: &str, what: &[&str], hours: u64) -> Change {
+    let rule = Some("identity.department == \"Engineering\"");
+    let lead = std::time::Duration::from_hours(hours);
+    policy(name, Effect::Allow, &[], rule, "wiki", what, |policy| policy.lead_time = Some(lead))
+}
+
+#[test]
+fn who_has_not_started_is_told_when_it_does_and_from_when_it_has_what() {
+    let mut changes = acme();
+    changes.push(led("engineers-wiki", &["editor"], 168));
+    changes.push(person_with("ada", "Engineering", |ada| ada.lifecycle.start = Some(time("2026-12-20T00:00:00Z"))));
+    let mut directory = namespace(changes);
+    let answer = why(&mut directory, &"ada".into(), None, None);
+    assert_eq!(
+        text::why(&answer, &located),
+        "ada: Pending, starts at 2026-12-20T00:00:00Z, in platform, sre\n\
+         wiki                      later     engineers-wiki\n\
+         wiki/editor               later     engineers-wiki\n\
+         by time alone:\n  \
+           2026-12-13T00:00:00Z  + wiki disabled             engineers-wiki\n  \
+           2026-12-20T00:00:00Z  ~ wiki enabled              engineers-wiki\n  \
+           2026-12-20T00:00:00Z  + wiki/editor               engineers-wiki\n"
+    );
+    assert_eq!(directory.now(), noon());
+    let account = explained(&mut directory, "ada", None);
+    assert!(account.contains("\nwiki                      later"), "{account}");
+    let editor = explained(&mut directory, "ada", Some("editor"));
+    assert!(editor.contains("\nada will have wiki/editor from 2026-12-20T00:00:00Z\n"), "{editor}");
+    assert!(
+        editor.ends_with("by time alone:\n  2026-12-20T00:00:00Z  + wiki/editor               engineers-wiki\n"),
+        "{editor}"
+    );
+}
+
+#[test]
+fn who_has_ended_is_told_what_it_had_and_since_when_it_has_it_no_more() {
+    let mut changes = acme();
+    changes.push(person_with("ada", "Engineering", |ada| ada.lifecycle.end = Some(time("2026-11-01T00:00:00Z"))));
+    changes.push(person_with("bob", "Sales", |bob| bob.lifecycle.end = Some(time("2026-11-01T00:00:00Z"))));
+    let mut directory = namespace(changes);
+    let answer = why(&mut directory, &"ada".into(), None, None);
+    assert_eq!(
+        text::why(&answer, &located),
+        "ada: Ended since 2026-11-01T00:00:00Z, in no group\n\
+         ada does not have an account in wiki: it has ended\n\
+         until then:\n  \
+           has wiki                      engineers-wiki\n  \
+           has wiki/editor               engineers-wiki\n"
+    );
+    let editor = explained(&mut directory, "ada", Some("editor"));
+    assert!(editor.contains("\nada does not have wiki/editor: it has ended\nuntil then:\n"), "{editor}");
+    let nothing = explained(&mut directory, "bob", Some("editor"));
+    assert!(nothing.ends_with("it has ended\nno policy gave it anything of this before\n"), "{nothing}");
+}
+
+#[test]
+fn a_plan_and_a_difference_tell_what_comes_by_time_alone() {
+    let sre = |end: Option<&str>| {
+        let mut sre = group("sre", &[who("ada"), who("eve")], None, &[]);
+        if let Change::Group(manifest) = &mut sre {
+            manifest.spec.as_mut().unwrap().members[1].not_after = end.map(time);
+        }
+        sre
+    };
+    let version = |end: Option<&str>| namespace(acme().into_iter().chain([sre(end)]).collect());
+    let mut directory = version(Some("2026-12-24T00:00:00Z"));
+    let foreseen = super::Desired { later: super::later(&mut directory, None), ..plan(&directory) };
+    let said = text::plan(&foreseen);
+    let line = "2 changes take effect later; the first at 2026-12-24T00:00:00Z: no account in\nwiki for eve any more\n";
+    assert!(said.ends_with(line), "{said}");
+    let told = |old: Option<&str>, new: Option<&str>| {
+        let (mut old, mut new) = (version(old), version(new));
+        let mut difference = diff(&old, &new);
+        difference.foresee(&mut old, &mut new);
+        (difference.is_empty(), text::diff(&difference), text::markdown(&difference))
+    };
+    let (same, said, _) = told(Some("2026-12-24T00:00:00Z"), Some("2026-12-24T00:00:00Z"));
+    assert!(same && said.starts_with("nobody gains or loses anything\n3 identities"), "{said}");
+    let (same, said, markdown) = told(None, Some("2026-12-24T00:00:00Z"));
+    assert!(!same && said.starts_with(&format!("nobody gains or loses anything now\n{line}")), "{said}");
+    assert!(markdown.starts_with("Nobody gains or loses anything now.\n\n2 changes take effect later; "), "{markdown}");
+    let (same, said, _) = told(Some("2026-12-24T00:00:00Z"), None);
+    let gone = "\n2 changes that were to come later do not come; the first at\n2026-12-24T00:00:00Z: no account";
+    assert!(!same && said.contains(gone), "{said}");
 }
 
 type Edit<'a> = &'a dyn Fn(&mut Vec<Change>);

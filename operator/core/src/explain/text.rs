@@ -1,13 +1,18 @@
 //! Answers as text for a terminal, within 80 columns where names allow it. Nothing here prints.
 
+mod later;
+
 use std::fmt::Write as _;
 
 use super::{
-    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Total, Turn, Unchanged,
-    Verdict,
+    Desired, Difference, Explanation, Holder, Later, PolicyAnswer, Right, RightChange, RuleAnswer, Stands, Total, Turn,
+    Unchanged, Verdict,
 };
+pub use later::dated;
+use later::{begins, later, later_differs, timed};
+
 use crate::directory::Truth;
-use crate::model::{Name, ObjectKind, ObjectRef};
+use crate::model::{Name, ObjectKind, ObjectRef, State};
 
 /// Columns of a terminal that is no wider than most.
 pub const WIDTH: usize = 80;
@@ -23,24 +28,43 @@ pub fn why(answer: &Explanation, locate: Locate<'_>) -> String {
         return format!("there is no Identity {identity}; an owner who is gone has ended\n");
     };
     let one = answer.rights.len() == 1;
-    if !one || standing.state != crate::model::State::Active || standing.frozen.is_some() {
+    if !one || standing.state != State::Active || standing.frozen.is_some() {
         let groups = list(&standing.groups, "no group");
-        push(&mut out, &wrapped(&format!("{identity}: {}, in ", standing.state.as_str()), &groups));
+        push(&mut out, &wrapped(&format!("{identity}: {}, in ", stands(standing)), &groups));
         if let Some(frozen) = &standing.frozen {
             push(&mut out, &wrapped("  frozen: ", frozen));
         }
     }
     if answer.rights.is_empty() {
-        push(&mut out, "no policy gives or withholds anything");
+        push(&mut out, "there is no TargetApplication to have anything in");
     }
     for right in &answer.rights {
         if one {
-            one_right(&mut out, identity, right, locate);
+            one_right(&mut out, answer, right, locate);
         } else {
-            push(&mut out, &row(right));
+            push(&mut out, &row(right, standing.state));
         }
     }
+    if standing.state == State::Ended {
+        push(&mut out, if answer.had.is_empty() { "no policy gave it anything of this before" } else { "until then:" });
+        answer.had.iter().for_each(|had| push(&mut out, &timed("  has", had)));
+    } else if !answer.later.is_empty() {
+        push(&mut out, "by time alone:");
+        let line = |later: &Later| timed(&format!("  {}  {}", later.at, sign(later.turn)), later);
+        answer.later.iter().for_each(|later| push(&mut out, &line(later)));
+    }
     out
+}
+
+/// "Pending, starts at 2026-12-01T00:00:00Z".
+fn stands(standing: &Stands) -> String {
+    let state = standing.state.as_str();
+    match (standing.state, standing.start_time, standing.end_time) {
+        (State::Pending, Some(start), _) => format!("{state}, starts at {start}"),
+        (State::Ended, _, Some(end)) => format!("{state} since {end}"),
+        (_, _, Some(end)) => format!("{state} until {end}"),
+        _ => state.to_owned(),
+    }
 }
 
 /// `provost who-can`.
@@ -85,11 +109,18 @@ pub fn plan(desired: &Desired) -> String {
             push(&mut out, &wrapped(&format!("  {what:width$}  kept as it is for {}: ", right.identity), &right.why));
         }
     }
-    if desired.applications.is_empty() {
+    for name in &desired.invalid {
+        push(&mut out, &wrapped(&format!("{name}  "), "unknown: its manifest is invalid; `provost lint` says why"));
+    }
+    if desired.applications.is_empty() && desired.invalid.is_empty() {
         push(&mut out, "no TargetApplication");
     }
+    later(&desired.later).into_iter().for_each(|line| push(&mut out, &line));
     out
 }
+
+const NOTHING: &str = "nobody gains or loses anything";
+const NOTHING_NOW: &str = "nobody gains or loses anything now";
 
 /// `provost diff`.
 pub fn diff(difference: &Difference) -> String {
@@ -102,7 +133,7 @@ pub fn diff(difference: &Difference) -> String {
         push(&mut out, &line.replace('\u{a0}', " "));
     }
     if difference.changes.is_empty() {
-        push(&mut out, "nobody gains or loses anything");
+        push(&mut out, if difference.is_empty() { NOTHING } else { NOTHING_NOW });
     } else {
         push(&mut out, "");
     }
@@ -123,6 +154,7 @@ pub fn diff(difference: &Difference) -> String {
             push(&mut out, &wrapped(&" ".repeat(columns(&start).min(WIDTH / 2)), &cause));
         }
     }
+    later_differs(difference).iter().for_each(|line| push(&mut out, line));
     push(&mut out, &same_in_both(difference));
     out
 }
@@ -140,8 +172,11 @@ fn same_in_both(difference: &Difference) -> String {
 
 /// `provost diff -o markdown`: for a pull request.
 pub fn markdown(difference: &Difference) -> String {
+    let later = later_differs(difference).into_iter().map(|line| format!("{}.", literal(&line)));
+    let last = later.chain([format!("{}.", same_in_both(difference))]).collect::<Vec<_>>().join("\n\n");
     if difference.changes.is_empty() {
-        return format!("Nobody gains or loses anything.\n\n{}.\n", same_in_both(difference));
+        let nothing = if difference.is_empty() { NOTHING } else { NOTHING_NOW };
+        return format!("{}.\n\n{last}\n", nothing.replacen('n', "N", 1));
     }
     let mut out = String::new();
     for (name, totals) in &difference.applications {
@@ -157,7 +192,7 @@ pub fn markdown(difference: &Difference) -> String {
         let [right, who, cause] = cells;
         push(&mut out, &format!("| {} | {right}{bold} | {who} | {cause} |", sign(change.turn)));
     }
-    push(&mut out, &format!("\n{}.", same_in_both(difference)));
+    push(&mut out, &format!("\n{last}"));
     out
 }
 
@@ -176,26 +211,27 @@ fn literal(text: &str) -> String {
     out
 }
 
-fn one_right(out: &mut String, identity: &Name, right: &Right, locate: Locate<'_>) {
+fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Locate<'_>) {
+    let identity = &answer.identity;
+    let ended = answer.standing.as_ref().is_some_and(|standing| standing.state == State::Ended);
     let what = right_of(&right.application, right.entitlement.as_ref());
     let what = if right.entitlement.is_none() { format!("an account in {}", right.application) } else { what };
-    push(
-        out,
-        &match right.verdict {
-            Verdict::Has => format!("{identity} has {what}"),
-            Verdict::Disabled => format!("{identity} has {what}, disabled"),
-            Verdict::NotYet => format!("{identity} will have {what} when it has started"),
-            Verdict::Unknown => wrapped(
-                "",
-                &format!(
-                    "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
-                ),
-            ),
-            Verdict::Not => format!("{identity} does not have {what}"),
-        },
-    );
+    let said = match right.verdict {
+        Verdict::Has => format!("{identity} has {what}"),
+        Verdict::Disabled => format!("{identity} has {what}, disabled"),
+        Verdict::NotYet => format!("{identity} will have {what} {}", begins(answer, right)),
+        Verdict::Unknown => format!(
+            "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
+        ),
+        Verdict::Not if ended => format!("{identity} does not have {what}: it has ended"),
+        Verdict::Not => format!("{identity} does not have {what}"),
+    };
+    push(out, &wrapped("", &said));
     if let Some(missing) = &right.missing {
         push(out, &wrapped("  ", missing));
+    }
+    if ended {
+        return;
     }
     right.allows.iter().chain(&right.denies).for_each(|policy| one_policy(out, policy, locate));
     if !right.nearest.is_empty() {
@@ -280,7 +316,7 @@ fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
     }
 }
 
-fn row(right: &Right) -> String {
+fn row(right: &Right, state: State) -> String {
     let what = right_of(&right.application, right.entitlement.as_ref());
     let by = |policies: &[PolicyAnswer]| {
         let names: Vec<Name> = policies.iter().map(|policy| policy.policy.clone()).collect();
@@ -290,6 +326,7 @@ fn row(right: &Right) -> String {
     let why = match (right.verdict, right.denies.is_empty(), requires) {
         (Verdict::Not, false, _) => format!("denied by {}", by(&right.denies)),
         (Verdict::Not, true, true) => "requires is false".into(),
+        (Verdict::Not, ..) if state == State::Ended => "ended".into(),
         _ => by(&right.allows),
     };
     wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)
@@ -349,7 +386,8 @@ pub fn right_name(change: &RightChange) -> String {
     }
 }
 
-fn right_of(application: &Name, entitlement: Option<&Name>) -> String {
+/// `wiki`, or `wiki/editor`.
+pub fn right_of(application: &Name, entitlement: Option<&Name>) -> String {
     entitlement.map_or_else(|| application.to_string(), |entitlement| format!("{application}/{entitlement}"))
 }
 

@@ -1,11 +1,14 @@
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::later::{Later, later, until};
 use crate::directory::{
-    Direct, Directory, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted, Window, Withheld,
+    Direct, Directory, IdentityView, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted,
+    Window, Withheld,
 };
-use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, State, Subject};
+use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PackedIdentity, PolicyMode, State, Subject};
 use crate::policy::Outcome;
 
 /// How many policies are named that come near, where none grants.
@@ -21,6 +24,26 @@ pub struct Explanation {
     pub standing: Option<Stands>,
     /// What was asked about, or everything that any policy gives or withholds.
     pub rights: Vec<Right>,
+    /// What time alone will change of it, in the order of time.
+    pub later: Vec<Later>,
+    /// Of who has ended: what it had until then.
+    pub had: Vec<Later>,
+}
+
+impl Explanation {
+    /// As if one of its rights alone had been asked about.
+    pub fn alone(&self, right: &Right) -> Self {
+        let of = |one: &&Later| one.application == right.application && one.entitlement == right.entitlement;
+        let (later, had) = (self.later.iter().filter(of), self.had.iter().filter(of));
+        let (later, had) = (later.cloned().collect(), had.cloned().collect());
+        Self {
+            rights: vec![right.clone()],
+            later,
+            had,
+            identity: self.identity.clone(),
+            standing: self.standing.clone(),
+        }
+    }
 }
 
 /// How an identity stands.
@@ -29,6 +52,10 @@ pub struct Explanation {
 pub struct Stands {
     /// In its lifecycle.
     pub state: State,
+    /// `spec.lifecycle.startTime`.
+    pub start_time: Option<Timestamp>,
+    /// `spec.lifecycle.endTime`.
+    pub end_time: Option<Timestamp>,
     /// Why it loses nothing and gains nothing, if so.
     pub frozen: Option<String>,
     /// The groups it is in, sorted.
@@ -136,16 +163,40 @@ pub struct Clause {
     pub why: Option<String>,
 }
 
-/// Why an identity has an entitlement (or an account) of an application, or not; without an application, everything
-/// that any policy gives or withholds.
+/// Why an identity has an entitlement (or an account) of an application, or not; without an application, the account in
+/// each and everything that any policy gives or withholds. The directory is back at its time when this returns.
 pub fn why(
+    directory: &mut Directory,
+    identity: &Name,
+    application: Option<&Name>,
+    entitlement: Option<&Name>,
+) -> Explanation {
+    let asked = |one: &Later| {
+        application.is_none_or(|name| one.application == *name)
+            && entitlement.is_none_or(|name| one.entitlement.as_ref() == Some(name))
+    };
+    let mut answer = as_it_is(directory, identity, application, entitlement);
+    let Some(standing) = &answer.standing else { return answer };
+    match (standing.state, standing.end_time) {
+        (State::Ended, Some(end)) => answer.had = until(directory, identity, end),
+        _ => answer.later = later(directory, Some(identity)),
+    }
+    answer.later.retain(asked);
+    answer.had.retain(asked);
+    answer
+}
+
+fn as_it_is(
     directory: &Directory,
     identity: &Name,
     application: Option<&Name>,
     entitlement: Option<&Name>,
 ) -> Explanation {
+    let lifecycle = |view: &IdentityView<'_>| view.spec.ok().map(PackedIdentity::lifecycle).copied();
     let standing = directory.identity(identity).map(|view| Stands {
         state: view.state,
+        start_time: lifecycle(&view).and_then(|lifecycle| lifecycle.start),
+        end_time: lifecycle(&view).and_then(|lifecycle| lifecycle.end),
         frozen: view.frozen.map(|reason| {
             let object = ObjectRef { kind: ObjectKind::Identity, name: identity.clone() };
             let problem = directory.problems_of(&object).into_iter().find(|problem| problem.reason == reason);
@@ -159,23 +210,21 @@ pub fn why(
             Some(application) if entitlement.is_some() => {
                 rights.push(right(directory, identity, application, entitlement));
             }
-            Some(application) => rights = concerned(directory, identity, application, true),
+            Some(application) => rights = concerned(directory, identity, application),
             None => {
                 let names = directory.applications().map(|view| view.meta.name.clone());
-                rights.extend(names.flat_map(|name| concerned(directory, identity, &name, false)));
+                rights.extend(names.flat_map(|name| concerned(directory, identity, &name)));
             }
         }
     }
-    Explanation { identity: identity.clone(), standing, rights }
+    Explanation { identity: identity.clone(), standing, rights, later: Vec::new(), had: Vec::new() }
 }
 
 /// The account and every entitlement of an application that a policy concerns.
-fn concerned(directory: &Directory, identity: &Name, application: &Name, always: bool) -> Vec<Right> {
+fn concerned(directory: &Directory, identity: &Name, application: &Name) -> Vec<Right> {
     let decision = directory.decision(identity, application);
-    let account = always || decision.account != Wanted::default();
-    let account = account.then(|| right(directory, identity, application, None));
-    let entitlements = decision.entitlements.keys();
-    account.into_iter().chain(entitlements.map(|name| right(directory, identity, application, Some(name)))).collect()
+    let entitlements = decision.entitlements.keys().map(Some);
+    std::iter::once(None).chain(entitlements).map(|name| right(directory, identity, application, name)).collect()
 }
 
 fn right(directory: &Directory, identity: &Name, application: &Name, entitlement: Option<&Name>) -> Right {
@@ -197,7 +246,9 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
     let denies = denies.cloned().map(policy_answer).collect();
     let allows = answers(&mut wanted.allow.iter().chain(&wanted.unknown));
     let nearest = spoken.into_iter().filter(|trace| trace.spec.effect == Effect::Allow).take(NEAREST);
-    let nearest = if allows.is_empty() { nearest.map(policy_answer).collect() } else { Vec::new() };
+    // To who has ended nothing is near: no policy is asked about it.
+    let ended = decision.owner.is_some_and(|owner| owner.state == State::Ended);
+    let nearest = if allows.is_empty() && !ended { nearest.map(policy_answer).collect() } else { Vec::new() };
     Right {
         application: application.clone(),
         entitlement: entitlement.cloned(),

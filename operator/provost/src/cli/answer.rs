@@ -1,6 +1,6 @@
 //! Questions that manifests answer: `plan`, `explain`, `who-can`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provost_core::directory::Directory;
 use provost_core::explain::{self, Desired, Explanation, Holder, text};
@@ -10,17 +10,20 @@ use serde::Serialize;
 use super::load::Loaded;
 use super::screen::{Output, Screen};
 use super::shape;
-use super::{DONE, Explain, Failure, Manifests, WhoCan, at, read};
+use super::{DONE, Explain, FINDINGS, Failure, Manifests, WhoCan, at, read};
+
+/// Of so many names all are told where none is near.
+const FEW: usize = 20;
 
 /// One namespace that was loaded.
 struct Here<'a> {
     namespace: &'a str,
-    loaded: &'a Loaded,
+    places: &'a BTreeMap<(String, ObjectRef), String>,
 }
 
 impl Here<'_> {
     fn locate(&self, object: &ObjectRef) -> Option<String> {
-        self.loaded.places.get(&(self.namespace.to_owned(), object.clone())).cloned()
+        self.places.get(&(self.namespace.to_owned(), object.clone())).cloned()
     }
 }
 
@@ -31,7 +34,16 @@ trait Question {
     const KIND: &'static str;
     /// The application and the entitlement that are asked about.
     fn about(&self) -> (Option<&str>, Option<&str>);
-    fn answer(&self, directory: &Directory) -> Self::Answer;
+    /// The exit status that goes with an answer.
+    fn status(&self, _: &Self::Answer) -> u8 {
+        DONE
+    }
+    /// The identity that is asked about.
+    fn identity(&self) -> Option<&str> {
+        None
+    }
+    /// Time may be turned, and is turned back.
+    fn answer(&self, directory: &mut Directory) -> Self::Answer;
     fn text(&self, answer: &Self::Answer, here: &Here<'_>) -> String;
     fn wide(&self, answer: &Self::Answer, here: &Here<'_>, screen: &mut Screen<'_>) -> Result<(), Failure>;
     /// The objects that the answer is about: kind and name.
@@ -39,14 +51,19 @@ trait Question {
 }
 
 fn ask<Q: Question>(question: &Q, manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
-    let loaded = read(&manifests.files, at(manifests.at), screen)?;
+    let mut loaded = read(&manifests.files, at(manifests.at), screen)?;
     let (application, entitlement) = question.about();
+    if let Some(identity) = question.identity() {
+        is_somebody(&loaded, identity)?;
+    }
     if let Some(application) = application {
         exists(&loaded, application, entitlement)?;
     }
-    for (namespace, directory) in &loaded.directories {
-        let here = Here { namespace, loaded: &loaded };
+    let (of, mut status) = (loaded.directories.len(), DONE);
+    for (namespace, directory) in &mut loaded.directories {
+        let here = Here { namespace, places: &loaded.places };
         let answer = question.answer(directory);
+        status = status.max(question.status(&answer));
         match manifests.output {
             output @ (Output::Json | Output::Yaml) => {
                 screen.value(output, Q::KIND, Some(namespace), &serde_json::to_value(&answer)?)?;
@@ -57,16 +74,16 @@ fn ask<Q: Question>(question: &Q, manifests: &Manifests, screen: &mut Screen<'_>
                 }
             }
             Output::Table => {
-                heading(namespace, loaded.directories.len(), screen)?;
+                heading(namespace, of, screen)?;
                 screen.out.write_all(question.text(&answer, &here).as_bytes())?;
             }
             Output::Wide => {
-                heading(namespace, loaded.directories.len(), screen)?;
+                heading(namespace, of, screen)?;
                 question.wide(&answer, &here, screen)?;
             }
         }
     }
-    Ok(DONE)
+    Ok(status)
 }
 
 /// Whether some namespace has what is asked about: "nobody" would be no answer to a name that is misspelt.
@@ -89,10 +106,24 @@ fn exists(loaded: &Loaded, application: &str, entitlement: Option<&str>) -> Resu
     Err(absent(&what, entitlement, &known))
 }
 
-fn absent(what: &str, found: &str, known: &BTreeSet<&str>) -> Failure {
-    let known: Vec<&str> = known.iter().copied().collect();
-    let remedy = if known.is_empty() { "there is none".to_owned() } else { shape::did_you_mean(found, &known) };
+/// The nearest name that is known, or all of them where they are few.
+pub fn absent(what: &str, found: &str, known: &BTreeSet<&str>) -> Failure {
+    let all: Vec<&str> = known.iter().copied().collect();
+    let remedy = match all.len() {
+        0 => "there is none".to_owned(),
+        1..=FEW => shape::did_you_mean(found, &all),
+        _ => shape::nearest(found, all.into_iter()).unwrap_or_else(|| "no name comes near".to_owned()),
+    };
     Failure::Said(format!("{what}; {remedy}"))
+}
+
+/// Whether some namespace has the Identity.
+fn is_somebody(loaded: &Loaded, identity: &str) -> Result<(), Failure> {
+    let all = || loaded.directories.values().flat_map(Directory::identities).map(|view| view.name.as_str());
+    if all().any(|name| name == identity) {
+        return Ok(());
+    }
+    Err(absent(&format!("there is no Identity '{identity}'"), identity, &all().collect()))
 }
 
 /// A namespace's name, where there are several.
@@ -125,8 +156,13 @@ impl Question for Plan {
         (None, None)
     }
 
-    fn answer(&self, directory: &Directory) -> Desired {
-        explain::plan(directory)
+    fn answer(&self, directory: &mut Directory) -> Desired {
+        Desired { later: explain::later(directory, None), ..explain::plan(directory) }
+    }
+
+    /// What an invalid manifest would give is no answer.
+    fn status(&self, answer: &Desired) -> u8 {
+        if answer.invalid.is_empty() { DONE } else { FINDINGS }
     }
 
     fn text(&self, answer: &Desired, _: &Here<'_>) -> String {
@@ -154,6 +190,12 @@ impl Question for Plan {
                 row(&right.identity, application, &what, &[])
             }));
         }
+        rows.extend(answer.later.iter().map(|later| {
+            let right = later.entitlement.as_ref().map_or("account", Name::as_str);
+            row(&later.identity, &later.application, &text::dated(later, right), &later.policies)
+        }));
+        let nobody = Name::from("-");
+        rows.extend(answer.invalid.iter().map(|name| row(&nobody, name, "unknown: its manifest is invalid", &[])));
         rows.sort();
         screen.table(&["IDENTITY", "APPLICATION", "RIGHT", "BY"], &rows, true)
     }
@@ -172,7 +214,11 @@ impl Question for Explain {
         (self.application.as_deref(), self.entitlement.as_deref())
     }
 
-    fn answer(&self, directory: &Directory) -> Explanation {
+    fn identity(&self) -> Option<&str> {
+        Some(&self.identity)
+    }
+
+    fn answer(&self, directory: &mut Directory) -> Explanation {
         let (application, entitlement) =
             (self.application.as_deref().map(Name::from), self.entitlement.as_deref().map(Name::from));
         let identity = Name::from(self.identity.as_str());
@@ -189,8 +235,7 @@ impl Question for Explain {
             return Ok(screen.out.write_all(self.text(answer, here).as_bytes())?);
         }
         for right in &answer.rights {
-            let one = Explanation { rights: vec![right.clone()], ..answer.clone() };
-            screen.out.write_all(self.text(&one, here).as_bytes())?;
+            screen.out.write_all(self.text(&answer.alone(right), here).as_bytes())?;
         }
         Ok(())
     }
@@ -209,7 +254,7 @@ impl Question for WhoCan {
         (Some(&self.application), self.entitlement.as_deref())
     }
 
-    fn answer(&self, directory: &Directory) -> Vec<Holder> {
+    fn answer(&self, directory: &mut Directory) -> Vec<Holder> {
         let entitlement = self.entitlement.as_deref().map(Name::from);
         explain::who_can(directory, &Name::from(self.application.as_str()), entitlement.as_ref())
     }

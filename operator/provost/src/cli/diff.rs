@@ -30,7 +30,7 @@ pub struct Diff {
     /// The time that dates are compared with (RFC 3339). Default: now
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Exit with 1 if there are differences
+    /// Exit with 1 if there are differences, now or later
     #[arg(long)]
     exit_code: bool,
     /// How the answer is written
@@ -59,17 +59,19 @@ enum DiffOutput {
 pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let (old, new) = versions(diff)?;
     let when = at(diff.at);
-    let (old, new) = (loaded(&old, when, screen)?, loaded(&new, when, screen)?);
+    let (mut old, mut new) = (loaded(&old, when, screen)?, loaded(&new, when, screen)?);
     if old.directories.is_empty() && new.directories.is_empty() {
         return Err(Failure::Said("no manifests of provost.dev found in either version".to_owned()));
     }
-    let empty = Directory::new(provost_connectors::schema);
-    let namespaces: BTreeSet<_> = old.directories.keys().chain(new.directories.keys()).collect();
+    let namespaces: BTreeSet<String> = old.directories.keys().chain(new.directories.keys()).cloned().collect();
     let mut differs = false;
     for namespace in &namespaces {
-        let (before, after) = (old.directories.get(*namespace), new.directories.get(*namespace));
-        let difference = explain::diff(before.unwrap_or(&empty), after.unwrap_or(&empty));
-        differs |= !difference.changes.is_empty();
+        let [before, after] = [&mut old, &mut new].map(|version| version.directories.remove(namespace));
+        let [mut before, mut after] =
+            [before, after].map(|found| found.unwrap_or_else(|| Directory::new(provost_connectors::schema)));
+        let mut difference = explain::diff(&before, &after);
+        difference.foresee(&mut before, &mut after);
+        differs |= !difference.is_empty();
         write(diff.output, namespace, namespaces.len(), &difference, screen)?;
     }
     Ok(if differs && diff.exit_code { FINDINGS } else { DONE })
@@ -114,7 +116,9 @@ fn write(
             screen.value(Output::Yaml, "Difference", Some(namespace), &serde_json::to_value(difference)?)
         }
         DiffOutput::Name => {
-            let who: BTreeSet<_> = difference.changes.iter().flat_map(|change| &change.identities).collect();
+            let now = difference.changes.iter().flat_map(|change| &change.identities);
+            let later = difference.later.iter().chain(&difference.no_longer).map(|later| &later.identity);
+            let who: BTreeSet<_> = now.chain(later).collect();
             who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))
         }
         DiffOutput::Markdown => {
@@ -135,6 +139,13 @@ fn write(
                 let right = format!("{}{privileged}", text::right_name(change));
                 rows.extend(change.identities.iter().map(|who| {
                     vec![text::sign(change.turn).to_owned(), right.clone(), who.to_string(), change.cause.clone()]
+                }));
+            }
+            for (mark, all) in [("", &difference.later), ("no longer: ", &difference.no_longer)] {
+                rows.extend(all.iter().map(|later| {
+                    let right = text::dated(later, &text::right_of(&later.application, later.entitlement.as_ref()));
+                    let sign = text::sign(later.turn).to_owned();
+                    vec![sign, format!("{mark}{right}"), later.identity.to_string(), String::new()]
                 }));
             }
             screen.table(&["", "RIGHT", "IDENTITY", "CAUSE"], &rows, true)

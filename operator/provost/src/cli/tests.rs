@@ -58,6 +58,7 @@ fn a_question_about_what_is_not_there_is_a_failure_with_the_nearest_name() {
         (&["who-can", "nowhere", "editor"], "there is no TargetApplication 'nowhere'; must be one of wiki"),
         (&["who-can", "wiki", "editr"], "TargetApplication 'wiki' has no entitlement 'editr'; did you mean 'editor'?"),
         (&["explain", "ada", "wikki"], "there is no TargetApplication 'wikki'; did you mean 'wiki'?"),
+        (&["explain", "adda"], "there is no Identity 'adda'; did you mean 'ada'?"),
         (
             &["explain", "ada", "wiki", "x"],
             "TargetApplication 'wiki' has no entitlement 'x'; must be one of editor, reader",
@@ -289,4 +290,86 @@ fn a_line_that_may_hold_a_secret_is_not_shown() {
     let spec = scim(url, key, "  entitlements:\n  - name: '*'\n    target: {group: {name: x}}\n");
     let (_, out, _) = said(&["lint"], &manifest("TargetApplication", "wiki", &spec));
     assert!(out.contains("  13 |   - name: '*'"), "{out}");
+}
+
+#[test]
+fn two_identities_with_one_key_in_files_are_both_shown_and_neither_is_older() {
+    let people = [
+        manifest("Identity", "ada", "{userName: same, externalId: E-1}"),
+        manifest("Identity", "same", "{externalId: E-2}"),
+        manifest("Identity", "bob", "{userName: bb, externalId: E-1}"),
+    ];
+    let (status, out, err) = said(&["lint"], &people.concat());
+    assert_eq!(status, 1, "{err}");
+    for (place, with, other) in [
+        ("m.yaml:5:18  error  \"same\" is", "that of Identity same too", "the other is in m.yaml:7"),
+        // What a manifest does not say is not underlined in its stead: it comes from the name.
+        ("m.yaml:9:18  error  \"same\" is", "that of Identity ada too", "the other is in m.yaml:2"),
+        ("m.yaml:5:36  error  \"E-1\" is", "that of Identity bob too", "the other is in m.yaml:12"),
+        ("m.yaml:15:34  error  \"E-1\" is", "that of Identity ada too", "the other is in m.yaml:2"),
+    ] {
+        let from = out.find(place).unwrap_or_else(|| panic!("{place}: {out}"));
+        let finding = out[from + 1..].split("\nm.yaml:").next().unwrap();
+        assert!(finding.contains(with) && finding.contains(other), "{place}: {out}");
+    }
+    assert!(out.ends_with("4 errors in 3 of 3 manifests\n") && !out.contains("older"), "{out}");
+}
+
+#[test]
+fn a_plan_names_an_application_whose_manifest_is_invalid_and_fails_as_lint_does() {
+    let wrong = manifest("TargetApplication", "wiki", "{connector: {scim: {url: 3}}}");
+    let (status, out, err) = said(&["plan"], &wrong);
+    assert_eq!((status, &*out), (1, "wiki  unknown: its manifest is invalid; `provost lint` says why\n"), "{err}");
+    let both = format!("{wrong}{}", manifest("TargetApplication", "chat", WIKI));
+    let (status, out, _) = said(&["plan"], &both);
+    assert!(status == 1 && out.contains("chat  0 accounts\n") && out.contains("wiki  unknown: "), "{out}");
+    let (status, out, _) = said(&["plan", "-o", "json"], &wrong);
+    assert!(status == 1 && out.contains("\"invalid\":[\"wiki\"]"), "{out}");
+}
+
+#[test]
+fn every_application_is_told_of_where_none_is_named() {
+    let grants = "{match: \"identity.userName == 'ada'\", grants: [{application: wiki, entitlements: [editor]}]}";
+    let all = [
+        manifest("Identity", "ada", "{}"),
+        manifest("TargetApplication", "wiki", WIKI),
+        manifest("TargetApplication", "chat", WIKI),
+        manifest("AccessPolicy", "p", grants),
+    ];
+    let (status, out, err) = said(&["explain", "ada"], &all.concat());
+    assert_eq!(status, 0, "{err}");
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows, [vec!["chat", "not", "no", "policy"], vec!["wiki", "has", "p"], vec!["wiki/editor", "has", "p"]]);
+}
+
+/// What `import` said of a table.
+fn imported(table: &str) -> (u8, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.csv");
+    std::fs::write(&file, table).unwrap();
+    let (file, out) = (file.to_str().unwrap(), folder.path().join("out"));
+    let all = ["provost", "import", "--csv", file, "--out", out.to_str().unwrap()];
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = run(all.map(OsString::from), false, &mut out, &mut err);
+    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap().replace(file, "t.csv"))
+}
+
+#[test]
+fn a_table_of_doubles_names_their_lines_and_one_with_semicolons_is_noticed() {
+    let (status, out, err) = imported("userName,givenName\nada,A\nada,B\nADA,C\n");
+    assert_eq!(status, 1, "{err}");
+    assert!(out.starts_with("nothing was written: all that is there was left out, as told below\n"), "{out}");
+    assert_eq!(out.matches("lines 2, 3 and 4 have this user name").count(), 3, "{out}");
+    let (status, _, err) = imported("userName;givenName\nada;A\n");
+    assert!(status == 2 && err.starts_with("provost: t.csv:1:1: the columns are parted by semicolons; part"), "{err}");
+}
+
+#[test]
+fn man_pages_go_into_a_folder_that_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let within = folder.path().join("share/man/man1");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let all = ["provost", "man", within.to_str().unwrap()].map(OsString::from);
+    assert_eq!(run(all, false, &mut out, &mut err), 0);
+    assert!(within.join("provost.1").exists());
 }

@@ -1,0 +1,68 @@
+//! What time alone gives and takes, in words.
+
+use super::{list, number, right_of, wrapped};
+use crate::explain::{Difference, Explanation, Later, Right, Turn};
+
+/// A right that time gives or takes, and what it rests on.
+pub(super) fn timed(start: &str, later: &Later) -> String {
+    let right = right_of(&later.application, later.entitlement.as_ref());
+    let turned = match later.turn {
+        Turn::Gained if !later.enabled => " disabled",
+        Turn::Disabled => " disabled",
+        Turn::Enabled => " enabled",
+        Turn::Gained | Turn::Lost => "",
+    };
+    wrapped(&format!("{start} {:24}  ", format!("{right}{turned}")), &list(&later.policies, ""))
+}
+
+/// "3 changes take effect later; the first at 2026-12-01T00:00:00Z: account in chat for ada".
+fn foretold(later: &[Later], words: [&str; 2]) -> Option<String> {
+    let first = later.first()?;
+    let Later { at, application, identity, .. } = first;
+    let right = match &first.entitlement {
+        None => format!("account in {application}"),
+        Some(entitlement) => format!("{application}/{entitlement}"),
+    };
+    let what = match first.turn {
+        Turn::Gained if !first.enabled => format!("{right} for {identity}, disabled"),
+        Turn::Gained => format!("{right} for {identity}"),
+        Turn::Lost => format!("no {right} for {identity} any more"),
+        Turn::Disabled => format!("{right} disabled for {identity}"),
+        Turn::Enabled => format!("{right} enabled for {identity}"),
+    };
+    let [one, many] = words;
+    Some(wrapped("", &format!("{}; the first at {at}: {what}", number(later.len(), one, many))))
+}
+
+/// What time alone changes, of a plan.
+pub(super) fn later(later: &[Later]) -> Option<String> {
+    foretold(later, ["change takes effect later", "changes take effect later"])
+}
+
+/// What differs in what time alone changes.
+pub(super) fn later_differs(difference: &Difference) -> Vec<String> {
+    let words = ["change that was to come later does not come", "changes that were to come later do not come"];
+    later(&difference.later).into_iter().chain(foretold(&difference.no_longer, words)).collect()
+}
+
+/// "from 2026-12-01T00:00:00Z": when a right that is to come is there.
+pub(super) fn begins(answer: &Explanation, right: &Right) -> String {
+    let of = |later: &&Later| later.application == right.application && later.entitlement == right.entitlement;
+    match answer.later.iter().filter(of).find(|later| later.turn == Turn::Gained) {
+        Some(later) if later.enabled => format!("from {}", later.at),
+        Some(later) => format!("from {}, disabled until it starts", later.at),
+        None => "when it has started".to_owned(),
+    }
+}
+
+/// "account, from 2026-12-01T00:00:00Z": a right with what time does to it, for a row of its own.
+pub fn dated(later: &Later, right: &str) -> String {
+    let how = match later.turn {
+        Turn::Gained if later.enabled => "from",
+        Turn::Gained => "disabled, from",
+        Turn::Lost => "until",
+        Turn::Disabled => "disabled from",
+        Turn::Enabled => "enabled from",
+    };
+    format!("{right}, {how} {}", later.at)
+}

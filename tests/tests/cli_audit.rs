@@ -206,9 +206,16 @@ fn each_condition_chooses_what_holds_it_alone_and_with_others_in_json_and_in_the
         assert_eq!(times, wanted, "{arguments:?}");
         let (status, out, err) = provost(&[&["audit", "--store", &path], arguments].concat());
         assert_eq!((status, err.as_str()), (0, ""), "{arguments:?}: {out}");
-        let times: Vec<String> = rows(&out).iter().map(|row| row[0].clone()).collect();
+        assert_eq!(minutes.is_empty(), out.starts_with("nothing is recorded"), "{arguments:?}: {out}");
+        let rows = if minutes.is_empty() { Vec::new() } else { rows(&out) };
+        let times: Vec<String> = rows.iter().map(|row| row[0].clone()).collect();
         assert_eq!(times, wanted, "{arguments:?}: {out}");
     }
+    let of_nobody = ["audit", "--store", &path, "-n", "acme", "--identity", "ad"];
+    assert_eq!(provost(&of_nobody).1, "nothing is recorded of ad, in namespace acme\n");
+    let (status, _, err) = provost(&["held", "--store", &path, "--application", "wikki"]);
+    let known = "provost: no TargetApplication 'wikki' is in this file; did you mean 'wiki'?\n";
+    assert_eq!((status, err.as_str()), (2, known));
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl From<kube::Error> for CallError {
 }
 
 /// An error with its causes: the outermost one alone says only "error trying to connect".
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -61,10 +61,28 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             let rows: Vec<Vec<String>> = writes.iter().map(|write| audit_row(write, output, all)).collect();
             let wide = ["TIME", "APPLICATION", "STEP", "IDENTITY", "WHAT", "WHY"];
             let head = if output == Output::Wide { &wide[..] } else { &["TIME", "WHERE", "WHAT", "WHY"] };
+            if rows.is_empty() {
+                return screen.line(&nothing(&asked.ask, namespace)).map(|()| DONE);
+            }
             screen.table(head, &rows, output == Output::Wide)?;
         }
     }
     Ok(DONE)
+}
+
+/// That the journal has nothing of what was asked about: of somebody deleted it has what was done.
+fn nothing(ask: &JournalAsk, namespace: Option<&str>) -> String {
+    let of = match (&ask.identity, &ask.application) {
+        (Some(identity), Some(application)) => format!(" of {identity} in {application}"),
+        (Some(identity), None) => format!(" of {identity}"),
+        (None, Some(application)) => format!(" of {application}"),
+        (None, None) => String::new(),
+    };
+    let within = namespace.map(|namespace| format!(", in namespace {namespace}")).unwrap_or_default();
+    let options = [&ask.policy, &ask.step, &ask.plan];
+    let narrowed = ask.since.is_some() || ask.until.is_some() || options.iter().any(|option| option.is_some());
+    let besides = if narrowed { ", and as the other options have it" } else { "" };
+    format!("nothing is recorded{of}{within}{besides}")
 }
 
 /// Erases an identity; says what is left of it, and where.

@@ -8,7 +8,7 @@ use provost_core::explain::text;
 use provost_core::model::{AttributeName, Name};
 use serde::Serialize;
 
-use super::answer::joined;
+use super::answer::{absent, joined};
 use super::remote::Where;
 use super::screen::{Hue, Output, Screen};
 use super::{DONE, FINDINGS, Failure, count};
@@ -75,6 +75,9 @@ pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             return Err(Failure::Said("what mode Plan would do is known to a running operator alone".to_owned()));
         }
         Some(store) => {
+            if let Some(application) = &asked.application {
+                recorded(&store, namespace, application)?;
+            }
             let held = inquiry::held_in(&store, namespace, asked.application.as_deref());
             HeldAnswer { held: held.map_err(|e| Failure::Said(e.to_string()))?, planned: Vec::new() }
         }
@@ -91,6 +94,17 @@ pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         output => held_text(&found, output == Output::Wide, namespace.is_none(), screen)?,
     }
     Ok(if found.held.is_empty() { DONE } else { FINDINGS })
+}
+
+/// Whether the file knows the application at all: "nothing is held" would be no answer to a name that is misspelt.
+fn recorded(store: &provost_store::Store, namespace: Option<&str>, application: &str) -> Result<(), Failure> {
+    let all = store.applications().map_err(|e| Failure::Said(e.to_string()))?;
+    let known = all.iter().filter(|(of, _)| namespace.is_none_or(|wanted| wanted == &**of));
+    let names: BTreeSet<&str> = known.map(|(_, name)| name.as_str()).collect();
+    if names.contains(application) {
+        return Ok(());
+    }
+    Err(absent(&format!("no TargetApplication '{application}' is in this file"), application, &names))
 }
 
 fn held_text(found: &HeldAnswer, wide: bool, all: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {

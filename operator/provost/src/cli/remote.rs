@@ -42,6 +42,10 @@ pub struct Where {
     context: Option<String>,
 }
 
+/// What to do where the operator is not in the namespace that was asked, or has another name there.
+const ELSEWHERE: &str =
+    "; name where the operator was installed with --operator-namespace, and its Service with --service";
+
 /// The scope of a question, as the operator's address has it.
 #[derive(Serialize)]
 struct Scope<'a> {
@@ -98,7 +102,9 @@ impl Where {
             client::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(|e| said(&e))?;
         let account = self.service_account.clone().unwrap_or_else(|| format!("{}-{role}", self.service));
         let token = access::token(cluster.clone(), &self.operator_namespace, &account).await.map_err(|error| {
-            Failure::Said(format!("no token of the ServiceAccount {}/{account}: {error}", self.operator_namespace))
+            let place = if error.code() == Some(404) { ELSEWHERE } else { "" };
+            let of = &self.operator_namespace;
+            Failure::Said(format!("no token of the ServiceAccount {of}/{account}: {error}{place}"))
         })?;
         let (asked, path) = match &self.server {
             None => {
@@ -118,9 +124,18 @@ impl Where {
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|e| said(&e))?;
-        asked.request_text(request).await.map_err(|error| match error {
-            kube::Error::Api(status) => Failure::Said(format!("refused ({}): {}", status.code, status.message.trim())),
-            other => Failure::Said(client::CallError::from(other).to_string()),
+        asked.request_text(request).await.map_err(|error| match (error, &self.server) {
+            (kube::Error::Api(status), server) => {
+                // The proxy says so of the Service; the operator's own no has no such reason.
+                let elsewhere = status.code == 404 && status.reason == "NotFound" && server.is_none();
+                let place = if elsewhere { ELSEWHERE } else { "" };
+                Failure::Said(format!("refused ({}): {}{place}", status.code, status.message.trim()))
+            }
+            (other, None) => Failure::Said(client::CallError::from(other).to_string()),
+            (other, Some(url)) => Failure::Said(format!(
+                "the operator cannot be reached at {url}, as --server says: {}; is its port still forwarded?",
+                client::chain(&other)
+            )),
         })
     }
 }

@@ -15,7 +15,7 @@ pub struct Completion {
 /// Where man pages go.
 #[derive(clap::Args, Debug)]
 pub struct Man {
-    /// An existing folder, as in /usr/local/share/man/man1
+    /// The folder, made if it is not there, as in /usr/local/share/man/man1
     folder: PathBuf,
 }
 
@@ -31,6 +31,7 @@ pub fn completion(asked: &Completion, mut program: clap::Command, screen: &mut S
 /// Writes one page for the program and one for each command.
 pub fn man(asked: &Man, program: clap::Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let named = |error: std::io::Error| Failure::Said(format!("{}: {error}", asked.folder.display()));
+    std::fs::create_dir_all(&asked.folder).map_err(named)?;
     clap_mangen::generate_to(program, &asked.folder).map_err(named)?;
     screen.line(&format!("man pages are in {}", asked.folder.display()))?;
     Ok(DONE)

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use provost_core::explain::text as words;
 use serde_json::Value;
 
 use super::screen::{Hue, Output, Screen};
-use super::{DONE, FINDINGS, Failure};
+use super::{DONE, FINDINGS, Failure, count};
 
 /// Where to look.
 #[derive(clap::Args, Debug)]
@@ -63,9 +64,14 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             screen.value(output, "Status", args.namespace.as_deref(), &answer)?;
         }
         Output::Name => rows.iter().try_for_each(|row| screen.name(&row.kind, &row.name))?,
+        Output::Table | Output::Wide if total == 0 => {
+            let within = args.namespace.as_ref().map(|name| format!(" in namespace {name}")).unwrap_or_default();
+            screen.line(&format!("there are no objects of provost.dev{within}"))?;
+        }
         output @ (Output::Table | Output::Wide) => {
             rows.iter().try_for_each(|row| told(row, output == Output::Wide, screen))?;
-            screen.line(&format!("{} of {total} objects as declared", total - rows.len()))?;
+            let objects = count(total, "object");
+            screen.line(&format!("{} of {objects} as declared", total - rows.len()))?;
         }
     }
     Ok(if rows.iter().any(|row| row.standing == Standing::Stalled) { FINDINGS } else { DONE })
@@ -111,8 +117,20 @@ async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
             }
         }
     }
+    if total == 0 {
+        there(&client, args.namespace.as_deref()).await?;
+    }
     order(&mut rows);
     Ok((rows, total))
+}
+
+/// Fails where it is known that there is no such namespace: whoever may not look gets no answer to that.
+async fn there(client: &kube::Client, namespace: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = namespace else { return Ok(()) };
+    match Api::<Namespace>::all(client.clone()).get_opt(name).await {
+        Ok(None) => Err(Failure::Said(format!("there is no namespace {name}"))),
+        Ok(Some(_)) | Err(_) => Ok(()),
+    }
 }
 
 /// Worst first; what is the cause before whom it concerns.

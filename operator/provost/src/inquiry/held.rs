@@ -73,6 +73,12 @@ pub struct Foreseen {
     pub cause: Arc<str>,
 }
 
+/// Whether a namespace has the application, or has an account in it still.
+pub fn knows(engine: &Engine, application: &str) -> bool {
+    let name = Name::from(application);
+    engine.directory().application(&name).is_some() || engine.syncs().any(|(known, _)| *known == name)
+}
+
 /// What a namespace's engine holds.
 pub fn held(engine: &Engine, application: Option<&str>) -> Vec<Held> {
     let of = |(name, sync): (&Name, &provost_core::sync::Sync)| -> Vec<Held> {

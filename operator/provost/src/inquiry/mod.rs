@@ -5,7 +5,7 @@ mod held;
 mod journal;
 mod ledger;
 
-pub use held::{Foreseen, Held, HeldAnswer, HeldOne, foreseen, held, held_in};
+pub use held::{Foreseen, Held, HeldAnswer, HeldOne, foreseen, held, held_in, knows};
 pub use journal::{Forget, Forgotten, JournalAsk, Write, forget, journal};
 pub use ledger::{Entry, GrantEntry, LedgerAsk, Order, ledger};
 

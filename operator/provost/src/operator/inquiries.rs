@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a namespace's task is asked.
 pub enum Ask {
-    /// What is held; with what mode Plan would do, where that is asked for too.
-    Held { application: Option<String>, all: bool, answer: oneshot::Sender<(Vec<Held>, Vec<Foreseen>)> },
+    /// What is held; with what mode Plan would do, where that is asked for too. `None`: there is no such application.
+    Held { application: Option<String>, all: bool, answer: oneshot::Sender<Option<(Vec<Held>, Vec<Foreseen>)>> },
     /// An order about a deletion.
     Deletion { application: Name, identity: Name, order: DeletionOrder, answer: oneshot::Sender<Result<(), Arc<str>>> },
 }
@@ -218,12 +218,18 @@ async fn held(
     let _slot = slot(&inquiries).await?;
     inquiries.admit(&headers, &to_see("heldplans", scope.namespace.as_deref(), false)).await?;
     let mut found = HeldAnswer::default();
+    let mut known = scope.application.is_none();
     for task in inquiries.tasks(scope.namespace.as_deref()) {
         let (answer, answered) = oneshot::channel();
         let ask = Ask::Held { application: scope.application.clone(), all: scope.all, answer };
-        let (held, planned) = asked(&task, ask, answered).await?;
+        let Some((held, planned)) = asked(&task, ask, answered).await? else { continue };
+        known = true;
         found.held.extend(held);
         found.planned.extend(planned);
+    }
+    if let Some(name) = scope.application.filter(|_| !known) {
+        let within = scope.namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+        return Err(Refused(StatusCode::NOT_FOUND, format!("there is no TargetApplication {name}{within}")));
     }
     json(found)
 }

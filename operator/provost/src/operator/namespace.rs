@@ -141,8 +141,9 @@ fn answer(engine: &mut Engine, ask: Ask, now: Now) -> Vec<EngineEffect> {
         Ask::Held { application, all, answer } => {
             let application = application.as_deref();
             let planned = if all { inquiry::foreseen(engine, application) } else { Vec::new() };
+            let known = application.is_none_or(|name| inquiry::knows(engine, name));
             // Whoever asked may have gone.
-            let _ = answer.send((inquiry::held(engine, application), planned));
+            let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
             Vec::new()
         }
         Ask::Deletion { application, identity, order, answer } => {

@@ -270,6 +270,7 @@ pub fn keep(stage: &Stage) {
     for server in &stage.servers {
         server.how_to_ask().lines().for_each(|line| println!("  {line}"));
     }
+    println!("\nThe operator watches the namespace acme alone: what is applied elsewhere, it leaves.");
     println!("\nIt is good for a day. Press Enter or Ctrl-C here to stop it, or elsewhere:");
     println!("  kill {}", std::process::id());
     wait_for_the_end();

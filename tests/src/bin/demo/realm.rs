@@ -89,7 +89,9 @@ impl Server for Realm {
         let user = self.runtime.block_on(self.seen.user(user_name));
         let mut lines = vec![format!("$ curl .../admin/realms/acme/users?username={user_name}&exact=true")];
         for field in ["id", "username", "email", "enabled", "attributes", "requiredActions"] {
-            lines.push(format!("{field}: {}", user.get(field).unwrap_or(&Value::Null)));
+            // With spaces, at which the line can be broken.
+            let value = user.get(field).unwrap_or(&Value::Null).to_string().replace(",\"", ", \"");
+            lines.push(format!("{field}: {value}"));
         }
         let held: Vec<&str> =
             GROUPS.into_iter().filter(|group| self.members(group).iter().any(|m| m == user_name)).collect();

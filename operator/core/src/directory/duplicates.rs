@@ -1,10 +1,15 @@
 //! Of two identities with one userName or externalId the older stands; the other is frozen. Ended ones do not count.
 
+use jiff::Timestamp;
+
 use super::Directory;
 use super::entry::IdentityEntry;
 use super::settle::Pass;
 use super::table::{IdentityId, Table};
 use crate::model::{PackedIdentity, Reason};
+
+/// When what a file has was made, as `input` has it: never, so to speak.
+const FILE: Timestamp = Timestamp::UNIX_EPOCH;
 
 impl Directory {
     /// Looks again at whoever has a key in common with one that changed.
@@ -38,10 +43,10 @@ impl Directory {
     /// Of an identity in a file, which has no age: who shares a key with it and has none either. Which of them will stand is
     /// not known. One a key.
     pub(crate) fn equals_of(&self, id: IdentityId) -> Vec<(Reason, IdentityId)> {
-        let Some((_, identity)) = self.evaluable(id).filter(|(entry, _)| entry.uid.is_empty()) else {
+        let Some((_, identity)) = self.evaluable(id).filter(|(entry, _)| entry.created == FILE) else {
             return Vec::new();
         };
-        let ageless = |id: &IdentityId| self.identities.get(*id).is_some_and(|entry| entry.uid.is_empty());
+        let ageless = |id: &IdentityId| self.identities.get(*id).is_some_and(|entry| entry.created == FILE);
         let equal =
             |ids: &mut dyn Iterator<Item = IdentityId>| self.oldest(ids.filter(|other| *other != id && ageless(other)));
         let by_name = equal(&mut self.with_user_name(identity.folded_user_name()));

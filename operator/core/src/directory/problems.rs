@@ -50,26 +50,13 @@ impl Directory {
             Ok(identity) => identity,
             Err(invalid) => return invalid_spec(invalid),
         };
-        let of = |reason: Reason| match reason {
-            Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
-            _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
-        };
-        let equals = self.equals_of(id);
-        let older = self.duplicate_of(id).filter(|duplicate| !equals.contains(duplicate));
         let mut problems = Vec::new();
-        for (reason, other) in equals {
-            let Some(other) = self.identities.name(other).cloned() else { continue };
-            let (path, key) = of(reason);
-            let message = format!(
-                "{key:?} is that of Identity {other} too; whichever of the two is created later loses nothing and gains \
-                 nothing until one is changed, ended or deleted"
-            );
-            let clash = Some(ObjectRef { kind: ObjectKind::Identity, name: other });
-            problems.push(Problem { clash, ..Problem::at(reason, path.into(), message) });
-        }
-        if let Some((reason, other)) = older {
+        if let Some((reason, other)) = self.duplicate_of(id) {
             let other = self.identities.name(other).map_or("another", Name::as_str);
-            let (path, key) = of(reason);
+            let (path, key) = match reason {
+                Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
+                _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
+            };
             problems.push(Problem::at(
                 reason,
                 path.into(),
@@ -80,6 +67,27 @@ impl Directory {
             ));
         }
         problems
+    }
+
+    /// Which Identities in files have a key in common with this one: of those without an age nobody can tell which will stand.
+    /// For each key one problem, which takes the place of that of the same reason.
+    pub fn clashes_of(&self, identity: &Name) -> Vec<Problem> {
+        let Some(id) = self.identities.id(identity.as_str()) else { return Vec::new() };
+        let Some(Ok(spec)) = self.identities.get(id).map(|entry| &entry.spec) else { return Vec::new() };
+        let one = |(reason, other): (Reason, IdentityId)| {
+            let other = self.identities.name(other)?.clone();
+            let (path, key) = match reason {
+                Reason::DuplicateUserName => ("spec.userName", spec.user_name()),
+                _ => ("spec.externalId", spec.external_id().unwrap_or_default()),
+            };
+            let message = format!(
+                "{key:?} is that of Identity {other} too; whichever of the two is created later loses nothing and gains \
+                 nothing until one is changed, ended or deleted"
+            );
+            let clash = Some(ObjectRef { kind: ObjectKind::Identity, name: other });
+            Some(Problem { clash, ..Problem::at(reason, path.into(), message) })
+        };
+        self.equals_of(id).into_iter().filter_map(one).collect()
     }
 
     fn group_problems(&self, id: GroupId, entry: &GroupEntry) -> Vec<Problem> {

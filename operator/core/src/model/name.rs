@@ -81,11 +81,6 @@ impl Uid {
     pub fn new(text: &str) -> Self {
         Self(uuid(text).map_or_else(|| Held::Text(text.into()), Held::Uuid))
     }
-
-    /// Whether there is none: the manifest comes from no API server.
-    pub fn is_empty(&self) -> bool {
-        matches!(&self.0, Held::Text(text) if text.is_empty())
-    }
 }
 
 /// Its bytes, if the text is exactly what they would be written as.

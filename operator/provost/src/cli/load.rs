@@ -96,7 +96,10 @@ fn of_object(
     read: &Read,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for problem in directory.problems_of(object) {
+    let clashes = if object.kind == ObjectKind::Identity { directory.clashes_of(&object.name) } else { Vec::new() };
+    let mut all = directory.problems_of(object);
+    all.retain(|problem| clashes.iter().all(|clash| clash.reason != problem.reason));
+    for problem in all.into_iter().chain(clashes) {
         let mut found = problems(document, &problem, directory, read);
         let clash = problem.clash.and_then(|other| places.get(&(namespace.clone(), other)));
         if let (Some(other), [finding]) = (clash, found.as_mut_slice()) {

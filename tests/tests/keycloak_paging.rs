@@ -1,4 +1,4 @@
-//! Members of a group of Keycloak, more than one page of them, while somebody leaves.
+//! Users of Keycloak, and members of a group while somebody leaves: more than one page of them.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -112,4 +112,38 @@ async fn a_group_at_the_top_is_found_however_many_below_have_its_name() {
     let made = target.apply(&[step]).await.0.remove(0);
     serving.abort();
     assert_eq!(made.unwrap().id, Some("top".into()));
+}
+
+/// Those of a federation (LDAP) come after the realm's own, and `users/count` knows nothing of them.
+#[tokio::test]
+async fn a_count_that_is_exactly_a_page_hides_no_user_of_a_federation() {
+    for (own, federated) in [(500_usize, 0_usize), (500, 20), (1000, 1), (499, 1)] {
+        let users = async move |Query(query): Query<HashMap<String, String>>| {
+            let (first, max) = (query["first"].parse().unwrap(), query["max"].parse().unwrap());
+            let all = (0..own + federated).map(|at| json!({"id": format!("u{at}"), "username": format!("u{at}")}));
+            Json(Value::from(all.skip(first).take(max).collect::<Vec<_>>()))
+        };
+        let router = Router::new()
+            .route("/admin/realms/acme/users/profile", get(async || Json(json!({"attributes": []}))))
+            .route("/admin/realms/acme/users/count", get(async move || Json(json!(own))))
+            .route("/admin/realms/acme/users", get(users));
+        let (target, serving) = served(router).await;
+        let (mut seen, mut totals, mut from) = (BTreeSet::new(), Vec::new(), None);
+        loop {
+            let page = target.observe(Kind::Accounts, from.as_ref()).await.0.unwrap();
+            seen.extend(page.items.iter().map(|item| match item {
+                Item::Account(account) => account.id.clone(),
+                Item::Entitlement(_) => panic!("{item:?}"),
+            }));
+            totals.push(page.total);
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        serving.abort();
+        assert_eq!(seen.len(), own + federated, "{own} and {federated}");
+        // By which the listing adds up, or does not.
+        assert_eq!((totals[0], totals[totals.len() - 1]), (Some(own as u64), Some(own as u64)));
+    }
 }

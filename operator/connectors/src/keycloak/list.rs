@@ -36,9 +36,11 @@ impl Keycloak {
             self.read_profile(spent).await?;
             total = Some(self.count_users(spent).await?);
         }
-        let users = self.page_of_users(first, spent).await?;
+        // One more than is taken tells whether others follow. The count does not: users of a federation are listed and not counted.
+        let mut users = self.page_of_users(first, PAGE + 1, spent).await?;
+        let more = users.len() > PAGE;
+        users.truncate(PAGE);
         let reached = first + users.len();
-        let more = users.len() == PAGE && total != Some(reached as u64);
         if reached == 0 {
             self.sight(spent).await?;
         }
@@ -60,8 +62,8 @@ impl Keycloak {
         self.get(&["users", "count"], &[], spent).await.map_err(|refusal| no_right(refusal, "view-users"))
     }
 
-    async fn page_of_users(&self, first: usize, spent: &mut Spent) -> Result<Vec<User>, TargetError> {
-        let (first, max) = (first.to_string(), PAGE.to_string());
+    async fn page_of_users(&self, first: usize, most: usize, spent: &mut Spent) -> Result<Vec<User>, TargetError> {
+        let (first, max) = (first.to_string(), most.to_string());
         let query = [("first", first.as_str()), ("max", max.as_str()), ("briefRepresentation", "false")];
         self.get(&["users"], &query, spent).await.map_err(|refusal| no_right(refusal, "view-users"))
     }
@@ -123,7 +125,7 @@ impl Keycloak {
     async fn walk(&self, spent: &mut Spent) -> Result<Vec<User>, TargetError> {
         let mut all = Vec::new();
         loop {
-            let page = self.page_of_users(all.len(), spent).await?;
+            let page = self.page_of_users(all.len(), PAGE, spent).await?;
             let last = page.len() < PAGE;
             all.extend(page);
             if last {

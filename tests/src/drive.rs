@@ -43,6 +43,8 @@ pub struct Drive {
     events: VecDeque<EngineEvent>,
     /// Effects that were not answered yet.
     asked: usize,
+    /// Answers to writes.
+    writes: usize,
     /// How much later it is for the engine than for everybody else.
     ahead: Duration,
     answers: UnboundedReceiver<EngineEvent>,
@@ -88,6 +90,7 @@ impl Drive {
             _folder: folder,
             events: VecDeque::new(),
             asked: 0,
+            writes: 0,
             ahead: Duration::ZERO,
             answers,
         }
@@ -135,6 +138,26 @@ impl Drive {
         last.duration_since(began)
     }
 
+    /// Goes on for so long, whatever there is to do.
+    pub async fn pass(&mut self, so_long: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < so_long {
+            self.turn().await;
+        }
+    }
+
+    /// Goes on until a write is answered, which nobody asked for.
+    ///
+    /// # Panics
+    /// If that never comes.
+    pub async fn write(&mut self) {
+        let (began, before) = (Instant::now(), self.writes);
+        while self.writes == before {
+            self.turn().await;
+            assert!(began.elapsed() < DEADLINE, "nothing is written");
+        }
+    }
+
     /// How many accounts are ours, of all applications.
     pub fn ours(&self) -> usize {
         self.engine.syncs().flat_map(|(_, sync)| sync.records()).filter(|record| record.target_id.is_some()).count()
@@ -144,8 +167,9 @@ impl Drive {
     async fn turn(&mut self) -> bool {
         let mut busy = false;
         while let Some(event) = self.events.pop_front() {
-            if matches!(event, EngineEvent::Answered { .. }) {
+            if let EngineEvent::Answered { answer, .. } = &event {
                 self.asked -= 1;
+                self.writes += usize::from(matches!(answer, Answer::Applied(_)));
                 busy = true;
             }
             let now = self.now();

@@ -26,6 +26,7 @@ const PEOPLE: usize = 10_000;
 const DEPARTMENTS: usize = 99;
 const DIRECTORS: &str = "directors";
 const CONCURRENCY: usize = 8;
+const EDITS: u32 = 9;
 
 pub fn measure(table: &mut Table) {
     if !tests::servers::cache().join("slapd/usr/sbin/slapd").exists() {
@@ -156,6 +157,29 @@ async fn directory(table: &mut Table) {
     server.edit(&format!("dn: {group}\nchangetype: modify\ndelete: member\nmember: {member}\n"));
     let time = corrected(&mut drive, asked("member"), &server, &group, &format!("(member={member})")).await;
     table.shown("  a member taken from the group of 2,500, the same", time.as_secs_f64(), "s");
+    noticed(table, &mut drive, &server).await;
+}
+
+/// Edits of which nobody tells the operator: it asks the server every few seconds what has changed. Each comes at another moment
+/// between two questions.
+async fn noticed(table: &mut Table, drive: &mut Drive, server: &Slapd) {
+    let mut times = Vec::new();
+    for at in 0..EDITS {
+        drive.pass(Duration::from_millis(700) * at).await;
+        let dn = dn(&world::name(1234 + usize::try_from(at).unwrap()));
+        server.edit(&format!("dn: {dn}\nchangetype: modify\nreplace: title\ntitle: Tampered\n"));
+        let edited = Instant::now();
+        drive.write().await;
+        times.push(edited.elapsed().as_secs_f64());
+        assert!(server.search(&dn, "(title=Tampered)", &["1.1"]).is_empty(), "{dn} was not corrected");
+    }
+    times.sort_by(f64::total_cmp);
+    table.shown(
+        "  an edit of an account to its correction, no sync asked for: the median",
+        times[times.len() / 2],
+        "s",
+    );
+    table.shown(format!("    the longest of {EDITS}"), times[times.len() - 1], "s");
 }
 
 /// How long it takes until what was edited is found again as declared.

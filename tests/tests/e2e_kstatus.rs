@@ -299,6 +299,7 @@ impl Withheld {
         all.extend([elsewhere.secret(TOKEN, "chat.acme.test"), expired.secret("of-yesterday", "127.0.0.1")]);
         all.extend([away.secret(TOKEN, "127.0.0.1"), away.manifest(), self.application("secretless").manifest()]);
         all.extend([elsewhere.manifest(), expired.manifest()]);
+        all.push(policy("away", "identity.department == \"away\"", "away", &[]));
         all.push(group("admins", &json!({"match": "identity.department == \"grants\""})));
         all.push(group("failing", &json!({"match": "1 / (size(identity.displayName) - 3) > 0"})));
         for (name, department) in [("lea", "removals"), ("eve", "settling"), ("adm", "grants"), ("taken", "adopting")] {

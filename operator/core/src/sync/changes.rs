@@ -10,7 +10,8 @@ use super::rate::backoff;
 use super::{Awaited, Context, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
-    Changes, Cursor, Item, Kind, Name, Now, Observed, ObservedEntitlement, RecordState, TargetError, TargetId,
+    Changes, Cursor, Item, Kind, Name, Now, Observed, ObservedEntitlement, RecordId, RecordState, TargetError,
+    TargetId,
 };
 
 /// From one question to the next.
@@ -103,10 +104,10 @@ impl Sync {
         }
     }
 
-    /// Whose account it is, and when it was last written to.
-    fn owner_of(&self, account: &TargetId) -> Option<(Name, Option<jiff::Timestamp>)> {
+    /// Whose account it is, by which record, and when it was last written to.
+    fn owner_of(&self, account: &TargetId) -> Option<(Name, RecordId, Option<jiff::Timestamp>)> {
         let row = self.ledger.of_target(account).filter(|row| row.state != RecordState::Released)?;
-        Some((Name::from(row.owner()), row.last_write))
+        Some((Name::from(row.owner()), row.id, row.last_write))
     }
 
     fn account_changed(&mut self, observed: &Observed, began: Now, cx: &Context<'_>) {
@@ -115,11 +116,11 @@ impl Sync {
         if owner.is_some() || self.ledger.is_seen(observed.id.as_str()) {
             self.remember(observed, began);
         }
-        let Some((name, last_write)) = owner else { return };
+        let Some((name, record, last_write)) = owner else { return };
         self.doubts.absent.remove(&observed.id);
         // We wrote meanwhile. What was to be seen here is told once: it is read again.
         if self.is_old_news(began.wall, last_write) {
-            self.looks.must_read.insert(name.clone());
+            self.looks.must_read.insert((name.clone(), record));
         }
         self.touch_as(&name, Priority::Drift, cx);
     }
@@ -133,7 +134,7 @@ impl Sync {
         self.shadow.remember_group(observed, began.wall, self.visibility());
         let differing = before.symmetric_difference(&self.members_of(&id)).cloned().collect::<Vec<_>>();
         for account in differing {
-            if let Some((name, _)) = self.owner_of(&account) {
+            if let Some((name, ..)) = self.owner_of(&account) {
                 self.touch_as(&name, Priority::Drift, cx);
             }
         }

@@ -328,7 +328,7 @@ impl Sync {
     pub(super) fn free(&mut self, flight: &Flight, cx: &Context<'_>) {
         for (name, _) in flight.owners() {
             self.busy.remove(name);
-            if !self.looks.unresolved.contains_key(name) && !self.looks.must_read.contains(name) {
+            if !self.looks.unresolved.contains_key(name) && !self.is_to_be_read(name) {
                 self.release_claims(name, cx);
             }
             self.touch_as(name, flight.priority, cx);

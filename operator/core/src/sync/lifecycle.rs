@@ -183,7 +183,7 @@ impl Sync {
                                 let keys = self.keys_written(set);
                                 self.claim(&name, keys);
                             }
-                            self.looks.must_read.insert(name.clone());
+                            self.looks.must_read.insert((name.clone(), *id));
                             self.doubts.embargo.insert(name, deadline);
                         }
                     }
@@ -266,7 +266,7 @@ impl Sync {
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
-                && !self.looks.must_read.contains(r.owner())
+                && !self.looks.must_read.contains(&(Name::from(r.owner()), r.id))
                 && r.target_id().is_none_or(|id| !self.doubts.absent.contains_key(id))
         });
         let ids: Vec<_> = ours.filter_map(Row::target_id).collect();
@@ -333,8 +333,8 @@ impl Sync {
         let listed = self.observing.complete.contains_key(&crate::model::Kind::Accounts);
         let ours = self.ledger.records().filter(|record| listed && record.state != RecordState::Released);
         let missing = ours.filter(|r| r.target_id().is_some_and(|id| !self.ledger.is_seen(id)));
-        let names: BTreeSet<Name> = missing.map(|record| Name::from(record.owner())).collect();
-        self.looks.must_read.extend(names);
+        let missing: BTreeSet<_> = missing.map(|record| (Name::from(record.owner()), record.id)).collect();
+        self.looks.must_read.extend(missing);
         self.bind_groups(cx);
         self.touch_all(cx);
     }

@@ -13,8 +13,8 @@ use super::unread::Unread;
 use super::{Awaited, Context, FRESH, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
-    AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordState, Step,
-    TargetError, TargetId,
+    AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordId,
+    RecordState, Step, TargetError, TargetId,
 };
 use crate::plan::{Fold, Shade, digest, key_text};
 
@@ -69,7 +69,8 @@ pub(super) struct Looks {
     /// The last search by key, or read, whose answers are in the shadow.
     pub(super) found: BTreeMap<Name, Found>,
     pub(super) must_find: BTreeSet<Name>,
-    pub(super) must_read: BTreeSet<Name>,
+    /// Of a name several may have had an account: each is read by itself.
+    pub(super) must_read: BTreeSet<(Name, RecordId)>,
 }
 
 impl Sync {
@@ -151,7 +152,8 @@ impl Sync {
         match self.believe_read(id, began, answer) {
             Ok(()) => {
                 self.learn_disable(id, began.wall);
-                self.has_read(name, cx);
+                let record = self.ledger.of_target(id).map(|row| row.id);
+                self.has_read(name, |read| Some(read) == record, cx);
                 self.looked(name, Ok(()), cx);
             }
             Err(error) => {
@@ -190,11 +192,38 @@ impl Sync {
         Ok(())
     }
 
-    /// What was to be read after a lost answer was read, or is not there to be: its keys are free again.
-    pub(super) fn has_read(&mut self, name: &Name, cx: &Context<'_>) {
-        if self.looks.must_read.remove(name) {
+    /// These accounts of a name, all that it has had, are read before anything of them is believed.
+    pub(super) fn read_all_first(&mut self, name: &Name) {
+        let records: Vec<RecordId> = self.ledger.rows_of(name).map(|row| row.id).collect();
+        self.looks.must_read.extend(records.into_iter().map(|record| (name.clone(), record)));
+    }
+
+    /// Whether an account of this name is to be read first.
+    pub(super) fn is_to_be_read(&self, name: &Name) -> bool {
+        self.to_be_read(name).next().is_some()
+    }
+
+    fn to_be_read(&self, name: &Name) -> impl Iterator<Item = &(Name, RecordId)> {
+        let from = (name.clone(), RecordId(0));
+        self.looks.must_read.range(from..).take_while(move |(of, _)| of == name)
+    }
+
+    /// What was to be read after a lost answer was read, or is not there to be: with the last of a name its keys are free again.
+    fn has_read(&mut self, name: &Name, over: impl Fn(RecordId) -> bool, cx: &Context<'_>) {
+        let read: Vec<(Name, RecordId)> = self.to_be_read(name).filter(|(_, id)| over(*id)).cloned().collect();
+        for one in &read {
+            self.looks.must_read.remove(one);
+        }
+        if !read.is_empty() && !self.is_to_be_read(name) {
             self.release_claims(name, cx);
         }
+    }
+
+    /// Lets go of what was to be read and has no account any more.
+    pub(super) fn has_nothing_to_read(&mut self, name: &Name, cx: &Context<'_>) {
+        let there = |row: &Row<'_>| row.target_id().is_some() && row.state != RecordState::Released;
+        let there: Vec<RecordId> = self.ledger.rows_of(name).filter(there).map(|row| row.id).collect();
+        self.has_read(name, |id| !there.contains(&id), cx);
     }
 
     pub(super) fn remember(&mut self, observed: &Observed, began: Now) {

@@ -276,7 +276,7 @@ impl Sync {
     /// another one now.
     fn read_first(&mut self, flight: &Flight, cx: &Context<'_>) {
         for part in &flight.parts {
-            self.looks.must_read.insert(part.name.clone());
+            self.looks.must_read.insert((part.name.clone(), part.record));
             if matches!(part.planned.step, Step::RenameAccount { .. }) {
                 self.account_moved(&part.name, cx);
             }

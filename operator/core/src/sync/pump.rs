@@ -386,8 +386,10 @@ impl Sync {
     /// These accounts of ours were not listed, and most others were: each is read by its id, which alone tells whether it is gone.
     fn read_lacking(&mut self, lacking: Vec<TargetId>, cx: &Context<'_>) {
         for id in lacking {
-            let Some(name) = self.ledger.of_target(&id).map(|row| Name::from(row.owner())) else { continue };
-            self.looks.must_read.insert(name.clone());
+            let Some((name, record)) = self.ledger.of_target(&id).map(|row| (Name::from(row.owner()), row.id)) else {
+                continue;
+            };
+            self.looks.must_read.insert((name.clone(), record));
             self.touch_as(&name, Priority::Drift, cx);
         }
     }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::flight::group_of;
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::row::Row;
 use super::waves::{self, settles};
 use super::{Context, Out, PlannedStep, Sync, excess};
-use crate::model::{Lane, Name, Now, Reason, Record, RecordId, RecordState, Step, SyncMode, TargetId};
+use crate::model::{Lane, Name, Now, Reason, Record, RecordState, Step, SyncMode, TargetId};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
 
@@ -42,7 +41,7 @@ impl Sync {
             return self.turn_to_excess(&account, priority, cx);
         }
         let unread = self.waits_unread(name, cx);
-        if (unread.is_some() || self.looks.must_read.contains(name)) && self.disable_unread(name, priority, cx) {
+        if (unread.is_some() || self.is_to_be_read(name)) && self.disable_unread(name, priority, cx) {
             return self.tell(name, false, report::Account::Pending(None), cx, out);
         }
         if let Some(problem) = unread {
@@ -66,10 +65,7 @@ impl Sync {
         if owners.len() > 1 && self.enforces() {
             self.drop_what_no_owner_wants(name, &owners, cx);
         }
-        let there = |row: Row<'_>| row.target_id().is_some() && row.state != RecordState::Released;
-        if !self.ledger.rows_of(name).any(there) {
-            self.has_read(name, cx);
-        }
+        self.has_nothing_to_read(name, cx);
         let (went, told) = self.advance_all(name, owners, priority, cx);
         if !went {
             self.turn_to_orphans(name, priority, cx, out);
@@ -142,11 +138,17 @@ impl Sync {
         (false, told)
     }
 
+    /// The account of a record that is to be read before anything of it is believed.
+    fn account_to_read(&self, gathered: &Gathered) -> Option<TargetId> {
+        let record = gathered.record.as_ref()?;
+        let unread = self.looks.must_read.contains(&(gathered.owner.name.clone(), record.id));
+        record.target_id.clone().filter(|_| unread)
+    }
+
     /// Plans one record (or none yet) of an owner and begins its first step.
     fn advance(&mut self, mut gathered: Gathered, priority: Priority, sole: bool, cx: &Context<'_>) -> Turned {
         let name = gathered.owner.name.clone();
-        let id = gathered.record.as_ref().and_then(|record| record.target_id.clone());
-        if let Some(id) = id.filter(|_| self.looks.must_read.contains(&name)) {
+        if let Some(id) = self.account_to_read(&gathered) {
             let verdict = Verdict { account: report::Account::Pending(None), desired: true, ..Verdict::default() };
             return self.look_for(&gathered, Lookup::Read(id), verdict, priority, cx);
         }
@@ -246,7 +248,7 @@ impl Sync {
             let there = |record: &Record| record.target_id.is_some();
             let had = gathered.record.as_ref().is_some_and(there);
             let changes = verdict.record.as_ref().is_some_and(|record| there(record) != had);
-            let unread = had && self.looks.must_read.contains(name);
+            let unread = self.account_to_read(gathered).is_some();
             if verdict.need.is_some() || changes || unread || (verdict.forget && self.is_mismatched()) {
                 return;
             }
@@ -433,7 +435,7 @@ impl Sync {
     /// References to this owner's account may lead nowhere now: what refers to it is read before it is believed to be right.
     pub(super) fn account_moved(&mut self, name: &Name, cx: &Context<'_>) {
         for report in cx.directory.reports_of(name) {
-            self.looks.must_read.insert(report.clone());
+            self.read_all_first(&report);
             self.touch(&report, cx);
         }
     }

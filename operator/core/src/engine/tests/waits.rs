@@ -133,6 +133,32 @@ fn who_is_renamed_where_references_hold_names_is_named_anew_by_those_who_refer_t
 }
 
 #[test]
+fn what_is_to_be_read_is_the_account_of_who_has_the_name_now_and_not_only_what_somebody_else_left() {
+    let grace = |generation: i64, user_name: &str| {
+        identity("grace", generation, &json!({"department": "Science", "userName": user_name}))
+    };
+    let ada = |uid: &str, user_name: &str| {
+        let spec = json!({"department": "Science", "managerRef": {"name": "grace"}, "userName": user_name});
+        let mut ada = identity("ada", 1, &spec);
+        ada["metadata"]["uid"] = json!(uid);
+        ada
+    };
+    let mut world = World::new();
+    world.by_name = true;
+    world.list(&declared(&[ada("a-1", "byron"), grace(1, "hopper")]));
+    world.pass(30);
+    // Another person of the same name; the account of the first one is retained.
+    tell(&mut world, &[ada("a-2", "lovelace")]);
+    world.pass(700);
+    assert_eq!(world.accounts.len(), 3);
+    let before = world.listings;
+    tell(&mut world, &[grace(2, "murray")]);
+    world.pass(10);
+    let manager = world.accounts[&world.id_of("lovelace")].text("manager").map(str::to_owned);
+    assert_eq!((manager, world.listings), (Some(world.id_of("murray").to_string()), before));
+}
+
+#[test]
 fn mode_plan_records_nothing_also_when_a_record_would_pass_to_somebody_else() {
     let person = json!({"department": "Science", "externalId": "E-1", "userName": "ada"});
     let mut world = World::new();

@@ -8,7 +8,7 @@ use super::gather::Gathered;
 use super::queue::Priority;
 use super::waves::{self, settles};
 use super::{Context, Out, PlannedStep, Sync, excess};
-use crate::model::{Lane, Name, Now, Reason, Record, RecordState, Step, SyncMode, TargetId};
+use crate::model::{Lane, Name, Now, Reason, Record, RecordId, Step, SyncMode, TargetId};
 use crate::plan::{Lookup, Planned, Verdict, asks_for_approval};
 use crate::report::{self, Problem};
 

@@ -115,7 +115,9 @@ pub fn plan(desired: &Desired) -> String {
     if desired.applications.is_empty() && desired.invalid.is_empty() {
         push(&mut out, "no TargetApplication");
     }
-    later(&desired.later).into_iter().for_each(|line| push(&mut out, &line));
+    if let Some(line) = later(&desired.later) {
+        push(&mut out, &line);
+    }
     out
 }
 
@@ -154,7 +156,9 @@ pub fn diff(difference: &Difference) -> String {
             push(&mut out, &wrapped(&" ".repeat(columns(&start).min(WIDTH / 2)), &cause));
         }
     }
-    later_differs(difference).iter().for_each(|line| push(&mut out, line));
+    for line in later_differs(difference) {
+        push(&mut out, &line);
+    }
     push(&mut out, &same_in_both(difference));
     out
 }

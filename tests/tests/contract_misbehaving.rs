@@ -31,6 +31,8 @@ keeps_the_contract! {
     a_strict_server_passes: {},
     texts_for_truth_values_and_other_spellings_pass: { sloppy: true },
     a_server_without_patch_passes_by_put: { no_patch: true },
+    a_server_without_patch_of_accounts_passes: { no_patch_of: Some("Users") },
+    a_server_without_patch_of_groups_passes: { no_patch_of: Some("Groups") },
     a_server_without_patch_or_config_or_versions_passes: { no_patch: true, no_config: true, no_versions: true },
     a_server_that_pages_by_cursor_passes: { cursor: true },
     a_page_limit_of_50_applied_silently_passes: { page_limit: Some(50) },
@@ -253,6 +255,22 @@ async fn a_patch_refused_for_a_large_group_is_an_error_of_that_group_alone() {
     let (outcomes, _) = target.apply(&[add(&group), add(&small)]).await;
     let [Err(TargetError::Rejected { reason, .. }), Ok(_)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_eq!(&**reason, "HTTP 400, tooMany");
+}
+
+/// What stays in a group is not said to be out of it.
+#[tokio::test]
+async fn members_that_a_put_leaves_as_they_are_are_an_error() {
+    let switches = Switches { no_member_paths: true, put_keeps_members: true, ..Switches::default() };
+    let (server, target) = start(switches).await;
+    let (ada, team) = server.with(|service| {
+        let ada = service.add_user("ada", true);
+        (ada.clone(), service.add_group("team", &[ada]))
+    });
+    for _ in 0..2 {
+        let step = Step::RemoveMembers { group: team.as_str().into(), members: vec![ada.as_str().into()] };
+        let outcome = apply(&target, step).await;
+        assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
+    }
 }
 
 #[tokio::test]

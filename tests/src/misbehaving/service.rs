@@ -318,12 +318,17 @@ impl Service {
                 for kept in ["id", "meta"] {
                     after.insert(kept.into(), before[kept].clone());
                 }
+                if self.switches.put_keeps_members && kind == "Groups" {
+                    after.insert("members".into(), before.get("members").cloned().unwrap_or_else(|| json!([])));
+                }
                 Ok(self.replace(kind, at, after))
             }
             "PATCH" if self.switches.patch_refused.is_some() => {
                 Err((self.switches.patch_refused.unwrap_or_default(), "", "refused".to_owned()))
             }
-            "PATCH" if self.switches.no_patch => Err((501, "", "no PATCH here".to_owned())),
+            "PATCH" if self.switches.no_patch || self.switches.no_patch_of == Some(kind) => {
+                Err((501, "", "no PATCH here".to_owned()))
+            }
             "PATCH" => self.patch(kind, at, &before, body),
             "DELETE" if self.switches.delete_refused => Err((405, "", "no DELETE here".to_owned())),
             "DELETE" => {

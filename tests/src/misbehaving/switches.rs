@@ -71,6 +71,10 @@ pub struct Switches {
     pub created_active: bool,
     /// PATCH is 501.
     pub no_patch: bool,
+    /// PATCH is 501 for resources of this kind.
+    pub no_patch_of: Option<&'static str>,
+    /// A PUT of a group is answered 200, and its members stay as they are.
+    pub put_keeps_members: bool,
     /// `members[value eq "..."]` is 400.
     pub no_member_paths: bool,
     /// `members[value eq "..."]` is answered 200 and ignored.

@@ -136,7 +136,7 @@ impl Scim {
             }
             Err(refusal) if self.may_be_unsupported(&refusal) => {
                 let replaced = self.replace(resource, id, changes, spent).await?;
-                self.learned().patch = Some(false);
+                self.learned().patch.get_or_insert(false);
                 Ok(replaced)
             }
             // What is to be cleared is not there: each change by itself shows which.
@@ -145,10 +145,11 @@ impl Scim {
         }
     }
 
-    /// 405 and 501 say so; some answer 404 to the method, which a resource that can be read tells apart.
+    /// 405 and 501 say so, of this change: elsewhere, PATCH may work. Some answer 404 to the method, which a resource that can
+    /// be read tells apart.
     fn may_be_unsupported(&self, refusal: &Refusal) -> bool {
-        let open = self.patch.is_none() && self.learned().patch.is_none();
-        open && (cannot(refusal) || refusal.status == Some(404))
+        let unknown = self.learned().patch.is_none();
+        self.patch.is_none() && (cannot(refusal) || (unknown && refusal.status == Some(404)))
     }
 
     async fn one_by_one(

@@ -82,7 +82,7 @@ impl Scim {
         for chunk in absent.chunks(MEMBER_BATCH) {
             match self.patch_group(group, &adding(chunk), spent).await {
                 Ok(()) => self.learned().got_members(group, chunk),
-                Err(refusal) if self.learned().patch.is_none() && cannot(&refusal) => {
+                Err(refusal) if self.patch.is_none() && cannot(&refusal) => {
                     return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
                 }
                 Err(refusal) => return Err(self.refused(refusal, &["members"])),
@@ -219,7 +219,7 @@ impl Scim {
         if (put.is_ok() && after.is_empty()) || (was_empty && matches!(put, Err(TargetError::Rejected { .. }))) {
             self.learned().left_empty.insert(group.clone());
         }
-        put?;
+        self.carried_out(group, (&before, &after), put?, spent).await?;
         self.learned().has_members(group, &after);
         if self.learned().members.is_none()
             && let Some(member) = after.first()
@@ -227,6 +227,31 @@ impl Scim {
             let _ = self.measure_members(group, member, spent).await;
         }
         Ok(Applied::default())
+    }
+
+    /// Some accept a PUT of a group and leave its members as they are: what was to go would count as gone.
+    async fn carried_out(
+        &self,
+        group: &TargetId,
+        (before, after): (&BTreeSet<TargetId>, &BTreeSet<TargetId>),
+        answered: Option<Resource>,
+        spent: &mut Spent,
+    ) -> Result<(), TargetError> {
+        let answer = answered.as_ref().and_then(Resource::members);
+        let says = answer.is_some();
+        let read = if says { None } else { self.resource("Groups", group, spent).await.ok().flatten() };
+        // Where neither shows any, a listing may.
+        let Some(shown) = answer.or_else(|| read?.members()) else { return Ok(()) };
+        let gone = before.difference(after).all(|id| !shown.contains(id));
+        if gone && after.difference(before).all(|id| shown.contains(id)) {
+            return Ok(());
+        }
+        if !says {
+            return Err(TargetError::Lost("the target accepted the members, and a read shows the old ones".into()));
+        }
+        let text = "the target answers a PUT of the group with its old members, and refuses the PATCH that would change them; \
+                    change them there";
+        Err(TargetError::Unsupported(text.into()))
     }
 
     /// A PUT would remove every member that is not shown. That other groups, or this one on another day, show theirs

@@ -284,3 +284,28 @@ async fn a_server_that_has_times_alone_tells_what_was_written_since_the_latest_a
     assert_eq!((many.items.len(), many.whole), (0, false), "more than can be told");
     assert!(many.next.0 >= deleted.next.0, "{:?}", many.next);
 }
+
+/// Entries come in the order of their making: that of one page is not the latest time. From any earlier one there may be more than
+/// can be told, at every question.
+#[tokio::test]
+async fn of_more_entries_than_can_be_told_at_once_the_latest_time_is_found_wherever_it_is() {
+    let people = (0..1_200).fold(String::new(), |mut ldif, number| {
+        let at = if number == 1_100 { "20200202000000Z" } else { "20200101000000Z" };
+        write!(
+            ldif,
+            "dn: uid=p{number},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid: p{number}\ncn: P\nsn: P\n"
+        )
+        .unwrap();
+        write!(ldif, "createTimestamp: 20200101000000Z\nmodifyTimestamp: {at}\n\n").unwrap();
+        ldif
+    });
+    let server = Slapd::start_with(&Setup { stamps: false, entries: people, ..Setup::default() });
+    let target = server.connected(&json!({})).await;
+    let from = cursor(&target).await.unwrap();
+    assert_eq!(&*from.0, "modifyTimestamp\n20200202000000\nfalse");
+    let few = changes(&target, &from).await;
+    assert_eq!((few.items.len(), few.whole), (1, true));
+    let early = Cursor("modifyTimestamp\n20190101000000\ntrue".into());
+    let many = changes(&target, &early).await;
+    assert_eq!((many.items.len(), many.whole, many.next), (0, false, from));
+}

@@ -11,7 +11,7 @@ use jiff::civil::DateTime;
 use provost_core::model::{Changes, Cursor, Spent, TargetError, TargetId};
 
 use super::wire::error::no_base;
-use super::wire::{Entry, Filter, Refusal, Search, listing};
+use super::wire::{Entry, Filter, Found, Own, Refusal, Search, listing};
 use super::{Ldap, Sort};
 
 /// The first line of a cursor of this kind, which is no DN; and when an entry was last changed.
@@ -65,13 +65,40 @@ impl Ldap {
         let (_, class, _) = self.sort(Sort::Account)?;
         let search = Search::below(&self.settings.base, class, &[CHANGED, MADE].map(str::to_owned));
         let mut own = self.wire.own(spent).await?;
-        let found = match self.wire.page(&mut own, search, listing::ACCOUNTS, Vec::new(), spent).await {
+        let found = match self.first(&mut own, &search, spent).await {
             Err(Refusal { code: Some(_), .. }) => return Ok(None),
             found => found?,
         };
-        let latest = found.entries.iter().filter_map(at).max();
-        let latest = latest.or_else(|| found.entries.is_empty().then(|| NEVER.to_owned()));
-        Ok(latest.map(|latest| From { latest, settled: false }.written()))
+        let latest = match found.entries.iter().filter_map(at).max() {
+            Some(latest) => self.latest(&mut own, &search, (latest, found.cookie), spent).await?,
+            None if found.entries.is_empty() => NEVER.to_owned(),
+            None => return Ok(None),
+        };
+        Ok(Some(From { latest, settled: false }.written()))
+    }
+
+    async fn first(&self, own: &mut Own, search: &Search, spent: &mut Spent) -> Result<Found, Refusal> {
+        self.wire.page(own, search.clone(), listing::ACCOUNTS, Vec::new(), spent).await
+    }
+
+    /// The latest time of a search that is under way: entries come in the order of their making, and after a time that is not the
+    /// latest there may be more of them than can be told, at every question. Where no more is to be had, an earlier time must do.
+    async fn latest(
+        &self,
+        own: &mut Own,
+        search: &Search,
+        (mut latest, mut cookie): (String, Vec<u8>),
+        spent: &mut Spent,
+    ) -> Result<String, Refusal> {
+        while !cookie.is_empty() {
+            let found = match self.wire.page(own, search.clone(), listing::ACCOUNTS, cookie, spent).await {
+                Err(Refusal { code: Some(_), .. }) => break,
+                found => found?,
+            };
+            latest = found.entries.iter().filter_map(at).fold(latest, Ord::max);
+            cookie = if found.entries.is_empty() { Vec::new() } else { found.cookie };
+        }
+        Ok(latest)
     }
 
     /// Accounts and groups that were written since.
@@ -87,12 +114,12 @@ impl Ldap {
             wanted.extend([CHANGED, MADE].map(str::to_owned));
             for base in bases {
                 let search = Search::below(base, class.clone().and(from.filter()), &wanted);
-                let found = self.wire.page(&mut own, search, listing::ACCOUNTS, Vec::new(), spent).await;
-                let found = found.map_err(|refusal| no_base(refusal, base))?;
+                let found = self.first(&mut own, &search, spent).await.map_err(|refusal| no_base(refusal, base))?;
                 latest = found.entries.iter().filter_map(at).fold(latest, Ord::max);
                 if !found.cookie.is_empty() {
-                    // For a listing, which begins later than this. The place in the rest goes with the connection.
-                    let next = self.times().follow(latest, false);
+                    // For a listing, which begins later than this.
+                    latest = self.latest(&mut own, &search, (latest, found.cookie), spent).await?;
+                    let next = self.times().follow(&from, settles, latest);
                     return Ok(Changes { items: Vec::new(), gone: Vec::new(), whole: false, next: next.written() });
                 }
                 all.push((sort, found.entries));
@@ -108,8 +135,7 @@ impl Ldap {
                 self.times().told.insert(id, entry);
             }
         }
-        let settled = settles && latest == from.latest;
-        let next = self.times().follow(latest, settled);
+        let next = self.times().follow(&from, settles, latest);
         Ok(Changes { items, gone: Vec::new(), whole: true, next: next.written() })
     }
 
@@ -133,8 +159,9 @@ impl Times {
         self.latest == latest && self.seen.is_some_and(|seen| seen.elapsed() >= SETTLED)
     }
 
-    /// Takes note of the latest time, and what of it is still found again.
-    fn follow(&mut self, latest: String, settled: bool) -> From {
+    /// Takes note of the latest time, and what of it is still found again. `settles`: what was asked from is old enough.
+    fn follow(&mut self, from: &From, settles: bool, latest: String) -> From {
+        let settled = settles && latest == from.latest;
         if self.latest != latest || self.seen.is_none() {
             self.latest.clone_from(&latest);
             self.seen = Some(Instant::now());
@@ -176,6 +203,19 @@ mod tests {
             assert_eq!(parts.first(), Some(&Filter::at_least(CHANGED, &since)));
         }
         assert_eq!(From::read(&Cursor("dc=acme,dc=test\n20270101000000Z".into())), None);
+    }
+
+    #[test]
+    fn a_time_is_left_behind_when_it_was_seen_long_ago_and_nothing_later_was_found() {
+        let (old, new) = ("20270101000000".to_owned(), "20270101000001".to_owned());
+        let from = From { latest: old.clone(), settled: false };
+        for (settles, latest, settled) in [(true, &old, true), (false, &old, false), (true, &new, false)] {
+            let next = Times::default().follow(&from, settles, latest.clone());
+            assert_eq!(next, From { latest: latest.clone(), settled });
+        }
+        let seen = Instant::now().checked_sub(SETTLED);
+        let times = Times { latest: old.clone(), seen, told: HashMap::new() };
+        assert!(times.has_settled(&old) && !times.has_settled(&new));
     }
 
     #[test]

@@ -10,8 +10,7 @@ use super::rate::backoff;
 use super::{Awaited, Context, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
-    Changes, Cursor, Item, Kind, Name, Now, Observed, ObservedEntitlement, RecordId, RecordState, TargetError,
-    TargetId,
+    Changes, Cursor, Item, Kind, Name, Now, Observed, ObservedEntitlement, RecordId, RecordState, TargetError, TargetId,
 };
 
 /// From one question to the next.

@@ -13,8 +13,8 @@ use super::unread::Unread;
 use super::{Awaited, Context, FRESH, Out, Sync};
 use crate::engine::Effect;
 use crate::model::{
-    AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordId,
-    RecordState, Step, TargetError, TargetId,
+    AttributeName, Attributes, CorrelationKey, Intent, Name, Now, Observed, Outcome, Record, RecordId, RecordState,
+    Step, TargetError, TargetId,
 };
 use crate::plan::{Fold, Shade, digest, key_text};
 

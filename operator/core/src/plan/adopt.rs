@@ -24,18 +24,7 @@ pub(super) fn without_account(
         Goal::Use => (true, RecordState::Active),
         Goal::Rest { create: true, .. } => (false, RecordState::Disabled),
         Goal::Leave(problem) => return Verdict { account: blocked_or_none(problem.clone()), ..Verdict::default() },
-        Goal::Rest { lane: Lane::Explicit, .. } | Goal::Remove { lane: Lane::Explicit, .. }
-            if rules.reclaims && record.is_none() && !rules.deprovision =>
-        {
-            return reclaim(subject, rules);
-        }
-        // The application is deleted before it was known again whose accounts are its own: those whom it would give one.
-        Goal::Remove { .. }
-            if rules.reclaims
-                && record.is_none()
-                && rules.deprovision
-                && fate(&subject.decision.account, None) == Fate::Give =>
-        {
+        Goal::Rest { .. } | Goal::Remove { .. } if record.is_none() && is_reclaimed(goal, subject, rules) => {
             return reclaim(subject, rules);
         }
         Goal::Rest { .. } if record.is_none() && may_rest(subject) => return found_at_rest(subject, rules),
@@ -109,6 +98,18 @@ fn ask_or_adopt(subject: &Subject<'_>, record: Option<&Record>, id: TargetId) ->
     }
     let waits = waiting(asks_for_approval(&id, None));
     Verdict { adoption: Some(id), ..waits }
+}
+
+/// Whether the ledger may have lost an account of who is to have none: of whoever was ended or suspended by hand, and, where the
+/// application is deleted before it was known again whose accounts are its own, of those whom it would give one.
+fn is_reclaimed(goal: &Goal, subject: &Subject<'_>, rules: &AppRules<'_>) -> bool {
+    let given = || rules.deprovision && fate(&subject.decision.account, None) == Fate::Give;
+    rules.reclaims
+        && match goal {
+            Goal::Rest { lane, .. } => *lane == Lane::Explicit,
+            Goal::Remove { lane, .. } => *lane == Lane::Explicit || given(),
+            Goal::Use | Goal::Leave(_) => false,
+        }
 }
 
 /// Whoever is suspended or ended may have an account that the ledger has forgotten: what surely is theirs is disabled.

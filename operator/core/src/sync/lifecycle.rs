@@ -22,8 +22,9 @@ use crate::report::Problem;
 /// How long our finalizer may take to be put on or off before it is asked for again.
 const FINALIZER_AGAIN: Duration = Duration::from_secs(5);
 
-/// How often in a row a deleted application's target must have failed to answer before it is let go, however long that is so.
-const TRIED: u32 = 3;
+/// How often in a row, and for how long by this process, a deleted application's target must have failed to answer before it is
+/// let go, however long that is so: both may have been away, as in a power cut, and the target begins last.
+const TRIED: (u32, Duration) = (3, Duration::from_mins(2));
 
 impl Sync {
     /// The namespace stopped (or goes on): nothing is written, ownership is kept.
@@ -401,8 +402,9 @@ impl Sync {
             self.storing.remembered.lost = None;
         }
         let until = self.unreachable_since().and_then(|since| self.released_at(since));
-        // One refused connection of a process that has just begun says little.
-        let unreachable = self.reach.probe_failures >= TRIED && until.is_some_and(|until| until <= cx.now.wall);
+        let (times, time) = (TRIED.0, TRIED.1.min(self.settings.release_after));
+        let tried = self.reach.probe_failures >= times && cx.now.mono >= self.started.mono + time;
+        let unreachable = tried && until.is_some_and(|until| until <= cx.now.wall);
         let unsent: Vec<_> = self.flights.iter().filter(|(_, flight)| !flight.sent).map(|(id, _)| *id).collect();
         if self.retains() || unreachable {
             for id in unsent {
@@ -425,10 +427,14 @@ impl Sync {
     }
 
     /// After its ledger was lost it is not known whose accounts are its own before all that is there was listed and everybody who
-    /// should have one was looked at: that is waited for as long as for a target.
+    /// should have one was looked at: that is waited for as long as for a target, by a process that could look.
     fn is_recognising(&self, cx: &Context<'_>) -> bool {
-        let until = self.meta.deleting.and_then(|since| self.released_at(since));
-        let looked = self.is_observed() && self.queue.is_empty() && self.looks.looking.is_empty();
+        let until = self.meta.deleting.and_then(|since| self.released_at(since.max(self.started.wall)));
+        let looked = self.is_observed()
+            && self.queue.is_empty()
+            && self.looks.looking.is_empty()
+            && self.looks.unread.is_empty()
+            && self.doubts.embargo.is_empty();
         self.ledger.standing.reclaims && !looked && until.is_some_and(|until| cx.now.wall < until)
     }
 

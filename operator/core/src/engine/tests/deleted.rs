@@ -206,7 +206,7 @@ fn a_restart_does_not_begin_anew_to_wait_for_a_target_that_cannot_be_reached() {
 }
 
 #[test]
-fn a_process_that_has_just_begun_lets_nobody_go_by_one_refused_connection() {
+fn a_process_that_has_just_begun_lets_nobody_go_before_it_has_tried_for_a_while() {
     let mut world = working();
     (world.reachable, world.refuses_connections) = (false, true);
     world.pass(120);
@@ -214,6 +214,7 @@ fn a_process_that_has_just_begun_lets_nobody_go_by_one_refused_connection() {
     wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
     world.second += 3600;
     world.restart(&all(wiki));
+    world.pass(60);
     assert!(world.finalizer);
     world.reachable = true;
     world.pass(300);

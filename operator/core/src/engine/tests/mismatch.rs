@@ -275,9 +275,12 @@ fn what_a_ledger_lost_is_known_again_before_an_application_that_is_deleted_lets_
     let wiki = all.last_mut().unwrap();
     wiki["spec"]["deletionPolicy"] = json!("Deprovision");
     wiki["metadata"]["deletionTimestamp"] = json!(world.now().wall);
-    // Who is not to have an account keeps what is theirs by the same number.
+    // Who is not to have an account keeps what is theirs by the same number; who left does not.
     all[3] = person("dee", 2, &json!({"department": "Arts"}));
+    all[1] = person("bob", 2, &json!({"lifecycle": {"endTime": "2001-01-01T00:00:00Z"}}));
     world.finalizer = true;
+    // Nobody could look meanwhile.
+    world.second += 3600;
     world.restart(&all);
     world.pass(300);
     assert_eq!((enabled(&world), world.finalizer), (vec!["dee"], false));

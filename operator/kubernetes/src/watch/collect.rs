@@ -255,4 +255,4 @@ impl Namespace {
 
 #[cfg(test)]
 #[path = "collect_tests.rs"]
-mod tests;
+pub(super) mod tests;

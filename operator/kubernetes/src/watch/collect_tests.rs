@@ -2,9 +2,9 @@ use provost_core::model::{Group, Manifest, Meta, Uid};
 
 use super::*;
 
-const ACME: &str = "acme";
+pub(in crate::watch) const ACME: &str = "acme";
 
-fn read(name: &str, deleting: bool) -> Read {
+pub(in crate::watch) fn read(name: &str, deleting: bool) -> Read {
     let meta = Meta {
         name: name.into(),
         uid: Uid::from(name),
@@ -22,7 +22,7 @@ fn apply(seen: &mut Collector, kind: ObjectKind, name: &str, now: Instant) -> bo
     seen.applied(kind, ACME.into(), name.into(), read(name, false), now)
 }
 
-fn list(seen: &mut Collector, kind: ObjectKind, names: &[&str], now: Instant) {
+pub(in crate::watch) fn list(seen: &mut Collector, kind: ObjectKind, names: &[&str], now: Instant) {
     seen.begin(kind);
     for name in names {
         seen.item(kind, ACME.into(), (*name).into(), read(name, false));

@@ -153,13 +153,15 @@ impl Domain {
         })
     }
 
-    /// Remembers a namespace.
-    fn meet(&mut self, name: &Arc<str>, uid: &str) {
+    /// Remembers a namespace. `true`: it is another one than the one that was known by this name.
+    fn meet(&mut self, name: &Arc<str>, uid: &str) -> bool {
         self.going.remove(name);
         let before = self.known.insert(Arc::clone(name), uid.to_owned());
-        if before.is_some_and(|before| before != uid) {
+        let anew = before.is_some_and(|before| before != uid);
+        if anew {
             self.restored.insert(Arc::clone(name));
         }
+        anew
     }
 
     async fn halt_all(&self, reason: &str) {
@@ -260,8 +262,8 @@ impl Domain {
             let event = match standing.get(&name) {
                 None => delivery.event,
                 Some(Standing::Here(uid)) => {
-                    self.meet(&name, uid);
-                    if self.hold(seen, &name) {
+                    // Also where one before it was waited for already: that says nothing of this one.
+                    if self.meet(&name, uid) || self.hold(seen, &name) {
                         if !seen.hold(delivery, now) {
                             // Changes of the one that is gone: only a list says what there is of the new one.
                             return Err(Stop::Relist);
@@ -362,3 +364,7 @@ impl Domain {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

@@ -199,10 +199,21 @@ impl Collector {
         }
     }
 
+    /// Whether nothing more comes from a namespace; `None`: nothing is known of it.
+    pub(super) fn halted(&self, namespace: &str) -> Option<bool> {
+        self.namespaces.get(namespace).map(|known| known.halted)
+    }
+
+    /// The namespaces that have nothing in them any more.
+    pub(super) fn empty(&self) -> Vec<Arc<str>> {
+        let empty = self.namespaces.iter().filter(|(_, known)| known.is_empty());
+        empty.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
     /// Nothing more is known of a namespace that was halted, unless something is, or may be, left in it (`false`).
     pub(super) fn forget(&mut self, namespace: &str) -> bool {
         let listing = self.listing.values().any(|list| list.contains_key(namespace));
-        let left = |known: &Namespace| !known.halted || known.names.values().any(|names| !names.is_empty());
+        let left = |known: &Namespace| !known.halted || !known.is_empty();
         if !self.complete() || listing || self.namespaces.get(namespace).is_some_and(left) {
             return false;
         }
@@ -232,6 +243,10 @@ impl Collector {
 }
 
 impl Namespace {
+    fn is_empty(&self) -> bool {
+        self.names.values().all(HashSet::is_empty)
+    }
+
     fn touch(&mut self, now: Instant) {
         self.first_change.get_or_insert(now);
         self.last_change = Some(now);

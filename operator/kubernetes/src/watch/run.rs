@@ -24,6 +24,8 @@ use crate::manifest;
 
 /// How often a namespace that is being deleted is looked at, to let go of what is left in it.
 const LET_GO_EVERY: Duration = Duration::from_secs(1);
+/// How often it is asked whether namespaces with nothing left in them are there: of those that are deleted no event tells.
+const ASK_FOR_EMPTY: Duration = Duration::from_mins(1);
 
 pub(super) struct Domain {
     client: Client,
@@ -187,6 +189,7 @@ impl Domain {
         let expected = self.known.keys().map(|name| (Arc::clone(name), self.restored.contains(name)));
         let mut seen = Collector::new(expected.collect::<Vec<_>>());
         let mut look = tokio::time::interval(LET_GO_EVERY);
+        let mut ask = tokio::time::interval_at(Instant::now() + ASK_FOR_EMPTY, ASK_FOR_EMPTY);
         let mut announced = false;
         loop {
             let due = seen.due();
@@ -209,7 +212,13 @@ impl Domain {
                 }
                 _ = look.tick(), if !self.going.is_empty() => {
                     self.let_go().await;
-                    if let Err(stop) = self.forget_gone(&mut seen).await {
+                    if let Err(stop) = self.forget_gone(&mut seen, self.going.iter().cloned().collect()).await {
+                        return stop;
+                    }
+                }
+                _ = ask.tick() => {
+                    let empty = seen.empty();
+                    if let Err(stop) = self.forget_gone(&mut seen, empty).await {
                         return stop;
                     }
                 }
@@ -340,23 +349,31 @@ impl Domain {
         }
     }
 
-    /// Drops those that are gone from the ones to let go of, with all that is kept for them: where the API server says that there
-    /// is no such namespace, and by complete lists nothing is left in it.
-    async fn forget_gone(&mut self, seen: &mut Collector) -> Result<(), Stop> {
-        let names: Vec<Arc<str>> = self.going.iter().cloned().collect();
+    /// Drops those of these that are gone, with all that is kept for them: where the API server says that there is no such
+    /// namespace, and by complete lists nothing is left in it.
+    async fn forget_gone(&mut self, seen: &mut Collector, names: Vec<Arc<str>>) -> Result<(), Stop> {
         let asked = standing::namespaces(&self.client, &names, self.namespace.is_none()).await;
         let Ok(standing) = asked else { return Ok(()) };
         for name in names {
             match standing.get(&name) {
+                // It was made anew, and what is in it may have come by a list: no event will tell.
+                Some(Standing::Here(_)) if seen.halted(&name) == Some(true) => return Err(Stop::Relist),
                 Some(Standing::Here(_)) => {
                     self.going.remove(&name);
                 }
-                Some(Standing::Gone) if seen.forget(&name) => {
-                    info!(namespace = &*name, "the namespace is gone; what was kept for it is let go of");
-                    self.going.remove(&name);
-                    self.known.remove(&name);
-                    self.restored.insert(Arc::clone(&name));
-                    self.tell(&name, None).await?;
+                Some(Standing::Gone) => {
+                    if seen.halted(&name) == Some(false) {
+                        seen.halt(&name);
+                        let event = self.halted(&name, &Standing::Gone);
+                        self.tell(&name, Some(event)).await?;
+                    }
+                    if seen.forget(&name) {
+                        info!(namespace = &*name, "the namespace is gone; what was kept for it is let go of");
+                        self.going.remove(&name);
+                        self.known.remove(&name);
+                        self.restored.insert(Arc::clone(&name));
+                        self.tell(&name, None).await?;
+                    }
                 }
                 _ => {}
             }

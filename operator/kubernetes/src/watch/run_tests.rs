@@ -92,3 +92,42 @@ async fn a_namespace_that_is_made_anew_a_second_time_is_waited_for_as_the_first_
         assert!(matches!(&delivered(&mut events)[..], [Some(EngineEvent::Listed(_))]), "the {uid} is there");
     }
 }
+
+#[tokio::test]
+async fn a_halted_namespace_that_is_there_again_is_listed_again_also_where_no_event_tells_of_it() {
+    let api = Api::default();
+    let (mut domain, mut events) = api.domain().await;
+    let mut seen = Collector::new([(ACME.into(), false)]);
+    listed(&mut seen, &["a"]);
+    assert!(domain.deliver(&mut seen).await.is_ok());
+    assert!(matches!(&delivered(&mut events)[..], [Some(EngineEvent::Halted(_))]), "it is not there");
+    api.has(Some("second"));
+    listed(&mut seen, &["a"]);
+    assert_eq!(seen.due(), None, "a list that the watch made by itself");
+    let stopped = domain.forget_gone(&mut seen, vec![ACME.into()]).await;
+    assert!(matches!(stopped, Err(Stop::Relist)));
+}
+
+#[tokio::test]
+async fn a_namespace_that_went_while_it_was_empty_or_with_the_crds_is_halted_and_forgotten() {
+    for restored in [false, true] {
+        let api = Api::default();
+        let (mut domain, mut events) = api.domain().await;
+        api.has(Some("first"));
+        let mut seen = Collector::new([(ACME.into(), restored)]);
+        listed(&mut seen, &[]);
+        assert!(domain.deliver(&mut seen).await.is_ok());
+        // Without an Identity a restore has not begun.
+        assert_eq!(delivered(&mut events).len(), usize::from(!restored));
+        assert_eq!(seen.empty(), [ACME.into()]);
+        let empty = seen.empty();
+        assert!(domain.forget_gone(&mut seen, empty).await.is_ok());
+        assert!(delivered(&mut events).is_empty(), "it is there");
+        api.has(None);
+        let empty = seen.empty();
+        assert!(domain.forget_gone(&mut seen, empty).await.is_ok());
+        let said = delivered(&mut events);
+        assert!(matches!(&said[..], [Some(EngineEvent::Halted(_)), None]), "{restored}: {said:?}");
+        assert!(seen.empty().is_empty() && domain.going.is_empty() && domain.known.is_empty());
+    }
+}

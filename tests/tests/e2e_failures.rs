@@ -284,6 +284,22 @@ async fn of_two_applications_on_one_target_the_one_with_accounts_has_it_over_res
     assert_eq!(target.picture().await, there);
     world.apply(&[wiki.secret(TOKEN, "127.0.0.1")]);
     world.wait_ready(WIKI);
+    // Nor while it is paused, and asks nothing itself.
+    world.patch(WIKI, &json!({"spec": {"mode": "Paused"}}));
+    world.reason(WIKI, "Paused").await;
+    world.kill();
+    target.requests();
+    world.start();
+    let mut begun = 0;
+    until("the twin was refused and begins again", async || {
+        begun += target.requests().iter().filter(|(_, path)| path.ends_with("/ServiceProviderConfig")).count();
+        (begun > 1).then_some(())
+    })
+    .await;
+    conflict(&world).await;
+    assert_eq!(target.picture().await, there);
+    world.patch(WIKI, &json!({"spec": {"mode": "Enforce"}}));
+    world.wait_ready(WIKI);
     let owns = |application: &str| world.journal().iter().any(|line| line["application"] == application);
     assert!(owns("wiki") && !owns("twin"), "the twin has written nothing");
 

@@ -1,5 +1,6 @@
 //! `provost operator`: joins the API server, the engines, the store and the targets. Nothing is decided here.
 
+mod claims;
 mod inquiries;
 mod leading;
 mod ledger;

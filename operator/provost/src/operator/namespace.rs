@@ -274,9 +274,13 @@ fn carry_out(
         Answering { back, application: application.clone(), effect: id, otherwise, _under_way: shell.under_way() };
     match effect {
         Effect::Load => {
-            let (shell, namespace) = (Arc::clone(shell), Arc::clone(namespace));
+            let (shell, namespace, targets) = (Arc::clone(shell), Arc::clone(namespace), targets.clone());
+            let attempt = targets.attempt(&application);
             tokio::spawn(async move {
                 let loaded = shell.ledger.load(&namespace, &application).await;
+                if let Ok(ledger) = &loaded {
+                    targets.loaded(&application, attempt, ledger);
+                }
                 answering.answer(Answer::Loaded(loaded.map(Box::new)), Spent::default());
             });
         }

@@ -15,11 +15,12 @@ use provost_kubernetes::secret::Secrets;
 use provost_kubernetes::status::StatusWriter;
 use tokio::task::JoinSet;
 
+use super::claims::Claims;
 use super::inquiries::Inquiries;
 use super::leading::Leading;
 use super::ledger::Keeper;
 use super::settings::Settings;
-use super::targets::{Claims, Rules};
+use super::targets::Rules;
 use super::time::Time;
 
 /// One for the process.

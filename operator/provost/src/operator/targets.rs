@@ -1,13 +1,16 @@
 //! Connections to the targets of one namespace: made by `Probe`, used by everything else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use provost_connectors::{AnyTarget, Credentials, NetworkRules, Permit, Role, Timeouts, connect, secrets};
 use provost_core::engine::{Answer, Claim, Effect};
-use provost_core::model::{Applied, Connector, ConnectorKind, Kind, Name, Reason, Spent, Step, TargetError};
+use provost_core::model::{
+    Applied, Connector, ConnectorKind, Kind, Ledger, Name, Reason, Record, RecordState, Spent, Step, TargetError,
+};
 
+use super::claims::Holder;
 use super::settings::Settings;
 use super::shell::Shell;
 
@@ -31,88 +34,6 @@ impl Rules {
             permit,
         };
         Self { network, fake: settings.allow_fake }
-    }
-}
-
-/// Which application manages a target: one target, one TargetApplication, in any namespace. Of two the one that has accounts
-/// there, whichever was reached first; else the older one.
-#[derive(Default)]
-pub struct Claims(Mutex<Claimed>);
-
-#[derive(Default)]
-struct Claimed {
-    holders: HashMap<Arc<str>, Held>,
-    /// Namespaces in which nothing is written: being deleted, or without CRDs. Their claims give way.
-    halted: HashSet<Arc<str>>,
-}
-
-/// Namespace and name of a TargetApplication.
-type Holder = (Arc<str>, Name);
-
-/// Who has a target, and by what.
-struct Held {
-    by: Holder,
-    claim: Claim,
-    /// It has written there since it was told what it owns.
-    wrote: bool,
-}
-
-impl Held {
-    /// The least one has the target.
-    fn rank(&self) -> impl Ord {
-        (!self.claim.owns, !self.wrote, self.claim.created, &self.by)
-    }
-}
-
-impl Claims {
-    /// Takes a target for an application that has proven that it may use it, now or when it made the accounts it has there, unless
-    /// another one has it with more right.
-    fn take(&self, fingerprint: &Arc<str>, me: &Holder, claim: Claim) -> Result<(), TargetError> {
-        let mut claimed = lock(&self.0);
-        let known = claimed.holders.get(fingerprint);
-        let wrote = known.is_some_and(|held| held.by == *me && held.wrote);
-        let mine = Held { by: me.clone(), claim, wrote };
-        let other = known.filter(|held| !claimed.halted.contains(&held.by.0) && held.rank() < mine.rank());
-        if let Some(Held { by: other, .. }) = other.filter(|held| held.by != *me) {
-            let who = if other.0 == me.0 {
-                format!("TargetApplication {}", other.1)
-            } else {
-                "a TargetApplication of another namespace".to_owned()
-            };
-            return Err(TargetError::Claimed(
-                format!("{who} manages this target already; delete one of the two").into(),
-            ));
-        }
-        claimed.holders.insert(Arc::clone(fingerprint), mine);
-        Ok(())
-    }
-
-    /// Whether it has the target and so may write there now.
-    fn writes(&self, fingerprint: &Arc<str>, me: &Holder) -> bool {
-        let mut claimed = lock(&self.0);
-        let held = claimed.holders.get_mut(fingerprint).filter(|held| held.by == *me);
-        held.map(|held| held.wrote = true).is_some()
-    }
-
-    /// Gives its targets back, but for the one that it is to have from now on.
-    fn release(&self, me: &Holder, but: Option<&Arc<str>>) {
-        lock(&self.0).holders.retain(|fingerprint, held| held.by != *me || Some(fingerprint) == but);
-    }
-
-    /// A namespace is gone, and so are its claims.
-    pub fn forget(&self, namespace: &Arc<str>) {
-        let mut claimed = lock(&self.0);
-        claimed.holders.retain(|_, held| held.by.0 != *namespace);
-        claimed.halted.remove(namespace);
-    }
-
-    /// Nothing is written in a namespace any more, or again.
-    pub fn halt(&self, namespace: &Arc<str>, halted: Option<bool>) {
-        match halted {
-            Some(true) => drop(lock(&self.0).halted.insert(Arc::clone(namespace))),
-            Some(false) => drop(lock(&self.0).halted.remove(namespace)),
-            None => {}
-        }
     }
 }
 
@@ -156,6 +77,25 @@ impl Targets {
         connection.attempt += 1;
         connection.live = None;
         self.shell.claims.release(&self.me(application), target);
+    }
+
+    /// Where it stands when its ledger begins to be loaded.
+    pub fn attempt(&self, application: &Name) -> u64 {
+        lock(&self.connected).get(application).map_or(0, |connection| connection.attempt)
+    }
+
+    /// Whose ledger has accounts at a target has it, also where it does not come to connect: paused, or its manifest invalid.
+    pub fn loaded(&self, application: &Name, attempt: u64, ledger: &Ledger) {
+        let there = |record: &Record| record.target_id.is_some() && record.state != RecordState::Deleted;
+        let Some(fingerprint) = &ledger.standing.fingerprint else { return };
+        let connected = lock(&self.connected);
+        // Not of one that is gone since.
+        let same = connected.get(application).map_or(0, |connection| connection.attempt) == attempt;
+        if same && ledger.records.iter().any(there) {
+            // Of two that have accounts there it gives way to the one that connects.
+            let claim = Claim { owns: true, created: jiff::Timestamp::MAX };
+            let _ = self.shell.claims.take(fingerprint, &self.me(application), claim);
+        }
     }
 
     fn me(&self, application: &Name) -> Holder {
@@ -395,7 +335,7 @@ fn merged(first: Answer, second: Answer) -> Answer {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -441,60 +381,5 @@ mod tests {
             assert_eq!(found, expected, "{arguments:?}, the API server at {api_server}, a target at {target}");
         }
         assert!(!reached(closed, &["10.96.0.1", "10.0.0.7"], "10.0.0.7"), "each of its addresses counts");
-    }
-
-    /// A claim of one made so many seconds after the others.
-    fn claim(owns: bool, second: i64) -> Claim {
-        Claim { owns, created: jiff::Timestamp::from_second(1_800_000_000 + second).unwrap() }
-    }
-
-    fn application(name: &str) -> Holder {
-        ("acme".into(), name.into())
-    }
-
-    /// Whether each may write once both were reached, in both orders.
-    fn have(wiki: Claim, twin: Claim) -> [[bool; 2]; 2] {
-        let (target, both) = (Arc::from("scim x"), [(application("wiki"), wiki), (application("twin"), twin)]);
-        [[0, 1], [1, 0]].map(|order: [usize; 2]| {
-            let claims = Claims::default();
-            for at in order {
-                let _ = claims.take(&target, &both[at].0, both[at].1);
-            }
-            [0, 1].map(|at| claims.writes(&target, &both[at].0))
-        })
-    }
-
-    #[test]
-    fn of_two_applications_on_one_target_the_same_one_has_it_whichever_is_reached_first() {
-        let (first, second) = ([[true, false]; 2], [[false, true]; 2]);
-        assert_eq!(have(claim(true, 9), claim(false, 1)), first, "it has accounts there");
-        assert_eq!(have(claim(true, 1), claim(true, 9)), first, "both have: it is older");
-        assert_eq!(have(claim(false, 9), claim(false, 1)), second, "neither has: the other one is older");
-        assert_eq!(have(claim(false, 1), claim(false, 1)), second, "of one age: by their names");
-    }
-
-    #[test]
-    fn who_has_a_target_and_writes_there_keeps_it_through_edits_until_it_has_another_or_is_gone() {
-        let (claims, target, other) = (Claims::default(), Arc::from("scim x"), Arc::from("scim y"));
-        let (wiki, older) = (application("wiki"), application("older"));
-        claims.take(&target, &wiki, claim(false, 9)).unwrap();
-        assert!(claims.writes(&target, &wiki));
-        claims.release(&wiki, Some(&target));
-        let refused = claims.take(&target, &older, claim(false, 1)).unwrap_err().to_string();
-        assert!(refused.contains("TargetApplication wiki manages this target already"), "{refused}");
-        claims.take(&target, &wiki, claim(false, 9)).unwrap();
-        assert!(claims.take(&target, &older, claim(false, 1)).is_err(), "it is known still that it has written");
-        claims.release(&wiki, Some(&other));
-        claims.take(&target, &older, claim(false, 1)).unwrap();
-        claims.release(&older, None);
-        assert!(!claims.writes(&target, &older));
-        claims.take(&target, &wiki, claim(false, 9)).unwrap();
-        claims.halt(&"acme".into(), Some(true));
-        claims.take(&target, &("b".into(), "wiki".into()), claim(false, 99)).unwrap();
-        assert!(!claims.writes(&target, &wiki), "where nothing is written a claim gives way");
-        claims.forget(&"b".into());
-        claims.halt(&"acme".into(), Some(false));
-        assert!(!claims.writes(&target, &("b".into(), "wiki".into())), "a namespace that is gone has no claims");
-        claims.take(&target, &wiki, claim(false, 100)).unwrap();
     }
 }

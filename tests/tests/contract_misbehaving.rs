@@ -257,6 +257,42 @@ async fn a_patch_refused_for_a_large_group_is_an_error_of_that_group_alone() {
     assert_eq!(&**reason, "HTTP 400, tooMany");
 }
 
+#[tokio::test]
+async fn accounts_that_know_no_patch_do_not_take_it_from_groups() {
+    let (server, target) = start(Switches { no_patch_of: Some("Users"), ..Switches::default() }).await;
+    let id = create(&target, &[("userName", "ada")]).await;
+    update(&target, &id, &[("title", "Boss")]).await.unwrap();
+    let team = TargetId::new(server.with(|service| service.add_group("team", &[])));
+    server.requests();
+    apply(&target, Step::AddMembers { group: team.clone(), members: vec![id.clone()] }).await.unwrap();
+    update(&target, &id, &[("title", "Analyst")]).await.unwrap();
+    let of = |method: &str, path: &str, requests: &[String]| requests.contains(&format!("{method} {path}"));
+    let (requests, account, group) =
+        (server.requests(), format!("/Users/{}", id.as_str()), format!("/Groups/{}", team.as_str()));
+    assert!(of("PATCH", &group, &requests) && !of("PUT", &group, &requests), "{requests:?}");
+    assert!(of("PUT", &account, &requests) && !of("PATCH", &account, &requests), "{requests:?}");
+    assert_eq!(measured(&probe(&target).await, "change"), "PUT of accounts, PATCH of groups");
+}
+
+#[tokio::test]
+async fn a_group_that_comes_to_know_no_patch_loses_members_by_put() {
+    let (server, target) = start(Switches::default()).await;
+    let (ids, team) = server.with(|service| {
+        let ids = ["ada", "bob", "eve"].map(|name| service.add_user(name, true));
+        (ids.clone(), service.add_group("team", &ids))
+    });
+    let [ada, bob, eve] = ids.map(TargetId::new);
+    let remove = |who: &TargetId| Step::RemoveMembers { group: team.as_str().into(), members: vec![who.clone()] };
+    apply(&target, remove(&ada)).await.unwrap();
+    server.with(|service| service.switches.no_patch_of = Some("Groups"));
+    apply(&target, remove(&bob)).await.unwrap();
+    assert_eq!(server.with(|service| service.stored(&team))["members"].as_array().unwrap().len(), 1);
+    server.with(|service| service.switches.no_patch_of = None);
+    server.requests();
+    apply(&target, remove(&eve)).await.unwrap();
+    assert!(server.requests().iter().all(|request| !request.starts_with("PUT ")), "by PATCH again where it works");
+}
+
 /// What stays in a group is not said to be out of it.
 #[tokio::test]
 async fn members_that_a_put_leaves_as_they_are_are_an_error() {

@@ -119,24 +119,24 @@ impl Scim {
     /// By PATCH, else by reading, changing and replacing. Returns the resource if the target answered with it.
     pub(super) async fn change(
         &self,
-        resource: &str,
+        resource: &'static str,
         id: &TargetId,
         changes: &[Change],
         spent: &mut Spent,
     ) -> Result<Option<Resource>, TargetError> {
-        if !self.patches() {
+        if !self.patches(resource) {
             return self.replace(resource, id, changes, spent).await;
         }
         let names: Vec<String> = changes.iter().map(|(path, _)| path.to_string()).collect();
         let names: Vec<&str> = names.iter().map(|name| attribute_of(name)).collect();
         match self.write(Method::PATCH, &[resource, id.as_str()], Some(&map::patch(changes)), None, spent).await {
             Ok(answer) => {
-                self.learned().patch = Some(true);
+                self.learned().patch.insert(resource, true);
                 Ok(wire::resource(&answer.body).ok().filter(|read| read.id().as_ref() == Some(id)))
             }
-            Err(refusal) if self.may_be_unsupported(&refusal) => {
+            Err(refusal) if self.may_be_unsupported(resource, &refusal) => {
                 let replaced = self.replace(resource, id, changes, spent).await?;
-                self.learned().patch.get_or_insert(false);
+                self.learned().patch.entry(resource).or_insert(false);
                 Ok(replaced)
             }
             // What is to be cleared is not there: each change by itself shows which.
@@ -147,8 +147,8 @@ impl Scim {
 
     /// 405 and 501 say so, of this change: elsewhere, PATCH may work. Some answer 404 to the method, which a resource that can
     /// be read tells apart.
-    fn may_be_unsupported(&self, refusal: &Refusal) -> bool {
-        let unknown = self.learned().patch.is_none();
+    fn may_be_unsupported(&self, resource: &str, refusal: &Refusal) -> bool {
+        let unknown = !self.learned().patch.contains_key(resource);
         self.patch.is_none() && (cannot(refusal) || (unknown && refusal.status == Some(404)))
     }
 
@@ -164,6 +164,9 @@ impl Scim {
             match self.write(Method::PATCH, &[resource, id.as_str()], Some(&body), None, spent).await {
                 Ok(_) => {}
                 Err(refusal) if change.1.is_none() && kind(&refusal) == Some("noTarget") => {}
+                Err(refusal) if self.patch.is_none() && cannot(&refusal) => {
+                    return self.replace(resource, id, changes, spent).await;
+                }
                 Err(refusal) => return Err(self.refused(refusal, &[attribute_of(&change.0.to_string())])),
             }
         }

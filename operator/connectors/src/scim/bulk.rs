@@ -103,7 +103,7 @@ impl Scim {
             Step::CreateAccount { attributes, enabled: true, password } => {
                 (Shape::Create, "/Users".to_owned(), self.bulk_create(attributes, *password)?)
             }
-            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } if self.patches() => {
+            Step::UpdateAccount { id, set } | Step::RenameAccount { id, set } if self.patches("Users") => {
                 if self.unshown().contains(id) {
                     return None;
                 }
@@ -140,12 +140,12 @@ impl Scim {
         let learned = self.learned();
         let plain = learned.members.is_some() && !learned.repeats_members;
         drop(learned);
-        plain && self.patches() && members.len() <= MEMBER_BATCH
+        plain && self.patches("Groups") && members.len() <= MEMBER_BATCH
     }
 
     fn removes_by_bulk(&self, members: &[TargetId]) -> bool {
         let works = self.learned().member_paths == Some(true);
-        works && self.patches() && members.len() <= MEMBER_BATCH
+        works && self.patches("Groups") && members.len() <= MEMBER_BATCH
     }
 
     /// The request as a whole was not accepted. Empty: nothing was done, and the steps are sent otherwise.

@@ -75,7 +75,7 @@ impl Scim {
         members: &[TargetId],
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
-        if !self.patches() {
+        if !self.patches("Groups") {
             return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
         }
         let absent = self.absent(group, members, spent).await?;
@@ -120,7 +120,7 @@ impl Scim {
         spent: &mut Spent,
     ) -> Result<Applied, TargetError> {
         let without = |held: &mut BTreeSet<TargetId>| held.retain(|id| !members.contains(id));
-        if !self.patches() || self.learned().member_paths == Some(false) {
+        if !self.patches("Groups") || self.learned().member_paths == Some(false) {
             return self.replace_members(group, without, spent).await;
         }
         for chunk in members.chunks(MEMBER_BATCH) {
@@ -128,9 +128,10 @@ impl Scim {
                 Ok(()) => self.learned().lost_members(group, chunk),
                 // Who is not there need not be removed; each by itself, so that the others are.
                 Err(refusal) if kind(&refusal) == Some("noTarget") => self.remove_each(group, chunk, spent).await?,
-                Err(refusal) if self.refuses_member_paths(&refusal) => {
+                Err(refusal) if self.refuses_member_paths(&refusal) || (self.patch.is_none() && cannot(&refusal)) => {
                     let replaced = self.replace_members(group, without, spent).await?;
-                    self.learned().member_paths = Some(false);
+                    // Where they were seen to work, this group alone is in the way.
+                    self.learned().member_paths.get_or_insert(false);
                     return Ok(replaced);
                 }
                 Err(refusal) => return Err(self.refused(refusal, &["members"])),
@@ -186,7 +187,7 @@ impl Scim {
         let answer = answer?;
         let repeats = wire::resource(&answer.body).is_ok_and(|group| group.repeats_members());
         let mut learned = self.learned();
-        learned.patch = Some(true);
+        learned.patch.insert("Groups", true);
         learned.repeats_members |= repeats;
         Ok(())
     }
@@ -216,10 +217,13 @@ impl Scim {
         map::put(&mut resource, &(Path::of("members"), Some(values.into())));
         let was_empty = self.learned().left_empty.remove(group);
         let put = self.put_back("Groups", group, resource, spent).await;
-        if (put.is_ok() && after.is_empty()) || (was_empty && matches!(put, Err(TargetError::Rejected { .. }))) {
+        if was_empty && matches!(put, Err(TargetError::Rejected { .. })) {
             self.learned().left_empty.insert(group.clone());
         }
         self.carried_out(group, (&before, &after), put?, spent).await?;
+        if after.is_empty() {
+            self.learned().left_empty.insert(group.clone());
+        }
         self.learned().has_members(group, &after);
         if self.learned().members.is_none()
             && let Some(member) = after.first()
@@ -247,10 +251,16 @@ impl Scim {
             return Ok(());
         }
         if !says {
-            return Err(TargetError::Lost("the target accepted the members, and a read shows the old ones".into()));
+            return Err(TargetError::Lost(
+                "the target accepted the members, and a read shows the old ones; it is looked at again".into(),
+            ));
         }
-        let text = "the target answers a PUT of the group with its old members, and refuses the PATCH that would change them; \
-                    change them there";
+        let text = if self.patch == Some(false) {
+            "the target answers a PUT of the group with its old members; set connector.scim.profile.patch to Auto, or \
+             change them there"
+        } else {
+            "the target answers a PUT of the group with its old members, and does not change them by PATCH; change them there"
+        };
         Err(TargetError::Unsupported(text.into()))
     }
 

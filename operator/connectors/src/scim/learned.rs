@@ -88,7 +88,8 @@ impl Bulk {
 pub(super) struct Learned {
     /// ServiceProviderConfig says so.
     pub(super) hint: Hint,
-    pub(super) patch: Option<bool>,
+    /// Whether PATCH works, by kind of resource: `Users`, `Groups`.
+    pub(super) patch: BTreeMap<&'static str, bool>,
     pub(super) cursor: Option<bool>,
     /// Pages were cut to this size.
     pub(super) page_limit: Option<usize>,
@@ -174,11 +175,11 @@ impl Learned {
         self.members.is_none() && self.members_filter.is_none() && self.without_members
     }
 
-    /// For status. `patch`: changes go by PATCH; `bulk`: operations in one bulk request.
-    pub(super) fn profile(&self, patch: bool, bulk: usize, request_timeout: Duration) -> Profile {
+    /// For status. `patch`: changes of accounts, and of groups, go by PATCH; `bulk`: operations in one bulk request.
+    pub(super) fn profile(&self, patch: (bool, bool), bulk: usize, request_timeout: Duration) -> Profile {
         let mut measured: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
         let mut say = |key: &str, value: &str| drop(measured.insert(key.into(), value.into()));
-        say("change", change(patch, self.patch));
+        say("change", change(patch, &self.patch));
         say("paging", if self.cursor == Some(true) { "cursor" } else { "index" });
         say("filter", word(self.filter, "works", "ignored or refused"));
         say("inactiveInSearch", word(self.inactive_hidden.map(|hidden| !hidden), "shown", "hidden"));
@@ -239,11 +240,14 @@ fn word(value: Option<bool>, yes: &'static str, no: &'static str) -> &'static st
     }
 }
 
-fn change(patch: bool, measured: Option<bool>) -> &'static str {
-    match (patch, measured) {
-        (false, _) => "PUT",
-        (true, Some(true)) => "PATCH",
-        (true, _) => "PATCH, not measured",
+fn change(patch: (bool, bool), measured: &BTreeMap<&'static str, bool>) -> &'static str {
+    let works = |resource: &str| measured.get(resource) == Some(&true);
+    match patch {
+        (true, true) if works("Users") || works("Groups") => "PATCH",
+        (true, true) => "PATCH, not measured",
+        (true, false) if works("Users") => "PATCH of accounts, PUT of groups",
+        (false, true) if works("Groups") => "PUT of accounts, PATCH of groups",
+        _ => "PUT",
     }
 }
 

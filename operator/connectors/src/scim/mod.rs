@@ -148,9 +148,10 @@ impl Scim {
         self.unshown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn patches(&self) -> bool {
+    /// Whether resources of a kind are changed by PATCH.
+    fn patches(&self, resource: &str) -> bool {
         let learned = self.learned();
-        self.patch.or(learned.patch).or(learned.hint.patch).unwrap_or(true)
+        self.patch.or(learned.patch.get(resource).copied()).or(learned.hint.patch).unwrap_or(true)
     }
 
     async fn get(&self, segments: &[&str], query: &str, spent: &mut Spent) -> Result<Answer, Refusal> {

@@ -28,7 +28,7 @@ impl Scim {
 
     /// What is known now.
     pub(super) fn profile(&self) -> Profile {
-        let patch = self.patches();
+        let patch = (self.patches("Users"), self.patches("Groups"));
         let learned = self.learned();
         learned.profile(patch, learned.bulk_operations(self.bulk), self.request_timeout)
     }

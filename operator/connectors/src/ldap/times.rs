@@ -70,8 +70,13 @@ impl Ldap {
             found => found?,
         };
         let latest = match found.entries.iter().filter_map(at).max() {
-            Some(latest) => self.latest(&mut own, &search, (latest, found.cookie), spent).await?,
-            None if found.entries.is_empty() => NEVER.to_owned(),
+            Some(latest) => self.latest(own, &search, (latest, found.cookie), spent).await?,
+            None if found.entries.is_empty() => {
+                if found.cookie.is_empty() {
+                    self.wire.done(own);
+                }
+                NEVER.to_owned()
+            }
             None => return Ok(None),
         };
         Ok(Some(From { latest, settled: false }.written()))
@@ -85,19 +90,24 @@ impl Ldap {
     /// latest there may be more of them than can be told, at every question. Where no more is to be had, an earlier time must do.
     async fn latest(
         &self,
-        own: &mut Own,
+        mut own: Own,
         search: &Search,
         (mut latest, mut cookie): (String, Vec<u8>),
         spent: &mut Spent,
     ) -> Result<String, Refusal> {
         while !cookie.is_empty() {
-            let found = match self.wire.page(own, search.clone(), listing::ACCOUNTS, cookie, spent).await {
-                Err(Refusal { code: Some(_), .. }) => break,
+            let found = match self.wire.page(&mut own, search.clone(), listing::ACCOUNTS, cookie, spent).await {
+                Err(Refusal { code: Some(_), .. }) => return Ok(latest),
                 found => found?,
             };
             latest = found.entries.iter().filter_map(at).fold(latest, Ord::max);
-            cookie = if found.entries.is_empty() { Vec::new() } else { found.cookie };
+            cookie = found.cookie;
+            if found.entries.is_empty() && !cookie.is_empty() {
+                return Ok(latest);
+            }
         }
+        // Only at the end of the list: a place in it that is of no use goes with its connection.
+        self.wire.done(own);
         Ok(latest)
     }
 
@@ -118,7 +128,7 @@ impl Ldap {
                 latest = found.entries.iter().filter_map(at).fold(latest, Ord::max);
                 if !found.cookie.is_empty() {
                     // For a listing, which begins later than this.
-                    latest = self.latest(&mut own, &search, (latest, found.cookie), spent).await?;
+                    latest = self.latest(own, &search, (latest, found.cookie), spent).await?;
                     let next = self.times().follow(&from, settles, latest);
                     return Ok(Changes { items: Vec::new(), gone: Vec::new(), whole: false, next: next.written() });
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::flight::Flight;
 use super::queue::Priority;
-use super::{Context, Out, PlannedStep, Sync, waves};
+use super::{Context, Out, PlannedStep, Sync, standing};
 use crate::model::{AttributeName, HeldStep, Kind, Lane, Name, Orphaned, Reason, Step, TargetId};
 use crate::plan::Shade;
 
@@ -59,7 +59,7 @@ impl Sync {
     /// What is to be taken from orphaned accounts that were made for this name.
     pub(super) fn orphans_in_lanes(&self, name: &Name, cx: &Context<'_>) -> BTreeMap<(Lane, HeldStep), bool> {
         let orphans = self.orphans_of(name, cx);
-        orphans.iter().map(|id| ((Lane::Derived, waves::orphan(name, id)), false)).collect()
+        orphans.iter().map(|id| ((Lane::Derived, standing::orphan(name, id)), false)).collect()
     }
 
     /// After a complete observation, names that orphaned accounts were made for get a turn.
@@ -92,7 +92,7 @@ impl Sync {
             out.changed = true;
         }
         for id in orphans {
-            let held = waves::orphan(name, &id);
+            let held = standing::orphan(name, &id);
             if self.release(Lane::Derived, &held).is_none() {
                 self.settle(Lane::Derived, held, false, cx);
                 continue;
@@ -119,7 +119,7 @@ impl Sync {
             return;
         }
         self.claim(name, keys);
-        let plan = self.release(Lane::Derived, &waves::orphan(name, id)).and_then(|release| release.plan.clone());
+        let plan = self.release(Lane::Derived, &standing::orphan(name, id)).and_then(|release| release.plan.clone());
         let intent = self.intend(Vec::new(), step, format!("orphaned, made for {name}").into(), plan, cx);
         let orphan = Some((name.clone(), id.clone()));
         let priority = priority.max(Priority::Revoke);
@@ -147,6 +147,6 @@ impl Sync {
     pub(super) fn orphan_done(&mut self, name: &Name, id: &TargetId) {
         self.looks.orphan_read.remove(name);
         self.ledger.believe(id, self.shadow.round(), |shade| shade.enabled = false);
-        self.let_through(Lane::Derived, &waves::orphan(name, id));
+        self.let_through(Lane::Derived, &standing::orphan(name, id));
     }
 }

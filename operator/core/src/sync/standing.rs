@@ -1,14 +1,33 @@
-//! Held plans, releases and charges, found by whose they are: each turn of each account asks, and half of all may be held.
+//! Held plans, releases and charges, found by whose they are and by what a step is called: each turn of each account asks, and
+//! half of all may be held.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::model::{Charge, HeldPlan, HeldStep, Lane, Name, Release, Standing};
+use crate::model::{Charge, HeldPlan, HeldStep, Lane, Name, Release, Standing, TargetId};
+use crate::plan::Planned;
 
 /// Sorts before each step of an identity.
 pub(super) fn first_of(name: &Name) -> HeldStep {
     HeldStep { identity: name.clone(), step: "".into(), entitlement: None, account: None }
+}
+
+/// What a planned step is called in a wave.
+pub(super) fn key(name: &Name, planned: &Planned) -> HeldStep {
+    let (identity, step) = (name.clone(), planned.step.name().into());
+    HeldStep { identity, step, entitlement: planned.entitlement.clone(), account: None }
+}
+
+/// What an adoption is called in a wave.
+pub(super) fn adoption(name: &Name, account: &TargetId) -> HeldStep {
+    let account = Some(account.clone());
+    HeldStep { identity: name.clone(), step: "AdoptAccount".into(), entitlement: None, account }
+}
+
+/// What disabling an orphaned account is called in a wave.
+pub(super) fn orphan(name: &Name, account: &TargetId) -> HeldStep {
+    HeldStep { step: "DisableAccount".into(), ..adoption(name, account) }
 }
 
 impl Standing {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::gather::Gathered;
 use super::queue::Priority;
-use super::standing::first_of;
+use super::standing::{adoption, first_of, key};
 use super::{Context, Out, Sync, TURNS};
 use crate::engine::Note;
 use crate::model::{
@@ -47,23 +47,6 @@ pub(super) fn settles(lane: Lane) -> Problem {
         _ => "a removal or a privileged grant waits for the rest of the same change (spec.sync.settle)",
     };
     Problem::new(Reason::Settling, message)
-}
-
-/// What a planned step is called in a wave.
-fn key(name: &Name, planned: &Planned) -> HeldStep {
-    let (identity, step) = (name.clone(), planned.step.name().into());
-    HeldStep { identity, step, entitlement: planned.entitlement.clone(), account: None }
-}
-
-/// What an adoption is called in a wave.
-fn adoption(name: &Name, account: &TargetId) -> HeldStep {
-    let account = Some(account.clone());
-    HeldStep { identity: name.clone(), step: "AdoptAccount".into(), entitlement: None, account }
-}
-
-/// What disabling an orphaned account is called in a wave.
-pub(super) fn orphan(name: &Name, account: &TargetId) -> HeldStep {
-    HeldStep { step: "DisableAccount".into(), ..adoption(name, account) }
 }
 
 /// What an account is to lose or be given that needs a budget or a person, with whether it is privileged.

@@ -34,12 +34,12 @@ impl Problem {
         let name = reason.as_str();
         let message = match reason {
             Reason::TargetUnreachable => {
-                "what is left waits for the target, which does not answer: it is asked again every 15 seconds or sooner, and \
+                "what is left waits for the target, which does not answer: it is asked again about every 15 seconds, and \
                  then it is done"
                     .into()
             }
             Reason::StoreUnavailable => {
-                "what is left waits for the operator's store, which is tried again every minute or sooner".into()
+                "what is left waits for the operator's store, which is tried again about every minute".into()
             }
             _ if reason.is_stalled() => format!(
                 "what is left waits for a person to act on TargetApplication {application} ({name}): its status says what to do"

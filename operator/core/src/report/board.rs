@@ -9,11 +9,11 @@ use super::condition::is_failure;
 use super::outbox::{Entry, Outbox};
 use super::pairs::Pairs;
 use super::{
-    Account, AccountCounts, AccountState, Condition, ConditionType, Contact, Prior, Summary, access_policy, group,
-    identity, target_application,
+    Account, AccountCounts, AccountIn, AccountState, Condition, ConditionType, Contact, IdentitySummary, Prior,
+    Summary, access_policy, group, identity, target_application,
 };
 use crate::engine::{Note, StatusUpdate};
-use crate::model::{Meta, Name, Now, ObjectKind, ObjectRef, Reason};
+use crate::model::{Meta, Name, Now, ObjectKind, ObjectRef, Reason, State};
 
 /// An object is written at most once in this time, except as [`Board::take`] says.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
@@ -175,9 +175,10 @@ impl Board {
         if object.kind == ObjectKind::Identity
             && let Some(desired) = self.pairs.decided_of(&object.name)
         {
-            entry.decided = Some(desired);
+            (entry.decided, entry.waited) = (Some(desired), false);
         }
-        let Some((status, conditions)) = compute(&self.pairs, &object, summary, entry, now) else { return };
+        let Some(computed) = compute(&self.pairs, &object, summary, entry, now) else { return };
+        let Computed { status, conditions, lifecycle, waits, shared } = computed;
         let Some(entry) = self.outbox.entries.get_mut(&object) else { return };
         let hash = hash(&status);
         let settled = !conditions.iter().any(|c| c.r#type == ConditionType::Reconciling);
@@ -197,14 +198,12 @@ impl Board {
             self.outbox.wait(&object, due);
             return;
         }
-        let shared = object.kind == ObjectKind::Identity
-            && ready.is_some_and(|ready| {
-                self.pairs.of_identity(&object.name).iter().any(|account| account.is_told_there(ready.reason))
-            });
-        // Its application publishes that, once for all.
-        taken.notes.extend(ready.filter(|_| !shared && !entry.shared).and_then(|ready| note(&object, entry, ready)));
+        // Its application publishes that, and that it is over, once for all.
+        let published = |ready: &Condition| shared || (entry.shared && ready.reason.is_good());
+        taken.notes.extend(ready.filter(|ready| !published(ready)).and_then(|ready| note(&object, entry, ready)));
         entry.shared = shared;
-        entry.prior = Prior::of(entry.generation, &conditions);
+        entry.waited |= waits;
+        entry.prior = Prior::of(entry.generation, lifecycle, &conditions);
         entry.hash = Some(hash);
         entry.written = Some(now.mono);
         entry.unsettled = None;
@@ -223,35 +222,24 @@ impl Board {
     }
 }
 
+/// The status of an object, and what it rests on.
+struct Computed {
+    status: Value,
+    conditions: Vec<Condition>,
+    lifecycle: Option<State>,
+    /// It says for what an undecided account waits.
+    waits: bool,
+    /// The reason of Ready is told by an application, which publishes it.
+    shared: bool,
+}
+
 /// The status of an object as it is known now; `None` where what it carries has to stand.
-fn compute(
-    pairs: &Pairs,
-    object: &ObjectRef,
-    summary: &Summary,
-    entry: &Entry,
-    now: Now,
-) -> Option<(Value, Vec<Condition>)> {
+fn compute(pairs: &Pairs, object: &ObjectRef, summary: &Summary, entry: &Entry, now: Now) -> Option<Computed> {
     let (generation, prior) = (entry.generation, &entry.prior);
     // A restart must not rewrite what it has not looked at yet.
     let stands = prior.generation == Some(generation) && prior.ready().is_some();
     match summary {
-        Summary::Identity(summary) => {
-            let mut accounts = pairs.of_identity(&object.name);
-            let known = accounts.iter().all(|a| a.state != AccountState::Unknown);
-            let desired = accounts.iter().filter(|account| account.desired).count();
-            // An account that came to be wanted since is nothing that was there before the restart.
-            let more = entry.decided.is_some_and(|decided| desired > decided as usize);
-            if stands && !more {
-                // Whether something is left to do for them there is not known.
-                let undecided = accounts.iter_mut().filter(|account| account.state == AccountState::Unknown);
-                undecided.for_each(|account| account.waits = None);
-            }
-            let status = identity(summary, &accounts, generation, prior, now.wall);
-            if stands && !known && !more && !tells(&status.conditions, prior) {
-                return None;
-            }
-            wire(&status, &status.conditions)
-        }
+        Summary::Identity(summary) => computed_of_identity(pairs, object, summary, entry, now),
         Summary::Group(summary) => {
             let status = group(summary, generation, prior, now.wall);
             wire(&status, &status.conditions)
@@ -276,6 +264,41 @@ fn compute(
     }
 }
 
+fn computed_of_identity(
+    pairs: &Pairs,
+    object: &ObjectRef,
+    summary: &IdentitySummary,
+    entry: &Entry,
+    now: Now,
+) -> Option<Computed> {
+    let (generation, prior) = (entry.generation, &entry.prior);
+    let mut accounts = pairs.of_identity(&object.name);
+    let undecided = |account: &AccountIn<'_>| account.state == AccountState::Unknown;
+    let known = !accounts.iter().any(undecided);
+    let desired = accounts.iter().filter(|account| account.desired).count();
+    // An account that came to be wanted since is nothing that was there before the restart.
+    let more = entry.decided.is_some_and(|decided| desired > decided as usize);
+    // Nor is it as it was for who started or ended meanwhile.
+    let same = prior.generation == Some(generation) && prior.lifecycle == summary.lifecycle;
+    let stands = same && prior.ready().is_some() && !more && !entry.waited;
+    if stands {
+        // Whether something is left to do for them there is not known.
+        accounts.iter_mut().filter(|account| undecided(account)).for_each(|account| account.waits = None);
+    }
+    let status = identity(summary, &accounts, generation, prior, now.wall);
+    if stands && !known && !tells(&status.conditions, prior) {
+        return None;
+    }
+    let ready = status.conditions.iter().find(|c| c.r#type == ConditionType::Ready)?.reason;
+    let own = summary.problems.iter().any(|problem| problem.reason() == ready);
+    Some(Computed {
+        lifecycle: summary.lifecycle,
+        waits: accounts.iter().any(|account| undecided(account) && account.waits.is_some()),
+        shared: !own && accounts.iter().any(|account| account.is_told_there(ready)),
+        ..wire(&status, &status.conditions)?
+    })
+}
+
 /// Whether something went wrong (or was paused) that the object does not say yet: that is told though the rest is not known.
 fn tells(conditions: &[Condition], prior: &Prior) -> bool {
     let ready = conditions.iter().find(|c| c.r#type == ConditionType::Ready);
@@ -284,9 +307,10 @@ fn tells(conditions: &[Condition], prior: &Prior) -> bool {
     })
 }
 
-fn wire(status: &impl Serialize, conditions: &[Condition]) -> Option<(Value, Vec<Condition>)> {
+fn wire(status: &impl Serialize, conditions: &[Condition]) -> Option<Computed> {
     // Strings, numbers, lists and maps by text: none of them can fail to be written.
-    Some((serde_json::to_value(status).ok()?, conditions.to_vec()))
+    let (status, conditions) = (serde_json::to_value(status).ok()?, conditions.to_vec());
+    Some(Computed { status, conditions, lifecycle: None, waits: false, shared: false })
 }
 
 fn note(object: &ObjectRef, entry: &Entry, ready: &Condition) -> Option<Note> {

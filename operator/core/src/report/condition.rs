@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Condition, ConditionType, Problem, Truth};
-use crate::model::Reason;
+use crate::model::{Reason, State};
 
 /// What an object's last status said, as far as the next one depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct Prior {
     pub generation: Option<i64>,
     /// The reason of Ready.
     pub reason: Option<Reason>,
+    /// `status.lifecycleState`.
+    pub lifecycle: Option<State>,
+    /// Read: an application said that too, and published it.
+    pub shared: bool,
     /// The message of Ready, digested: one for each object is held.
     message: u64,
     /// Which condition stood how since when.
@@ -25,6 +29,7 @@ impl Prior {
     pub fn read(status: &Value) -> Self {
         let mut prior = Self {
             generation: status.get("observedGeneration").and_then(Value::as_i64).filter(|g| *g >= 0),
+            lifecycle: status.get("lifecycleState").and_then(Value::as_str).and_then(state),
             ..Self::default()
         };
         for condition in status.get("conditions").and_then(Value::as_array).into_iter().flatten() {
@@ -51,14 +56,22 @@ impl Prior {
             }
             prior.stood.push((kind, truth, since));
         }
+        let problems = status.get("problems").and_then(Value::as_array).into_iter().flatten();
+        let mut reasons = problems.filter_map(|problem| problem.get("reason")?.as_str());
+        prior.shared = prior.reason.filter(|reason| is_of_application(*reason)).is_some_and(|reason| {
+            // What is wrong with the object itself is not among these.
+            reasons.any(|told| told == reason.as_str())
+        });
         prior
     }
 
     /// From conditions that were computed here.
-    pub(super) fn of(generation: i64, conditions: &[Condition]) -> Self {
+    pub(super) fn of(generation: i64, lifecycle: Option<State>, conditions: &[Condition]) -> Self {
         let ready = conditions.iter().find(|c| c.r#type == ConditionType::Ready);
         Self {
             generation: Some(generation),
+            lifecycle,
+            shared: false,
             reason: ready.map(|c| c.reason),
             message: digest(ready.map_or("", |c| &c.message)),
             stood: conditions.iter().map(|c| (c.r#type, c.status, c.last_transition_time)).collect(),
@@ -81,6 +94,31 @@ impl Prior {
         // Kubernetes writes whole seconds; a fraction would only make the object larger.
         stood.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
     }
+}
+
+fn state(text: &str) -> Option<State> {
+    [State::Pending, State::Active, State::Suspended, State::Ended].into_iter().find(|state| state.as_str() == text)
+}
+
+/// What stops an application, or is held there: it publishes that itself, once for all.
+fn is_of_application(reason: Reason) -> bool {
+    use Reason as R;
+    matches!(
+        reason,
+        R::SecretNotFound
+            | R::TargetUnreachable
+            | R::StoreUnavailable
+            | R::InvalidSpec
+            | R::InvalidExpression
+            | R::Unauthorized
+            | R::HostNotAllowed
+            | R::TlsFailed
+            | R::TargetChanged
+            | R::TargetConflict
+            | R::RemovalBudgetExceeded
+            | R::GrantBudgetExceeded
+            | R::LedgerMismatch
+    )
 }
 
 /// Lives in memory alone.

@@ -29,6 +29,8 @@ pub(super) struct Entry {
     pub edited: bool,
     /// What was last written of an Identity, its application published for all.
     pub shared: bool,
+    /// Of an Identity: since it was last decided it was told what it waits for, so that it is also told what comes of that.
+    pub waited: bool,
     /// Of an Identity: how many accounts it should have, when all of them were last decided; `None`: not since start.
     pub decided: Option<u32>,
     /// Since when work on it is under way without that having been written.
@@ -52,6 +54,7 @@ enum Place {
 impl Entry {
     pub fn new(uid: Uid, generation: i64, prior: Prior, hash: Option<u64>) -> Self {
         Self {
+            shared: prior.shared,
             uid,
             generation,
             prior,
@@ -59,7 +62,7 @@ impl Entry {
             written: None,
             unsettled: None,
             edited: false,
-            shared: false,
+            waited: false,
             decided: None,
             looked: None,
             place: Place::Clean,

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
+use crate::engine::EngineEvent;
+use crate::model::{Change, Name, ObjectKind, ObjectRef, Observed, TargetError};
 
 /// Ada, who has an account.
 fn working() -> World {
@@ -96,7 +98,7 @@ fn a_rename_onto_a_name_that_is_taken_is_told_as_one_who_is_made_with_it() {
     let mut world = working();
     let stranger = "x-1".into();
     let attributes = [("userName".into(), "countess".into())].into();
-    let account = crate::model::Observed { id: stranger, enabled: true, attributes, holds: None };
+    let account = Observed { id: stranger, enabled: true, attributes, holds: None };
     world.accounts.insert(account.id.clone(), account);
     let renamed = json!({"userName": "countess", "department": "Science", "title": "Analyst"});
     tell(&mut world, &[identity("ada", 2, &renamed)]);
@@ -106,4 +108,77 @@ fn a_rename_onto_a_name_that_is_taken_is_told_as_one_who_is_made_with_it() {
     world.accounts.remove("x-1");
     world.sleep(24 * 3600);
     assert_eq!(world.written("ada").last().unwrap(), "True Provisioned");
+}
+
+#[test]
+fn who_was_never_decided_is_told_each_time_what_it_waits_for_now_and_whether_a_person_must_act() {
+    let unreachable = || TargetError::Unreachable("connection refused".into());
+    let mut world = working();
+    (world.reachable, world.fails) = (false, Some(unreachable()));
+    // Of whom something was asked already more is known.
+    for name in ["bob", "cy"] {
+        tell(&mut world, &[identity(name, 1, &scientist("Analyst"))]);
+        world.pass(60);
+    }
+    assert_eq!(world.account("cy"), "Unknown");
+    let refused = TargetError::Unauthorized("401".into());
+    let untrusted = TargetError::Tls("unknown issuer".into());
+    for (fails, reason, other) in [
+        (unreachable(), "TargetUnreachable", "Reconciling"),
+        (untrusted, "TlsFailed", "Stalled"),
+        (refused, "Unauthorized", "Stalled"),
+        (unreachable(), "TargetUnreachable", "Reconciling"),
+    ] {
+        world.fails = Some(fails);
+        world.pass(120);
+        assert_eq!(world.written("cy").last().unwrap(), &format!("False {reason}"));
+        assert_eq!(said(&world, "cy").1, other, "{reason}");
+    }
+    assert_eq!((world.written("cy").len(), world.written("ada")), (4, Vec::new()));
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("cy").last().unwrap(), "True Provisioned");
+}
+
+#[test]
+fn who_ends_by_date_while_the_target_cannot_be_asked_is_told_so_at_once() {
+    // In five minutes.
+    let ends = json!({"department": "Science", "title": "Analyst", "lifecycle": {"endTime": "2027-01-15T08:05:00Z"}});
+    let mut world = World::new();
+    world.list(&declared(&[identity("ada", 1, &ends)]));
+    world.pass(60);
+    (world.reachable, world.refuses_connections) = (false, true);
+    tell(&mut world, &[identity("cy", 1, &scientist("Analyst"))]);
+    world.pass(210);
+    assert_eq!(world.written("ada"), ["True Provisioned"]);
+    world.pass(60);
+    assert_eq!(world.written("ada").last().unwrap(), "False TargetUnreachable");
+    assert_eq!(world.statuses["ada"]["lifecycleState"], "Ended");
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("ada").last().unwrap(), "True Provisioned");
+    assert!(!world.accounts[&world.id_of("ada")].enabled);
+}
+
+#[test]
+fn what_many_waited_for_in_one_plan_is_published_once_also_after_a_restart() {
+    let names: Vec<String> = (0..30).map(|number| format!("i-{number}")).collect();
+    let mut all = declared(&names.iter().map(|name| identity(name, 1, &scientist("Analyst"))).collect::<Vec<_>>());
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(60);
+    let policy = ObjectRef { kind: ObjectKind::AccessPolicy, name: "science-wiki".into() };
+    world.tell(EngineEvent::Changed(vec![Change::Gone(policy)]));
+    world.pass(60);
+    assert_eq!(world.written("i-7").last().unwrap(), "False RemovalBudgetExceeded");
+    let hash = world.engine.sync(&Name::from("wiki")).unwrap().held()[0].hash.clone();
+    all.remove(names.len());
+    world.restart(&all);
+    world.pass(60);
+    world.notes.clear();
+    all.last_mut().unwrap()["spec"]["safety"] = json!({"approvedPlan": hash});
+    tell(&mut world, &[all.pop().unwrap()]);
+    world.pass(120);
+    assert_eq!(world.written("i-7").last().unwrap(), "True Provisioned");
+    assert!(world.notes.iter().all(|note| note.object.name.as_str() == "wiki"), "{:?}", world.notes);
 }

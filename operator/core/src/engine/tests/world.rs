@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) reachable: bool,
     /// Where it is not reachable, not even a connection is made.
     pub(super) refuses_connections: bool,
+    /// Where it is not reachable, this is what one reads of it.
+    pub(super) fails: Option<TargetError>,
     /// The answers of writes are lost.
     pub(super) lose: bool,
     /// They are done all the same.
@@ -122,6 +124,7 @@ impl World {
             second: 0,
             reachable: true,
             refuses_connections: false,
+            fails: None,
             lose: false,
             done: true,
             pause: None,
@@ -284,10 +287,11 @@ impl World {
 
     #[allow(clippy::too_many_lines, reason = "one arm for each effect")]
     pub(super) fn answer(&mut self, effect: Effect) -> Answer {
-        let refuses = self.refuses_connections;
+        let (refuses, fails) = (self.refuses_connections, self.fails.clone());
         let down = || {
             let words: Arc<str> = "connection refused".into();
-            if refuses { TargetError::Unreachable(words) } else { TargetError::Transient(words) }
+            let error = if refuses { TargetError::Unreachable(words) } else { TargetError::Transient(words) };
+            fails.clone().unwrap_or(error)
         };
         match effect {
             Effect::Load if !self.loads => Answer::Loaded(Err(StoreFailure("it is locked".into()))),

@@ -254,6 +254,53 @@ fn an_event_says_what_went_wrong_once_and_that_it_is_well_again() {
 }
 
 #[test]
+fn who_was_told_to_wait_for_the_application_is_told_what_comes_of_that_until_it_was_decided() {
+    let mut board = ada(1, None);
+    set(&mut board, Account::Unknown);
+    let mut said = Vec::new();
+    let whys = [Some(Reason::Unauthorized), None, Some(Reason::TargetUnreachable), None];
+    for (second, why) in (0..).step_by(60).zip(whys) {
+        board.stopped(&"wiki".into(), why);
+        // Work under way is told after a moment.
+        said.extend(reasons(&take(&mut board, second)));
+        said.extend(reasons(&take(&mut board, second + 12)));
+    }
+    assert_eq!(said, ["ada Unauthorized", "ada Progressing", "ada TargetUnreachable", "ada Progressing"]);
+    set(&mut board, Account::Provisioned);
+    assert_eq!(reasons(&take(&mut board, 300)), ["ada Provisioned"]);
+    set(&mut board, Account::Unknown);
+    board.stopped(&"wiki".into(), Some(Reason::Unauthorized));
+    assert_eq!(take(&mut board, 400), Taken::default(), "whether something is left to do is not known");
+}
+
+#[test]
+fn the_first_failure_of_ones_own_after_what_the_application_published_is_an_event() {
+    let mut board = ada(1, None);
+    set(&mut board, Account::Unknown);
+    board.stopped(&"wiki".into(), Some(Reason::Unauthorized));
+    let taken = take(&mut board, 0);
+    assert_eq!((reasons(&taken), taken.notes), (vec!["ada Unauthorized".to_owned()], vec![]));
+    board.stopped(&"wiki".into(), None);
+    set(&mut board, refused());
+    let mut notes = take(&mut board, 60).notes;
+    notes.extend(take(&mut board, 62).notes);
+    assert_eq!(notes.len(), 1);
+    assert_eq!((notes[0].warning, &*notes[0].reason), (true, "Rejected"));
+}
+
+#[test]
+fn an_identity_whose_own_spec_is_invalid_has_its_event_also_where_it_waits_for_an_application_that_is() {
+    let mut board = ada(1, None);
+    set(&mut board, Account::Unknown);
+    board.stopped(&"wiki".into(), Some(Reason::InvalidSpec));
+    let own = Problem::new(Reason::InvalidSpec, "spec.userName: has a blank");
+    let summary = IdentitySummary { problems: vec![own], ..IdentitySummary::default() };
+    let notes = board.take(now(0), 10, &mut |_| Some(Summary::Identity(summary.clone()))).notes;
+    assert_eq!(notes.len(), 1);
+    assert_eq!((notes[0].warning, &*notes[0].message), (true, "spec.userName: has a blank"));
+}
+
+#[test]
 fn those_who_wait_for_an_edit_or_for_an_application_are_not_kept_behind_the_many() {
     let mut board = Board::new();
     for name in ["ada", "bob", "cy", "dee"] {

@@ -8,7 +8,7 @@ use super::Directory;
 use super::rules::GroupId;
 use super::settle::Pass;
 use super::table::{IdentityId, PolicyId};
-use crate::model::{Effect, Name, PolicyMode, State};
+use crate::model::{AccessPolicy, Effect, Name, PolicyMode, State, SyncMode};
 
 /// An object that time changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,9 +124,16 @@ impl Directory {
         let entry = self.entry(name).filter(|entry| entry.state == State::Pending)?;
         let at = entry.lifecycle()?.start?;
         let policies = entry.policies.sure().iter().filter_map(|id| self.policies.get(*id)?.spec.as_ref().ok());
+        let enforced = |application: &Name| {
+            self.application_spec(application).is_some_and(|spec| spec.application.mode == SyncMode::Enforce)
+        };
+        let given = |policy: &AccessPolicy| {
+            let mut applications = policy.grants.iter().map(|grant| &grant.application);
+            applications.any(|one| enforced(one) && self.decision(name, one).account.is_sure())
+        };
+        let lasts = |policy: &AccessPolicy| policy.not_after.is_none_or(|end| end > at);
         let allows = policies.map(|spec| &spec.policy).filter(|policy| {
-            let mut given = policy.grants.iter().map(|grant| self.decision(name, &grant.application).account);
-            policy.mode == PolicyMode::Enforce && policy.effect == Effect::Allow && given.any(|wanted| wanted.is_sure())
+            policy.mode == PolicyMode::Enforce && policy.effect == Effect::Allow && lasts(policy) && given(policy)
         });
         let from = allows.map(|policy| policy.lead_time.and_then(|lead| before(at, lead)).unwrap_or(at));
         Some((at, from.min()))

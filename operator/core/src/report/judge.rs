@@ -42,7 +42,7 @@ pub fn identity(
         None => match accounts.iter().find(|a| matches!(a.state, AccountState::Pending | AccountState::Unknown)) {
             Some(first) => Verdict::NotReady(Reason::Progressing, under_way(first).into()),
             None if accounts.iter().all(|a| a.state == AccountState::None) => {
-                Verdict::Ready(Reason::NothingMatched, no_account(summary))
+                Verdict::Ready(Reason::NothingMatched, no_account(summary, now))
             }
             None => Verdict::Ready(Reason::Provisioned, as_decided(summary.starts.as_ref())),
         },
@@ -86,11 +86,15 @@ fn under_way(account: &AccountIn<'_>) -> String {
 }
 
 /// Why it has no account.
-fn no_account(summary: &IdentitySummary) -> Arc<str> {
+fn no_account(summary: &IdentitySummary, now: Timestamp) -> Arc<str> {
     match &summary.starts {
         None if summary.lifecycle == Some(State::Ended) => "it has ended, and has no account".into(),
+        None if summary.lifecycle == Some(State::Suspended) => "it is suspended, and has no account".into(),
         None => "no policy gives it an account".into(),
-        Some(Starts { at, accounts: None }) => format!("it starts at {at}; no policy gives it an account").into(),
+        Some(Starts { at, accounts: None }) => format!("it starts at {at}; no policy gives it an account yet").into(),
+        Some(Starts { at, accounts: Some(from) }) if *from <= now => {
+            format!("it starts at {at}; its accounts are there, disabled").into()
+        }
         Some(Starts { at, accounts: Some(from) }) if from < at => {
             format!("it starts at {at}; its accounts are there, disabled, from {from} on").into()
         }

@@ -80,7 +80,7 @@ fn who_starts_later_is_told_when_and_from_when_on_there_are_accounts_whatever_be
     let mut all = declared(&[identity("cy", 1, &later)]);
     world.list(&[all[0].clone(), all[2].clone()]);
     world.pass(30);
-    assert_eq!(said(&world, "cy").0, "it starts at 2030-01-01T00:00:00Z; no policy gives it an account");
+    assert_eq!(said(&world, "cy").0, "it starts at 2030-01-01T00:00:00Z; no policy gives it an account yet");
     tell(&mut world, &[all[1].clone()]);
     world.pass(30);
     assert_eq!(said(&world, "cy").0, "it starts at 2030-01-01T00:00:00Z, and has its accounts from then on");
@@ -181,4 +181,31 @@ fn what_many_waited_for_in_one_plan_is_published_once_also_after_a_restart() {
     world.pass(120);
     assert_eq!(world.written("i-7").last().unwrap(), "True Provisioned");
     assert!(world.notes.iter().all(|note| note.object.name.as_str() == "wiki"), "{:?}", world.notes);
+}
+
+#[test]
+fn who_starts_later_is_told_of_accounts_only_where_there_will_be_some() {
+    let later = json!({"department": "Science", "lifecycle": {"startTime": "2030-01-01T00:00:00Z"}});
+    let said_with = |policy: Value, mode: &str| {
+        let mut all = declared(&[identity("cy", 1, &later)]);
+        all[1]["spec"].as_object_mut().unwrap().extend(policy.as_object().unwrap().clone());
+        all[2]["spec"]["mode"] = json!(mode);
+        let mut world = World::new();
+        world.list(&all);
+        world.pass(30);
+        said(&world, "cy").0
+    };
+    let at = "it starts at 2030-01-01T00:00:00Z";
+    let (then, none) =
+        (format!("{at}, and has its accounts from then on"), format!("{at}; no policy gives it an account yet"));
+    for (policy, mode, wanted) in [
+        (json!({}), "Enforce", &then),
+        (json!({"notAfter": "2030-01-01T00:00:00Z"}), "Enforce", &none),
+        (json!({"notAfter": "2030-01-02T00:00:00Z"}), "Enforce", &then),
+        (json!({"notBefore": "2029-01-01T00:00:00Z"}), "Enforce", &none),
+        (json!({}), "Plan", &none),
+        (json!({}), "Paused", &none),
+    ] {
+        assert_eq!(said_with(policy.clone(), mode), *wanted, "{policy} {mode}");
+    }
 }

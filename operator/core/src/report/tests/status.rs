@@ -240,6 +240,19 @@ fn who_has_ended_is_not_told_that_no_policy_gives_it_an_account() {
 }
 
 #[test]
+fn accounts_that_are_there_ahead_of_the_start_are_not_announced_for_a_time_that_is_past() {
+    let at = now(100).wall;
+    for (from, said) in [(10, format!("it starts at {at}; its accounts are there, disabled")), (30, String::new())] {
+        let starts = Some(Starts { at, accounts: Some(now(from).wall) });
+        let summary = IdentitySummary { lifecycle: Some(State::Pending), starts, ..IdentitySummary::default() };
+        let status = status(&Summary::Identity(summary), &BTreeMap::new(), &Prior::default(), 20);
+        let (_, _, message) = ready(&status);
+        assert_eq!(message == said, from < 20, "{message}");
+        assert_eq!(message.ends_with(" on"), from > 20, "{message}");
+    }
+}
+
+#[test]
 fn what_a_person_reads_of_a_target_application() {
     let fine =
         || TargetApplicationSummary { observed: true, contact: Contact::Works, ..TargetApplicationSummary::default() };

@@ -164,6 +164,8 @@ struct Reach {
     /// The last write failed in a way that says nothing of the item.
     takes_no_writes: bool,
     probe_failures: u32,
+    /// Probes that failed since one succeeded; of `probe_failures` each request counts that was under way when contact was lost.
+    failed_probes: u32,
     probe_at: Duration,
     /// Since when the target has not answered, also before this process began.
     lost_since: Option<Timestamp>,

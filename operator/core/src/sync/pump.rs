@@ -45,7 +45,10 @@ impl Sync {
         }
         match (awaited, answer) {
             (Awaited::Load, Answer::Loaded(loaded)) => self.on_loaded(loaded, cx, out),
-            (Awaited::Probe, Answer::Probed(probed)) => self.on_probed(probed, cx, out),
+            (Awaited::Probe, Answer::Probed(probed)) => {
+                self.reach.failed_probes = if probed.is_ok() { 0 } else { self.reach.failed_probes + 1 };
+                self.on_probed(probed, cx, out);
+            }
             (Awaited::Page, Answer::Page(page)) => self.on_page(page, cx, out),
             (Awaited::Find(name, began), Answer::Found(found)) => self.on_found(&name, began, found, cx, out),
             (Awaited::Read(name, id, began), Answer::Read(read)) => self.on_read(&name, &id, began, read, cx, out),

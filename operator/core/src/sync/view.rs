@@ -123,7 +123,10 @@ impl Sync {
                     Some(State::Ended) | None => false,
                 };
                 let wanted = may && !decision.account.is_refused();
-                (ours || wanted).then_some(wanted)
+                // One that the ledger does not know may be there, and be theirs; it is to be disabled.
+                let suspended = decision.owner.is_some_and(|owner| owner.state == State::Suspended);
+                let may_be_there = suspended && decision.account.is_sure();
+                (ours || wanted || may_be_there).then_some(wanted)
             }
         }
     }
@@ -200,7 +203,13 @@ impl Sync {
 
     /// Why nothing is written for anybody until something else happens, if so.
     pub fn stopped(&self) -> Option<Reason> {
-        let trouble = self.reach.trouble.iter().filter(|trouble| super::stops_writes(trouble.reason()));
+        // Whether a person must act, or something was only restarted, the next probes tell in a moment.
+        let passes = |reason: Reason| {
+            let contact = self.phase == Phase::Unprobed && reason != Reason::TargetChanged;
+            contact && reason.is_stalled() && self.reach.failed_probes < 2
+        };
+        let stops = |reason: Reason| super::stops_writes(reason) && !passes(reason);
+        let trouble = self.reach.trouble.iter().filter(|trouble| stops(trouble.reason()));
         report::worst(trouble.chain(&self.storing.trouble)).map(report::Problem::reason)
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
 use crate::engine::EngineEvent;
-use crate::model::{Change, Name, ObjectKind, ObjectRef, Observed, TargetError};
+use crate::model::{Change, Name, ObjectKind, ObjectRef, Observed, TargetError, TargetId};
 
 /// Ada, who has an account.
 fn working() -> World {
@@ -138,6 +138,61 @@ fn who_was_never_decided_is_told_each_time_what_it_waits_for_now_and_whether_a_p
     world.reachable = true;
     world.pass(120);
     assert_eq!(world.written("cy").last().unwrap(), "True Provisioned");
+}
+
+#[test]
+fn one_refusal_that_is_over_in_a_moment_stalls_nobody_and_one_that_lasts_does() {
+    for (lasts, wanted) in [(false, "True Provisioned"), (true, "False Unauthorized")] {
+        let mut world = working();
+        (world.reachable, world.fails) = (false, Some(TargetError::Unauthorized("401".into())));
+        tell(&mut world, &[identity("cy", 1, &scientist("Analyst"))]);
+        world.reachable = !lasts;
+        world.pass(60);
+        let refused = "False Unauthorized".to_owned();
+        assert!(world.written("wiki").contains(&refused), "the application says it at once");
+        assert_eq!(world.written("cy").last().unwrap(), wanted);
+        assert_eq!(world.written("cy").contains(&refused), lasts);
+    }
+}
+
+#[test]
+fn who_is_suspended_and_may_have_an_account_there_is_not_done_before_it_was_looked_and_a_restart_writes_nothing() {
+    let suspended = json!({"department": "Science", "externalId": "E-1", "lifecycle": {"suspended": true}});
+    let all =
+        declared(&[identity("ada", 1, &suspended), identity("bob", 1, &json!({"lifecycle": {"suspended": true}}))]);
+    let mut world = World::new();
+    let attributes = [("userName".into(), "ada".into()), ("externalId".into(), "E-9".into())].into();
+    let stranger = Observed { id: TargetId::new("x-1"), enabled: true, attributes, holds: None };
+    world.accounts.insert(stranger.id.clone(), stranger);
+    (world.reachable, world.refuses_connections) = (false, true);
+    world.list(&all);
+    world.pass(60);
+    assert_eq!(world.written("ada"), ["False TargetUnreachable"]);
+    assert_eq!(
+        (world.written("bob"), said(&world, "bob").0.as_str()),
+        (vec!["True NothingMatched".to_owned()], "it is suspended, and has no account")
+    );
+    world.reachable = true;
+    world.pass(120);
+    assert_eq!(world.written("ada").last().unwrap(), "False AdoptionNeedsApproval");
+
+    world.notes.clear();
+    world.restart(&all);
+    world.pass(120);
+    assert_eq!((world.written.clone(), world.notes.len()), (Vec::new(), 0));
+
+    // There is none of that name.
+    let mut all = all;
+    (all[0]["spec"]["userName"], all[0]["metadata"]["generation"]) = (json!("byron"), json!(2));
+    tell(&mut world, &[all[0].clone()]);
+    world.pass(120);
+    assert_eq!(world.written("ada").last().unwrap(), "True NothingMatched");
+    for reachable in [false, true] {
+        world.reachable = reachable;
+        world.restart(&all);
+        world.pass(120);
+        assert_eq!(world.written("ada"), Vec::<String>::new(), "reachable: {reachable}");
+    }
 }
 
 #[test]

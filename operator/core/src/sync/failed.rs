@@ -6,7 +6,7 @@ use super::flight::Flight;
 use super::outcome::told;
 use super::rate::backoff;
 use super::{Context, Failed, Sync};
-use crate::model::{Name, Reason, Step, TargetError};
+use crate::model::{AttributeName, Name, Reason, Step, TargetError, Value};
 use crate::plan::Planned;
 use crate::report::Problem;
 
@@ -30,7 +30,7 @@ impl Sync {
         self.reach.takes_no_writes |= passes;
         for (name, step) in flight.owners() {
             // Whoever is made with a user name that is taken is told the same.
-            let renames = matches!((error, step), (TargetError::Conflict, Step::RenameAccount { .. }));
+            let taken = matches!(error, TargetError::Conflict) && self.is_of_user_name(step);
             let longest = match step {
                 _ if passes && super::queue::leaves(name, cx) => FAILED_LEAVER,
                 Step::DisableAccount { .. } if refused => REFUSED_DISABLE,
@@ -41,7 +41,7 @@ impl Sync {
             let attempts = before.as_ref().map_or(1, |f| f.attempts + 1);
             let passes = passes && before.is_none_or(|f| f.passes);
             let until = cx.now.mono + backoff(name.as_str(), attempts, first, longest);
-            let problem = if renames {
+            let problem = if taken {
                 let message = "somebody else's account at the target has this user name: change one of the two names, or remove \
                                that account; it is tried again by itself";
                 Problem::new(Reason::UserNameTaken, message)
@@ -52,6 +52,14 @@ impl Sync {
             failures.push(Failed { step: step.clone(), attempts, until, passes, problem });
             self.queue.push_at(name, until);
         }
+    }
+
+    /// Whether a collision of this step can be about nothing but the user name.
+    fn is_of_user_name(&self, step: &Step) -> bool {
+        let Step::RenameAccount { id, set } = step else { return false };
+        let attribute = AttributeName::from(self.schema.user_name);
+        let Some(name) = set.get(&attribute).and_then(Value::as_text) else { return false };
+        set.len() == 1 || self.ledger.with_key(&attribute, name).iter().any(|other| other != id)
     }
 
     /// Why this step of this account is not tried now, if so.

@@ -42,7 +42,8 @@ impl World {
         }
         if let Step::RenameAccount { id, set } = &step
             && let Some(wanted) = set.get("userName")
-            && self.accounts.values().any(|a| a.id != *id && a.attributes.get("userName") == Some(wanted))
+            && (self.collides
+                || self.accounts.values().any(|a| a.id != *id && a.attributes.get("userName") == Some(wanted)))
         {
             return Err(TargetError::Conflict);
         }

@@ -239,6 +239,27 @@ fn what_many_waited_for_in_one_plan_is_published_once_also_after_a_restart() {
 }
 
 #[test]
+fn a_rename_that_collides_names_the_user_name_only_where_it_surely_is_that() {
+    let spec = |title: &str| json!({"userName": "countess", "department": "Science", "title": title});
+    for (title, taken, reason) in
+        [("Analyst", false, "UserNameTaken"), ("Reader", false, "Rejected"), ("Reader", true, "UserNameTaken")]
+    {
+        let mut world = working();
+        if taken {
+            let attributes = [("userName".into(), "Countess".into())].into();
+            let account = Observed { id: TargetId::new("x-1"), enabled: true, attributes, holds: None };
+            world.accounts.insert(account.id.clone(), account);
+            // Until it was listed nobody knows.
+            world.pass(700);
+        }
+        world.collides = true;
+        tell(&mut world, &[identity("ada", 2, &spec(title))]);
+        world.pass(30);
+        assert_eq!(world.written("ada").last().unwrap(), &format!("False {reason}"), "{title}, {taken}");
+    }
+}
+
+#[test]
 fn who_starts_later_is_told_of_accounts_only_where_there_will_be_some() {
     let later = json!({"department": "Science", "lifecycle": {"startTime": "2030-01-01T00:00:00Z"}});
     let said_with = |policy: Value, mode: &str| {

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) refuses_connections: bool,
     /// Where it is not reachable, this is what one reads of it.
     pub(super) fails: Option<TargetError>,
+    /// Somebody else has something of whatever is renamed.
+    pub(super) collides: bool,
     /// The answers of writes are lost.
     pub(super) lose: bool,
     /// They are done all the same.
@@ -125,6 +127,7 @@ impl World {
             reachable: true,
             refuses_connections: false,
             fails: None,
+            collides: false,
             lose: false,
             done: true,
             pause: None,

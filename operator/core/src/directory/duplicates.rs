@@ -40,15 +40,13 @@ impl Directory {
         older(&mut self.with_external_id(external)).map(|other| (Reason::DuplicateExternalId, other))
     }
 
-    /// Of an identity in a file, which has no age: who shares a key with it and has none either. Which of them will stand is
-    /// not known. One a key.
+    /// Who shares a key with an identity, where one of the two is in a file that says no age: which of them will stand is not
+    /// known. One a key.
     pub(crate) fn equals_of(&self, id: IdentityId) -> Vec<(Reason, IdentityId)> {
-        let Some((_, identity)) = self.evaluable(id).filter(|(entry, _)| entry.created == FILE) else {
-            return Vec::new();
-        };
-        let ageless = |id: &IdentityId| self.identities.get(*id).is_some_and(|entry| entry.created == FILE);
-        let equal =
-            |ids: &mut dyn Iterator<Item = IdentityId>| self.oldest(ids.filter(|other| *other != id && ageless(other)));
+        let Some((entry, identity)) = self.evaluable(id) else { return Vec::new() };
+        let ageless = |id: IdentityId| self.identities.get(id).is_some_and(|entry| entry.created == FILE);
+        let unknown = |other: &IdentityId| *other != id && (entry.created == FILE || ageless(*other));
+        let equal = |ids: &mut dyn Iterator<Item = IdentityId>| self.oldest(ids.filter(unknown));
         let by_name = equal(&mut self.with_user_name(identity.folded_user_name()));
         let by_key = identity.external_id().and_then(|key| equal(&mut self.with_external_id(key)));
         let by_name = by_name.map(|other| (Reason::DuplicateUserName, other));

@@ -14,7 +14,7 @@ pub struct Problem {
     pub message: Arc<str>,
     /// The object that is not there, where a reference to it is the problem.
     pub missing: Option<ObjectRef>,
-    /// The object that it clashes with, where none of the two is to blame more than the other.
+    /// The object that it clashes with.
     pub clash: Option<ObjectRef>,
     /// The rule that does not compile, and what the compiler says of it.
     pub rule: Option<(Source, Vec<Diagnostic>)>,

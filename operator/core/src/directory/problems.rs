@@ -52,24 +52,23 @@ impl Directory {
         };
         let mut problems = Vec::new();
         if let Some((reason, other)) = self.duplicate_of(id) {
-            let other = self.identities.name(other).map_or("another", Name::as_str);
+            let clash =
+                self.identities.name(other).map(|name| ObjectRef { kind: ObjectKind::Identity, name: name.clone() });
+            let other = clash.as_ref().map_or("another", |other| other.name.as_str());
             let (path, key) = match reason {
                 Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
                 _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
             };
-            problems.push(Problem::at(
-                reason,
-                path.into(),
-                format!(
-                    "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing \
-                     until one of the two is changed, ended or deleted"
-                ),
-            ));
+            let message = format!(
+                "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing until one of \
+                 the two is changed, ended or deleted"
+            );
+            problems.push(Problem { clash, ..Problem::at(reason, path.into(), message) });
         }
         problems
     }
 
-    /// Which Identities in files have a key in common with this one: of those without an age nobody can tell which will stand.
+    /// Which Identities have a key in common with this one where one of the two has no age: nobody can tell which will stand.
     /// For each key one problem, which takes the place of that of the same reason.
     pub fn clashes_of(&self, identity: &Name) -> Vec<Problem> {
         let Some(id) = self.identities.id(identity.as_str()) else { return Vec::new() };

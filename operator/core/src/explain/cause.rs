@@ -85,7 +85,8 @@ impl Change<'_> {
             return Some(format!("TargetApplication {application}{}", self.pick(": new", " deleted")));
         };
         let Ok(spec) = lacks.spec else {
-            return Some(format!("TargetApplication {application}: its manifest is invalid"));
+            // What it took is not known: of the new version nothing is told.
+            return Some(format!("TargetApplication {application}: its manifest was invalid"));
         };
         let name = entitlement?;
         let there = spec.entitlements.iter().any(|entry| entry.name == *name);

@@ -21,6 +21,10 @@ pub struct Difference {
     pub later: Vec<Later>,
     /// What it would have changed in the old version and will not in the new one, but for rights that change now.
     pub no_longer: Vec<Later>,
+    /// Applications whose manifest is invalid in the new version: what they give is not known, and nothing of it is lost.
+    pub invalid: Vec<Name>,
+    /// Those whose manifest was invalid in the old version and is not in the new one: what they gave is not known.
+    pub invalid_before: Vec<Name>,
     /// How many objects of each kind are the same in both.
     pub unchanged: Unchanged,
 }
@@ -99,7 +103,10 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
     let (before, after) = (plan(old), plan(new));
     let mut grouped: BTreeMap<(Name, Option<Name>, Turn, String), BTreeSet<Name>> = BTreeMap::new();
     let mut difference = Difference { unchanged: unchanged(old, new), ..Difference::default() };
-    let names: BTreeSet<&Name> = before.applications.keys().chain(after.applications.keys()).collect();
+    difference.invalid.clone_from(&after.invalid);
+    difference.invalid_before = before.invalid.iter().filter(|name| !after.invalid.contains(name)).cloned().collect();
+    let names = before.applications.keys().chain(after.applications.keys());
+    let names: BTreeSet<&Name> = names.filter(|name| !after.invalid.contains(name)).collect();
     let none = DesiredApplication::default();
     for application in names {
         let mut totals = Totals::default();
@@ -152,13 +159,19 @@ impl Difference {
             };
             self.changes.iter().any(same)
         };
-        self.no_longer = was.into_iter().filter(|one| !after.contains(&key(one)) && !now(one)).collect();
+        let known = |one: &Later| !self.invalid.contains(&one.application);
+        self.no_longer = was.into_iter().filter(|one| !after.contains(&key(one)) && !now(one) && known(one)).collect();
         self.later = is.into_iter().filter(|one| !before.contains(&key(one))).collect();
     }
 
-    /// Nobody gains or loses anything, now or later.
+    /// It is known that nobody gains or loses anything, now or later.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.later.is_empty() && self.no_longer.is_empty()
+        self.is_known() && self.changes.is_empty() && self.later.is_empty() && self.no_longer.is_empty()
+    }
+
+    /// Every application could be read, in both versions.
+    pub fn is_known(&self) -> bool {
+        self.invalid.is_empty() && self.invalid_before.is_empty()
     }
 }
 

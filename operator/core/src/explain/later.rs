@@ -26,6 +26,18 @@ pub struct Later {
     pub policies: Vec<Name>,
 }
 
+/// A right of which it cannot be told whether somebody had it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Untold {
+    /// The application.
+    pub application: Name,
+    /// The entitlement; `None`: the account, or where the application's manifest is invalid anything of it.
+    pub entitlement: Option<Name>,
+    /// Why.
+    pub why: String,
+}
+
 /// What time alone changes from the directory's time on, for one identity or for all, in the order of time. The directory
 /// is back at its time when this returns.
 pub fn later(directory: &mut Directory, whose: Option<&Name>) -> Vec<Later> {
@@ -43,17 +55,34 @@ pub fn later(directory: &mut Directory, whose: Option<&Name>) -> Vec<Later> {
     found
 }
 
-/// What an identity had until it ended, then.
-pub(super) fn until(directory: &mut Directory, identity: &Name, end: Timestamp) -> Vec<Later> {
+/// What an identity had until it ended, then; and of what that cannot be told.
+pub(super) fn until(directory: &mut Directory, identity: &Name, end: Timestamp) -> (Vec<Later>, Vec<Untold>) {
     let now = directory.now();
     let before = end.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(end);
     directory.advance(before);
     let mut desired = planned(directory, Some(identity));
+    let untold = untold(&desired);
     directory.advance(end);
     let mut found = moved(directory, &mut desired, identity);
     directory.advance(now);
     found.sort();
-    found
+    (found, untold)
+}
+
+/// What cannot be told of what is desired of one identity.
+fn untold(desired: &Desired) -> Vec<Untold> {
+    let invalid = desired.invalid.iter().map(|name| {
+        let why = "its manifest is invalid; `provost lint` says why".to_owned();
+        Untold { application: name.clone(), entitlement: None, why }
+    });
+    let undecided = desired.applications.iter().flat_map(|(name, application)| {
+        application.undecided.iter().map(|right| Untold {
+            application: name.clone(),
+            entitlement: right.entitlement.clone(),
+            why: right.why.clone(),
+        })
+    });
+    invalid.chain(undecided).collect()
 }
 
 /// What differs for an identity from what was desired; the desired is brought up to date.
@@ -63,8 +92,12 @@ fn moved(directory: &Directory, desired: &mut Desired, identity: &Name) -> Vec<L
         let before = application.part(identity);
         let mut after = before.bare();
         after.take(identity, directory.decision(identity, name));
-        let turned = turns(&before, &after).into_iter();
-        for (identity, entitlement, turn) in turned.filter(|(who, _, turn)| !given_nothing(directory, who, *turn)) {
+        for (identity, entitlement, turn) in turns(&before, &after) {
+            if given_nothing(directory, &identity, turn) {
+                // Nor is it taken, later.
+                after.without(&identity, entitlement.as_ref());
+                continue;
+            }
             let from = if turn == Turn::Lost { &before } else { &after };
             let policies = from.rests_on(&identity, entitlement.as_ref());
             let enabled = entitlement.is_some() || from.accounts.get(&identity).is_some_and(|account| account.enabled);
@@ -97,6 +130,17 @@ impl DesiredApplication {
             bare.entitlements.insert(name.clone(), nobody);
         }
         bare
+    }
+
+    fn without(&mut self, identity: &Name, entitlement: Option<&Name>) {
+        match entitlement {
+            None => drop(self.accounts.remove(identity)),
+            Some(name) => {
+                if let Some(entry) = self.entitlements.get_mut(name) {
+                    entry.holders.remove(identity);
+                }
+            }
+        }
     }
 
     fn join(&mut self, part: Self) {

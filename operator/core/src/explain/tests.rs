@@ -3,7 +3,7 @@
 use super::{Turn, Verdict, diff, plan, text, who_can, why};
 use crate::directory::Directory;
 use crate::directory::tests::build::*;
-use crate::model::{Change, DeprovisionStep, Effect, Lifecycle, ObjectRef};
+use crate::model::{Change, DeprovisionStep, Effect, Invalid, Lifecycle, ObjectRef};
 
 fn acme() -> Vec<Change> {
     vec![
@@ -164,8 +164,8 @@ fn who_has_ended_is_told_what_it_had_and_since_when_it_has_it_no_more() {
         "ada: Ended since 2026-11-01T00:00:00Z, in no group\n\
          ada does not have an account in wiki: it has ended\n\
          until then:\n  \
-           has wiki                      engineers-wiki\n  \
-           has wiki/editor               engineers-wiki\n"
+           had wiki                      engineers-wiki\n  \
+           had wiki/editor               engineers-wiki\n"
     );
     let editor = explained(&mut directory, "ada", Some("editor"));
     assert!(editor.contains("\nada does not have wiki/editor: it has ended\nuntil then:\n"), "{editor}");
@@ -202,6 +202,107 @@ fn a_plan_and_a_difference_tell_what_comes_by_time_alone() {
     let (same, said, _) = told(Some("2026-12-24T00:00:00Z"), None);
     let gone = "\n2 changes that were to come later do not come; the first at\n2026-12-24T00:00:00Z: no account";
     assert!(!same && said.contains(gone), "{said}");
+}
+
+#[test]
+fn who_was_suspended_and_has_ended_is_told_that_the_account_was_disabled() {
+    let mut changes = acme();
+    changes.push(person_with("ada", "Engineering", |ada| {
+        ada.lifecycle = Lifecycle { suspended: true, end: Some(time("2026-11-01T00:00:00Z")), start: None };
+    }));
+    let account = explained(&mut namespace(changes), "ada", None);
+    assert!(account.contains("until then:\n  had wiki disabled             engineers-wiki\n"), "{account}");
+}
+
+#[test]
+fn what_who_has_ended_had_is_not_denied_where_it_cannot_be_told() {
+    let end = time("2026-11-01T00:00:00Z");
+    let ended = || person_with("ada", "Engineering", |ada| ada.lifecycle.end = Some(end));
+    let lifecycle = Some(Lifecycle { end: Some(end), ..Lifecycle::default() });
+    let unread = || {
+        let Change::Identity(mut ada) = broken_person("ada") else { unreachable!() };
+        ada.spec = Err(Invalid { lifecycle, ..invalid() });
+        Change::Identity(ada)
+    };
+    for (changes, words) in [
+        (vec![ended(), broken_target("wiki")], "wiki: its manifest is invalid"),
+        (vec![ended(), allow("engineers-wiki", &[], Some("identity.nonsense"), "wiki", &["editor"])], "wiki/editor:"),
+        (vec![ended(), broken_group("sre"), deny("no", &[in_group("sre")], None, "wiki", &[])], "a Deny"),
+        (vec![unread()], "the identity is frozen: InvalidSpec"),
+    ] {
+        let mut directory = namespace(acme().into_iter().chain(changes).collect());
+        let answer = why(&mut directory, &"ada".into(), None, None);
+        let said = text::why(&answer, &located);
+        assert!(said.contains("what it had cannot be told:\n") && said.contains(words), "{words}: {said}");
+        assert!(!said.contains("no policy gave"), "{said}");
+        assert!(said.starts_with("ada: Ended since 2026-11-01T00:00:00Z"), "{said}");
+    }
+    let bob = person_with("bob", "Sales", |bob| bob.lifecycle.end = Some(end));
+    let changes = acme().into_iter().chain([bob, broken_target("other")]).collect();
+    let said = explained(&mut namespace(changes), "bob", None);
+    assert!(said.ends_with("no policy gave it anything of this before\n"), "{said}");
+}
+
+fn windowed(name: &str, from: Option<&str>, to: Option<&str>) -> Change {
+    policy(name, Effect::Allow, &[who("bob")], None, "wiki", &["editor"], |policy| {
+        (policy.not_before, policy.not_after) = (from.map(time), to.map(time));
+    })
+}
+
+#[test]
+fn who_has_not_started_is_told_of_the_policies_that_are_open_then_and_of_none_that_is_over() {
+    let (christmas, start) = (Some("2026-12-10T00:00:00Z"), Some("2026-12-20T00:00:00Z"));
+    let told = |policies: Vec<Change>| {
+        let bob = person_with("bob", "Sales", |bob| bob.lifecycle.start = start.map(time));
+        let changes = acme().into_iter().chain([bob]).chain(policies).collect();
+        explained(&mut namespace(changes), "bob", Some("editor"))
+    };
+    let early = || windowed("early", None, christmas);
+    let said = told(vec![early(), windowed("late", Some("2026-12-25T00:00:00Z"), None)]);
+    assert!(said.contains("\nbob will have wiki/editor from 2026-12-25T00:00:00Z\n"), "{said}");
+    assert!(said.contains("AccessPolicy late ") && said.contains("opens 2026-12-25T00:00:00Z"), "{said}");
+    assert!(!said.contains("early"), "{said}");
+    let said = told(vec![early()]);
+    let never = "\nbob does not have wiki/editor, and by what is declared will not: what gives it\nnow does so no more when bob has started\n";
+    assert!(said.contains(never) && said.contains("AccessPolicy early "), "{said}");
+}
+
+#[test]
+fn who_is_suspended_does_not_lose_later_what_was_never_given() {
+    let bob = person_with("bob", "Sales", |bob| bob.lifecycle.suspended = true);
+    let window = windowed("later", Some("2026-12-10T00:00:00Z"), Some("2026-12-20T00:00:00Z"));
+    let mut directory = namespace(acme().into_iter().chain([bob, window]).collect());
+    let found = super::later(&mut directory, None);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn an_application_that_cannot_be_read_is_no_loss_and_is_named() {
+    let ending = || person_with("eve", "Engineering", |eve| eve.lifecycle.end = Some(time("2026-12-24T00:00:00Z")));
+    let read = || namespace(acme().into_iter().chain([ending()]).collect());
+    let unread = || namespace(acme().into_iter().chain([ending(), broken_target("wiki")]).collect());
+    let told = |mut old: Directory, mut new: Directory| {
+        let mut difference = diff(&old, &new);
+        difference.foresee(&mut old, &mut new);
+        difference
+    };
+    for lost in [told(read(), unread()), told(unread(), unread())] {
+        assert!(!lost.is_empty() && lost.changes.is_empty() && lost.applications.is_empty(), "{lost:?}");
+        assert!(lost.later.is_empty() && lost.no_longer.is_empty(), "{lost:?}");
+        let named = "wiki  unknown: its manifest is invalid; `provost lint` says why\n\
+                     as far as is known nobody gains or loses anything\n";
+        assert!(text::diff(&lost).starts_with(named), "{}", text::diff(&lost));
+        let markdown = text::markdown(&lost);
+        assert!(
+            markdown.starts_with("- **wiki**: unknown: its manifest is invalid; `provost lint` says why\n\nAs far"),
+            "{markdown}"
+        );
+    }
+    let mended = told(unread(), read());
+    assert!(mended.changes.iter().all(|change| change.cause == "TargetApplication wiki: its manifest was invalid"));
+    let said = text::diff(&mended);
+    assert!(said.contains("wiki  what it gave is unknown: its manifest was invalid\n"), "{said}");
+    assert!(said.contains("+ 2 accounts"), "{said}");
 }
 
 type Edit<'a> = &'a dyn Fn(&mut Vec<Change>);

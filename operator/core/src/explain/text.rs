@@ -5,11 +5,11 @@ mod later;
 use std::fmt::Write as _;
 
 use super::{
-    Desired, Difference, Explanation, Holder, Later, PolicyAnswer, Right, RightChange, RuleAnswer, Stands, Total, Turn,
+    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Stands, Total, Turn,
     Unchanged, Verdict,
 };
 pub use later::dated;
-use later::{begins, later, later_differs, timed};
+use later::{before, begins, coming, later, later_differs};
 
 use crate::directory::Truth;
 use crate::model::{Name, ObjectKind, ObjectRef, State};
@@ -46,12 +46,10 @@ pub fn why(answer: &Explanation, locate: Locate<'_>) -> String {
         }
     }
     if standing.state == State::Ended {
-        push(&mut out, if answer.had.is_empty() { "no policy gave it anything of this before" } else { "until then:" });
-        answer.had.iter().for_each(|had| push(&mut out, &timed("  has", had)));
+        before(&mut out, answer);
     } else if !answer.later.is_empty() {
         push(&mut out, "by time alone:");
-        let line = |later: &Later| timed(&format!("  {}  {}", later.at, sign(later.turn)), later);
-        answer.later.iter().for_each(|later| push(&mut out, &line(later)));
+        answer.later.iter().for_each(|later| push(&mut out, &coming(later)));
     }
     out
 }
@@ -110,7 +108,7 @@ pub fn plan(desired: &Desired) -> String {
         }
     }
     for name in &desired.invalid {
-        push(&mut out, &wrapped(&format!("{name}  "), "unknown: its manifest is invalid; `provost lint` says why"));
+        push(&mut out, &wrapped(&format!("{name}  "), INVALID));
     }
     if desired.applications.is_empty() && desired.invalid.is_empty() {
         push(&mut out, "no TargetApplication");
@@ -121,8 +119,23 @@ pub fn plan(desired: &Desired) -> String {
     out
 }
 
-const NOTHING: &str = "nobody gains or loses anything";
-const NOTHING_NOW: &str = "nobody gains or loses anything now";
+/// What an application gives whose manifest is invalid.
+const INVALID: &str = "unknown: its manifest is invalid; `provost lint` says why";
+
+/// That nothing changes hands now.
+fn nothing(difference: &Difference) -> &'static str {
+    match (difference.is_known(), difference.is_empty()) {
+        (false, _) => "as far as is known nobody gains or loses anything",
+        (true, true) => "nobody gains or loses anything",
+        (true, false) => "nobody gains or loses anything now",
+    }
+}
+
+/// Applications of which something cannot be told, and what.
+pub fn unknown(difference: &Difference) -> impl Iterator<Item = (&Name, &'static str)> {
+    let is = difference.invalid.iter().map(|name| (name, INVALID));
+    is.chain(difference.invalid_before.iter().map(|name| (name, "what it gave is unknown: its manifest was invalid")))
+}
 
 /// `provost diff`.
 pub fn diff(difference: &Difference) -> String {
@@ -134,8 +147,11 @@ pub fn diff(difference: &Difference) -> String {
         let line = wrapped(&format!("{:width$}  ", name.as_str()), &parts.join(" \u{a0} "));
         push(&mut out, &line.replace('\u{a0}', " "));
     }
+    for (name, what) in unknown(difference) {
+        push(&mut out, &wrapped(&format!("{name}  "), what));
+    }
     if difference.changes.is_empty() {
-        push(&mut out, if difference.is_empty() { NOTHING } else { NOTHING_NOW });
+        push(&mut out, nothing(difference));
     } else {
         push(&mut out, "");
     }
@@ -178,11 +194,16 @@ fn same_in_both(difference: &Difference) -> String {
 pub fn markdown(difference: &Difference) -> String {
     let later = later_differs(difference).into_iter().map(|line| format!("{}.", literal(&line)));
     let last = later.chain([format!("{}.", same_in_both(difference))]).collect::<Vec<_>>().join("\n\n");
-    if difference.changes.is_empty() {
-        let nothing = if difference.is_empty() { NOTHING } else { NOTHING_NOW };
-        return format!("{}.\n\n{last}\n", nothing.replacen('n', "N", 1));
-    }
     let mut out = String::new();
+    for (name, what) in unknown(difference) {
+        push(&mut out, &format!("- **{name}**: {what}"));
+    }
+    if difference.changes.is_empty() {
+        let nothing = nothing(difference);
+        let (first, rest) = nothing.split_at(1);
+        let apart = if out.is_empty() { "" } else { "\n" };
+        return format!("{out}{apart}{}{rest}.\n\n{last}\n", first.to_uppercase());
+    }
     for (name, totals) in &difference.applications {
         let mut parts = vec![counted(&totals.accounts, "account")];
         parts.extend(totals.entitlements.iter().map(|(name, total)| counted(total, name.as_str())));
@@ -223,7 +244,7 @@ fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Loca
     let said = match right.verdict {
         Verdict::Has => format!("{identity} has {what}"),
         Verdict::Disabled => format!("{identity} has {what}, disabled"),
-        Verdict::NotYet => format!("{identity} will have {what} {}", begins(answer, right)),
+        Verdict::NotYet => format!("{identity} {}", begins(answer, right, &what)),
         Verdict::Unknown => format!(
             "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
         ),

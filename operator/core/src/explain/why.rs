@@ -3,12 +3,13 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::later::{Later, later, until};
+use super::difference::Turn;
+use super::later::{Later, Untold, later, until};
 use crate::directory::{
     Direct, Directory, IdentityView, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted,
     Window, Withheld,
 };
-use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PackedIdentity, PolicyMode, State, Subject};
+use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, State, Subject};
 use crate::policy::Outcome;
 
 /// How many policies are named that come near, where none grants.
@@ -28,6 +29,8 @@ pub struct Explanation {
     pub later: Vec<Later>,
     /// Of who has ended: what it had until then.
     pub had: Vec<Later>,
+    /// Of who has ended: of what it cannot be told whether they had it.
+    pub untold: Vec<Untold>,
 }
 
 impl Explanation {
@@ -36,10 +39,15 @@ impl Explanation {
         let of = |one: &&Later| one.application == right.application && one.entitlement == right.entitlement;
         let (later, had) = (self.later.iter().filter(of), self.had.iter().filter(of));
         let (later, had) = (later.cloned().collect(), had.cloned().collect());
+        let untold = self
+            .untold
+            .iter()
+            .filter(|one| one.application == right.application && one.entitlement == right.entitlement);
         Self {
             rights: vec![right.clone()],
             later,
             had,
+            untold: untold.cloned().collect(),
             identity: self.identity.clone(),
             standing: self.standing.clone(),
         }
@@ -178,11 +186,28 @@ pub fn why(
     let mut answer = as_it_is(directory, identity, application, entitlement);
     let Some(standing) = &answer.standing else { return answer };
     match (standing.state, standing.end_time) {
-        (State::Ended, Some(end)) => answer.had = until(directory, identity, end),
+        (State::Ended, Some(end)) => (answer.had, answer.untold) = until(directory, identity, end),
         _ => answer.later = later(directory, Some(identity)),
     }
     answer.later.retain(asked);
+    // Who gets something later gets it by what is open then.
+    for right in answer.rights.iter_mut().filter(|right| right.verdict == Verdict::NotYet) {
+        let gained = answer.later.iter().find(|later| {
+            later.turn == Turn::Gained
+                && later.application == right.application
+                && later.entitlement == right.entitlement
+        });
+        if let Some(gained) = gained {
+            right.allows = answers(directory, identity, &mut gained.policies.iter());
+        }
+    }
     answer.had.retain(asked);
+    // Of an application that cannot be read nothing can be told, whatever was asked about.
+    let unread = |name: &Name| directory.application(name).is_some_and(|view| view.spec.is_err());
+    answer.untold.retain(|one| {
+        application.is_none_or(|name| one.application == *name)
+            && (entitlement.is_none_or(|name| one.entitlement.as_ref() == Some(name)) || unread(&one.application))
+    });
     answer
 }
 
@@ -192,14 +217,19 @@ fn as_it_is(
     application: Option<&Name>,
     entitlement: Option<&Name>,
 ) -> Explanation {
-    let lifecycle = |view: &IdentityView<'_>| view.spec.ok().map(PackedIdentity::lifecycle).copied();
+    // What of an invalid manifest could be read is obeyed.
+    let lifecycle = |view: &IdentityView<'_>| match view.spec {
+        Ok(spec) => Some(*spec.lifecycle()),
+        Err(invalid) => invalid.lifecycle,
+    };
     let standing = directory.identity(identity).map(|view| Stands {
         state: view.state,
         start_time: lifecycle(&view).and_then(|lifecycle| lifecycle.start),
         end_time: lifecycle(&view).and_then(|lifecycle| lifecycle.end),
         frozen: view.frozen.map(|reason| {
             let object = ObjectRef { kind: ObjectKind::Identity, name: identity.clone() };
-            let problem = directory.problems_of(&object).into_iter().find(|problem| problem.reason == reason);
+            let problems = directory.clashes_of(identity).into_iter().chain(directory.problems_of(&object));
+            let problem = problems.into_iter().find(|problem| problem.reason == reason);
             problem.map_or_else(|| reason.as_str().to_owned(), |problem| problem.to_string())
         }),
         groups: directory.groups_of(identity).into_iter().cloned().collect(),
@@ -217,7 +247,7 @@ fn as_it_is(
             }
         }
     }
-    Explanation { identity: identity.clone(), standing, rights, later: Vec::new(), had: Vec::new() }
+    Explanation { identity: identity.clone(), standing, rights, later: Vec::new(), had: Vec::new(), untold: Vec::new() }
 }
 
 /// The account and every entitlement of an application that a policy concerns.
@@ -233,9 +263,6 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
         None => decision.account.clone(),
         Some(name) => decision.entitlements.get(name).cloned().unwrap_or_default(),
     };
-    let answers = |names: &mut dyn Iterator<Item = &Name>| -> Vec<PolicyAnswer> {
-        names.filter_map(|name| directory.explain_policy(name, identity)).map(policy_answer).collect()
-    };
     let mut spoken: Vec<PolicyTrace> = directory
         .policies()
         .filter(|policy| policy.spec.is_ok_and(|spec| speaks(&spec.grants, application, entitlement, spec.effect)))
@@ -244,7 +271,7 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
     spoken.sort_by(|one, other| (distance(one), &one.policy).cmp(&(distance(other), &other.policy)));
     let denies = spoken.iter().filter(|trace| trace.spec.effect == Effect::Deny && trace.truth != Truth::No);
     let denies = denies.cloned().map(policy_answer).collect();
-    let allows = answers(&mut wanted.allow.iter().chain(&wanted.unknown));
+    let allows = answers(directory, identity, &mut wanted.allow.iter().chain(&wanted.unknown));
     let nearest = spoken.into_iter().filter(|trace| trace.spec.effect == Effect::Allow).take(NEAREST);
     // To who has ended nothing is near: no policy is asked about it.
     let ended = decision.owner.is_some_and(|owner| owner.state == State::Ended);
@@ -259,6 +286,10 @@ fn right(directory: &Directory, identity: &Name, application: &Name, entitlement
         requires: entitlement.and_then(|e| directory.explain_requires(application, e, identity)).map(rule_answer),
         nearest,
     }
+}
+
+fn answers(directory: &Directory, identity: &Name, names: &mut dyn Iterator<Item = &Name>) -> Vec<PolicyAnswer> {
+    names.filter_map(|name| directory.explain_policy(name, identity)).map(policy_answer).collect()
 }
 
 /// What is told of a person: whose account is left as it is has what is there, and that is not known here.

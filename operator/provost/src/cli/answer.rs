@@ -202,7 +202,8 @@ impl Question for Plan {
 
     fn names(&self, answer: &Desired) -> BTreeSet<(&'static str, Name)> {
         let accounts = answer.applications.values().flat_map(|application| application.accounts.keys());
-        accounts.map(|name| ("Identity", name.clone())).collect()
+        let unknown = answer.invalid.iter().map(|name| ("TargetApplication", name.clone()));
+        accounts.map(|name| ("Identity", name.clone())).chain(unknown).collect()
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Diff {
     /// The time that dates are compared with (RFC 3339). Default: now
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Exit with 1 if there are differences, now or later
+    /// Exit with 1 if there are differences, now or later, or an application is invalid
     #[arg(long)]
     exit_code: bool,
     /// How the answer is written
@@ -119,7 +119,12 @@ fn write(
             let now = difference.changes.iter().flat_map(|change| &change.identities);
             let later = difference.later.iter().chain(&difference.no_longer).map(|later| &later.identity);
             let who: BTreeSet<_> = now.chain(later).collect();
-            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))
+            who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
+            let unknown = text::unknown(difference).map(|(name, _)| name);
+            unknown
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .try_for_each(|name| screen.name("TargetApplication", name.as_str()))
         }
         DiffOutput::Markdown => {
             if of > 1 {
@@ -148,6 +153,10 @@ fn write(
                     vec![sign, format!("{mark}{right}"), later.identity.to_string(), String::new()]
                 }));
             }
+            let unknown = text::unknown(difference);
+            rows.extend(
+                unknown.map(|(name, what)| vec!["?".to_owned(), name.to_string(), "-".to_owned(), what.to_owned()]),
+            );
             screen.table(&["", "RIGHT", "IDENTITY", "CAUSE"], &rows, true)
         }
     }

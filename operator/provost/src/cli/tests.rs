@@ -313,6 +313,61 @@ fn two_identities_with_one_key_in_files_are_both_shown_and_neither_is_older() {
         assert!(finding.contains(with) && finding.contains(other), "{place}: {out}");
     }
     assert!(out.ends_with("4 errors in 3 of 3 manifests\n") && !out.contains("older"), "{out}");
+    let (_, out, _) = said(&["explain", "bob"], &people.concat());
+    assert!(out.contains("\"E-1\" is that of Identity ada too;") && !out.contains("older"), "{out}");
+}
+
+#[test]
+fn of_doubles_one_is_called_older_where_both_have_an_age_alone_and_the_other_has_its_place() {
+    let one = |name: &str, age: Option<&str>| {
+        let written = manifest("Identity", name, "{externalId: E-1}");
+        age.map_or(written.clone(), |age| {
+            written.replace("namespace: acme", &format!("namespace: acme, creationTimestamp: {age}"))
+        })
+    };
+    let [early, late] = [Some("2026-01-01T00:00:00Z"), Some("2026-02-01T00:00:00Z")];
+    let (_, out, err) = said(&["lint"], &[one("ada", early), one("bob", late)].concat());
+    assert!(
+        out.contains("\"E-1\" belongs to Identity ada, which is") && out.contains("the other is in m.yaml:2"),
+        "{out}{err}"
+    );
+    assert!(out.ends_with("1 error in 1 of 2 manifests\n"), "{out}");
+    for people in [[one("ada", early), one("bob", None)], [one("ada", None), one("bob", early)]] {
+        let (_, out, _) = said(&["lint"], &people.concat());
+        assert!(out.ends_with("2 errors in 2 of 2 manifests\n") && !out.contains("older"), "{out}");
+        assert!(out.contains("the other is in m.yaml:2") && out.contains("the other is in m.yaml:7"), "{out}");
+    }
+}
+
+/// What `diff` said of two versions.
+fn between(arguments: &[&str], old: &str, new: &str) -> (u8, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [("old.yaml", old), ("new.yaml", new)].map(|(name, manifests)| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, manifests).unwrap();
+        file.to_str().unwrap().to_owned()
+    });
+    let all = [&["provost", "diff", &files[0], &files[1]], arguments].concat();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = run(all.into_iter().map(OsString::from), false, &mut out, &mut err);
+    (status, String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn a_difference_names_an_application_whose_manifest_became_invalid_and_calls_nothing_lost() {
+    let people = manifest("Identity", "ada", "{}");
+    let policy =
+        manifest("AccessPolicy", "p", "{subjects: [{kind: Identity, name: ada}], grants: [{application: wiki}]}");
+    let version = |spec: &str| format!("{people}{policy}{}", manifest("TargetApplication", "wiki", spec));
+    let (old, new) = (version(WIKI), version("{connector: {scim: {url: 3}}}"));
+    let (status, out) = between(&["--exit-code"], &old, &new);
+    assert!(status == 1 && out.starts_with("wiki  unknown: its manifest is invalid;") && !out.contains("- "), "{out}");
+    let (status, out) = between(&["--exit-code", "-o", "name"], &old, &new);
+    assert_eq!((status, &*out), (1, "targetapplication.provost.dev/wiki\n"));
+    let (_, out) = between(&["-o", "json"], &old, &new);
+    assert!(out.contains("\"invalid\":[\"wiki\"]") && out.contains("\"invalidBefore\":[]"), "{out}");
+    let (_, out) = between(&["-o", "wide"], &old, &new);
+    assert!(out.contains("unknown: its manifest is invalid"), "{out}");
 }
 
 #[test]
@@ -325,6 +380,7 @@ fn a_plan_names_an_application_whose_manifest_is_invalid_and_fails_as_lint_does(
     assert!(status == 1 && out.contains("chat  0 accounts\n") && out.contains("wiki  unknown: "), "{out}");
     let (status, out, _) = said(&["plan", "-o", "json"], &wrong);
     assert!(status == 1 && out.contains("\"invalid\":[\"wiki\"]"), "{out}");
+    assert_eq!(said(&["plan", "-o", "name"], &wrong).1, "targetapplication.provost.dev/wiki\n");
 }
 
 #[test]

@@ -134,6 +134,10 @@ pub(crate) fn broken_policy_with(name: &str, invalid: Invalid) -> Change {
     Change::AccessPolicy(Manifest { meta: meta(name), spec: Err(invalid) })
 }
 
+pub(crate) fn broken_target(name: &str) -> Change {
+    Change::TargetApplication(Box::new(Manifest { meta: meta(name), spec: Err(invalid()) }))
+}
+
 pub(crate) fn target(name: &str, entitlements: &[(&str, Option<&str>)]) -> Change {
     target_with(name, entitlements, |_| {})
 }

@@ -1,16 +1,39 @@
 //! What time alone gives and takes, in words.
 
-use super::{list, number, right_of, wrapped};
-use crate::explain::{Difference, Explanation, Later, Right, Turn};
+use super::{list, number, push, right_of, sign, wrapped};
+use crate::explain::{Difference, Explanation, Later, Right, Turn, Untold};
 
-/// A right that time gives or takes, and what it rests on.
-pub(super) fn timed(start: &str, later: &Later) -> String {
+/// What who has ended had, and of what it cannot be told.
+pub(super) fn before(out: &mut String, answer: &Explanation) {
+    match (answer.had.as_slice(), answer.untold.as_slice()) {
+        ([], []) => push(out, "no policy gave it anything of this before"),
+        ([], _) => {}
+        (had, _) => {
+            push(out, "until then:");
+            had.iter().for_each(|had| push(out, &timed("  had", had, !had.enabled)));
+        }
+    }
+    if !answer.untold.is_empty() {
+        let besides = if answer.had.is_empty() { "" } else { " besides" };
+        push(out, &format!("what it had{besides} cannot be told:"));
+    }
+    for Untold { application, entitlement, why } in &answer.untold {
+        push(out, &wrapped(&format!("  {}: ", right_of(application, entitlement.as_ref())), why));
+    }
+}
+
+/// A right that is to come or to go.
+pub(super) fn coming(later: &Later) -> String {
+    timed(&format!("  {}  {}", later.at, sign(later.turn)), later, !later.enabled && later.turn != Turn::Lost)
+}
+
+/// A right that time gives or takes, and what it rests on. `disabled`: the account can not be used.
+fn timed(start: &str, later: &Later, disabled: bool) -> String {
     let right = right_of(&later.application, later.entitlement.as_ref());
     let turned = match later.turn {
-        Turn::Gained if !later.enabled => " disabled",
-        Turn::Disabled => " disabled",
         Turn::Enabled => " enabled",
-        Turn::Gained | Turn::Lost => "",
+        _ if disabled => " disabled",
+        Turn::Gained | Turn::Lost | Turn::Disabled => "",
     };
     wrapped(&format!("{start} {:24}  ", format!("{right}{turned}")), &list(&later.policies, ""))
 }
@@ -45,13 +68,16 @@ pub(super) fn later_differs(difference: &Difference) -> Vec<String> {
     later(&difference.later).into_iter().chain(foretold(&difference.no_longer, words)).collect()
 }
 
-/// "from 2026-12-01T00:00:00Z": when a right that is to come is there.
-pub(super) fn begins(answer: &Explanation, right: &Right) -> String {
+/// "will have wiki/editor from 2026-12-01T00:00:00Z": when a right that is to come is there, if it comes.
+pub(super) fn begins(answer: &Explanation, right: &Right, what: &str) -> String {
     let of = |later: &&Later| later.application == right.application && later.entitlement == right.entitlement;
     match answer.later.iter().filter(of).find(|later| later.turn == Turn::Gained) {
-        Some(later) if later.enabled => format!("from {}", later.at),
-        Some(later) => format!("from {}, disabled until it starts", later.at),
-        None => "when it has started".to_owned(),
+        Some(later) if later.enabled => format!("will have {what} from {}", later.at),
+        Some(later) => format!("will have {what} from {}, disabled until it starts", later.at),
+        None => format!(
+            "does not have {what}, and by what is declared will not: what gives it now does so no more when {} has started",
+            answer.identity
+        ),
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) struct Row {
 
 /// Everybody in a table.
 pub(super) fn rows(text: &str) -> Result<Vec<Row>, Misplaced> {
+    by_commas(text)?;
     let mut records = records(text)?.into_iter();
     let Some(header) = records.next() else {
         let message = "the table is empty; its first line must name the columns, as in userName,email,department";
@@ -70,15 +71,23 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, Misplaced> {
     records.map(|cells| row(&columns, &cells)).collect()
 }
 
-fn columns(header: &[Cell]) -> Result<Vec<Column>, Misplaced> {
-    if let [only] = header
-        && only.text.contains(BETWEEN)
-    {
-        return Err(only.wrong(
-            "the columns are parted by semicolons; part them by commas (semicolons part the values within a cell), and put \
-             cells with commas in quotes",
-        ));
+/// Told before anything else: to read cells that are parted otherwise finds faults with them that are none.
+fn by_commas(text: &str) -> Result<(), Misplaced> {
+    let first = text.lines().enumerate().find(|(_, line)| !line.trim().is_empty());
+    match first {
+        Some((at, line)) if line.contains(BETWEEN) && !line.contains(',') => Err(Misplaced {
+            line: at + 1,
+            column: 1,
+            message:
+                "the columns are parted by semicolons; part them by commas (semicolons part the values within a cell), \
+                      and put cells with commas in quotes"
+                    .to_owned(),
+        }),
+        _ => Ok(()),
     }
+}
+
+fn columns(header: &[Cell]) -> Result<Vec<Column>, Misplaced> {
     let mut columns: Vec<Column> = Vec::with_capacity(header.len());
     for cell in header {
         let column = column(cell)?;
@@ -111,20 +120,11 @@ fn column(cell: &Cell) -> Result<Column, Misplaced> {
 
 fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
     if let Some(cell) = cells.get(columns.len()) {
-        return Err(cell.wrong(format!(
-            "there are {} cells here and {} columns; put cells with commas in quotes",
-            cells.len(),
-            columns.len()
-        )));
+        return Err(cell.wrong(format!("{}; put cells with commas in quotes", numbers(cells, columns))));
     }
     if cells.len() < columns.len() {
-        let last = cells.last().map(|cell| {
-            cell.wrong(format!(
-                "there are {} cells here and {} columns; write the empty ones, too",
-                cells.len(),
-                columns.len()
-            ))
-        });
+        let last =
+            cells.last().map(|cell| cell.wrong(format!("{}; write the empty ones, too", numbers(cells, columns))));
         return Err(last.unwrap_or(Misplaced { line: 1, column: 1, message: "an empty line".to_owned() }));
     }
     let line = cells.first().map_or(0, |cell| cell.line);
@@ -142,6 +142,13 @@ fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
         }
     }
     Ok(Row { person: Person { id: format!("{LINE}{line}").into(), called: None, draft, manager }, groups })
+}
+
+/// "there is 1 cell here and 2 columns".
+fn numbers(cells: &[Cell], columns: &[Column]) -> String {
+    let cells = if cells.len() == 1 { "is 1 cell".to_owned() } else { format!("are {} cells", cells.len()) };
+    let columns = if columns.len() == 1 { "1 column".to_owned() } else { format!("{} columns", columns.len()) };
+    format!("there {cells} here and {columns}")
 }
 
 fn fill(draft: &mut Draft, column: &Column, cell: &Cell, text: &str) -> Result<(), Misplaced> {

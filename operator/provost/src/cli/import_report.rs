@@ -1,6 +1,6 @@
 //! What `provost import` says: what was written, what was left out and why, and what applying would do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provost_core::import::{Brought, Rehearsal, Skipped};
 use provost_core::model::{AttributeName, Name};
@@ -65,7 +65,9 @@ fn files(written: &[Written], brought: &Brought, screen: &mut Screen<'_>) -> Res
         screen.line(&format!("{file:width$}  {} {noun}", names.len()))?;
     }
     if brought.known > 0 {
-        screen.line(&format!("{} are declared already and were not written again", count(brought.known, "account")))?;
+        let [are, were] = if brought.known == 1 { ["is", "was"] } else { ["are", "were"] };
+        let accounts = count(brought.known, "account");
+        screen.line(&format!("{accounts} {are} declared already and {were} not written again"))?;
     }
     if written.is_empty() {
         screen.line(match (brought.skipped.len(), brought.known) {
@@ -85,11 +87,15 @@ fn left_out(skipped: &[Skipped], rows: usize, screen: &mut Screen<'_>) -> Result
     screen.line("")?;
     let title = screen.paint(Hue::Yellow, "left out");
     screen.line(&format!("{title} ({})", skipped.len()))?;
-    let width = skipped.iter().take(rows).map(|one| one.name.chars().count()).max().unwrap_or_default();
-    for Skipped { what, name, why } in skipped.iter().take(rows) {
+    // Doubles are told in the same words: once is enough.
+    let mut told = BTreeSet::new();
+    let one = |one: &&Skipped| told.insert((one.what.as_str(), &*one.name, &*one.why));
+    let unlike: Vec<&Skipped> = skipped.iter().filter(one).collect();
+    let width = unlike.iter().take(rows).map(|one| one.name.chars().count()).max().unwrap_or_default();
+    for Skipped { what, name, why } in unlike.iter().take(rows) {
         screen.line(&format!("  {:<8}{name:width$}  {why}", what.as_str()))?;
     }
-    more(skipped.len(), rows, screen)
+    more(unlike.len(), rows, screen)
 }
 
 fn more(all: usize, rows: usize, screen: &mut Screen<'_>) -> Result<(), Failure> {

@@ -415,9 +415,22 @@ fn a_table_of_doubles_names_their_lines_and_one_with_semicolons_is_noticed() {
     let (status, out, err) = imported("userName,givenName\nada,A\nada,B\nADA,C\n");
     assert_eq!(status, 1, "{err}");
     assert!(out.starts_with("nothing was written: all that is there was left out, as told below\n"), "{out}");
-    assert_eq!(out.matches("lines 2, 3 and 4 have this user name").count(), 3, "{out}");
-    let (status, _, err) = imported("userName;givenName\nada;A\n");
-    assert!(status == 2 && err.starts_with("provost: t.csv:1:1: the columns are parted by semicolons; part"), "{err}");
+    let same = "lines 2, 3 and 4 have this user name\n";
+    assert!(out.contains("left out (3)\n") && out.matches(same).count() == 2, "{out}");
+    for table in [
+        "userName;givenName\nada;A\n",
+        "userName;\"givenName\"\nada;A\n",
+        "\"userName\";\"givenName\"\r\nada;A\r\n",
+        "userName;givenName;groups\nada;A;\"B, C\"\n",
+    ] {
+        let (status, _, err) = imported(table);
+        let semicolons = "provost: t.csv:1:1: the columns are parted by semicolons; part";
+        assert!(status == 2 && err.starts_with(semicolons), "{table}: {err}");
+    }
+    let (_, _, err) = imported("userName,givenName\nada\n");
+    assert!(err.contains("there is 1 cell here and 2 columns; write"), "{err}");
+    let (_, _, err) = imported("userName\nada,A\n");
+    assert!(err.contains("there are 2 cells here and 1 column; put"), "{err}");
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub fn completion(asked: &Completion, mut program: clap::Command, screen: &mut S
 /// Writes one page for the program and one for each command.
 pub fn man(asked: &Man, program: clap::Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let named = |error: std::io::Error| Failure::Said(format!("{}: {error}", asked.folder.display()));
+    if asked.folder.is_file() {
+        return Err(Failure::Said(format!("{}: this is a file; name a folder", asked.folder.display())));
+    }
     std::fs::create_dir_all(&asked.folder).map_err(named)?;
     clap_mangen::generate_to(program, &asked.folder).map_err(named)?;
     screen.line(&format!("man pages are in {}", asked.folder.display()))?;

@@ -441,4 +441,10 @@ fn man_pages_go_into_a_folder_that_is_made() {
     let all = ["provost", "man", within.to_str().unwrap()].map(OsString::from);
     assert_eq!(run(all, false, &mut out, &mut err), 0);
     assert!(within.join("provost.1").exists());
+    let page = within.join("provost.1");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let all = ["provost", "man", page.to_str().unwrap()].map(OsString::from);
+    assert_eq!(run(all, false, &mut out, &mut err), 2);
+    let expected = format!("provost: {}: this is a file; name a folder\n", page.display());
+    assert_eq!(String::from_utf8(err).unwrap(), expected);
 }

@@ -212,7 +212,11 @@ fn each_condition_chooses_what_holds_it_alone_and_with_others_in_json_and_in_the
         assert_eq!(times, wanted, "{arguments:?}: {out}");
     }
     let of_nobody = ["audit", "--store", &path, "-n", "acme", "--identity", "ad"];
-    assert_eq!(provost(&of_nobody).1, "nothing is recorded of ad, in namespace acme\n");
+    assert_eq!(provost(&of_nobody).1, "nothing is recorded in namespace acme of ad\n");
+    let at_wiki =
+        ["audit", "-n", "acme", "--identity", "zed", "--application", "wiki", "--step", "Assign", "--store", &path];
+    let expected = "nothing is recorded in namespace acme of zed at wiki that fits the other options\n";
+    assert_eq!(provost(&at_wiki).1, expected);
     let (status, _, err) = provost(&["held", "--store", &path, "--application", "wikki"]);
     let known = "provost: no TargetApplication 'wikki' is in this file; did you mean 'wiki'?\n";
     assert_eq!((status, err.as_str()), (2, known));
@@ -287,6 +291,30 @@ fn questions_leave_the_file_as_it_is_and_one_in_use_says_whom_to_ask() {
     }
     drop(operator);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_question_about_what_the_file_does_not_have_is_a_failure_with_the_nearest_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path()).display().to_string();
+    let nowhere = "nothing of a namespace 'nonexist' is in this file; must be one of acme";
+    let wikk = "no TargetApplication 'wikk' of namespace acme is in this file; did you mean 'wiki'?";
+    for command in ["held", "ledger"] {
+        for (arguments, words) in [
+            (&["-n", "nonexist"][..], nowhere),
+            (&["-n", "nonexist", "--application", "wiki"], nowhere),
+            (&["-n", "acme", "--application", "wikk"], wikk),
+        ] {
+            let (status, out, err) = provost(&[&[command, "--store", &path], arguments].concat());
+            assert_eq!((status, &*out, &*err), (2, "", &*format!("provost: {words}\n")), "{command} {arguments:?}");
+        }
+    }
+    let of_acme = |arguments: &[&str]| provost(&[arguments, &["-n", "acme", "--store", &path]].concat());
+    assert_eq!(of_acme(&["held"]).1, "nothing of namespace acme is held\n");
+    assert_eq!(
+        of_acme(&["ledger", "--identity", "zed"]).1,
+        "no account of namespace acme in the ledger fits the question\n"
+    );
 }
 
 #[test]

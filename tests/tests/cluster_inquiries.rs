@@ -318,7 +318,7 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     assert_eq!(latest.as_array().unwrap().len(), 1);
 
     // Nobody is to have it any more: eight of eight are more than may go.
-    assert_eq!(world.ask(&["held", "-n", "acme"]).out, "nothing is held\n");
+    assert_eq!(world.ask(&["held", "-n", "acme"]).out, "nothing of namespace acme is held\n");
     let mut policy = object(
         "AccessPolicy",
         "staff",

@@ -73,16 +73,16 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
 /// That the journal has nothing of what was asked about: of somebody deleted it has what was done.
 fn nothing(ask: &JournalAsk, namespace: Option<&str>) -> String {
     let of = match (&ask.identity, &ask.application) {
-        (Some(identity), Some(application)) => format!(" of {identity} in {application}"),
+        (Some(identity), Some(application)) => format!(" of {identity} at {application}"),
         (Some(identity), None) => format!(" of {identity}"),
         (None, Some(application)) => format!(" of {application}"),
         (None, None) => String::new(),
     };
-    let within = namespace.map(|namespace| format!(", in namespace {namespace}")).unwrap_or_default();
+    let within = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
     let options = [&ask.policy, &ask.step, &ask.plan];
     let narrowed = ask.since.is_some() || ask.until.is_some() || options.iter().any(|option| option.is_some());
-    let besides = if narrowed { ", and as the other options have it" } else { "" };
-    format!("nothing is recorded{of}{within}{besides}")
+    let besides = if narrowed { " that fits the other options" } else { "" };
+    format!("nothing is recorded{within}{of}{besides}")
 }
 
 /// Erases an identity; says what is left of it, and where.

@@ -75,9 +75,7 @@ pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             return Err(Failure::Said("what mode Plan would do is known to a running operator alone".to_owned()));
         }
         Some(store) => {
-            if let Some(application) = &asked.application {
-                recorded(&store, namespace, application)?;
-            }
+            recorded(&store, namespace, asked.application.as_deref())?;
             let held = inquiry::held_in(&store, namespace, asked.application.as_deref());
             HeldAnswer { held: held.map_err(|e| Failure::Said(e.to_string()))?, planned: Vec::new() }
         }
@@ -91,25 +89,35 @@ pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             let which: BTreeSet<&Name> = found.held.iter().map(|held| &held.application).collect();
             which.into_iter().try_for_each(|name| screen.name("TargetApplication", name.as_str()))?;
         }
-        output => held_text(&found, output == Output::Wide, namespace.is_none(), screen)?,
+        output => held_text(&found, output == Output::Wide, namespace, screen)?,
     }
     Ok(if found.held.is_empty() { DONE } else { FINDINGS })
 }
 
-/// Whether the file knows the application at all: "nothing is held" would be no answer to a name that is misspelt.
-fn recorded(store: &provost_store::Store, namespace: Option<&str>, application: &str) -> Result<(), Failure> {
+/// Whether the file knows the namespace and the application at all: "nothing is held" would be no answer to a name that is
+/// misspelt.
+fn recorded(store: &provost_store::Store, namespace: Option<&str>, application: Option<&str>) -> Result<(), Failure> {
     let all = store.applications().map_err(|e| Failure::Said(e.to_string()))?;
+    let namespaces: BTreeSet<&str> = all.iter().map(|(of, _)| &**of).collect();
+    if let Some(wanted) = namespace.filter(|wanted| !namespaces.contains(wanted)) {
+        return Err(absent(&format!("nothing of a namespace '{wanted}' is in this file"), wanted, &namespaces));
+    }
     let known = all.iter().filter(|(of, _)| namespace.is_none_or(|wanted| wanted == &**of));
     let names: BTreeSet<&str> = known.map(|(_, name)| name.as_str()).collect();
-    if names.contains(application) {
-        return Ok(());
-    }
-    Err(absent(&format!("no TargetApplication '{application}' is in this file"), application, &names))
+    let Some(application) = application.filter(|wanted| !names.contains(wanted)) else { return Ok(()) };
+    let within = within(namespace);
+    Err(absent(&format!("no TargetApplication '{application}'{within} is in this file"), application, &names))
 }
 
-fn held_text(found: &HeldAnswer, wide: bool, all: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
+/// " of namespace acme"; empty: of all.
+fn within(namespace: Option<&str>) -> String {
+    namespace.map(|namespace| format!(" of namespace {namespace}")).unwrap_or_default()
+}
+
+fn held_text(found: &HeldAnswer, wide: bool, namespace: Option<&str>, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let all = namespace.is_none();
     if found.held.is_empty() {
-        screen.line("nothing is held")?;
+        screen.line(&format!("nothing{} is held", within(namespace)))?;
     }
     for held in &found.held {
         let application =
@@ -169,7 +177,10 @@ pub fn ledger(asked: &Ledger, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         None => {}
     }
     let entries: Vec<Entry> = match asked.whom.file()? {
-        Some(store) => inquiry::ledger(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
+        Some(store) => {
+            recorded(&store, namespace, asked.ask.application.as_deref())?;
+            inquiry::ledger(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?
+        }
         None => asked.whom.get("/v1/ledger", &asked.ask)?,
     };
     match asked.output {
@@ -179,6 +190,9 @@ pub fn ledger(asked: &Ledger, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Output::Name => {
             let who: BTreeSet<&Name> = entries.iter().map(|entry| &entry.identity).collect();
             who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
+        }
+        _ if entries.is_empty() => {
+            screen.line(&format!("no account{} in the ledger fits the question", within(namespace)))?;
         }
         output => {
             let wide = output == Output::Wide;

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use provost_core::explain::text as words;
+use provost_kubernetes::client::{self, CallError};
 use serde_json::Value;
 
 use super::screen::{Hue, Output, Screen};
@@ -92,11 +93,14 @@ fn told(row: &Row, wide: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
     screen.line(&words::wrapped("  ", &row.message))
 }
 
+/// What to do where no API server answers.
+const OTHER: &str = "is it up, and the one that you mean? --kubeconfig and --context name another";
+
 async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
     let said = |e: &dyn std::fmt::Display| Failure::Said(e.to_string());
-    let client = provost_kubernetes::client::connect(args.kubeconfig.as_deref(), args.context.as_deref())
-        .await
-        .map_err(|e| said(&e))?;
+    let config = client::config(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(|e| said(&e))?;
+    let place = format!("the API server at {}", config.cluster_url);
+    let client = client::client(config).map_err(|e| said(&e))?;
     let (mut rows, mut total) = (Vec::new(), 0);
     for definition in provost_crds::custom_resource_definitions() {
         let names = definition.spec.names;
@@ -108,7 +112,10 @@ async fn rows(args: &Args) -> Result<(Vec<Row>, usize), Failure> {
         };
         let mut page = ListParams::default().limit(500);
         loop {
-            let list = api.list(&page).await.map_err(|e| said(&e))?;
+            let list = api.list(&page).await.map_err(|error| match CallError::from(error) {
+                CallError::Unreachable(why) => said(&format!("{place} cannot be reached: {why}; {OTHER}")),
+                error => said(&error),
+            })?;
             total += list.items.len();
             rows.extend(list.items.iter().filter_map(|object| row(&names.kind, object)));
             match list.metadata.continue_.filter(|token| !token.is_empty()) {
@@ -198,6 +205,28 @@ mod tests {
         ];
         order(&mut rows);
         assert_eq!(rows.map(|row| row.name), ["bob", "wiki", "ada"]);
+    }
+
+    #[test]
+    fn an_api_server_that_does_not_answer_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubeconfig");
+        // A port that was just given back has nobody.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "{{apiVersion: v1, kind: Config, current-context: x, users: [{{name: x, user: {{}}}}], \
+             clusters: [{{name: x, cluster: {{server: \"http://127.0.0.1:{port}\"}}}}], \
+             contexts: [{{name: x, context: {{cluster: x, user: x}}}}]}}"
+        );
+        std::fs::write(&file, config).unwrap();
+        let args = Args { namespace: None, kubeconfig: Some(file), context: None, output: Output::Table };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let failed = run(&args, &mut Screen { out: &mut out, err: &mut err, color: false }).unwrap_err().to_string();
+        assert!(
+            failed.starts_with(&format!("the API server at http://127.0.0.1:{port}/ cannot be reached: ")),
+            "{failed}"
+        );
+        assert!(failed.contains("refused") && failed.ends_with(OTHER), "{failed}");
     }
 
     #[test]

@@ -89,8 +89,12 @@ fn left_out(skipped: &[Skipped], rows: usize, screen: &mut Screen<'_>) -> Result
     screen.line(&format!("{title} ({})", skipped.len()))?;
     // Doubles are told in the same words: once is enough.
     let mut told = BTreeSet::new();
-    let one = |one: &&Skipped| told.insert((one.what.as_str(), &*one.name, &*one.why));
-    let unlike: Vec<&Skipped> = skipped.iter().filter(one).collect();
+    let mut unlike = Vec::new();
+    for one in skipped {
+        if told.insert((one.what.as_str(), &one.name, &one.why)) {
+            unlike.push(one);
+        }
+    }
     let width = unlike.iter().take(rows).map(|one| one.name.chars().count()).max().unwrap_or_default();
     for Skipped { what, name, why } in unlike.iter().take(rows) {
         screen.line(&format!("  {:<8}{name:width$}  {why}", what.as_str()))?;

@@ -32,7 +32,7 @@ pub struct Later {
 pub struct Untold {
     /// The application.
     pub application: Name,
-    /// The entitlement; `None`: the account, or where the application's manifest is invalid anything of it.
+    /// The entitlement; `None`: the account, or anything, where the application or the identity is invalid.
     pub entitlement: Option<Name>,
     /// Why.
     pub why: String,
@@ -61,7 +61,7 @@ pub(super) fn until(directory: &mut Directory, identity: &Name, end: Timestamp) 
     let before = end.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(end);
     directory.advance(before);
     let mut desired = planned(directory, Some(identity));
-    let untold = untold(&desired);
+    let untold = untold(directory, &desired, identity);
     directory.advance(end);
     let mut found = moved(directory, &mut desired, identity);
     directory.advance(now);
@@ -70,7 +70,13 @@ pub(super) fn until(directory: &mut Directory, identity: &Name, end: Timestamp) 
 }
 
 /// What cannot be told of what is desired of one identity.
-fn untold(desired: &Desired) -> Vec<Untold> {
+fn untold(directory: &Directory, desired: &Desired, identity: &Name) -> Vec<Untold> {
+    if directory.identity(identity).is_some_and(|view| view.spec.is_err()) {
+        // No policy is asked about who cannot be read.
+        let why = || format!("the manifest of Identity {identity} is invalid; `provost lint` says why");
+        let one = |name: &Name| Untold { application: name.clone(), entitlement: None, why: why() };
+        return desired.applications.keys().chain(&desired.invalid).map(one).collect();
+    }
     let invalid = desired.invalid.iter().map(|name| {
         let why = "its manifest is invalid; `provost lint` says why".to_owned();
         Untold { application: name.clone(), entitlement: None, why }

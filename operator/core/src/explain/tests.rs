@@ -228,7 +228,7 @@ fn what_who_has_ended_had_is_not_denied_where_it_cannot_be_told() {
         (vec![ended(), broken_target("wiki")], "wiki: its manifest is invalid"),
         (vec![ended(), allow("engineers-wiki", &[], Some("identity.nonsense"), "wiki", &["editor"])], "wiki/editor:"),
         (vec![ended(), broken_group("sre"), deny("no", &[in_group("sre")], None, "wiki", &[])], "a Deny"),
-        (vec![unread()], "the identity is frozen: InvalidSpec"),
+        (vec![unread()], "wiki: the manifest of Identity ada is invalid"),
     ] {
         let mut directory = namespace(acme().into_iter().chain(changes).collect());
         let answer = why(&mut directory, &"ada".into(), None, None);

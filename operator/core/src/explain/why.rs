@@ -202,8 +202,11 @@ pub fn why(
         }
     }
     answer.had.retain(asked);
-    // Of an application that cannot be read nothing can be told, whatever was asked about.
-    let unread = |name: &Name| directory.application(name).is_some_and(|view| view.spec.is_err());
+    // Where the application, or who is asked about, cannot be read nothing can be told, whatever was asked about.
+    let unread = |name: &Name| {
+        directory.application(name).is_some_and(|view| view.spec.is_err())
+            || directory.identity(identity).is_some_and(|view| view.spec.is_err())
+    };
     answer.untold.retain(|one| {
         application.is_none_or(|name| one.application == *name)
             && (entitlement.is_none_or(|name| one.entitlement.as_ref() == Some(name)) || unread(&one.application))

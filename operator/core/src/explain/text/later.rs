@@ -10,7 +10,9 @@ pub(super) fn before(out: &mut String, answer: &Explanation) {
         ([], _) => {}
         (had, _) => {
             push(out, "until then:");
-            had.iter().for_each(|had| push(out, &timed("  had", had, !had.enabled)));
+            for had in had {
+                push(out, &timed("  had", had, !had.enabled));
+            }
         }
     }
     if !answer.untold.is_empty() {

@@ -275,6 +275,20 @@ async fn accounts_that_know_no_patch_do_not_take_it_from_groups() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_not_found_by_patch_alone_gets_and_loses_members_by_put() {
+    let (server, target) = start(Switches { patch_refused: Some(404), ..Switches::default() }).await;
+    let (ada, team) = server.with(|service| (service.add_user("ada", true), service.add_group("team", &[])));
+    let (group, members) = (TargetId::new(team), vec![TargetId::new(ada)]);
+    apply(&target, Step::AddMembers { group: group.clone(), members: members.clone() }).await.unwrap();
+    let held = || server.with(|service| service.stored(group.as_str()))["members"].as_array().map_or(0, Vec::len);
+    assert_eq!(held(), 1);
+    server.requests();
+    apply(&target, Step::RemoveMembers { group: group.clone(), members }).await.unwrap();
+    assert_eq!(held(), 0);
+    assert!(server.requests().iter().all(|request| !request.starts_with("PATCH ")), "it is known by now");
+}
+
+#[tokio::test]
 async fn a_group_that_comes_to_know_no_patch_loses_members_by_put() {
     let (server, target) = start(Switches::default()).await;
     let (ids, team) = server.with(|service| {

@@ -147,7 +147,7 @@ impl Scim {
 
     /// 405 and 501 say so, of this change: elsewhere, PATCH may work. Some answer 404 to the method, which a resource that can
     /// be read tells apart.
-    fn may_be_unsupported(&self, resource: &str, refusal: &Refusal) -> bool {
+    pub(super) fn may_be_unsupported(&self, resource: &str, refusal: &Refusal) -> bool {
         let unknown = !self.learned().patch.contains_key(resource);
         self.patch.is_none() && (cannot(refusal) || (unknown && refusal.status == Some(404)))
     }

@@ -82,8 +82,11 @@ impl Scim {
         for chunk in absent.chunks(MEMBER_BATCH) {
             match self.patch_group(group, &adding(chunk), spent).await {
                 Ok(()) => self.learned().got_members(group, chunk),
-                Err(refusal) if self.patch.is_none() && cannot(&refusal) => {
-                    return self.replace_members(group, |held| held.extend(members.iter().cloned()), spent).await;
+                Err(refusal) if self.may_be_unsupported("Groups", &refusal) => {
+                    let add = |held: &mut BTreeSet<TargetId>| held.extend(members.iter().cloned());
+                    let replaced = self.replace_members(group, add, spent).await?;
+                    self.learned().patch.entry("Groups").or_insert(false);
+                    return Ok(replaced);
                 }
                 Err(refusal) => return Err(self.refused(refusal, &["members"])),
             }
@@ -128,7 +131,7 @@ impl Scim {
                 Ok(()) => self.learned().lost_members(group, chunk),
                 // Who is not there need not be removed; each by itself, so that the others are.
                 Err(refusal) if kind(&refusal) == Some("noTarget") => self.remove_each(group, chunk, spent).await?,
-                Err(refusal) if self.refuses_member_paths(&refusal) || (self.patch.is_none() && cannot(&refusal)) => {
+                Err(refusal) if self.refuses_member_paths(&refusal) || self.may_be_unsupported("Groups", &refusal) => {
                     let replaced = self.replace_members(group, without, spent).await?;
                     // Where they were seen to work, this group alone is in the way.
                     self.learned().member_paths.get_or_insert(false);

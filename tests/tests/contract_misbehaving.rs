@@ -263,12 +263,12 @@ async fn accounts_that_know_no_patch_do_not_take_it_from_groups() {
     let id = create(&target, &[("userName", "ada")]).await;
     update(&target, &id, &[("title", "Boss")]).await.unwrap();
     let team = TargetId::new(server.with(|service| service.add_group("team", &[])));
-    server.requests();
+    server.take();
     apply(&target, Step::AddMembers { group: team.clone(), members: vec![id.clone()] }).await.unwrap();
     update(&target, &id, &[("title", "Analyst")]).await.unwrap();
     let of = |method: &str, path: &str, requests: &[String]| requests.contains(&format!("{method} {path}"));
     let (requests, account, group) =
-        (server.requests(), format!("/Users/{}", id.as_str()), format!("/Groups/{}", team.as_str()));
+        (server.take(), format!("/Users/{}", id.as_str()), format!("/Groups/{}", team.as_str()));
     assert!(of("PATCH", &group, &requests) && !of("PUT", &group, &requests), "{requests:?}");
     assert!(of("PUT", &account, &requests) && !of("PATCH", &account, &requests), "{requests:?}");
     assert_eq!(measured(&probe(&target).await, "change"), "PUT of accounts, PATCH of groups");
@@ -282,10 +282,10 @@ async fn a_group_that_is_not_found_by_patch_alone_gets_and_loses_members_by_put(
     apply(&target, Step::AddMembers { group: group.clone(), members: members.clone() }).await.unwrap();
     let held = || server.with(|service| service.stored(group.as_str()))["members"].as_array().map_or(0, Vec::len);
     assert_eq!(held(), 1);
-    server.requests();
+    server.take();
     apply(&target, Step::RemoveMembers { group: group.clone(), members }).await.unwrap();
     assert_eq!(held(), 0);
-    assert!(server.requests().iter().all(|request| !request.starts_with("PATCH ")), "it is known by now");
+    assert!(server.take().iter().all(|request| !request.starts_with("PATCH ")), "it is known by now");
 }
 
 #[tokio::test]
@@ -302,9 +302,9 @@ async fn a_group_that_comes_to_know_no_patch_loses_members_by_put() {
     apply(&target, remove(&bob)).await.unwrap();
     assert_eq!(server.with(|service| service.stored(&team))["members"].as_array().unwrap().len(), 1);
     server.with(|service| service.switches.no_patch_of = None);
-    server.requests();
+    server.take();
     apply(&target, remove(&eve)).await.unwrap();
-    assert!(server.requests().iter().all(|request| !request.starts_with("PUT ")), "by PATCH again where it works");
+    assert!(server.take().iter().all(|request| !request.starts_with("PUT ")), "by PATCH again where it works");
 }
 
 /// What stays in a group is not said to be out of it.

@@ -267,7 +267,10 @@ async fn accounts_that_know_no_patch_do_not_take_it_from_groups() {
     apply(&target, Step::AddMembers { group: team.clone(), members: vec![id.clone()] }).await.unwrap();
     update(&target, &id, &[("title", "Analyst")]).await.unwrap();
     let by = |way: &str| server.with(|service| service.requests.iter().any(|request| request.starts_with(way)));
-    assert_eq!(["PATCH /scim/Groups", "PUT /scim/Users", "PUT /scim/Groups", "PATCH /scim/Users"].map(by), [true, true, false, false]);
+    assert_eq!(
+        ["PATCH /scim/Groups", "PUT /scim/Users", "PUT /scim/Groups", "PATCH /scim/Users"].map(by),
+        [true, true, false, false]
+    );
     assert_eq!(measured(&probe(&target).await, "change"), "PUT of accounts, PATCH of groups");
 }
 

@@ -343,7 +343,7 @@ impl Work<'_> {
             return None;
         }
         let message = "somebody disabled the account at the target; enable it there, or set disabledAtTarget: Correct";
-        shade.fresh.then(|| Problem::new(Reason::DisabledAtTarget, message))
+        shade.barred.then(|| Problem::new(Reason::DisabledAtTarget, message))
     }
 
     /// Disables what is not known to be disabled; where it is already, only the ledger learns it.

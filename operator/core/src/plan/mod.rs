@@ -135,6 +135,8 @@ pub struct Shade {
     pub enabled: bool,
     /// What was seen began after our last write had become visible; `false`: part of it is what we believe we wrote.
     pub fresh: bool,
+    /// A look that counted showed that it cannot be used, and nothing that we did since has changed that.
+    pub barred: bool,
     /// Of its attributes that have a value.
     digests: Digests,
     /// The key attributes of the application.
@@ -151,7 +153,8 @@ impl Shade {
         let texts =
             (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(observed.attributes.get(key)?)?)));
         let (digests, texts) = (digests.collect(), texts.collect());
-        Self { enabled: observed.enabled, digests, keys: Arc::clone(keys), texts, fresh: true }
+        let enabled = observed.enabled;
+        Self { enabled, fresh: true, barred: !enabled, digests, keys: Arc::clone(keys), texts }
     }
 
     /// The digest of an attribute; `None`: it has no value.
@@ -166,13 +169,12 @@ impl Shade {
 
     /// From what is kept of one; `texts` are those of the keys, by their place.
     pub(crate) fn recalled(
-        enabled: bool,
-        fresh: bool,
+        (enabled, fresh, barred): (bool, bool, bool),
         digests: Digests,
         keys: &Arc<[AttributeName]>,
         texts: Texts,
     ) -> Self {
-        Self { enabled, fresh, digests, keys: Arc::clone(keys), texts }
+        Self { enabled, fresh, barred, digests, keys: Arc::clone(keys), texts }
     }
 
     /// The same, to be kept.

@@ -58,6 +58,7 @@ impl Held {
 struct Sight {
     enabled: bool,
     fresh: bool,
+    barred: bool,
     /// `None`: what was written.
     digests: Option<Box<Digests>>,
     /// The round of observation that last showed it.
@@ -200,7 +201,8 @@ impl Account {
         let seen = self.seen.as_ref()?;
         let digests = seen.digests.as_deref().or(self.held.as_ref().map(|held| &held.written));
         let digests = digests.cloned().unwrap_or_default();
-        let shade = Shade::recalled(seen.enabled, seen.fresh, digests, &common.keys, self.keys().collect());
+        let state = (seen.enabled, seen.fresh, seen.barred);
+        let shade = Shade::recalled(state, digests, &common.keys, self.keys().collect());
         Some((shade, seen.round))
     }
 
@@ -246,14 +248,14 @@ fn key(text: &str, texts: [Option<&str>; 4]) -> String {
 
 impl Sight {
     fn of(shade: Shade, held: Option<&Held>, round: u32, common: &mut Common) -> Self {
-        let (enabled, fresh) = (shade.enabled, shade.fresh);
+        let (enabled, fresh, barred) = (shade.enabled, shade.fresh, shade.barred);
         let differs = held.is_none_or(|held| held.written != *shade.digests());
         let digests = differs.then(|| {
             let mut digests = shade.into_digests();
             digests.share_names(&mut common.names);
             Box::new(digests)
         });
-        Self { enabled, fresh, digests, round }
+        Self { enabled, fresh, barred, digests, round }
     }
 }
 

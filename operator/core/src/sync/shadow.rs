@@ -81,6 +81,7 @@ impl Cache {
         }
         let mut shade = Shade::of(observed, &self.accounts.common.keys, self.schema);
         shade.fresh = !old;
+        shade.barred &= !old;
         self.see(&observed.id, shade, round);
     }
 
@@ -89,6 +90,7 @@ impl Cache {
         let Some(mut shade) = self.seen(id) else { return };
         change(&mut shade);
         shade.fresh = false;
+        shade.barred &= !shade.enabled;
         self.see(id, shade, round);
     }
 

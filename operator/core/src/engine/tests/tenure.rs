@@ -139,6 +139,12 @@ fn who_was_disabled_at_the_target_stays_so_unless_that_is_to_be_corrected() {
         world.accounts.get_mut(&id).unwrap().enabled = false;
         world.pass(200);
         assert_eq!(world.accounts[&id].enabled, enabled, "{mode}");
+        let told = if enabled { "Provisioned" } else { "DisabledAtTarget" };
+        assert_eq!(world.account("ada"), told);
+        // What we write besides does not enable it, and until the next listing nobody says so.
+        tell(&mut world, &[identity("ada", 2, &json!({"department": "Science", "title": "Countess"}))]);
+        world.pass(20);
+        assert_eq!((world.accounts[&id].text("title"), world.account("ada").as_str()), (Some("Countess"), told));
     }
 }
 

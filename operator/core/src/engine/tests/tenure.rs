@@ -133,11 +133,11 @@ fn who_came_back_has_another_deletion_date_when_they_leave_again() {
 #[test]
 fn who_was_disabled_at_the_target_stays_so_unless_that_is_to_be_corrected() {
     for (mode, enabled) in [("Respect", false), ("Correct", true)] {
-        let settings = json!({"account": {"disabledAtTarget": mode}, "sync": {"concurrency": 1, "interval": "1m"}});
+        let settings = json!({"account": {"disabledAtTarget": mode}, "sync": {"concurrency": 1, "interval": "5m"}});
         let mut world = joined(&ada(1, &json!({})), &settings);
         let id = world.id_of("ada");
         world.accounts.get_mut(&id).unwrap().enabled = false;
-        world.pass(200);
+        world.pass(400);
         assert_eq!(world.accounts[&id].enabled, enabled, "{mode}");
         let told = if enabled { "Provisioned" } else { "DisabledAtTarget" };
         assert_eq!(world.account("ada"), told);

@@ -25,8 +25,24 @@ pub struct Difference {
     pub invalid: Vec<Name>,
     /// Those whose manifest was invalid in the old version and is not in the new one: what they gave is not known.
     pub invalid_before: Vec<Name>,
+    /// Rights that cannot be told in the new version and could be in the old one, sorted: what there is is kept.
+    pub unknown: Vec<BecameUnknown>,
     /// How many objects of each kind are the same in both.
     pub unchanged: Unchanged,
+}
+
+/// Some identities of whom one right cannot be told any more, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BecameUnknown {
+    /// The application.
+    pub application: Name,
+    /// The entitlement; `None`: the account.
+    pub entitlement: Option<Name>,
+    /// Why.
+    pub why: String,
+    /// Who, sorted.
+    pub identities: Vec<Name>,
 }
 
 /// How many objects of each kind are the same in both versions.
@@ -139,7 +155,30 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
         RightChange { application, entitlement, turn, cause, privileged, identities }
     };
     difference.changes = grouped.into_iter().map(line).collect();
+    difference.unknown = unknown(&before, &after);
     difference
+}
+
+/// What could be told before, or was nobody's, and cannot now.
+fn unknown(before: &Desired, after: &Desired) -> Vec<BecameUnknown> {
+    let mut grouped: BTreeMap<(&Name, Option<&Name>, &str), BTreeSet<&Name>> = BTreeMap::new();
+    for (application, is) in &after.applications {
+        let was = before.applications.get(application).into_iter().flat_map(|was| &was.undecided);
+        let was: BTreeSet<_> = was.map(|right| (&right.identity, &right.entitlement)).collect();
+        for right in is.undecided.iter().filter(|right| !was.contains(&(&right.identity, &right.entitlement))) {
+            let of = (application, right.entitlement.as_ref(), right.why.as_str());
+            grouped.entry(of).or_default().insert(&right.identity);
+        }
+    }
+    let line = |((application, entitlement, why), identities): ((&Name, Option<&Name>, &str), BTreeSet<&Name>)| {
+        BecameUnknown {
+            application: application.clone(),
+            entitlement: entitlement.cloned(),
+            why: why.to_owned(),
+            identities: identities.into_iter().cloned().collect(),
+        }
+    };
+    grouped.into_iter().map(line).collect()
 }
 
 impl Difference {
@@ -169,9 +208,9 @@ impl Difference {
         self.is_known() && self.changes.is_empty() && self.later.is_empty() && self.no_longer.is_empty()
     }
 
-    /// Every application could be read, in both versions.
+    /// Every application could be read, in both versions, and no right became one that cannot be told.
     pub fn is_known(&self) -> bool {
-        self.invalid.is_empty() && self.invalid_before.is_empty()
+        self.invalid.is_empty() && self.invalid_before.is_empty() && self.unknown.is_empty()
     }
 }
 

@@ -5,8 +5,8 @@ mod later;
 use std::fmt::Write as _;
 
 use super::{
-    Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Stands, Total, Turn,
-    Unchanged, Verdict,
+    BecameUnknown, Desired, Difference, Explanation, Holder, PolicyAnswer, Right, RightChange, RuleAnswer, Stands,
+    Total, Turn, Unchanged, Verdict,
 };
 pub use later::dated;
 use later::{before, begins, coming, later, later_differs};
@@ -132,9 +132,20 @@ fn nothing(difference: &Difference) -> &'static str {
 }
 
 /// Applications of which something cannot be told, and what.
-pub fn unknown(difference: &Difference) -> impl Iterator<Item = (&Name, &'static str)> {
-    let is = difference.invalid.iter().map(|name| (name, INVALID));
-    is.chain(difference.invalid_before.iter().map(|name| (name, "what it gave is unknown: its manifest was invalid")))
+pub fn unknown(difference: &Difference) -> impl Iterator<Item = (&Name, String)> {
+    let is = difference.invalid.iter().map(|name| (name, INVALID.to_owned()));
+    let was = difference.invalid_before.iter();
+    let was = was.map(|name| (name, "what it gave is unknown: its manifest was invalid".to_owned()));
+    is.chain(was).chain(difference.unknown.iter().map(|rights| (&rights.application, became(rights))))
+}
+
+/// Rights that a change makes ones that cannot be told.
+fn became(rights: &BecameUnknown) -> String {
+    let what = rights.entitlement.as_ref().map_or("the account", Name::as_str);
+    let first: Vec<Name> = rights.identities.iter().take(3).cloned().collect();
+    let more = rights.identities.len() - first.len();
+    let who = if more == 0 { list(&first, "") } else { format!("{} and {more} more", list(&first, "")) };
+    format!("{what} of {who} becomes unknown and is kept as it is: {}", rights.why)
 }
 
 /// `provost diff`.
@@ -148,7 +159,7 @@ pub fn diff(difference: &Difference) -> String {
         push(&mut out, &line.replace('\u{a0}', " "));
     }
     for (name, what) in unknown(difference) {
-        push(&mut out, &wrapped(&format!("{name}  "), what));
+        push(&mut out, &wrapped(&format!("{name}  "), &what));
     }
     if difference.changes.is_empty() {
         push(&mut out, nothing(difference));

@@ -30,7 +30,7 @@ pub struct Diff {
     /// The time that dates are compared with (RFC 3339). Default: now
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Exit with 1 if there are differences, now or later, or an application is invalid
+    /// Exit with 1 if there are differences, now or later, or something cannot be told
     #[arg(long)]
     exit_code: bool,
     /// How the answer is written
@@ -154,9 +154,7 @@ fn write(
                 }));
             }
             let unknown = text::unknown(difference);
-            rows.extend(
-                unknown.map(|(name, what)| vec!["?".to_owned(), name.to_string(), "-".to_owned(), what.to_owned()]),
-            );
+            rows.extend(unknown.map(|(name, what)| vec!["?".to_owned(), name.to_string(), "-".to_owned(), what]));
             screen.table(&["", "RIGHT", "IDENTITY", "CAUSE"], &rows, true)
         }
     }

@@ -371,6 +371,32 @@ fn a_difference_names_an_application_whose_manifest_became_invalid_and_calls_not
 }
 
 #[test]
+fn a_difference_names_the_rights_that_a_broken_rule_leaves_untold() {
+    let people: String = ["ada", "bob", "cyn", "dan"].map(|name| manifest("Identity", name, "{}")).concat();
+    let version = |rule: &str| {
+        let policy = manifest("AccessPolicy", "p", &format!("{{match: \"{rule}\", grants: [{{application: wiki}}]}}"));
+        format!("{people}{policy}{}", manifest("TargetApplication", "wiki", WIKI))
+    };
+    let (old, new) = (version("identity.type == 'Person'"), version("identity.typ == 'Person'"));
+    let (status, out) = between(&["--exit-code"], &old, &new);
+    let told = "the account of ada, bob, cyn and 1 more becomes unknown and is kept as it is: p";
+    let words = |out: &str| out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(status == 1 && words(&out).contains(told) && out.contains("as far as is known nobody"), "{out}");
+    for output in ["wide", "markdown"] {
+        let (status, out) = between(&["--exit-code", "-o", output], &old, &new);
+        assert!(status == 1 && words(&out).contains(told), "{out}");
+    }
+    let (_, out) = between(&["-o", "json"], &old, &new);
+    assert!(
+        out.contains("\"unknown\":[{\"application\":\"wiki\",\"entitlement\":null,\"identities\":[\"ada\""),
+        "{out}"
+    );
+    // What could not be told before is no difference, and what can be told again is a gain of nobody.
+    let (status, out) = between(&["--exit-code"], &new, &new);
+    assert!(status == 0 && out.contains("nobody gains or loses anything\n"), "{out}");
+}
+
+#[test]
 fn a_plan_names_an_application_whose_manifest_is_invalid_and_fails_as_lint_does() {
     let wrong = manifest("TargetApplication", "wiki", "{connector: {scim: {url: 3}}}");
     let (status, out, err) = said(&["plan"], &wrong);

@@ -424,8 +424,10 @@ async fn a_namespace_that_is_deleted_goes_and_its_accounts_stay() {
         world.wait_ready("acme", what);
     }
     assert_eq!((world.accounts().await, world.ids().await), (before, ids));
-    let (_, metrics) = world.operator().get("/metrics");
-    assert!(metrics.contains("provost_objects{namespace=\"acme\",kind=\"Identity\"} 2"), "{metrics}");
+    eventually("it is counted again, some seconds later", || {
+        let (_, metrics) = world.operator().get("/metrics");
+        metrics.contains("provost_objects{namespace=\"acme\",kind=\"Identity\"} 2").then_some(())
+    });
     world.check("acme");
 }
 

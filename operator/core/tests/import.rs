@@ -375,7 +375,7 @@ fn what_is_wrong_with_a_table_is_told_by_line_and_column() {
         ("email\na@b", 1, 1, "no column is named userName"),
         ("userName,departmnt\na,b", 1, 10, "\"departmnt\" is no column"),
         ("userName,email,emails\n", 1, 16, "is there twice"),
-        ("userName,title\nada", 2, 1, "1 cells here and 2 columns"),
+        ("userName,title\nada", 2, 1, "1 cell here and 2 columns"),
         ("userName,title\nada,x,y", 2, 7, "3 cells here and 2 columns"),
         ("userName,title\nada,\"x\nbob,y\n", 2, 5, "never closed"),
         ("userName,title\nada,x\"y", 2, 5, "a quote stands within"),

@@ -270,3 +270,19 @@ async fn a_membership_that_others_took_where_members_are_hidden_is_given_again_a
     assert!(asked.iter().sum::<usize>() >= 5, "{asked:?}");
     assert_eq!((members(), gave), (3, 1));
 }
+
+/// What stays in a group is not said to be out of it.
+#[tokio::test]
+async fn members_that_a_put_leaves_as_they_are_are_an_error() {
+    let switches = Switches { no_member_paths: true, put_keeps_members: true, ..Switches::default() };
+    let (server, target) = start(switches).await;
+    let (ada, team) = server.with(|service| {
+        let ada = service.add_user("ada", true);
+        (ada.clone(), service.add_group("team", &[ada]))
+    });
+    for _ in 0..2 {
+        let step = Step::RemoveMembers { group: team.as_str().into(), members: vec![ada.as_str().into()] };
+        let outcome = apply(&target, step).await;
+        assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
+    }
+}

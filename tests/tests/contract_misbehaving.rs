@@ -303,22 +303,6 @@ async fn a_group_that_comes_to_know_no_patch_loses_members_by_put() {
     assert_eq!(server.with(|service| service.stored(&team))["members"].as_array().unwrap().len(), 1);
 }
 
-/// What stays in a group is not said to be out of it.
-#[tokio::test]
-async fn members_that_a_put_leaves_as_they_are_are_an_error() {
-    let switches = Switches { no_member_paths: true, put_keeps_members: true, ..Switches::default() };
-    let (server, target) = start(switches).await;
-    let (ada, team) = server.with(|service| {
-        let ada = service.add_user("ada", true);
-        (ada.clone(), service.add_group("team", &[ada]))
-    });
-    for _ in 0..2 {
-        let step = Step::RemoveMembers { group: team.as_str().into(), members: vec![ada.as_str().into()] };
-        let outcome = apply(&target, step).await;
-        assert!(matches!(outcome, Err(TargetError::Unsupported(_))), "{outcome:?}");
-    }
-}
-
 #[tokio::test]
 async fn a_delete_that_deactivates_or_is_refused_is_measured() {
     let deactivates = Switches { delete_deactivates: true, ..Switches::default() };

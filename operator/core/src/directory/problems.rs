@@ -7,7 +7,9 @@ use super::entry::{GroupEntry, PolicyEntry};
 use super::problem::Problem;
 use super::rules::{GroupId, Ruled};
 use super::table::IdentityId;
-use crate::model::{AccessPolicy, Effect, GrantWhat, Invalid, Name, ObjectKind, ObjectRef, PolicyMode, Reason};
+use crate::model::{
+    AccessPolicy, Effect, GrantWhat, Invalid, Name, ObjectKind, ObjectRef, PackedIdentity, PolicyMode, Reason,
+};
 
 /// How many failing identities, or privileged grants, a problem names.
 const NAMED: usize = 3;
@@ -52,18 +54,12 @@ impl Directory {
         };
         let mut problems = Vec::new();
         if let Some((reason, other)) = self.duplicate_of(id) {
-            let clash =
-                self.identities.name(other).map(|name| ObjectRef { kind: ObjectKind::Identity, name: name.clone() });
-            let other = clash.as_ref().map_or("another", |other| other.name.as_str());
-            let (path, key) = match reason {
-                Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
-                _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
-            };
-            let message = format!(
-                "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing until one of \
-                 the two is changed, ended or deleted"
-            );
-            problems.push(Problem { clash, ..Problem::at(reason, path.into(), message) });
+            problems.extend(self.clash(identity, reason, other, |key, other| {
+                format!(
+                    "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing until one \
+                     of the two is changed, ended or deleted"
+                )
+            }));
         }
         problems
     }
@@ -74,19 +70,32 @@ impl Directory {
         let Some(id) = self.identities.id(identity.as_str()) else { return Vec::new() };
         let Some(Ok(spec)) = self.identities.get(id).map(|entry| &entry.spec) else { return Vec::new() };
         let one = |(reason, other): (Reason, IdentityId)| {
-            let other = self.identities.name(other)?.clone();
-            let (path, key) = match reason {
-                Reason::DuplicateUserName => ("spec.userName", spec.user_name()),
-                _ => ("spec.externalId", spec.external_id().unwrap_or_default()),
-            };
-            let message = format!(
-                "{key:?} is that of Identity {other} too; whichever of the two is created later loses nothing and gains \
-                 nothing until one is changed, ended or deleted"
-            );
-            let clash = Some(ObjectRef { kind: ObjectKind::Identity, name: other });
-            Some(Problem { clash, ..Problem::at(reason, path.into(), message) })
+            self.clash(spec, reason, other, |key, other| {
+                format!(
+                    "{key:?} is that of Identity {other} too; whichever of the two is created later loses nothing and gains \
+                     nothing until one is changed, ended or deleted"
+                )
+            })
         };
         self.equals_of(id).into_iter().filter_map(one).collect()
+    }
+
+    /// That an identity has a key in common with another one, in words made of the key and the other's name.
+    fn clash(
+        &self,
+        identity: &PackedIdentity,
+        reason: Reason,
+        other: IdentityId,
+        words: impl FnOnce(&str, &Name) -> String,
+    ) -> Option<Problem> {
+        let name = self.identities.name(other)?.clone();
+        let (path, key) = match reason {
+            Reason::DuplicateUserName => ("spec.userName", identity.user_name()),
+            _ => ("spec.externalId", identity.external_id().unwrap_or_default()),
+        };
+        let message = words(key, &name);
+        let clash = Some(ObjectRef { kind: ObjectKind::Identity, name });
+        Some(Problem { clash, ..Problem::at(reason, path.into(), message) })
     }
 
     fn group_problems(&self, id: GroupId, entry: &GroupEntry) -> Vec<Problem> {

@@ -36,21 +36,29 @@ pub struct Explanation {
 impl Explanation {
     /// As if one of its rights alone had been asked about.
     pub fn alone(&self, right: &Right) -> Self {
-        let of = |one: &&Later| one.application == right.application && one.entitlement == right.entitlement;
-        let (later, had) = (self.later.iter().filter(of), self.had.iter().filter(of));
-        let (later, had) = (later.cloned().collect(), had.cloned().collect());
-        let untold = self
-            .untold
-            .iter()
-            .filter(|one| one.application == right.application && one.entitlement == right.entitlement);
+        let of = |one: &&Later| right.is(&one.application, one.entitlement.as_ref());
+        let untold = self.untold.iter().filter(|one| right.is(&one.application, one.entitlement.as_ref()));
         Self {
             rights: vec![right.clone()],
-            later,
-            had,
+            later: self.later.iter().filter(of).cloned().collect(),
+            had: self.had.iter().filter(of).cloned().collect(),
             untold: untold.cloned().collect(),
             identity: self.identity.clone(),
             standing: self.standing.clone(),
         }
+    }
+}
+
+impl Right {
+    /// Whether it is this one.
+    fn is(&self, application: &Name, entitlement: Option<&Name>) -> bool {
+        self.application == *application && self.entitlement.as_ref() == entitlement
+    }
+
+    /// What gives it first, of what time alone changes.
+    pub(super) fn gained<'a>(&self, later: &'a [Later]) -> Option<&'a Later> {
+        let gives = |one: &&Later| one.turn == Turn::Gained && self.is(&one.application, one.entitlement.as_ref());
+        later.iter().find(gives)
     }
 }
 
@@ -192,12 +200,7 @@ pub fn why(
     answer.later.retain(asked);
     // Who gets something later gets it by what is open then.
     for right in answer.rights.iter_mut().filter(|right| right.verdict == Verdict::NotYet) {
-        let gained = answer.later.iter().find(|later| {
-            later.turn == Turn::Gained
-                && later.application == right.application
-                && later.entitlement == right.entitlement
-        });
-        if let Some(gained) = gained {
+        if let Some(gained) = right.gained(&answer.later) {
             right.allows = answers(directory, identity, &mut gained.policies.iter());
         }
     }

@@ -264,10 +264,11 @@ impl Sync {
         if self.is_another_target() {
             return;
         }
+        let unread: BTreeSet<_> = self.looks.must_read.iter().map(|(name, record)| (name.as_str(), *record)).collect();
         let ours = self.ledger.records().filter(|r| {
             matches!(r.state, RecordState::Active | RecordState::Disabled | RecordState::Retained)
                 && !self.is_old_news(cx.now.wall, r.last_write)
-                && !self.looks.must_read.contains(&(Name::from(r.owner()), r.id))
+                && !unread.contains(&(r.owner(), r.id))
                 && r.target_id().is_none_or(|id| !self.doubts.absent.contains_key(id))
         });
         let ids: Vec<_> = ours.filter_map(Row::target_id).collect();

@@ -221,6 +221,9 @@ impl Sync {
 
     /// Lets go of what was to be read and has no account any more.
     pub(super) fn has_nothing_to_read(&mut self, name: &Name, cx: &Context<'_>) {
+        if self.looks.must_read.is_empty() {
+            return;
+        }
         let there = |row: &Row<'_>| row.target_id().is_some() && row.state != RecordState::Released;
         let there: Vec<RecordId> = self.ledger.rows_of(name).filter(there).map(|row| row.id).collect();
         self.has_read(name, |id| !there.contains(&id), cx);

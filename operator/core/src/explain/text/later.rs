@@ -72,8 +72,7 @@ pub(super) fn later_differs(difference: &Difference) -> Vec<String> {
 
 /// "will have wiki/editor from 2026-12-01T00:00:00Z": when a right that is to come is there, if it comes.
 pub(super) fn begins(answer: &Explanation, right: &Right, what: &str) -> String {
-    let of = |later: &&Later| later.application == right.application && later.entitlement == right.entitlement;
-    match answer.later.iter().filter(of).find(|later| later.turn == Turn::Gained) {
+    match right.gained(&answer.later) {
         Some(later) if later.enabled => format!("will have {what} from {}", later.at),
         Some(later) => format!("will have {what} from {}, disabled until it starts", later.at),
         None => format!(

@@ -3,6 +3,10 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+/// Pages of accounts are made and let go of on several threads, which the allocator of the image's libc is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Not locked: the operator's other threads write too.
     let mut out = std::io::stdout();

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::flight::group_of;
 use super::lookup::Unresolved;
+use super::queue::Priority;
 use super::rate::backoff;
 use super::row::Row;
 use super::{Context, Out, Phase, Sync, key_attributes};
@@ -45,6 +46,9 @@ impl Sync {
         if finalizer || meta.generation != self.meta.generation || meta.uid != self.meta.uid {
             self.finalizer_asked = None;
         }
+        let asked = Meta { reconcile_now: meta.reconcile_now.clone(), ..self.meta.clone() };
+        let same = settings.as_ref().is_some_and(|settings| !self.invalid && *settings == self.settings);
+        let asks_alone = reconcile && same && asked == *meta;
         self.meta = meta.clone();
         out.changed = true;
         self.invalid = settings.is_none();
@@ -56,14 +60,20 @@ impl Sync {
         if reconcile {
             self.reconcile_now.clone_from(&meta.reconcile_now);
             self.observing.observe_at = cx.now.mono;
-            self.failed.clear();
-            self.looks.unread.clear();
+            let failed = std::mem::take(&mut self.failed).into_keys();
+            let failed: Vec<Name> = failed.chain(std::mem::take(&mut self.looks.unread).into_keys()).collect();
             self.groups.backoff.clear();
+            for name in failed {
+                self.touch_as(&name, Priority::Drift, cx);
+            }
         }
         if finalizer {
             self.bind_groups(cx);
         }
-        self.touch_all(cx);
+        // Who else may be concerned has a turn once all is listed, which is what was asked for.
+        if !asks_alone {
+            self.touch_all(cx);
+        }
     }
 
     fn adopt_settings(&mut self, settings: Arc<TargetApplication>, cx: &Context<'_>, out: &mut Out) {

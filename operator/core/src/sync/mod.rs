@@ -249,8 +249,9 @@ pub struct Sync {
 
 /// An observation this young stands for a search by key.
 const FRESH: Duration = Duration::from_mins(5);
-/// Turns in one call at most: what is left goes on in the next.
-const TURNS: usize = 500;
+/// Turns in one call at most: what is left goes on in the next. Every application may take so many before an edit is heard, so it
+/// is few: all of them take some milliseconds.
+const TURNS: usize = 8;
 /// Intents recorded ahead at most.
 const AHEAD: usize = 64;
 /// While so many writes are stored and wait for the target, what is to be recorded waits for more: one commit of the store

@@ -19,6 +19,12 @@ use crate::inquiry;
 /// Without any date to wait for, the engine is asked this often: clocks may jump.
 const IDLE: Duration = Duration::from_mins(1);
 
+/// Answers are taken in one after the other for so long, while nothing else comes: an edit waits for no more than that.
+const BURST: Duration = Duration::from_millis(2);
+
+/// What is due goes on after so long, also while answers never end.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// Whether what was set off for a namespace that is gone has ended is looked at this often.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -77,81 +83,227 @@ fn otherwise(effect: &Effect) -> Answer {
     }
 }
 
+/// What the task works with.
+struct Desk {
+    shell: Arc<Shell>,
+    namespace: Arc<str>,
+    engine: Engine,
+    targets: Targets,
+    back: UnboundedSender<Back>,
+    /// Statuses that are being written.
+    writing: BTreeSet<ObjectRef>,
+    /// When the engine was last asked to go on by itself.
+    ticked: Duration,
+}
+
 /// Runs until the inbox closes, since the namespace is gone, and what was set off for it has ended: what comes after it under its
 /// name reads the ledger anew.
 pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedReceiver<EngineEvent>) {
-    let mut engine = Engine::new(Arc::clone(&namespace), provost_connectors::schema);
-    let targets = Targets::new(Arc::clone(&shell), Arc::clone(&namespace));
     let (back, mut answers) = unbounded_channel();
     let (asks, mut asked) = unbounded_channel();
     shell.inquiries.register(&namespace, asks);
     let mut skew = shell.skew();
     skew.mark_changed();
-    let mut writing = BTreeSet::new();
     let (mut measured, mut gone) = (None, false);
     info!(namespace = &*namespace, "the namespace is watched");
+    let mut desk = Desk {
+        engine: Engine::new(Arc::clone(&namespace), provost_connectors::schema),
+        targets: Targets::new(Arc::clone(&shell), Arc::clone(&namespace)),
+        back,
+        writing: BTreeSet::new(),
+        ticked: Duration::ZERO,
+        shell,
+        namespace,
+    };
     // Whatever was set off holds a way back, and lets go of it after it has answered.
-    while !gone || back.strong_count() > 1 || !answers.is_empty() {
-        let now = shell.now();
-        let due = engine.status_wake().is_some_and(|at| at <= now.mono);
-        let events = tokio::select! {
-            event = inbox.recv(), if !gone => {
-                gone = event.is_none();
-                event.into_iter().collect()
+    while !gone || desk.back.strong_count() > 1 || !answers.is_empty() {
+        let now = desk.shell.now();
+        let due = desk.engine.status_wake().is_some_and(|at| at <= now.mono);
+        tokio::select! {
+            event = inbox.recv(), if !gone => match event {
+                Some(event) => desk.handle(event),
+                None => gone = true,
+            },
+            Ok(()) = skew.changed() => {
+                let clocks = skew.borrow_and_update().clone();
+                desk.handle(EngineEvent::Clocks(clocks));
             }
-            Ok(()) = skew.changed() => vec![EngineEvent::Clocks(skew.borrow_and_update().clone())],
-            Some(ask) = asked.recv() => {
-                for effect in answer(&mut engine, ask, now) {
-                    set_off(&shell, &namespace, &targets, effect, &back);
-                }
-                continue;
-            }
-            Some(answer) = answers.recv() => returned(&mut engine, answer, &mut answers, &mut writing, now),
-            slot = shell.statuses.slot(), if due => {
-                write_status(&shell, &namespace, &mut engine, slot, &mut writing, &back);
-                continue;
-            }
-            () = tokio::time::sleep_until(wake(&engine, now, due, gone)) => vec![EngineEvent::Tick],
-        };
-        for event in events {
-            shell.claims.halt(&namespace, engine_halts(&event));
-            for effect in engine.handle(event, shell.now()) {
-                set_off(&shell, &namespace, &targets, effect, &back);
-            }
+            Some(ask) = asked.recv() => desk.answer(ask),
+            Some(back) = answers.recv() => desk.take_in(back, &mut answers, &inbox),
+            slot = desk.shell.statuses.slot(), if due => desk.write_status(slot),
+            () = tokio::time::sleep_until(wake(&desk.engine, now, due, gone)) => desk.go_on(&inbox, &answers).await,
         }
-        if engine.is_behind() {
-            // What was set off is a task of this thread as a rule: it reaches the target before the rest is done.
-            tokio::task::yield_now().await;
-            for effect in engine.handle(EngineEvent::Tick, shell.now()) {
-                set_off(&shell, &namespace, &targets, effect, &back);
-            }
-        }
-        if measured.is_none_or(|at| shell.now().mono > at + MEASURE) {
-            measured = Some(shell.now().mono);
-            shell.measure(&namespace, &mut engine);
+        desk.go_on_if_behind().await;
+        let now = desk.shell.now().mono;
+        if measured.is_none_or(|at| now > at + MEASURE) {
+            measured = Some(now);
+            desk.shell.measure(&desk.namespace, &mut desk.engine);
         }
     }
-    shell.let_go(&namespace);
-    info!(namespace = &*namespace, "the namespace is not watched any more");
+    desk.shell.let_go(&desk.namespace);
+    info!(namespace = &*desk.namespace, "the namespace is not watched any more");
 }
 
-/// Answers what somebody asks; an order has effects.
-fn answer(engine: &mut Engine, ask: Ask, now: Now) -> Vec<EngineEffect> {
-    match ask {
-        Ask::Held { application, all, answer } => {
-            let application = application.as_deref();
-            let planned = if all { inquiry::foreseen(engine, application) } else { Vec::new() };
-            let known = application.is_none_or(|name| inquiry::knows(engine, name));
-            // Whoever asked may have gone.
-            let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
-            Vec::new()
+impl Desk {
+    fn handle(&mut self, event: EngineEvent) {
+        self.shell.claims.halt(&self.namespace, engine_halts(&event));
+        let now = self.shell.now();
+        if matches!(event, EngineEvent::Tick) {
+            self.ticked = now.mono;
         }
-        Ask::Deletion { application, identity, order, answer } => {
-            let (said, effects) = engine.order_deletion(&application, &identity, order, now);
-            let _ = answer.send(said);
-            effects
+        for effect in self.engine.handle(event, now) {
+            self.set_off(effect);
         }
     }
+
+    /// Takes in what has come back, one after the other, until something else comes.
+    fn take_in(&mut self, first: Back, answers: &mut UnboundedReceiver<Back>, inbox: &UnboundedReceiver<EngineEvent>) {
+        let until = self.shell.now().mono + BURST;
+        let mut next = Some(first);
+        while let Some(back) = next {
+            match back {
+                Back::Answered(event) => self.handle(event),
+                Back::Status(object, written) => {
+                    self.writing.remove(&object);
+                    if !written {
+                        self.engine.status_failed(&object, self.shell.now());
+                    }
+                }
+            }
+            let more = inbox.is_empty() && self.shell.now().mono < until;
+            next = if more { answers.try_recv().ok() } else { None };
+        }
+    }
+
+    /// Does what is due, until something comes.
+    async fn go_on(&mut self, inbox: &UnboundedReceiver<EngineEvent>, answers: &UnboundedReceiver<Back>) {
+        let until = self.shell.now().mono + BURST;
+        loop {
+            self.handle(EngineEvent::Tick);
+            tokio::task::yield_now().await;
+            let now = self.shell.now();
+            if now.mono >= until || !inbox.is_empty() || !answers.is_empty() || !is_due(&self.engine, now) {
+                return;
+            }
+        }
+    }
+
+    /// What the next write need not wait for is done once that is sent; what is due by itself is also done where answers never end.
+    async fn go_on_if_behind(&mut self) {
+        let now = self.shell.now();
+        if self.engine.is_behind() || (now.mono > self.ticked + PATIENCE && is_due(&self.engine, now)) {
+            // What was set off is a task of this thread as a rule: it reaches the target before the rest is done.
+            tokio::task::yield_now().await;
+            self.handle(EngineEvent::Tick);
+        }
+    }
+
+    /// Answers what somebody asks; an order has effects.
+    fn answer(&mut self, ask: Ask) {
+        let engine = &mut self.engine;
+        match ask {
+            Ask::Held { application, all, answer } => {
+                let application = application.as_deref();
+                let planned = if all { inquiry::foreseen(engine, application) } else { Vec::new() };
+                let known = application.is_none_or(|name| inquiry::knows(engine, name));
+                // Whoever asked may have gone.
+                let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
+            }
+            Ask::Deletion { application, identity, order, answer } => {
+                let (said, effects) = engine.order_deletion(&application, &identity, order, self.shell.now());
+                let _ = answer.send(said);
+                for effect in effects {
+                    self.set_off(effect);
+                }
+            }
+        }
+    }
+
+    fn write_status(&mut self, slot: provost_kubernetes::status::Slot) {
+        let taken = self.engine.take_status(self.shell.now(), 1);
+        for note in taken.notes {
+            self.shell.events.publish(&self.namespace, note);
+        }
+        let Some(update) = taken.updates.into_iter().next() else { return };
+        if !self.writing.insert(update.object.clone()) {
+            // Two writes of one object could overtake each other: the later one waits until the first is there.
+            self.engine.status_failed(&update.object, self.shell.now());
+            return;
+        }
+        let (shell, namespace, back) = (Arc::clone(&self.shell), Arc::clone(&self.namespace), self.back.clone());
+        tokio::spawn(async move {
+            let mut written = true;
+            match slot.write(&namespace, &update).await {
+                Written::Done => shell.metrics.status_written("done"),
+                Written::Gone => shell.metrics.status_written("gone"),
+                Written::Failed(error) => {
+                    shell.metrics.status_written("failed");
+                    let object = &update.object;
+                    warn!(namespace = &*namespace, kind = object.kind.as_str(), object = object.name.as_str(), %error, "the status was not written; it is written again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    written = false;
+                }
+            }
+            let _ = back.send(Back::Status(update.object, written));
+        });
+    }
+
+    fn set_off(&self, effect: EngineEffect) {
+        let namespace = &self.namespace;
+        match effect {
+            EngineEffect::Do { application, id, effect } => self.carry_out(application, id, effect),
+            EngineEffect::Finalizer { application, uid, on } => {
+                let (shell, namespace) = (Arc::clone(&self.shell), Arc::clone(namespace));
+                tokio::spawn(async move {
+                    if let Err(error) = shell.finalizers.set(&namespace, application.as_str(), &uid, on).await {
+                        warn!(namespace = &*namespace, object = application.as_str(), %error, "the finalizer was not changed; it is tried again");
+                    }
+                });
+            }
+            EngineEffect::Note(note) => self.shell.events.publish(namespace, note),
+            EngineEffect::Disconnect { application, target } => self.targets.disconnect(&application, target.as_ref()),
+        }
+    }
+
+    fn carry_out(&self, application: Name, id: EffectId, effect: Effect) {
+        let (shell, namespace, targets) = (&self.shell, &self.namespace, self.targets.clone());
+        debug!(namespace = &**namespace, object = application.as_str(), effect = id.0, what = what(&effect), "set off");
+        let (back, otherwise) = (self.back.clone(), Some(otherwise(&effect)));
+        let answering =
+            Answering { back, application: application.clone(), effect: id, otherwise, _under_way: shell.under_way() };
+        match effect {
+            Effect::Load => {
+                let (shell, namespace) = (Arc::clone(shell), Arc::clone(namespace));
+                let attempt = targets.attempt(&application);
+                tokio::spawn(async move {
+                    let loaded = shell.ledger.load(&namespace, &application).await;
+                    if let Ok(ledger) = &loaded {
+                        targets.loaded(&application, attempt, ledger);
+                    }
+                    answering.answer(Answer::Loaded(loaded.map(Box::new)), Spent::default());
+                });
+            }
+            // Handed to the store here, in order: only the waiting is in a task of its own.
+            Effect::Record(changes) => {
+                let stored = shell.ledger.record(namespace, &application, changes);
+                tokio::spawn(async move {
+                    answering.answer(Answer::Recorded(stored.await), Spent::default());
+                });
+            }
+            effect => {
+                tokio::spawn(async move {
+                    let (said, spent) = targets.carry_out(&application, effect).await;
+                    answering.answer(said, spent);
+                });
+            }
+        }
+    }
+}
+
+/// Whether the engine has something to do by itself now.
+fn is_due(engine: &Engine, now: Now) -> bool {
+    let wake = engine.next_wake(now);
+    wake.wall.is_some_and(|at| at <= now.wall) || wake.mono.is_some_and(|at| at <= now.mono)
 }
 
 /// Whether an event stops the namespace's writes (yes), lets them go on (no), or neither.
@@ -163,31 +315,6 @@ fn engine_halts(event: &EngineEvent) -> Option<bool> {
     }
 }
 
-/// Everything that has come back by now, so that a burst of answers is one turn.
-fn returned(
-    engine: &mut Engine,
-    first: Back,
-    answers: &mut UnboundedReceiver<Back>,
-    writing: &mut BTreeSet<ObjectRef>,
-    now: Now,
-) -> Vec<EngineEvent> {
-    let mut events = Vec::new();
-    let mut next = Some(first);
-    while let Some(back) = next {
-        match back {
-            Back::Answered(event) => events.push(event),
-            Back::Status(object, written) => {
-                writing.remove(&object);
-                if !written {
-                    engine.status_failed(&object, now);
-                }
-            }
-        }
-        next = if events.len() < 256 { answers.try_recv().ok() } else { None };
-    }
-    events
-}
-
 /// When to ask the engine again. A status that is due waits for a slot, not for the time.
 fn wake(engine: &Engine, now: Now, due: bool, gone: bool) -> Instant {
     let wake = engine.next_wake(now);
@@ -197,108 +324,6 @@ fn wake(engine: &Engine, now: Now, due: bool, gone: bool) -> Instant {
     let at_most = if gone { LINGER } else { IDLE };
     let wait = [by_wall, by_mono].into_iter().flatten().min().unwrap_or(at_most).min(at_most);
     Instant::now() + wait.max(Duration::from_millis(1))
-}
-
-fn write_status(
-    shell: &Arc<Shell>,
-    namespace: &Arc<str>,
-    engine: &mut Engine,
-    slot: provost_kubernetes::status::Slot,
-    writing: &mut BTreeSet<ObjectRef>,
-    back: &UnboundedSender<Back>,
-) {
-    let taken = engine.take_status(shell.now(), 1);
-    for note in taken.notes {
-        shell.events.publish(namespace, note);
-    }
-    let Some(update) = taken.updates.into_iter().next() else { return };
-    if !writing.insert(update.object.clone()) {
-        // Two writes of one object could overtake each other: the later one waits until the first is there.
-        engine.status_failed(&update.object, shell.now());
-        return;
-    }
-    let (shell, namespace, back) = (Arc::clone(shell), Arc::clone(namespace), back.clone());
-    tokio::spawn(async move {
-        let mut written = true;
-        match slot.write(&namespace, &update).await {
-            Written::Done => shell.metrics.status_written("done"),
-            Written::Gone => shell.metrics.status_written("gone"),
-            Written::Failed(error) => {
-                shell.metrics.status_written("failed");
-                let object = &update.object;
-                warn!(namespace = &*namespace, kind = object.kind.as_str(), object = object.name.as_str(), %error, "the status was not written; it is written again");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                written = false;
-            }
-        }
-        let _ = back.send(Back::Status(update.object, written));
-    });
-}
-
-fn set_off(
-    shell: &Arc<Shell>,
-    namespace: &Arc<str>,
-    targets: &Targets,
-    effect: EngineEffect,
-    back: &UnboundedSender<Back>,
-) {
-    match effect {
-        EngineEffect::Do { application, id, effect } => {
-            carry_out(shell, namespace, targets, application, id, effect, back);
-        }
-        EngineEffect::Finalizer { application, uid, on } => {
-            let (shell, namespace) = (Arc::clone(shell), Arc::clone(namespace));
-            tokio::spawn(async move {
-                if let Err(error) = shell.finalizers.set(&namespace, application.as_str(), &uid, on).await {
-                    warn!(namespace = &*namespace, object = application.as_str(), %error, "the finalizer was not changed; it is tried again");
-                }
-            });
-        }
-        EngineEffect::Note(note) => shell.events.publish(namespace, note),
-        EngineEffect::Disconnect { application, target } => targets.disconnect(&application, target.as_ref()),
-    }
-}
-
-fn carry_out(
-    shell: &Arc<Shell>,
-    namespace: &Arc<str>,
-    targets: &Targets,
-    application: Name,
-    id: EffectId,
-    effect: Effect,
-    back: &UnboundedSender<Back>,
-) {
-    debug!(namespace = &**namespace, object = application.as_str(), effect = id.0, what = what(&effect), "set off");
-    let (back, otherwise) = (back.clone(), Some(otherwise(&effect)));
-    let answering =
-        Answering { back, application: application.clone(), effect: id, otherwise, _under_way: shell.under_way() };
-    match effect {
-        Effect::Load => {
-            let (shell, namespace, targets) = (Arc::clone(shell), Arc::clone(namespace), targets.clone());
-            let attempt = targets.attempt(&application);
-            tokio::spawn(async move {
-                let loaded = shell.ledger.load(&namespace, &application).await;
-                if let Ok(ledger) = &loaded {
-                    targets.loaded(&application, attempt, ledger);
-                }
-                answering.answer(Answer::Loaded(loaded.map(Box::new)), Spent::default());
-            });
-        }
-        // Handed to the store here, in order: only the waiting is in a task of its own.
-        Effect::Record(changes) => {
-            let stored = shell.ledger.record(namespace, &application, changes);
-            tokio::spawn(async move {
-                answering.answer(Answer::Recorded(stored.await), Spent::default());
-            });
-        }
-        effect => {
-            let targets = targets.clone();
-            tokio::spawn(async move {
-                let (said, spent) = targets.carry_out(&application, effect).await;
-                answering.answer(said, spent);
-            });
-        }
-    }
 }
 
 /// What an effect is, for the log: no attribute of anybody.

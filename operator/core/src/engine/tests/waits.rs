@@ -41,6 +41,31 @@ fn an_account_that_may_not_be_read_is_asked_for_ever_more_rarely_and_at_once_whe
 }
 
 #[test]
+fn a_sync_that_is_asked_for_tries_what_failed_before_all_is_listed() {
+    let mut world = World::new();
+    let ada = identity("ada", 1, &scientist("Analyst"));
+    let all = with_settings(&[ada], &json!({"sync": {"concurrency": 4}}));
+    world.list(&all);
+    world.pass(30);
+    world.lose = true;
+    (world.done, world.reads, world.forbids) = (false, false, true);
+    tell(&mut world, &[identity("ada", 2, &scientist("Reader"))]);
+    world.lose = false;
+    world.pass(3600);
+    assert_eq!(world.account("ada"), "Failed");
+    (world.reads, world.forbids) = (true, false);
+    let mut wiki = all.into_iter().find(|manifest| manifest["kind"] == "TargetApplication").unwrap();
+    wiki["metadata"]["annotations"] = json!({"provost.dev/reconcile-now": "once"});
+    let asked = EngineEvent::Changed(vec![world.change(&wiki)]);
+    let asked = world.handle(asked);
+    let asks = |asked: &[EngineEffect], which: fn(&Effect) -> bool| {
+        asked.iter().any(|effect| matches!(effect, EngineEffect::Do { effect, .. } if which(effect)))
+    };
+    assert!(asks(&asked, |effect| matches!(effect, Effect::Observe { .. })), "all is listed anew");
+    assert!(asks(&asked, |effect| matches!(effect, Effect::Read(_))), "who failed does not wait for that");
+}
+
+#[test]
 fn an_account_is_not_deleted_before_what_it_holds_was_taken() {
     let editor = json!({"name": "editor", "target": {"group": {"name": "editors", "create": true}}});
     let settings = json!({

@@ -38,12 +38,12 @@ pub struct JournalAsk {
     #[arg(long, value_name = "HASH")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// From this time on (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// From this time on: how long ago, as in 10m or 7d, a date (UTC), or a time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Before this time, written in the same way
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// So many at most, the latest ones

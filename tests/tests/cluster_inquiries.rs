@@ -359,9 +359,11 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     assert_eq!(retained.as_array().unwrap().len(), 8, "{retained}");
     assert!(retained[0]["deleteAt"].is_string() && retained[0]["userName"].is_null(), "{retained}");
     assert_eq!(world.answer(&["ledger", "--identity", "ada", "--values"])[0]["userName"], "ada");
-    world.ask(&["ledger", "hasten-deletion", "bob", "wiki", "-n", "acme"]).ok();
+    let said = world.ask(&["ledger", "hasten-deletion", "bob", "wiki", "-n", "acme"]).ok();
+    assert!(said.starts_with("the account of bob in wiki is deleted now: its date was "), "{said}");
     world.becomes("bob", None).await;
-    world.ask(&["ledger", "cancel-deletion", "cyn", "wiki", "-n", "acme"]).ok();
+    let said = world.ask(&["ledger", "cancel-deletion", "cyn", "wiki", "-n", "acme"]).ok();
+    assert!(said.starts_with("the account of cyn in wiki is kept: it was to be deleted on"), "{said}");
     let cyn = eventually("cyn's deletion is cancelled", || {
         let found = world.answer(&["ledger", "-n", "acme", "--identity", "cyn"]);
         (found[0]["kept"] == true).then_some(found)

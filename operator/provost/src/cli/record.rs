@@ -239,11 +239,8 @@ fn order(asked: &Ledger, account: &Retained, order: DeletionOrder, screen: &mut 
     }
     let Retained { identity, application } = account;
     let body = Order { application: application.clone(), identity: identity.clone(), order };
-    asked.whom.post("/v1/deletions", &body)?;
-    screen.line(&match order {
-        DeletionOrder::Cancel => format!("the account of {identity} in {application} is kept"),
-        DeletionOrder::Hasten => format!("the account of {identity} in {application} is deleted now, as budgets allow"),
-    })?;
+    let meant = asked.whom.post("/v1/deletions", &body)?;
+    screen.line(&text::wrapped("", meant.trim()))?;
     Ok(DONE)
 }
 

@@ -34,7 +34,12 @@ pub enum Ask {
     /// What is held; with what mode Plan would do, where that is asked for too. `None`: there is no such application.
     Held { application: Option<String>, all: bool, answer: oneshot::Sender<Option<(Vec<Held>, Vec<Foreseen>)>> },
     /// An order about a deletion.
-    Deletion { application: Name, identity: Name, order: DeletionOrder, answer: oneshot::Sender<Result<(), Arc<str>>> },
+    Deletion {
+        application: Name,
+        identity: Name,
+        order: DeletionOrder,
+        answer: oneshot::Sender<Result<Arc<str>, Arc<str>>>,
+    },
 }
 
 /// What is asked, and of whom. Cheap to clone.
@@ -252,7 +257,7 @@ async fn deletion(
     let (application, identity) = (Name::from(order.application.as_str()), Name::from(order.identity.as_str()));
     let ask = Ask::Deletion { application, identity, order: order.order, answer };
     match asked(task, ask, answered).await? {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Ok(meant) => Ok(meant.to_string()),
         Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
     }
 }

@@ -340,6 +340,8 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     for wanted in [
         "disable 8 accounts",
         "whose    ada, bob, cyn",
+        "8 identities lose something, of 8 accounts; allowed are 5 in",
+        "AccessPolicy staff (generation 2), which does",
         &format!("approve  spec.safety.approvedPlan:\n           {hash}"),
     ] {
         assert!(text.out.contains(wanted), "{wanted} not in {}", text.out);

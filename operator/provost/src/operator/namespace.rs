@@ -146,6 +146,10 @@ fn answer(engine: &mut Engine, ask: Ask, now: Now) -> Vec<EngineEffect> {
             let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
             Vec::new()
         }
+        Ask::Declared { identity, answer } => {
+            let _ = answer.send(engine.directory().identity(&identity).is_some());
+            Vec::new()
+        }
         Ask::Deletion { application, identity, order, answer } => {
             let (said, effects) = engine.order_deletion(&application, &identity, order, now);
             let _ = answer.send(said);

@@ -100,6 +100,14 @@ impl World {
         self.operator().asked(&self.cluster, NAMESPACE, arguments)
     }
 
+    /// Exit status and answer of `provost status`, which asks the API server alone.
+    fn status(&self) -> (Option<i32>, String) {
+        let mut command = std::process::Command::new(tests::cluster::binary());
+        let output =
+            command.args(["status", "-n", "acme"]).env("KUBECONFIG", self.cluster.kubeconfig()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The answer of a question as JSON.
     fn answer(&self, arguments: &[&str]) -> Value {
         let said = self.ask(&[arguments, &["-o", "json"]].concat());
@@ -395,7 +403,11 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
     assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
 
+    let (status, said) = world.status();
+    assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
     a_file_is_asked_like_a_running_operator(&mut world);
+    let (status, said) = world.status();
+    assert!(status == Some(1) && said.starts_with("no operator is running: nobody holds the Lease"), "{said}");
 
     // Back at work, a re-hire has the account that was kept; a Plan's foreseen steps are told.
     world.start();

@@ -1,5 +1,6 @@
 //! The command line. Results go to `out`, progress and warnings to `err`. Exit status: 0 done, 1 findings, 2 usage or failure.
 
+mod alive;
 mod answer;
 mod audit;
 mod diff;

@@ -386,23 +386,7 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let nowhere = world.ask(&["ledger", "cancel-deletion", "cyn", "chat", "-n", "acme"]).refused();
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
-    // What the journal has of hal is erased, that something was done stays.
-    let before = world.answer(&["audit", "-n", "acme"]).as_array().unwrap().len();
-    let said = world.ask(&["audit", "forget", "hal", "-n", "acme"]).refused();
-    assert!(said.contains("hal is still declared: ") && said.contains("or now with --yes"), "{said}");
-    let said = world.ask(&["audit", "forget", "hal", "-n", "acme", "--yes"]).ok();
-    assert!(said.contains("hal is erased from ") && said.contains("account in wiki, until that is deleted"), "{said}");
-    let after = world.answer(&["audit", "-n", "acme"]);
-    assert!(!after.to_string().contains("hal") && after.as_array().unwrap().len() == before + 1, "{after}");
-    let steward = " entries by system:serviceaccount:provost-system:provost-steward";
-    assert!(
-        after[before]["step"] == "Forget" && after[before]["cause"].as_str().unwrap().ends_with(steward),
-        "{after}"
-    );
-    let log = world.operator().process().log();
-    let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
-    assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
-
+    what_the_journal_has_of_hal_is_erased(&world);
     let (status, said) = world.status();
     assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
     a_file_is_asked_like_a_running_operator(&mut world);
@@ -429,6 +413,25 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     });
     assert_eq!(foreseen["held"], json!([]));
     assert_eq!(world.active("dan").await, Some(false));
+}
+
+/// That something was done stays, and that he was erased is told.
+fn what_the_journal_has_of_hal_is_erased(world: &World) {
+    let before = world.answer(&["audit", "-n", "acme"]).as_array().unwrap().len();
+    let said = world.ask(&["audit", "forget", "hal", "-n", "acme"]).refused();
+    assert!(said.contains("hal is still declared: ") && said.contains("or now with --yes"), "{said}");
+    let said = world.ask(&["audit", "forget", "hal", "-n", "acme", "--yes"]).ok();
+    assert!(said.contains("hal is erased from ") && said.contains("account in wiki, until that is deleted"), "{said}");
+    let after = world.answer(&["audit", "-n", "acme"]);
+    assert!(!after.to_string().contains("hal") && after.as_array().unwrap().len() == before + 1, "{after}");
+    let steward = " entries by system:serviceaccount:provost-system:provost-steward";
+    assert!(
+        after[before]["step"] == "Forget" && after[before]["cause"].as_str().unwrap().ends_with(steward),
+        "{after}"
+    );
+    let log = world.operator().process().log();
+    let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
+    assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
 }
 
 /// And not while one runs.

@@ -133,12 +133,11 @@ fn erasure(namespace: &str, application: Name, entries: u64, by: &str, at: Times
 
 fn append(transaction: &WriteTransaction, entries: &[JournalRecord]) -> Result<(), Fault> {
     let (mut journal, mut sizes) = (transaction.open_table(JOURNAL)?, Sizes::default());
-    let mut number = journal.last()?.map_or(0, |(number, _)| number.value() + 1);
-    for entry in entries {
+    let next = journal.last()?.map_or(0, |(number, _)| number.value() + 1);
+    for (number, entry) in (next..).zip(entries) {
         let value = serde_json::to_vec(entry)?;
         sizes.add(entry, value.len());
         journal.insert(number, value.as_slice())?;
-        number += 1;
     }
     sizes.put(&mut transaction.open_table(META)?)
 }

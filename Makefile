@@ -12,33 +12,46 @@ BIN := $(or $(PROVOST_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/provost)/bin
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 	@echo
-	@echo "CACHE=folder keeps the built tools there, rather than in ~/.cache/provost: make demo CACHE=/var/tmp/provost"
+	@echo "CACHE=folder keeps the built tools there, rather than in ~/.cache/provost:"
+	@echo "make demo CACHE=/var/tmp/provost"
 
 .PHONY: setup
-setup: ## Build the pinned tools that demo and tests need, once (about 10 minutes on 2 cores), into the cache
+setup: ## Build the pinned tools that demo and tests need, once (10 minutes on 2 cores)
 	@tests/tools/setup.sh etcd kubernetes helm argocd scim scimmy slapd keycloak
 	@if tests/tools/setup.sh --can samba; then tests/tools/setup.sh samba; else echo "left out: samba (needs root and apt-get)"; fi
 
-# What a story needs of the tools, and its name for the program.
+# What a story needs of the tools, and its name for the program. A build from nothing takes minutes: cargo shows how far it is.
 define story
 @tests/tools/setup.sh etcd kubernetes helm $(1)
-@cargo build --quiet -p provost -p tests --bins
 @target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
+  quiet=--quiet; \
+  if [[ ! -x "$$target/debug/provost" || ! -x "$$target/debug/demo" ]]; then \
+    quiet=; echo "Building the operator and the demo: about 5 minutes on 2 cores, this once."; \
+  fi; \
+  cargo build $$quiet -p provost -p tests --bins; \
   PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(2) $(if $(KEEP),--keep)
 endef
 
+# What it does before the story begins: on a first run that is long.
+define beforehand
+@echo "The first run takes about 15 minutes on 2 cores: it builds what is missing of a"
+@echo "Kubernetes API server and the target's server, then the operator, from source."
+@echo "Later runs take about 90 seconds."
+endef
+
 .PHONY: demo
-demo: ## Watch it work: control plane, two SCIM servers, the operator, and a story (KEEP=1 leaves it running)
-	@echo "The first run takes about 15 minutes on 2 cores: it builds a Kubernetes API"
-	@echo "server and the operator from source. Later runs take about 90 seconds."
+demo: ## Watch it work on real servers, told as a story (KEEP=1 leaves it running)
+	$(beforehand)
 	$(call story,scim,scim)
 
 .PHONY: demo-ldap
 demo-ldap: ## The same story on an LDAP directory (OpenLDAP's slapd)
+	$(beforehand)
 	$(call story,slapd,ldap)
 
 .PHONY: demo-keycloak
 demo-keycloak: ## The same story on a realm of Keycloak
+	$(beforehand)
 	$(call story,keycloak,keycloak)
 
 .PHONY: test
@@ -53,7 +66,7 @@ test-ad: ## The tests of Active Directory alone, on Samba (as root, on a Debian)
 	cargo test --workspace --test contract_active_directory --test active_directory_accounts --test active_directory_trouble --test active_directory_changes --test e2e_active_directory
 
 .PHONY: lint
-lint: ## rustfmt, clippy with warnings denied, cargo-deny, helm lint, shell scripts, the fence, generated files
+lint: ## rustfmt, clippy, cargo-deny, helm lint, shell scripts, the fence, generated files
 	@tests/tools/setup.sh helm cargo-deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -73,18 +86,18 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: generate
-generate: ## Rewrite the generated files: resources, chart templates, reasons table, examples' plans
+generate: ## Rewrite what is generated: resources, charts, table of reasons, examples' plans
 	@tests/tools/setup.sh helm
 	UPDATE=1 cargo test --quiet -p provost-crds
 	UPDATE=1 cargo test --quiet -p tests --test generated --test charts
 
 .PHONY: bench
-bench: ## The figures of docs/performance.md, measured and printed: make bench [ONLY="directory rule"]
+bench: ## Measure the figures of docs/performance.md: make bench [ONLY="directory rule"]
 	@tests/tools/setup.sh scim slapd keycloak
 	@cargo bench --quiet -p tests --bench figures -- $(ONLY)
 
 .PHONY: bench-scale
-bench-scale: ## Memory, latency and start of a whole operator with 20 applications: make bench-scale [PEOPLE=10000]
+bench-scale: ## The same of a whole operator with 20 applications: make bench-scale [PEOPLE=10000]
 	@tests/tools/setup.sh etcd kubernetes helm
 	@cargo build --quiet --workspace --profile bench --bin provost
 	@PEOPLE=$(or $(PEOPLE),10000) cargo bench --quiet -p tests --bench scale
@@ -94,11 +107,11 @@ soak: ## The simulation over many seeds: make soak SEEDS=10000
 	PROVOST_SEEDS=$(or $(SEEDS),2000) cargo test -p tests --test simulation -- --nocapture
 
 .PHONY: mutants
-mutants: ## Break the rules one at a time in a copy, and see a test notice each: make mutants [ONLY="budget-ignored"]
+mutants: ## Break a rule at a time, and see a test notice: make mutants [ONLY="budget-ignored"]
 	@cargo run --quiet -p tests --bin mutants -- $(ONLY)
 
 .PHONY: fuzz
-fuzz: ## Rules, manifests and answers of targets under libFuzzer, each so long: make fuzz SECONDS=60 (needs nightly Rust)
+fuzz: ## Rules, manifests, answers under libFuzzer: make fuzz SECONDS=60 (needs nightly Rust)
 	@tests/tools/setup.sh cargo-fuzz
 	for target in rules manifests scim ldap keycloak; do \
 	  mkdir -p tests/fuzz/corpus/$$target; \
@@ -107,5 +120,5 @@ fuzz: ## Rules, manifests and answers of targets under libFuzzer, each so long: 
 	done
 
 .PHONY: kind
-kind: ## A kind cluster with the chart installed from a locally built image (needs Docker, kind and helm)
+kind: ## A kind cluster with the chart, from an image built here (needs Docker, kind, helm)
 	tests/kind.sh

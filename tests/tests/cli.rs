@@ -231,6 +231,31 @@ fn other_kinds_are_skipped_and_counted_and_lists_are_opened() {
 }
 
 #[test]
+fn a_time_is_a_date_or_how_far_off_it_is_and_what_is_none_is_answered_with_examples() {
+    let day = provost(&["plan", "-f", EXAMPLE, "--at", "2026-12-01"]);
+    assert_eq!(day, provost(&["plan", "-f", EXAMPLE, "--at", AT]));
+    assert_eq!(provost(&["plan", "-f", EXAMPLE, "--at", "7d"]).0, 0);
+    for (arguments, option) in [
+        (&["plan", "-f", EXAMPLE, "--at", "tomorrow"][..], "--at <TIME>"),
+        (&["diff", EXAMPLE, EXAMPLE, "--at", "01.12.2026"], "--at <TIME>"),
+        (&["audit", "--since", "yesterday"], "--since <TIME>"),
+        (&["audit", "--until", "1 month"], "--until <TIME>"),
+    ] {
+        let (status, _, err) = provost(arguments);
+        let said = format!("error: invalid value '{}' for '{option}': write ", arguments.last().unwrap());
+        assert!(status == 2 && err.starts_with(&said) && err.contains("7d"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn what_make_helps_with_has_100_columns() {
+    let help = Command::new("make").current_dir(repository()).arg("help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("\ndemo            "), "{help}");
+    assert_eq!(help.lines().find(|line| line.chars().count() > 100), None);
+}
+
+#[test]
 fn there_are_completions_and_man_pages_of_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (status, script, _) = provost(&["completion", shell]);

@@ -326,16 +326,32 @@ fn who_is_forgotten_is_in_no_answer_any_more_and_that_something_was_done_is() {
     let before: Vec<_> = audit(&file, &[]).iter().map(what).collect();
     let (status, _, err) = provost(&["audit", "forget", "ada", "--store", &path]);
     assert!(status == 2 && err.contains("name the namespace of the Identity with -n"), "{err}");
-    let forget = |name: &str| provost(&["audit", "forget", name, "-n", "acme", "--store", &path]);
-    assert_eq!(forget("zoe").1, "no entry of the journal speaks of zoe in acme\n");
-    let (status, said, err) = forget("ada");
+    let forget = |name: &str, more: &[&str]| {
+        provost(&[&["audit", "forget", name, "-n", "acme", "--store", &path], more].concat())
+    };
+    assert_eq!(forget("zoe", &[]).1, "no entry of the journal speaks of zoe in acme\n");
+    let (status, said, err) = forget("ada", &[]);
+    assert_eq!((status, &*said), (2, ""));
+    let why = "provost: ada has an account in use in chat, wiki: 8 entries of the journal would not say any more whom";
+    assert!(err.starts_with(why) && err.ends_with("or now with --yes\n"), "{err}");
+    assert_eq!(audit(&file, &["--identity", "ada"]).len(), 4, "nothing was erased");
+    let (status, said, err) = forget("ada", &["--yes"]);
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(
         said,
         "ada is erased from 8 entries of the journal\n\
          the ledger keeps what it has to know of their account in chat, wiki, until that is deleted\n"
     );
-    let after = audit(&file, &["--values"]);
+    let mut after = audit(&file, &["--values"]);
+    let told: Vec<_> = after.split_off(before.len());
+    let told: Vec<&str> = told.iter().filter(|w| w["step"] == "Forget").map(|w| w["cause"].as_str().unwrap()).collect();
+    assert!(told.len() == 2 && told[0].starts_with("an identity was erased from 2 entries by "), "{told:?}");
+    assert!(
+        told[1].starts_with("an identity was erased from 6 entries by ") && told[1].ends_with(" on this file"),
+        "{told:?}"
+    );
+    let table = provost(&["audit", "--store", &path]).1;
+    assert!(table.contains("Forget") && !table.contains("ada"), "{table}");
     assert_eq!(after.iter().map(what).collect::<Vec<_>>(), before);
     assert!(!serde_json::to_string(&after).unwrap().contains("ada"), "{after:?}");
     assert_eq!(audit(&file, &["--identity", "ada"]).len(), 0);

@@ -100,6 +100,14 @@ impl World {
         self.operator().asked(&self.cluster, NAMESPACE, arguments)
     }
 
+    /// Exit status and answer of `provost status`, which asks the API server alone.
+    fn status(&self) -> (Option<i32>, String) {
+        let mut command = std::process::Command::new(tests::cluster::binary());
+        let output =
+            command.args(["status", "-n", "acme"]).env("KUBECONFIG", self.cluster.kubeconfig()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The answer of a question as JSON.
     fn answer(&self, arguments: &[&str]) -> Value {
         let said = self.ask(&[arguments, &["-o", "json"]].concat());
@@ -340,6 +348,8 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     for wanted in [
         "disable 8 accounts",
         "whose    ada, bob, cyn",
+        "8 identities lose something, of 8 accounts; allowed are 5 in",
+        "AccessPolicy staff (generation 2), which does",
         &format!("approve  spec.safety.approvedPlan:\n           {hash}"),
     ] {
         assert!(text.out.contains(wanted), "{wanted} not in {}", text.out);
@@ -359,9 +369,11 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     assert_eq!(retained.as_array().unwrap().len(), 8, "{retained}");
     assert!(retained[0]["deleteAt"].is_string() && retained[0]["userName"].is_null(), "{retained}");
     assert_eq!(world.answer(&["ledger", "--identity", "ada", "--values"])[0]["userName"], "ada");
-    world.ask(&["ledger", "hasten-deletion", "bob", "wiki", "-n", "acme"]).ok();
+    let said = world.ask(&["ledger", "hasten-deletion", "bob", "wiki", "-n", "acme"]).ok();
+    assert!(said.starts_with("the account of bob in wiki is deleted now: its date was "), "{said}");
     world.becomes("bob", None).await;
-    world.ask(&["ledger", "cancel-deletion", "cyn", "wiki", "-n", "acme"]).ok();
+    let said = world.ask(&["ledger", "cancel-deletion", "cyn", "wiki", "-n", "acme"]).ok();
+    assert!(said.starts_with("the account of cyn in wiki is kept: it was to be deleted on"), "{said}");
     let cyn = eventually("cyn's deletion is cancelled", || {
         let found = world.answer(&["ledger", "-n", "acme", "--identity", "cyn"]);
         (found[0]["kept"] == true).then_some(found)
@@ -374,17 +386,12 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let nowhere = world.ask(&["ledger", "cancel-deletion", "cyn", "chat", "-n", "acme"]).refused();
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
-    // What the journal has of hal is erased, that something was done stays.
-    let before = world.answer(&["audit", "-n", "acme"]).as_array().unwrap().len();
-    let said = world.ask(&["audit", "forget", "hal", "-n", "acme"]).ok();
-    assert!(said.contains("hal is erased from ") && said.contains("account in wiki, until that is deleted"), "{said}");
-    let after = world.answer(&["audit", "-n", "acme"]);
-    assert!(!after.to_string().contains("hal") && after.as_array().unwrap().len() == before, "{after}");
-    let log = world.operator().process().log();
-    let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
-    assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
-
+    what_the_journal_has_of_hal_is_erased(&world);
+    let (status, said) = world.status();
+    assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
     a_file_is_asked_like_a_running_operator(&mut world);
+    let (status, said) = world.status();
+    assert!(status == Some(1) && said.starts_with("no operator is running: nobody holds the Lease"), "{said}");
 
     // Back at work, a re-hire has the account that was kept; a Plan's foreseen steps are told.
     world.start();
@@ -406,6 +413,25 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     });
     assert_eq!(foreseen["held"], json!([]));
     assert_eq!(world.active("dan").await, Some(false));
+}
+
+/// That something was done stays, and that he was erased is told.
+fn what_the_journal_has_of_hal_is_erased(world: &World) {
+    let before = world.answer(&["audit", "-n", "acme"]).as_array().unwrap().len();
+    let said = world.ask(&["audit", "forget", "hal", "-n", "acme"]).refused();
+    assert!(said.contains("hal is still declared: ") && said.contains("or now with --yes"), "{said}");
+    let said = world.ask(&["audit", "forget", "hal", "-n", "acme", "--yes"]).ok();
+    assert!(said.contains("hal is erased from ") && said.contains("account in wiki, until that is deleted"), "{said}");
+    let after = world.answer(&["audit", "-n", "acme"]);
+    assert!(!after.to_string().contains("hal") && after.as_array().unwrap().len() == before + 1, "{after}");
+    let steward = " entries by system:serviceaccount:provost-system:provost-steward";
+    assert!(
+        after[before]["step"] == "Forget" && after[before]["cause"].as_str().unwrap().ends_with(steward),
+        "{after}"
+    );
+    let log = world.operator().process().log();
+    let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
+    assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
 }
 
 /// And not while one runs.

@@ -247,6 +247,31 @@ async fn a_target_that_is_not_there_is_told_from_one_that_fails() {
     assert!(matches!(written, Err(TargetError::Unreachable(_))), "nothing was sent: {written:?}");
 }
 
+#[tokio::test]
+async fn why_no_connection_can_be_made_is_one_sentence_with_the_host_and_what_to_check() {
+    let silent = Raw::start(Says::Silence);
+    let silent = silent.url("127.0.0.1").replace("http:", "https:");
+    let place = silent.trim_start_matches("https://").split('/').next().unwrap();
+    let timeouts = Timeouts { connect: Duration::from_millis(300), ..Timeouts::default() };
+    let mute = format!(
+        "{place} does not answer; check that it is up, and that firewalls and NetworkPolicies let the operator through"
+    );
+    for (url, said) in [
+        // It has no address, by RFC 6761.
+        (
+            "https://wiki.invalid/scim",
+            "host wiki.invalid not found; check how it is written, and the DNS that the operator asks",
+        ),
+        ("https://127.0.0.1:1/scim", "127.0.0.1:1 refuses connections; check the port, and that the service is up"),
+        (&*silent, &*mute),
+    ] {
+        let rules = provost_connectors::NetworkRules { timeouts, ..loopback() };
+        let credentials = Credentials::default().with(Role::BearerToken, TOKEN.to_owned().into());
+        let error = connect(&connector(url), credentials, &rules).await.unwrap().probe().await.0.unwrap_err();
+        assert_eq!(error, TargetError::Unreachable(said.into()));
+    }
+}
+
 fn creation() -> Step {
     Step::CreateAccount { attributes: attributes(&[("userName", "ada")]), enabled: true, password: false }
 }

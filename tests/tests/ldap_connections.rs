@@ -38,6 +38,21 @@ fn uid(name: &str) -> CorrelationKey {
 }
 
 #[tokio::test]
+async fn why_no_connection_can_be_made_is_one_sentence_with_the_host_and_what_to_check() {
+    for (url, said) in [
+        // It has no address, by RFC 6761.
+        (
+            "ldaps://ldap.invalid",
+            "host ldap.invalid not found; check how it is written, and the DNS that the operator asks",
+        ),
+        ("ldap://127.0.0.1:1", "127.0.0.1:1 refuses connections; check the port, and that the service is up"),
+    ] {
+        let error = connected(url, &loopback()).await.find(&uid("ada")).await.0.unwrap_err();
+        assert_eq!(error, TargetError::Unreachable(said.into()));
+    }
+}
+
+#[tokio::test]
 async fn who_gives_up_a_server_that_accepts_and_says_nothing_leaves_no_socket_behind() {
     let short = Duration::from_millis(300);
     let timeouts = Timeouts { connect: short, answer: short, whole: short * 2 };

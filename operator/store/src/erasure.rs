@@ -1,9 +1,10 @@
 //! What the journal holds of a person is erased on demand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use provost_core::model::{Name, Outcome, Step, TargetId, Uid};
+use jiff::Timestamp;
+use provost_core::model::{IntentId, Name, Outcome, Record, RecordState, Step, TargetId, Uid};
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::apply::concerned;
@@ -15,6 +16,9 @@ use crate::{JournalRecord, Store, StoreError};
 /// What stands in the place of a forgotten name; no object can have it, since names are lower case.
 pub(crate) const FORGOTTEN: &str = "FORGOTTEN";
 
+/// The step's name of an entry that says that somebody was erased; its intent is nobody's.
+pub const ERASURE: &str = "Forget";
+
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
@@ -22,6 +26,17 @@ pub struct Erased {
     pub entries: u64,
     /// Applications whose ledger still has an account of this name: it has to, as long as the account is ours.
     pub accounts: Vec<Name>,
+    /// What the journal has of the erasure itself, an entry for each application.
+    pub told: Vec<JournalRecord>,
+}
+
+/// What the journal has of an identity, and what would speak of it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// Entries of the journal.
+    pub entries: u64,
+    /// Applications where it has an account that is in use.
+    pub in_use: Vec<Name>,
 }
 
 /// Accounts, by application.
@@ -40,8 +55,8 @@ impl Store {
     /// still ours has to be known. What is written from now on is journalled as ever.
     ///
     /// In small transactions, between which writes have their turn: after a failure some entries are changed, and the same call
-    /// again changes the rest.
-    pub fn forget(&self, namespace: &str, identity: &Name) -> Result<Erased, StoreError> {
+    /// again changes the rest. Last the journal is told `by` whom that was ordered, when, and of how many entries.
+    pub fn forget(&self, namespace: &str, identity: &Name, by: &str, at: Timestamp) -> Result<Erased, StoreError> {
         let (accounts, applications) = self.shared.with(|database| accounts(database, namespace, identity))?;
         let whom = Whom { namespace, identity, accounts };
         // First what is under way: its outcome names nobody then, and what is stored after that is of something new.
@@ -52,34 +67,96 @@ impl Store {
             Ok(transaction.commit()?)
         })?;
         let named = self.shared.with(|database| whom.named(database))?;
-        let mut erased = Erased { entries: 0, accounts: applications.into_iter().collect() };
+        let mut changed: BTreeMap<Name, u64> = BTreeMap::new();
         for numbers in named.chunks(AT_ONCE) {
-            erased.entries += self.shared.with(|database| {
+            self.shared.with(|database| {
                 let transaction = database.begin_write()?;
                 fence(&transaction.open_table(META)?, &self.shared)?;
-                let changed = whom.erase_entries(&transaction, numbers)?;
+                let some = whom.erase_entries(&transaction, numbers)?;
                 transaction.commit()?;
-                Ok(changed)
+                for application in some {
+                    *changed.entry(application).or_default() += 1;
+                }
+                Ok(())
             })?;
             std::thread::yield_now();
         }
-        Ok(erased)
+        let entries: u64 = changed.values().sum();
+        let told: Vec<JournalRecord> =
+            changed.into_iter().map(|(application, n)| erasure(namespace, application, n, by, at)).collect();
+        if !told.is_empty() {
+            self.shared.with(|database| {
+                let transaction = database.begin_write()?;
+                fence(&transaction.open_table(META)?, &self.shared)?;
+                append(&transaction, &told)?;
+                Ok(transaction.commit()?)
+            })?;
+        }
+        Ok(Erased { entries, accounts: applications.into_keys().collect(), told })
+    }
+
+    /// What [`Store::forget`] would take from the journal, and whether that would be spoken of again.
+    pub fn spoken_of(&self, namespace: &str, identity: &Name) -> Result<Spoken, StoreError> {
+        let (accounts, applications) = self.shared.with(|database| accounts(database, namespace, identity))?;
+        let whom = Whom { namespace, identity, accounts };
+        let entries = self.shared.with(|database| whom.named(database))?.len();
+        let in_use = applications.into_iter().filter(|(_, in_use)| *in_use).map(|(name, _)| name).collect();
+        Ok(Spoken { entries: u64::try_from(entries).unwrap_or(u64::MAX), in_use })
     }
 }
 
-/// The accounts that the ledger or the journal gives to an identity, and the applications whose ledger has one.
-fn accounts(database: &Database, namespace: &str, identity: &Name) -> Result<(Accounts, BTreeSet<Name>), Fault> {
+/// That so many entries of an application were erased, without of whom.
+fn erasure(namespace: &str, application: Name, entries: u64, by: &str, at: Timestamp) -> JournalRecord {
+    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
+    JournalRecord {
+        at,
+        namespace: namespace.into(),
+        application,
+        intent: IntentId(0),
+        step: ERASURE.into(),
+        identities: Vec::new(),
+        uids: Vec::new(),
+        members: Vec::new(),
+        account: None,
+        entitlement: None,
+        granted: None,
+        before: None,
+        after: None,
+        attributes: BTreeMap::new(),
+        cause: format!("an identity was erased from {entries} by {by}").into(),
+        plan: None,
+        outcome: Some(Outcome::Done),
+        attempts: 1,
+        first: None,
+    }
+}
+
+fn append(transaction: &WriteTransaction, entries: &[JournalRecord]) -> Result<(), Fault> {
+    let (mut journal, mut sizes) = (transaction.open_table(JOURNAL)?, Sizes::default());
+    let next = journal.last()?.map_or(0, |(number, _)| number.value() + 1);
+    for (number, entry) in (next..).zip(entries) {
+        let value = serde_json::to_vec(entry)?;
+        sizes.add(entry, value.len());
+        journal.insert(number, value.as_slice())?;
+    }
+    sizes.put(&mut transaction.open_table(META)?)
+}
+
+/// The accounts that the ledger or the journal gives to an identity, and the applications whose ledger has one, with whether it
+/// is in use.
+fn accounts(database: &Database, namespace: &str, identity: &Name) -> Result<(Accounts, BTreeMap<Name, bool>), Fault> {
     let transaction = database.begin_read()?;
-    let (mut accounts, mut applications) = (BTreeSet::new(), BTreeSet::new());
+    let (mut accounts, mut applications) = (BTreeSet::new(), BTreeMap::new());
     for row in transaction.open_table(RECORDS)?.range((namespace, "", 0)..)? {
         let (key, value) = row?;
         let (of, application, _) = key.value();
         if of != namespace {
             break;
         }
-        let record: provost_core::model::Record = serde_json::from_slice(value.value())?;
+        let record: Record = serde_json::from_slice(value.value())?;
         if record.owner.name == *identity {
-            applications.insert(Name::from(application));
+            let used = matches!(record.state, RecordState::Creating | RecordState::Active | RecordState::Disabled);
+            *applications.entry(Name::from(application)).or_default() |= used;
             accounts.extend(record.target_id.map(|id| (Name::from(application), id)));
         }
     }
@@ -139,8 +216,9 @@ impl Whom<'_> {
         Ok(named.into_iter().map(|(_, number)| number).collect())
     }
 
-    fn erase_entries(&self, transaction: &WriteTransaction, numbers: &[u64]) -> Result<u64, Fault> {
-        let (mut changed, mut sizes) = (0, Sizes::default());
+    /// Answers the application of each entry that was changed.
+    fn erase_entries(&self, transaction: &WriteTransaction, numbers: &[u64]) -> Result<Vec<Name>, Fault> {
+        let (mut changed, mut sizes) = (Vec::new(), Sizes::default());
         let mut journal = transaction.open_table(JOURNAL)?;
         for number in numbers {
             let Some(value) = journal.get(number)?.map(|value| value.value().to_vec()) else { continue };
@@ -160,7 +238,7 @@ impl Whom<'_> {
             let value = serde_json::to_vec(&entry)?;
             sizes.add(&entry, value.len());
             journal.insert(number, value.as_slice())?;
-            changed += 1;
+            changed.push(entry.application);
         }
         sizes.put(&mut transaction.open_table(META)?)?;
         Ok(changed)

@@ -9,7 +9,7 @@ use provost_core::model::{Grant, Name, Owner, Record, RecordId, RecordState, Tar
 use serde::Deserialize;
 
 use crate::apply::minute;
-use crate::erasure::FORGOTTEN;
+use crate::erasure::{ERASURE, FORGOTTEN};
 use crate::journal::Granted;
 use crate::tables::FORMAT;
 use crate::transfer::{Counted, Line};
@@ -78,6 +78,10 @@ impl Store {
         let mut applications: BTreeMap<(Arc<str>, Name), (Accounts, u64, i64)> = BTreeMap::new();
         let mut take = |entry: Entry| {
             rebuilt.entries += 1;
+            // Of an erasure no account comes, and its application may have gone.
+            if entry.step == ERASURE {
+                return;
+            }
             let (accounts, next, epoch) =
                 applications.entry((Arc::clone(&entry.namespace), entry.application.clone())).or_default();
             *next = (*next).max(entry.intent + 1);

@@ -118,7 +118,7 @@ impl Operator {
     pub fn asked(&self, cluster: &Cluster, release_namespace: &str, arguments: &[&str]) -> Output {
         let mut command = std::process::Command::new(binary());
         command.args(arguments).env("KUBECONFIG", cluster.kubeconfig());
-        command.arg(format!("--server=http://{}", self.address()));
+        command.env("PROVOST_SERVER", format!("http://{}", self.address()));
         command.arg(format!("--operator-namespace={release_namespace}"));
         Output::of(command, None)
     }

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::reach::HostNotFound;
+
 /// Where connectors may go: set once by the operator, not by a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkRules {
@@ -115,7 +117,8 @@ impl Resolve for CheckedResolver {
             let host = name.as_str();
             let mut refused = None;
             let mut allowed: Vec<SocketAddr> = Vec::new();
-            for address in tokio::net::lookup_host((host, 0)).await? {
+            let missing = || HostNotFound(host.to_owned());
+            for address in tokio::net::lookup_host((host, 0)).await.map_err(|_| missing())? {
                 match rules.check(host, address.ip()) {
                     Ok(()) => allowed.push(address),
                     Err(why) => refused = Some(why),
@@ -123,6 +126,7 @@ impl Resolve for CheckedResolver {
             }
             match refused {
                 Some(why) if allowed.is_empty() => Err(why.into()),
+                None if allowed.is_empty() => Err(missing().into()),
                 _ => Ok(Box::new(allowed.into_iter()) as Addrs),
             }
         })

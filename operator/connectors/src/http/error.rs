@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::AddressRefused;
 use super::permit::Withdrawn;
+use super::reach::{self, HostNotFound};
 
 /// Why a body could not be read.
 #[derive(Debug)]
@@ -62,15 +63,22 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 
 /// In our words: reqwest's own name the URL.
 pub(super) fn words(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "the connection broke off"
-    };
-    let io = cause::<io::Error>(error).map(|io| io.kind().to_string());
+    if let Some(missing) = cause::<HostNotFound>(error) {
+        return missing.to_string();
+    }
+    let io = cause::<io::Error>(error).map(io::Error::kind);
+    if error.is_connect() {
+        let why = if error.is_timeout() { Some(io::ErrorKind::TimedOut) } else { io };
+        return reach::no_connection(&place(error), why);
+    }
+    let what = if error.is_timeout() { "no answer in time" } else { "the connection broke off" };
     io.map_or_else(|| what.to_owned(), |io| format!("{what} ({io})"))
+}
+
+/// Where to: the host with its port.
+fn place(error: &reqwest::Error) -> String {
+    let place = error.url().and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
+    place.unwrap_or_else(|| "the target".to_owned())
 }
 
 /// Of an answer that is not 2xx.

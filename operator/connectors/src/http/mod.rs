@@ -6,6 +6,7 @@ mod address;
 mod auth;
 mod error;
 mod permit;
+pub(crate) mod reach;
 mod retry_after;
 
 use std::net::IpAddr;

@@ -116,7 +116,7 @@ impl Engine {
         out
     }
 
-    /// Carries out what a person orders about a retained account's deletion, or says why not; what is to be done is to be done
+    /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be done is to be done
     /// either way.
     pub fn order_deletion(
         &mut self,
@@ -124,7 +124,7 @@ impl Engine {
         identity: &Name,
         order: DeletionOrder,
         now: Now,
-    ) -> (Result<(), Arc<str>>, Vec<EngineEffect>) {
+    ) -> (Result<Arc<str>, Arc<str>>, Vec<EngineEffect>) {
         let mut out = Vec::new();
         let mut done = Err(format!("there is no TargetApplication {application} in {}", self.namespace).into());
         self.with_sync(application, now, &mut out, |sync, cx, out| {

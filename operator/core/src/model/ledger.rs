@@ -234,7 +234,7 @@ pub struct HeldPlan {
     pub steps: BTreeSet<HeldStep>,
     /// Since when, wall time.
     pub since: Timestamp,
-    /// Why, for people: "41 of 118 accounts lose it; allowed now: 20 in 1h".
+    /// Why, for people: how many lose something, how many may, and by what.
     pub why: Arc<str>,
 }
 

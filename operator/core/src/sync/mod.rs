@@ -2,6 +2,7 @@
 //! target, the cache of the ledger, the queue of accounts, the rate budget, retries and removal budgets. What is decided
 //! is asked of the directory when an account's turn comes; nothing is decided here.
 
+mod causes;
 mod changes;
 mod checks;
 mod excess;

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::flight::Flight;
 use super::{Context, Out, Sync};
 use crate::engine::{DeletionOrder, Note};
-use crate::model::{KEPT, Name, ObjectKind, ObjectRef, RecordState, Step, SyncMode};
+use crate::model::{DeleteMeans, KEPT, Name, ObjectKind, ObjectRef, Record, RecordState, Step, SyncMode};
 
 impl Sync {
     /// Cancels the deletion of an identity's retained account, or lets it fall due now: it goes through the budgets as any
-    /// other. What nobody retains is refused, with the reason.
+    /// other. Answers what that means; what nobody retains is refused, with the reason.
     pub fn order_deletion(
         &mut self,
         identity: &Name,
         order: DeletionOrder,
         cx: &Context<'_>,
         out: &mut Out,
-    ) -> Result<(), Arc<str>> {
+    ) -> Result<Arc<str>, Arc<str>> {
         let application = &self.application;
         if !self.is_loaded() {
             return Err(format!("the ledger of {application} is not loaded yet; ask again").into());
@@ -24,10 +26,15 @@ impl Sync {
         if self.settings.mode != SyncMode::Enforce {
             return Err(format!("{application} is not in mode Enforce: its ledger does not change").into());
         }
+        if order == DeletionOrder::Hasten && self.capabilities().is_some_and(|c| c.delete != DeleteMeans::Hard) {
+            return Err(format!("{application} deletes no accounts: what is retained there stays disabled").into());
+        }
         let records = self.ledger.of_name(identity);
-        let mut retained: Vec<_> = records.into_iter().filter(|r| r.state == RecordState::Retained).collect();
+        let (mut retained, others): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| record.state == RecordState::Retained);
         if retained.is_empty() {
-            return Err(format!("{identity} has no account in {application} that is retained").into());
+            let why = not_retained(&others);
+            return Err(format!("{identity} has no account in {application} that is retained{why}").into());
         }
         // What was sent is not recalled, and who is only being disabled has no date yet.
         let waits = |flight: &Flight| {
@@ -48,6 +55,7 @@ impl Sync {
             DeletionOrder::Cancel => (KEPT, "DeletionCancelled", "the deletion was cancelled of the account of"),
             DeletionOrder::Hasten => (cx.now.wall, "DeletionHastened", "the deletion was hastened of the account of"),
         };
+        let meant = meant(order, &retained, identity, application);
         for record in &mut retained {
             record.delete_at = Some(at);
             self.ledger.put(record.clone());
@@ -66,6 +74,48 @@ impl Sync {
         });
         self.touch(identity, cx);
         self.pump(cx, out);
-        Ok(())
+        Ok(meant)
     }
+}
+
+/// Why none of somebody's accounts waits for its deletion, and what makes it.
+fn not_retained(records: &[Record]) -> &'static str {
+    match records.iter().map(|record| record.state).min() {
+        Some(RecordState::Creating | RecordState::Active | RecordState::Disabled) => {
+            ": theirs is wanted. It is retained, and has a date, once they have ended, are gone or have no access"
+        }
+        Some(RecordState::Deleted) => ": theirs is deleted already",
+        Some(RecordState::Released) => ": theirs was let go, and is nobody's",
+        Some(RecordState::Retained) | None => ": none was made, or it is deleted; `provost ledger` shows what is",
+    }
+}
+
+/// What an order does, and what undoes it.
+fn meant(order: DeletionOrder, retained: &[Record], identity: &Name, application: &Name) -> Arc<str> {
+    let account = format!("the account of {identity} in {application}");
+    let date = retained.iter().filter_map(|record| record.delete_at).min();
+    let day = |date: Timestamp| date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    match (order, date) {
+        (DeletionOrder::Cancel, Some(date)) if date == KEPT => {
+            format!("{account} is kept: its deletion had been cancelled already")
+        }
+        (DeletionOrder::Cancel, Some(date)) => format!(
+            "{account} is kept: it was to be deleted on {}; \
+             `provost ledger hasten-deletion` deletes it after all",
+            day(date)
+        ),
+        (DeletionOrder::Cancel, None) => format!("{account} is kept, as it was: it had no date"),
+        (DeletionOrder::Hasten, date) => {
+            let was = match date {
+                Some(date) if date == KEPT => "its deletion had been cancelled, and that is taken back".to_owned(),
+                Some(date) => format!("its date was {}", day(date)),
+                None => "it had no date".to_owned(),
+            };
+            format!(
+                "{account} is deleted now: {was}. It counts as a removal: \
+                 `provost held` shows it if the budget does not allow it"
+            )
+        }
+    }
+    .into()
 }

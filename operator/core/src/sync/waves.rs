@@ -318,8 +318,9 @@ impl Sync {
         match held {
             None => self.let_go(lane, wave.into_keys(), None, &units, cx),
             Some((admission, cost)) => {
-                let why = told(lane, units.len(), provisioned, cost, &admission);
-                self.hold(lane, wave, why, cx, out);
+                let numbers = told(lane, units.len(), provisioned, cost, &admission);
+                let why = format!("{numbers}{}", self.causes_of(lane, &wave, cx));
+                self.hold(lane, wave, why.into(), cx, out);
             }
         }
     }
@@ -457,12 +458,8 @@ fn reason_of(lane: Lane) -> Reason {
     }
 }
 
-/// Why a wave is held, in words.
-fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Admission) -> Arc<str> {
-    let (left, window) = match admission {
-        Admission::Hold { allowed, used, window } => (allowed.saturating_sub(*used), *window),
-        Admission::Pass => (0, Duration::ZERO),
-    };
+/// Why a wave is held, in numbers that add up.
+fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Admission) -> String {
     let what = match (lane, identities) {
         (Lane::PrivilegedGrant, 1) => "identity is given a privileged right",
         (Lane::PrivilegedGrant, _) => "identities are given a privileged right",
@@ -472,10 +469,18 @@ fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Adm
     // Of those who lost something within the window already it counts what is new.
     let counts = match usize::try_from(cost) {
         Ok(cost) if cost == identities => String::new(),
-        _ => format!(", which counts {cost} (a privileged removal three)"),
+        _ => format!(", which counts {cost} (a privileged removal three, who was counted already what is new)"),
     };
     let noun = if accounts == 1 { "account" } else { "accounts" };
-    format!("{identities} {what}, of {accounts} {noun}{counts}; allowed now: {left} in {}", span(window)).into()
+    let budget = match admission {
+        Admission::Hold { allowed, used: 0, window } => format!("; allowed are {allowed} in {}", span(*window)),
+        Admission::Hold { allowed, used, window } => {
+            let (sum, span) = (used.saturating_add(cost), span(*window));
+            format!("; with {used} that were counted in the last {span} it makes {sum}, and {allowed} are allowed")
+        }
+        Admission::Pass => String::new(),
+    };
+    format!("{identities} {what}, of {accounts} {noun}{counts}{budget}")
 }
 
 /// "60 min", "6 h", "1 day": in the largest unit that leaves nothing over.

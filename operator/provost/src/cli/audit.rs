@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use provost_core::model::{AttributeName, Image, Name};
 
 use super::answer::joined;
@@ -10,7 +11,7 @@ use super::record::{second, short, who};
 use super::remote::Where;
 use super::screen::{Output, Screen};
 use super::{DONE, Failure};
-use crate::inquiry::{self, Forget, Forgotten, JournalAsk, Write};
+use crate::inquiry::{self, Forget, Forgotten, JournalAsk, Ordered, Write};
 
 /// What was done.
 #[derive(clap::Args, Debug)]
@@ -36,13 +37,16 @@ enum AuditCommand {
 struct ForgetArgs {
     /// Name of the Identity, which may be gone
     identity: String,
+    /// Erase also who is still declared or has an account in use
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Prints the journal.
 pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let namespace = asked.whom.namespace.as_deref();
     if let Some(AuditCommand::Forget(whom)) = &asked.command {
-        return forget(&asked.whom, &whom.identity, screen);
+        return forget(&asked.whom, whom, screen);
     }
     let writes: Vec<Write> = match asked.whom.file()? {
         Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
@@ -86,13 +90,18 @@ fn nothing(ask: &JournalAsk, namespace: Option<&str>) -> String {
 }
 
 /// Erases an identity; says what is left of it, and where.
-fn forget(whom: &Where, identity: &str, screen: &mut Screen<'_>) -> Result<u8, Failure> {
+fn forget(whom: &Where, asked: &ForgetArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let Some(namespace) = whom.namespace.as_deref() else {
         return Err(Failure::Said("name the namespace of the Identity with -n".to_owned()));
     };
-    let ask = Forget { identity: identity.to_owned() };
+    let identity = &asked.identity;
+    let ask = Forget { identity: identity.clone(), yes: asked.yes };
     let done: Forgotten = match whom.file_to_change()? {
-        Some(store) => inquiry::forget(&store, namespace, &ask).map_err(|e| Failure::Said(e.to_string()))?,
+        Some(store) => {
+            let ordered = Ordered { by: by_hand(), at: Timestamp::now(), declared: false };
+            let done = inquiry::forget(&store, namespace, &ask, &ordered);
+            done.map_err(|e| Failure::Said(e.to_string()))?.map_err(Failure::Said)?.into()
+        }
         None => serde_json::from_str(&whom.post("/v1/erasures", &ask)?)?,
     };
     screen.line(&match done.entries {
@@ -106,6 +115,12 @@ fn forget(whom: &Where, identity: &str, screen: &mut Screen<'_>) -> Result<u8, F
             .line(&format!("the ledger keeps what it has to know of their account in {kept}, until that is deleted"))?;
     }
     Ok(DONE)
+}
+
+/// Who orders something of a file, as far as the shell says.
+fn by_hand() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    format!("{} on this file", user.as_deref().unwrap_or("somebody"))
 }
 
 fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
@@ -126,7 +141,7 @@ fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {
         return vec![time, application, write.step.to_string(), who, what, why];
     }
     let what = if what.is_empty() { what } else { format!(": {what}") };
-    vec![time, application, format!("{} {who}{what}", write.step), why]
+    vec![time, application, format!("{} {who}{what}", write.step).trim_end().to_owned(), why]
 }
 
 /// ", 12 times since 2026-12-01T00:00:00Z": of equal attempts only the latest is told.

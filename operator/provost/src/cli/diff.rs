@@ -27,8 +27,8 @@ pub struct Diff {
     /// Read folders below folders too; with git revisions it always does
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// The time that dates are compared with (RFC 3339). Default: now
-    #[arg(long, value_name = "TIME")]
+    /// The time that dates are compared with: a date (UTC), a time (RFC 3339), or how far ahead, as in 7d. Default: now
+    #[arg(long, value_name = "TIME", value_parser = super::when::ahead)]
     at: Option<Timestamp>,
     /// Exit with 1 if there are differences, now or later, or something cannot be told
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! The command line. Results go to `out`, progress and warnings to `err`. Exit status: 0 done, 1 findings, 2 usage or failure.
 
+mod alive;
 mod answer;
 mod audit;
 mod diff;
@@ -22,6 +23,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod untold;
+pub(crate) mod when;
 mod yaml;
 
 use std::ffi::OsString;
@@ -81,8 +83,8 @@ enum Command {
 struct Manifests {
     #[command(flatten)]
     files: Files,
-    /// The time that dates are compared with (RFC 3339). Default: now
-    #[arg(long, value_name = "TIME")]
+    /// The time that dates are compared with: a date (UTC), a time (RFC 3339), or how far ahead, as in 7d. Default: now
+    #[arg(long, value_name = "TIME", value_parser = when::ahead)]
     at: Option<Timestamp>,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = Output::Table)]

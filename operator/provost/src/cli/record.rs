@@ -239,11 +239,8 @@ fn order(asked: &Ledger, account: &Retained, order: DeletionOrder, screen: &mut 
     }
     let Retained { identity, application } = account;
     let body = Order { application: application.clone(), identity: identity.clone(), order };
-    asked.whom.post("/v1/deletions", &body)?;
-    screen.line(&match order {
-        DeletionOrder::Cancel => format!("the account of {identity} in {application} is kept"),
-        DeletionOrder::Hasten => format!("the account of {identity} in {application} is deleted now, as budgets allow"),
-    })?;
+    let meant = asked.whom.post("/v1/deletions", &body)?;
+    screen.line(&text::wrapped("", meant.trim()))?;
     Ok(DONE)
 }
 
@@ -252,7 +249,7 @@ pub(super) fn who(names: &[Name], all: bool) -> String {
 }
 
 /// The first names, and how many more there are.
-fn few(names: &[Name], shown: usize) -> String {
+pub(super) fn few(names: &[Name], shown: usize) -> String {
     match names.get(..shown) {
         Some(first) if names.len() > shown + 1 => format!("{} and {} more", joined(first), names.len() - shown),
         _ => joined(names),
@@ -269,7 +266,7 @@ pub(super) fn second(at: Timestamp) -> String {
 }
 
 /// "4m": how long ago, in one unit.
-fn age(since: Timestamp, now: Timestamp) -> String {
+pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(since).as_secs().max(0);
     match seconds {
         0..120 => format!("{seconds}s"),

@@ -21,8 +21,9 @@ pub struct Where {
     /// Read the ledger's file of an operator that is stopped, in place of asking one that runs
     #[arg(long, value_name = "FILE", global = true)]
     pub store: Option<PathBuf>,
-    /// Where the operator is forwarded to, as in http://127.0.0.1:8080. Default: through the API server's proxy
-    #[arg(long, value_name = "URL", global = true, conflicts_with = "store")]
+    /// Where the operator is forwarded to, as in http://127.0.0.1:8080; --store goes before it. Default: through the API server's
+    /// proxy
+    #[arg(long, value_name = "URL", env = "PROVOST_SERVER", global = true)]
     server: Option<String>,
     /// Namespace of the operator
     #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system", global = true)]
@@ -62,6 +63,11 @@ impl Where {
     /// The same to be changed.
     pub fn file_to_change(&self) -> Result<Option<Store>, Failure> {
         self.store.as_deref().map(Store::open_existing).transpose().map_err(of_file)
+    }
+
+    /// Where the operator is forwarded to; an empty variable says nothing.
+    fn server(&self) -> Option<&str> {
+        self.server.as_deref().filter(|url| !url.is_empty())
     }
 
     /// Asks the running operator.
@@ -106,14 +112,15 @@ impl Where {
             let of = &self.operator_namespace;
             Failure::Said(format!("no token of the ServiceAccount {of}/{account}: {error}{place}"))
         })?;
-        let (asked, path) = match &self.server {
+        let (asked, path) = match self.server() {
             None => {
                 let (namespace, service) = (&self.operator_namespace, &self.service);
                 (cluster, format!("/api/v1/namespaces/{namespace}/services/{service}:http/proxy{query}"))
             }
             // A token of our own audience, sent in the clear, opens nothing else; a forwarded port ends on this machine.
             Some(url) => {
-                let url = url.parse().map_err(|error| Failure::Said(format!("--server {url}: {error}")))?;
+                let url =
+                    url.parse().map_err(|error| Failure::Said(format!("--server (PROVOST_SERVER) {url}: {error}")))?;
                 (client::client(kube::Config::new(url)).map_err(|e| said(&e))?, query.to_owned())
             }
         };
@@ -124,7 +131,7 @@ impl Where {
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|e| said(&e))?;
-        asked.request_text(request).await.map_err(|error| match (error, &self.server) {
+        asked.request_text(request).await.map_err(|error| match (error, self.server()) {
             (kube::Error::Api(status), server) => {
                 // The proxy says so of the Service; the operator's own no has no such reason.
                 let elsewhere = status.code == 404 && status.reason == "NotFound" && server.is_none();
@@ -133,7 +140,7 @@ impl Where {
             }
             (other, None) => Failure::Said(client::CallError::from(other).to_string()),
             (other, Some(url)) => Failure::Said(format!(
-                "the operator cannot be reached at {url}, as --server says: {}; is its port still forwarded?",
+                "the operator cannot be reached at {url}, as --server or PROVOST_SERVER says: {}; is its port still forwarded?",
                 client::chain(&other)
             )),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use provost_core::model::{AttributeName, Image, IntentId, Name, Outcome, TargetId};
-use provost_store::{JournalQuery, JournalRecord, Store, StoreError};
+use provost_store::{ERASURE, Erased, JournalQuery, JournalRecord, Spoken, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Writes that are answered where nobody says how many.
@@ -38,12 +38,12 @@ pub struct JournalAsk {
     #[arg(long, value_name = "HASH")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
-    /// From this time on (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// From this time on: how long ago, as in 10m or 7d, a date (UTC), or a time (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Before this time, written in the same way
+    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// So many at most, the latest ones
@@ -102,6 +102,9 @@ pub struct Write {
 pub struct Forget {
     /// The name of the Identity, which may be gone.
     pub identity: String,
+    /// Also somebody who is still declared or has an account in use.
+    #[serde(default)]
+    pub yes: bool,
 }
 
 /// What it forgot.
@@ -114,10 +117,51 @@ pub struct Forgotten {
     pub accounts: Vec<Name>,
 }
 
-/// Erases an identity from the journal. Blocks on the disk.
-pub fn forget(store: &Store, namespace: &str, whom: &Forget) -> Result<Forgotten, StoreError> {
-    let erased = store.forget(namespace, &Name::from(whom.identity.as_str()))?;
-    Ok(Forgotten { entries: erased.entries, accounts: erased.accounts })
+impl From<Erased> for Forgotten {
+    fn from(erased: Erased) -> Self {
+        Self { entries: erased.entries, accounts: erased.accounts }
+    }
+}
+
+/// Who orders an erasure, and when.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// For the journal.
+    pub by: String,
+    /// Wall time.
+    pub at: Timestamp,
+    /// The Identity is in the namespace; not known where no operator runs.
+    pub declared: bool,
+}
+
+/// Erases an identity from the journal, or says why it should not be. Blocks on the disk.
+pub fn forget(
+    store: &Store,
+    namespace: &str,
+    whom: &Forget,
+    ordered: &Ordered,
+) -> Result<Result<Erased, String>, StoreError> {
+    let identity = Name::from(whom.identity.as_str());
+    if !whom.yes {
+        let spoken = store.spoken_of(namespace, &identity)?;
+        if spoken.entries > 0 && (ordered.declared || !spoken.in_use.is_empty()) {
+            return Ok(Err(too_early(&identity, &spoken, ordered.declared)));
+        }
+    }
+    store.forget(namespace, &identity, &ordered.by, ordered.at).map(Ok)
+}
+
+/// Why somebody who is still there is not erased without being asked, and what would be lost.
+fn too_early(identity: &Name, spoken: &Spoken, declared: bool) -> String {
+    let used: Vec<&str> = spoken.in_use.iter().map(Name::as_str).collect();
+    let used = (!used.is_empty()).then(|| format!("has an account in use in {}", used.join(", ")));
+    let still = declared.then(|| "is still declared".to_owned());
+    let there = still.into_iter().chain(used).collect::<Vec<_>>().join(" and ");
+    let entries = if spoken.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", spoken.entries) };
+    format!(
+        "{identity} {there}: {entries} of the journal would not say any more whom they concern and what was written, for ever, \
+         and what is written from now on would name them again. Erase them when their accounts are deleted, or now with --yes"
+    )
 }
 
 /// Reads the journal. Blocks on the disk.
@@ -174,12 +218,14 @@ impl Latest {
 
     fn take(&mut self, entry: JournalRecord, name: impl Fn(&TargetId) -> Option<Arc<str>>, values: bool) {
         let key = (Arc::clone(&entry.namespace), entry.application.clone(), entry.intent);
+        // An erasure is no write, and has no intent.
+        let erasure = &*entry.step == ERASURE;
         let known = self.places.get(&key).and_then(|place| place.checked_sub(self.dropped));
         let attributes = entry.written().cloned().collect();
         let (outcome, detail) = entry.outcome.map(told).unzip();
         let detail = detail.flatten().filter(|_| values);
         let ended = outcome.is_some().then_some(entry.at);
-        if let Some(write) = known.and_then(|at| self.writes.get_mut(at)) {
+        if let Some(write) = known.filter(|_| !erasure).and_then(|at| self.writes.get_mut(at)) {
             write.account = entry.account.or(write.account.take());
             (write.ended, write.outcome, write.detail) = (ended, outcome, detail);
             (write.attempts, write.first) = (entry.attempts, entry.first);
@@ -204,7 +250,9 @@ impl Latest {
             attempts: entry.attempts,
             first: entry.first,
         };
-        self.places.insert(key, self.dropped + self.writes.len());
+        if !erasure {
+            self.places.insert(key, self.dropped + self.writes.len());
+        }
         self.writes.push_back(write);
         if self.writes.len() > self.limit {
             self.writes.pop_front();

@@ -21,8 +21,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::info;
 
-use super::ledger::Keeper;
-use crate::inquiry::{self, Foreseen, Forget, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, TOKEN_HEADER};
+use super::ledger::{Keeper, print};
+use crate::inquiry::{
+    self, Foreseen, Forget, Forgotten, Held, HeldAnswer, JournalAsk, LedgerAsk, Order, Ordered, TOKEN_HEADER,
+};
 
 /// Questions at a time: each may read the whole journal, and costs the API server a review.
 const AT_ONCE: usize = 4;
@@ -33,8 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Ask {
     /// What is held; with what mode Plan would do, where that is asked for too. `None`: there is no such application.
     Held { application: Option<String>, all: bool, answer: oneshot::Sender<Option<(Vec<Held>, Vec<Foreseen>)>> },
+    /// Whether an Identity is declared.
+    Declared { identity: Name, answer: oneshot::Sender<bool> },
     /// An order about a deletion.
-    Deletion { application: Name, identity: Name, order: DeletionOrder, answer: oneshot::Sender<Result<(), Arc<str>>> },
+    Deletion {
+        application: Name,
+        identity: Name,
+        order: DeletionOrder,
+        answer: oneshot::Sender<Result<Arc<str>, Arc<str>>>,
+    },
 }
 
 /// What is asked, and of whom. Cheap to clone.
@@ -130,7 +139,7 @@ impl Inquiries {
     }
 
     /// Requires rights of whoever sent the token, and says who that is.
-    async fn admit(&self, headers: &HeaderMap, rights: &[Right<'_>]) -> Result<&Answering, Refused> {
+    async fn admit(&self, headers: &HeaderMap, rights: &[Right<'_>]) -> Result<(&Answering, UserInfo), Refused> {
         let answering = self.0.answering.get().ok_or_else(|| {
             let text = "this process does not lead (yet); ask again";
             Refused(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
@@ -143,7 +152,7 @@ impl Inquiries {
             answering.access.require(&user, right).await?;
         }
         told(&user, rights);
-        Ok(answering)
+        Ok((answering, user))
     }
 
     /// The tasks of one namespace, or of all.
@@ -194,7 +203,7 @@ async fn journal(
 ) -> Result<impl IntoResponse, Refused> {
     let _slot = slot(&inquiries).await?;
     let rights = to_see("journals", scope.namespace.as_deref(), ask.values);
-    let answering = inquiries.admit(&headers, &rights).await?;
+    let (answering, _) = inquiries.admit(&headers, &rights).await?;
     json(read(answering, move |store| inquiry::journal(store, scope.namespace.as_deref(), &ask)).await?)
 }
 
@@ -206,7 +215,7 @@ async fn ledger(
 ) -> Result<impl IntoResponse, Refused> {
     let _slot = slot(&inquiries).await?;
     let rights = to_see("ledgers", scope.namespace.as_deref(), ask.values);
-    let answering = inquiries.admit(&headers, &rights).await?;
+    let (answering, _) = inquiries.admit(&headers, &rights).await?;
     json(read(answering, move |store| inquiry::ledger(store, scope.namespace.as_deref(), &ask)).await?)
 }
 
@@ -252,12 +261,12 @@ async fn deletion(
     let (application, identity) = (Name::from(order.application.as_str()), Name::from(order.identity.as_str()));
     let ask = Ask::Deletion { application, identity, order: order.order, answer };
     match asked(task, ask, answered).await? {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Ok(meant) => Ok(meant.to_string()),
         Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
     }
 }
 
-/// The journal forgets an identity. The log says who ordered it, and not of whom.
+/// The journal forgets an identity. It and the log say who ordered that, and not of whom.
 async fn erasure(
     State(inquiries): State<Inquiries>,
     headers: HeaderMap,
@@ -267,10 +276,23 @@ async fn erasure(
     let _slot = slot(&inquiries).await?;
     let namespace = scope.namespace.as_deref();
     let right = Right { verb: "update", resource: "journals", subresource: None, namespace };
-    let answering = inquiries.admit(&headers, &[right]).await?;
+    let (answering, user) = inquiries.admit(&headers, &[right]).await?;
     let one = scope.namespace.clone();
     let one = one.ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "a namespace must be named".to_owned()))?;
-    let done = read(answering, move |store| inquiry::forget(store, &one, &whom)).await?;
+    let declared = match inquiries.tasks(Some(&one)).first() {
+        Some(task) => {
+            let (answer, answered) = oneshot::channel();
+            let ask = Ask::Declared { identity: Name::from(whom.identity.as_str()), answer };
+            asked(task, ask, answered).await?
+        }
+        None => false,
+    };
+    let by = user.username.unwrap_or_default();
+    let ordered = Ordered { by, at: answering.ledger.now(), declared };
+    let done = read(answering, move |store| inquiry::forget(store, &one, &whom, &ordered)).await?;
+    let done = done.map_err(|why| Refused(StatusCode::CONFLICT, why))?;
+    print(&done.told);
+    let done = Forgotten::from(done);
     info!(namespace, entries = done.entries, "an identity was erased from the journal");
     json(done)
 }

@@ -83,6 +83,11 @@ impl Keeper {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone().map_err(StoreFailure)
     }
 
+    /// The time that what is stored carries.
+    pub fn now(&self) -> Timestamp {
+        self.time.now().wall
+    }
+
     /// The size of ledger and journal on disk; 0: it cannot be told.
     pub fn bytes(&self) -> u64 {
         self.path.metadata().map_or(0, |file| file.len())
@@ -215,7 +220,7 @@ pub fn fresh() -> Fresh {
 }
 
 /// A reader that has gone, or a full disk behind it, is no reason to stop: the journal is in the store.
-fn print(written: &[JournalRecord]) {
+pub fn print(written: &[JournalRecord]) {
     let mut out = std::io::stdout().lock();
     for record in written {
         let _ = writeln!(out, "{}", record.line());

@@ -209,6 +209,9 @@ impl Desk {
                 // Whoever asked may have gone.
                 let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
             }
+            Ask::Declared { identity, answer } => {
+                let _ = answer.send(engine.directory().identity(&identity).is_some());
+            }
             Ask::Deletion { application, identity, order, answer } => {
                 let (said, effects) = engine.order_deletion(&application, &identity, order, self.shell.now());
                 let _ = answer.send(said);

@@ -5,7 +5,7 @@ use provost_core::model::{LedgerChange, Outcome, Step};
 use super::journal::{all, close, create, intent, ledger_record, pictured};
 use super::retention::size;
 use super::{at, fresh, record};
-use crate::{Erased, JournalQuery, JournalRecord, Keep, Store};
+use crate::{Erased, JournalQuery, JournalRecord, Keep, Spoken, Store, StoreError};
 
 fn disable(account: &str) -> Step {
     Step::DisableAccount { id: account.into() }
@@ -32,14 +32,38 @@ fn text(store: &Store) -> String {
     serde_json::to_string(&all(store, JournalQuery::default())).unwrap()
 }
 
+/// Forgets ada, as eve orders it.
+fn forget(store: &Store, namespace: &str) -> Result<Erased, StoreError> {
+    store.forget(namespace, &"ada".into(), "eve", at(9))
+}
+
+#[test]
+fn what_would_be_forgotten_can_be_asked_before_and_changes_nothing() {
+    let store = lived();
+    let before = text(&store);
+    let spoken = store.spoken_of("acme", &"ada".into()).unwrap();
+    assert_eq!(spoken, Spoken { entries: 6, in_use: vec!["wiki".into()] });
+    assert_eq!(store.spoken_of("acme", &"zoe".into()).unwrap(), Spoken::default());
+    assert_eq!(text(&store), before);
+}
+
 #[test]
 fn a_forgotten_identity_leaves_no_name_account_attribute_or_words_in_the_journal() {
     let store = lived();
     let before = all(&store, JournalQuery::default());
-    assert_eq!(store.forget("other", &"ada".into()).unwrap().entries, 0);
-    let erased = store.forget("acme", &"ada".into()).unwrap();
-    assert_eq!(erased, Erased { entries: 6, accounts: vec!["wiki".into()] });
-    let entries = all(&store, JournalQuery::default());
+    assert_eq!(forget(&store, "other").unwrap().entries, 0);
+    let erased = forget(&store, "acme").unwrap();
+    let Erased { entries: 6, accounts, told: noted } = erased else { panic!("{erased:?}") };
+    assert_eq!(accounts, ["wiki".into()]);
+    let mut entries = all(&store, JournalQuery::default());
+    let noted_there = entries.split_off(before.len());
+    assert_eq!(noted_there, noted, "the erasure itself is recorded");
+    let line = noted[0].line();
+    assert!(noted.len() == 1 && !line.contains("ada"), "{noted:?}");
+    assert_eq!(
+        (&*noted[0].step, noted[0].at, &*noted[0].cause),
+        ("Forget", at(9), "an identity was erased from 6 entries by eve")
+    );
     let theirs: Vec<&JournalRecord> = entries.iter().filter(|entry| entry.intent.0 != 6).collect();
     let told = serde_json::to_string(&theirs).unwrap();
     assert!(!told.contains("ada") && !told.contains("userName"), "{told}");
@@ -51,14 +75,14 @@ fn a_forgotten_identity_leaves_no_name_account_attribute_or_words_in_the_journal
     assert_eq!(of_bob(&entries), of_bob(&before), "what is about others stays as it was");
     assert_eq!(store.load("acme", &"wiki".into()).unwrap().records.len(), 2, "the ledger still knows what is ours");
     assert_eq!(store.prune(&Keep { from: at(0), bytes: size(&store) }).unwrap(), 0, "its size is known");
-    assert_eq!(store.forget("acme", &"ada".into()).unwrap().entries, 0, "there is nothing left");
+    assert_eq!(forget(&store, "acme").unwrap().entries, 0, "there is nothing left");
 }
 
 #[test]
 fn the_outcome_of_what_was_under_way_names_nobody_and_what_is_begun_later_is_journalled_as_ever() {
     let store = lived();
     record(&store, "wiki", 5, vec![intent(7, &[1], disable("u-ada")), intent(8, &[1, 2], both())]).unwrap();
-    store.forget("acme", &"ada".into()).unwrap();
+    forget(&store, "acme").unwrap();
     let closed = record(&store, "wiki", 6, vec![close(7, Outcome::Done), close(8, Outcome::Lost)]).unwrap();
     let told = serde_json::to_string(&closed).unwrap();
     assert!(!told.contains("ada") && told.contains("u-bob"), "{told}");
@@ -80,7 +104,7 @@ fn an_account_that_was_nobodys_any_more_is_forgotten_with_the_name_it_was_made_f
     let nobodys = pictured(22, &[], taken, None, None);
     record(&store, "wiki", 5, vec![orphan(20, "u-old", "ada"), orphan(21, "u-older", "ada-2"), nobodys]).unwrap();
     record(&store, "mail", 5, vec![pictured(1, &[], disable("u-ada"), None, None)]).unwrap();
-    assert_eq!(store.forget("acme", &"ada".into()).unwrap().entries, 8);
+    assert_eq!(forget(&store, "acme").unwrap().entries, 8);
     let entries = all(&store, JournalQuery { application: Some("wiki".into()), ..JournalQuery::default() });
     let told = serde_json::to_string(&entries[8..]).unwrap();
     assert!(told.contains("made for FORGOTTEN") && told.contains("made for ada-2"), "{told}");
@@ -95,7 +119,7 @@ fn an_account_that_was_nobodys_any_more_is_forgotten_with_the_name_it_was_made_f
 #[test]
 fn a_ledger_that_is_rebuilt_from_a_journal_makes_nobody_of_who_was_forgotten() {
     let store = lived();
-    store.forget("acme", &"ada".into()).unwrap();
+    forget(&store, "acme").unwrap();
     store.rebuild(None, true).unwrap();
     let owners = store.load("acme", &"wiki".into()).unwrap().records;
     assert_eq!(owners.iter().map(|record| record.owner.name.as_str()).collect::<Vec<_>>(), ["bob"]);

@@ -59,7 +59,7 @@ fn how_large_the_journal_is_stays_known_when_entries_are_forgotten_or_pruned_and
     let path = folder.path().join("store.redb");
     let store = super::open(&path).unwrap();
     (1..=40).for_each(|second| write(&store, second, second % 3 == 0));
-    store.forget("acme", &"ada".into()).unwrap();
+    store.forget("acme", &"ada".into(), "eve", at(41)).unwrap();
     store.prune(&Keep { from: at(20), bytes: u64::MAX }).unwrap();
     drop(store);
     let store = super::open(&path).unwrap();
@@ -142,6 +142,6 @@ fn who_was_replaced_prunes_and_erases_nothing() {
     stale.shared.remember_lease(1);
     let fenced = crate::StoreError::Fenced { path: "memory".into(), epoch: 2 };
     assert_eq!(stale.prune(&Keep { from: at(5), bytes: u64::MAX }).unwrap_err(), fenced);
-    assert_eq!(stale.forget("acme", &"ada".into()).unwrap_err(), fenced);
+    assert_eq!(stale.forget("acme", &"ada".into(), "eve", at(41)).unwrap_err(), fenced);
     assert_eq!(seconds(&stale, "EnableAccount").len(), 9);
 }

@@ -258,14 +258,15 @@ pub fn keep(stage: &Stage) {
     println!("  export KUBECONFIG={}", stage.cluster.kubeconfig().display());
     println!("  export PATH={}:$PATH", folder(&tests::cluster::cache().join("bin/kubectl")));
     println!("  export PATH={}:$PATH", folder(&tests::cluster::binary()));
-    println!("  OPERATOR=http://{}", stage.address());
+    println!("  export PROVOST_SERVER=http://{}", stage.address());
     println!("\nThen, for instance:");
     println!("  kubectl -n acme get identities,groups.provost.dev");
     println!("  kubectl -n acme describe identity ada");
     println!("  kubectl -n acme patch identity ada --type=merge \\\n    -p '{{\"spec\":{{\"title\":\"Director\"}}}}'");
     println!("  provost status -n acme");
-    println!("  provost audit -n acme --identity ada --server $OPERATOR");
-    println!("  provost ledger -n acme --application {} --server $OPERATOR", stage.main().application());
+    println!("  provost held -n acme");
+    println!("  provost audit -n acme --identity ada");
+    println!("  provost ledger -n acme --application {}", stage.main().application());
     println!("\nWhat the target itself says:");
     for server in &stage.servers {
         server.how_to_ask().lines().for_each(|line| println!("  {line}"));

@@ -19,6 +19,7 @@ use super::error::{Asked, Broken, code, of_result, of_transport};
 use super::guarded::Guarded;
 use super::message::{EXTENDED_RESPONSE, Request, START_TLS, result};
 use crate::http::NetworkRules;
+use crate::http::reach::{self, HostNotFound};
 
 /// Bytes of an answer to StartTLS.
 const SHORT: usize = 4096;
@@ -52,6 +53,14 @@ impl Endpoint {
             "ldap" => Ok(Self::StartTls(host.to_lowercase(), parsed.port().unwrap_or(389))),
             "ldapi" => unescaped(host).map(Self::Socket).ok_or_else(wrong),
             _ => Err(wrong()),
+        }
+    }
+
+    /// Where it is, for people.
+    fn place(&self) -> String {
+        match self {
+            Self::Socket(path) => path.display().to_string(),
+            Self::Tls(..) | Self::StartTls(..) => self.host(),
         }
     }
 
@@ -121,7 +130,7 @@ impl Login {
         let work = self.connect_unbounded(spent);
         match tokio::time::timeout(self.rules.timeouts.whole, work).await {
             Ok(connected) => connected,
-            Err(_) => Err(TargetError::Unreachable("no connection in time".into())),
+            Err(_) => Err(unreachable(&self.endpoint.place(), io::ErrorKind::TimedOut)),
         }
     }
 
@@ -162,10 +171,9 @@ impl Login {
 
     /// To the first address that may be reached and answers.
     async fn dial(&self, host: &str, port: u16) -> Result<Guarded<TcpStream>, TargetError> {
-        let found = tokio::net::lookup_host((bare(host), port)).await;
-        let found =
-            found.map_err(|e| TargetError::Unreachable(format!("no address of the host ({})", e.kind()).into()))?;
-        let mut last = TargetError::Unreachable("no address of the host".into());
+        let missing = || TargetError::Unreachable(HostNotFound(bare(host).to_owned()).to_string().into());
+        let found = tokio::net::lookup_host((bare(host), port)).await.map_err(|_| missing())?;
+        let mut last = missing();
         for address in found {
             if let Err(refused) = self.rules.check(host, address.ip()) {
                 last = TargetError::HostNotAllowed(refused.to_string().into());
@@ -178,7 +186,7 @@ impl Login {
             };
             match dialled {
                 Ok(stream) => return Ok(Guarded::new(stream, &self.rules.permit)),
-                Err(error) => last = unreachable(&error),
+                Err(error) => last = unreachable(&format!("{host}:{port}"), error.kind()),
             }
         }
         Err(last)
@@ -189,7 +197,8 @@ impl Login {
             let text = "a socket is the operator's own machine, which is closed to connectors (--allow-loopback)";
             return Err(TargetError::HostNotAllowed(text.into()));
         }
-        let socket = tokio::net::UnixStream::connect(path).await.map_err(|error| unreachable(&error))?;
+        let socket = tokio::net::UnixStream::connect(path).await;
+        let socket = socket.map_err(|error| unreachable(&self.endpoint.place(), error.kind()))?;
         Ok(Guarded::new(socket, &self.rules.permit))
     }
 }
@@ -216,8 +225,8 @@ async fn start_tls(server: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result
     }
 }
 
-fn unreachable(error: &io::Error) -> TargetError {
-    TargetError::Unreachable(format!("no connection ({})", error.kind()).into())
+fn unreachable(place: &str, why: io::ErrorKind) -> TargetError {
+    TargetError::Unreachable(reach::no_connection(place, Some(why)).into())
 }
 
 /// An IPv6 address without the brackets of a URL.

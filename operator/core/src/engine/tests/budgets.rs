@@ -59,6 +59,29 @@ fn whom_manifests_suspend_costs_nothing_of_the_budget_of_changed_rules() {
 }
 
 #[test]
+fn a_held_plan_says_by_which_change_and_in_numbers_that_add_up() {
+    let mut world = world();
+    let why = |world: &World| world.engine.sync(&Name::from("wiki")).unwrap().held().last().unwrap().why.to_string();
+    move_away(&mut world, 0..5);
+    let gone =
+        |n: usize| Change::Gone(ObjectRef { kind: ObjectKind::Identity, name: format!("i-{n}").as_str().into() });
+    world.tell(EngineEvent::Changed(vec![gone(5), gone(6)]));
+    world.pass(60);
+    let counted = "with 5 that were counted in the last 1 day it makes";
+    let first = format!(
+        "2 identities lose something, of 25 accounts; {counted} 7, and 5 are allowed; by 2 Identities that are gone"
+    );
+    assert_eq!(why(&world), first);
+    let mut policy = team().into_iter().find(|object| object["kind"] == "AccessPolicy").unwrap();
+    (policy["metadata"]["generation"], policy["spec"]["match"]) = (json!(2), json!("false"));
+    tell(&mut world, &[policy]);
+    world.pass(60);
+    let by = "by AccessPolicy science-wiki (generation 2), which does not give it to 23 of them any more";
+    let second = format!("23 identities lose something, of 25 accounts; {counted} 28, and 5 are allowed; {by}");
+    assert_eq!(why(&world), second);
+}
+
+#[test]
 fn what_is_held_does_not_go_by_itself_when_its_budget_has_room_again() {
     let mut world = world();
     move_away(&mut world, 0..5);

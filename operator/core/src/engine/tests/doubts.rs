@@ -37,7 +37,7 @@ fn doubted(transient: bool) -> World {
 }
 
 /// Cancels the deletion of ada's account.
-fn cancel(world: &mut World) -> Result<(), Arc<str>> {
+fn cancel(world: &mut World) -> Result<Arc<str>, Arc<str>> {
     let now = world.now();
     let (said, mut effects) = world.engine.order_deletion(&"wiki".into(), &"ada".into(), DeletionOrder::Cancel, now);
     while let Some(effect) = effects.pop() {

@@ -17,6 +17,7 @@ mod listings;
 mod lost;
 mod membership;
 mod mismatch;
+mod orders;
 mod orphans;
 mod policies;
 mod priority;

@@ -1,0 +1,56 @@
+//! What a person orders about a deletion, and what is said of it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{World, declared, identity, scientist, tell};
+use crate::engine::DeletionOrder::{self, Cancel, Hasten};
+
+fn order(world: &mut World, name: &str, order: DeletionOrder) -> Result<Arc<str>, Arc<str>> {
+    let now = world.now();
+    let (said, mut effects) = world.engine.order_deletion(&"wiki".into(), &name.into(), order, now);
+    while let Some(effect) = effects.pop() {
+        effects.extend(world.answered(effect));
+    }
+    said
+}
+
+/// Accounts of who ended are deleted after a week.
+fn all(ada: Value) -> Vec<Value> {
+    let mut all = declared(&[ada]);
+    all[2]["spec"]["deprovision"] = json!({"ended": {"action": "Disable", "deleteAfter": "168h"}});
+    all
+}
+
+#[test]
+fn an_order_says_what_it_does_and_one_that_does_nothing_why() {
+    let mut world = World::new();
+    world.list(&all(identity("ada", 1, &scientist("Analyst"))));
+    world.pass(30);
+    let refused = |said: Result<Arc<str>, Arc<str>>| said.unwrap_err().to_string();
+    let begins = "ada has no account in wiki that is retained: theirs is ";
+    assert!(refused(order(&mut world, "ada", Hasten)).starts_with(&format!("{begins}wanted. ")));
+    assert!(
+        refused(order(&mut world, "zoe", Hasten))
+            .ends_with("that is retained: none was made, or it is deleted; `provost ledger` shows what is")
+    );
+
+    let lifecycle = json!({"endTime": "2026-01-01T00:00:00Z"});
+    tell(&mut world, &[identity("ada", 2, &json!({"department": "Science", "lifecycle": lifecycle}))]);
+    world.pass(60);
+    let said = order(&mut world, "ada", Cancel).unwrap();
+    assert!(said.starts_with("the account of ada in wiki is kept: it was to be deleted on 20"), "{said}");
+    let said = order(&mut world, "ada", Cancel).unwrap();
+    assert_eq!(&*said, "the account of ada in wiki is kept: its deletion had been cancelled already");
+    world.pass(60);
+    assert_eq!(world.accounts.len(), 1);
+    let said = order(&mut world, "ada", Hasten).unwrap();
+    assert!(said.contains("is deleted now: its deletion had been cancelled, and that is taken back. "), "{said}");
+    world.pass(60);
+    assert_eq!(world.accounts.len(), 0);
+    assert_eq!(
+        refused(order(&mut world, "ada", Hasten)),
+        "ada has no account in wiki that is retained: none was made, or it is deleted; `provost ledger` shows what is"
+    );
+}

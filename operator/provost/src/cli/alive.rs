@@ -1,0 +1,124 @@
+//! Whether an operator runs, by the Lease that it renews.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use kube::{Api, Client};
+use provost_kubernetes::client;
+
+use super::record::{age, second};
+
+/// Where the operator is.
+#[derive(clap::Args, Debug)]
+pub struct Whereabouts {
+    /// Namespace of the operator
+    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system")]
+    operator_namespace: String,
+    /// Name of the operator's Service, and of its Lease
+    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost")]
+    service: String,
+}
+
+/// Whether an operator runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alive {
+    Yes,
+    /// Why not, and what to do.
+    No(String),
+    /// The Lease cannot be read, as by somebody who may not.
+    Unknown,
+}
+
+impl Alive {
+    /// As a machine is told.
+    pub fn json(&self) -> serde_json::Value {
+        let (running, message) = match self {
+            Self::Yes => (Some(true), None),
+            Self::No(why) => (Some(false), Some(why)),
+            Self::Unknown => (None, None),
+        };
+        serde_json::json!({"running": running, "message": message})
+    }
+}
+
+/// Asks for the Lease. One that seems not to be renewed is looked at twice: the operator's clock may be another than the API
+/// server's.
+pub async fn alive(client: &Client, at: &Whereabouts) -> Alive {
+    let api: Api<Lease> = Api::namespaced(client.clone(), &at.operator_namespace);
+    let name = format!("{}/{}", at.operator_namespace, at.service);
+    let Ok(found) = api.get_opt(&at.service).await else { return Alive::Unknown };
+    let now = client::time(client).await.unwrap_or_else(|_| Timestamp::now());
+    let Some(why) = silent(&name, found.as_ref().and_then(|lease| lease.spec.as_ref()), now) else { return Alive::Yes };
+    let (Some(lease), Some(renewal)) = (&found, found.as_ref().and_then(between_renewals)) else {
+        return Alive::No(why);
+    };
+    tokio::time::sleep(renewal).await;
+    match api.get_opt(&at.service).await {
+        Ok(Some(later)) if later.metadata.resource_version != lease.metadata.resource_version => Alive::Yes,
+        Ok(_) => Alive::No(why),
+        Err(_) => Alive::Unknown,
+    }
+}
+
+/// How long it takes at most until a holder renews it; `None`: nobody holds it.
+fn between_renewals(lease: &Lease) -> Option<Duration> {
+    let spec = lease.spec.as_ref()?;
+    spec.holder_identity.as_ref().filter(|holder| !holder.is_empty())?;
+    let seconds = u64::try_from(spec.lease_duration_seconds?).ok()?;
+    Some(Duration::from_secs(seconds / 5 + 1))
+}
+
+/// Why nobody can be running by what a Lease says.
+fn silent(name: &str, lease: Option<&LeaseSpec>, now: Timestamp) -> Option<String> {
+    let Some(lease) = lease else {
+        return Some(format!(
+            "no operator is running: there is no Lease {name}; \
+             if it was installed elsewhere, say where with --operator-namespace and --service"
+        ));
+    };
+    let Some(holder) = lease.holder_identity.as_ref().filter(|holder| !holder.is_empty()) else {
+        return Some(format!(
+            "no operator is running: nobody holds the Lease {name}; start it (its Deployment may be scaled to 0)"
+        ));
+    };
+    let renewed = lease.renew_time.as_ref()?.0;
+    let lasts = SignedDuration::from_secs(lease.lease_duration_seconds.unwrap_or_default().into());
+    let silent = now.duration_since(renewed) > lasts;
+    silent.then(|| {
+        format!(
+            "no operator is running: {holder} last renewed the Lease {name} {} ago, at {}; look at its Pod",
+            age(renewed, now),
+            second(renewed)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+    use super::*;
+
+    #[test]
+    fn a_lease_that_nobody_holds_or_renews_says_that_no_operator_runs() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let held = |holder: &str| LeaseSpec {
+            holder_identity: Some(holder.to_owned()),
+            lease_duration_seconds: Some(30),
+            renew_time: Some(MicroTime(at(0))),
+            ..LeaseSpec::default()
+        };
+        let said = |lease: Option<&LeaseSpec>, second| silent("provost-system/provost", lease, at(second));
+        assert_eq!(said(Some(&held("pod-1")), 30), None);
+        assert_eq!(
+            said(Some(&held("pod-1")), 240).unwrap(),
+            "no operator is running: pod-1 last renewed the Lease provost-system/provost \
+             4m ago, at 2027-01-15T08:00:00Z; look at its Pod"
+        );
+        assert!(said(Some(&held("")), 1).unwrap().contains("nobody holds the Lease provost-system/provost; start it"));
+        assert!(
+            said(None, 1).unwrap().contains("there is no Lease provost-system/provost; if it was installed elsewhere")
+        );
+    }
+}

@@ -19,11 +19,14 @@ pub mod keeps;
 pub mod misbehaving;
 pub mod mutants;
 pub mod oracle;
+mod ports;
 pub mod realm;
 pub mod seeds;
 pub mod servers;
 pub mod simulation;
 pub mod states;
+
+pub use ports::free_port;
 
 /// Says what a test has seen, past the capture of its output: a green run shows it too.
 pub fn tell(seen: impl std::fmt::Display) {

@@ -1,5 +1,4 @@
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 use super::identity::{self, Server};
 use super::process::{Process, Sweeper};
 use super::tools::{Output, eventually, tool};
+use crate::free_port;
 
 /// How often a start is tried again because another process took the port meanwhile.
 const STARTS: usize = 3;
@@ -252,11 +252,6 @@ impl Running {
 /// The last words of a part that has ended.
 fn gone(running: &Running) -> Option<String> {
     [&running.etcd, &running.api].into_iter().flatten().find(|part| !part.runs()).map(Process::tail)
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 fn is_ready(kubeconfig: &Path) -> bool {

@@ -37,7 +37,8 @@ impl Counting {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        // No connection is kept: a server may close it at the moment at which it is used again.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
         let proxy = Proxy { to, client, seen: Arc::clone(&seen) };
         let router = Router::new().fallback(forward).with_state(proxy);
         let task = tokio::spawn(async move {
@@ -82,8 +83,12 @@ async fn forward(State(proxy): State<Proxy>, request: Request) -> Response<Body>
     let mut headers = parts.headers;
     headers.remove("host");
     let sent = proxy.client.request(parts.method, format!("http://{}{path}", proxy.to)).headers(headers).body(body);
-    let Ok(answer) = sent.send().await else {
-        return Response::builder().status(StatusCode::BAD_GATEWAY).body(Body::empty()).expect("an answer");
+    let answer = match sent.send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let said = format!("the proxy of this test: {error:?}").into();
+            return Response::builder().status(StatusCode::BAD_GATEWAY).body(said).expect("an answer");
+        }
     };
     let mut back = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {

@@ -1,7 +1,7 @@
 //! Keycloak, the real distribution: one server for a test binary, realms of their own for its tests.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::{TOKEN, cache, loopback};
 use crate::cluster::{Process, Sweeper};
+use crate::free_port;
 
 /// The heap is bounded; what makes code fast in the long run only makes the start slow.
 const JAVA: [&str; 7] = [
@@ -66,7 +67,7 @@ impl Keycloak {
         fs::create_dir_all(home.join("data/h2")).expect("a folder");
         let database = "data/h2/keycloakdb.mv.db";
         fs::copy(built.join(database), home.join(database)).expect("a copy of the database");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a port").port();
+        let port = free_port();
         let process = Process::start(Path::new("java"), &arguments(&home, port), &[], &home.join("keycloak.log"));
         let began = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {

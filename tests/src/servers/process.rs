@@ -3,8 +3,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+use crate::free_port;
 
 /// A server process; killed when dropped.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Running {
 impl Running {
     /// Starts a command with a free port as its last arguments, and waits until the port is open.
     pub(super) async fn start(name: &str, command: &Path, arguments: &[String], base: &'static str) -> Self {
-        let port = free_port().await;
+        let port = free_port();
         let mut child = Command::new(command)
             .args(arguments)
             .args(["--port", &port.to_string()])
@@ -56,9 +58,4 @@ impl Running {
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
-}
-
-async fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }

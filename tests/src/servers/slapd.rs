@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Authority, cache, loopback};
+use crate::free_port;
 
 /// The entry at the top.
 pub const SUFFIX: &str = "dc=acme,dc=test";
@@ -351,9 +352,4 @@ fn entries() -> String {
     write!(ldif, "dn: {SERVICE}\nobjectClass: device\nobjectClass: simpleSecurityObject\nuserPassword: {PASSWORD}\n\n")
         .expect("a text");
     ldif
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -20,8 +20,7 @@ impl Scim {
     pub fn start(name: &'static str, folder: &Path) -> Self {
         let program = tests::cluster::cache().join("scim-venv/bin/scim2-server");
         let token = format!("demo-token-of-{name}");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-        let port = free.expect("a free port").port();
+        let port = tests::free_port();
         let arguments = ["--hostname", "127.0.0.1", "--port", &port.to_string(), "--bearer-token", &token];
         let arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
         let process = Process::start(&program, &arguments, &[], &folder.join(format!("{name}.log")));

@@ -75,6 +75,21 @@ fn a_reference_that_is_missing_freezes_its_own_policy_and_no_other() {
 }
 
 #[test]
+fn a_group_that_is_missing_is_told_also_where_its_rule_is_wrong_otherwise() {
+    let rule = "identity.titel == 'x' && 'nowhere' in identity.groups && 'there' in identity.groups";
+    let here = group("there", &[], None, &[]);
+    let of = |here: Vec<Change>| reasons(&namespace(here), ObjectKind::AccessPolicy, "p");
+    let policy = allow("p", &[], Some(rule), "wiki", &[]);
+    let all = vec![target("wiki", &[]), here, policy];
+    assert_eq!(of(all.clone()), [Reason::InvalidExpression, Reason::ReferenceNotFound]);
+    let found = group("nowhere", &[], None, &[]);
+    assert_eq!(of([all.clone(), vec![found.clone()]].concat()), [Reason::InvalidExpression]);
+    // Who looks at the policy hears of it when the group comes.
+    let mut directory = namespace(all);
+    assert!(directory.apply(vec![found], noon()).policies.contains(&Name::from("p")));
+}
+
+#[test]
 fn what_is_invalid_freezes_and_what_reads_it_is_unknown() {
     let directory = namespace(vec![
         target("wiki", &[("editor", None)]),

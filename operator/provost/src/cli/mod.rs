@@ -3,6 +3,7 @@
 mod answer;
 mod audit;
 mod diff;
+mod doubles;
 mod draft;
 mod finding;
 mod git;

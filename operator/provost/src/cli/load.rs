@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::doubles;
 use super::draft::{self, Wrong};
-use super::finding::{Finding, Inside};
+use super::finding::{self, Finding, Inside};
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -157,7 +157,7 @@ fn read_one(document: &Document) -> (Option<Change>, Option<Value>, Vec<FieldErr
 
 fn unreadable(read: &Read) -> Vec<Finding> {
     let line = |broken: &Unreadable| read.texts.get(&broken.file)?.lines().nth(broken.line.saturating_sub(1));
-    let finding = |broken: &Unreadable| Finding {
+    let told = |broken: &Unreadable, object: String| Finding {
         file: broken.file.clone(),
         line: broken.line,
         column: broken.column,
@@ -165,9 +165,16 @@ fn unreadable(read: &Read) -> Vec<Finding> {
         error: true,
         message: format!("this cannot be read: {}", broken.message),
         remedy: broken.remedy.map(str::to_owned),
-        object: broken.file.clone(),
+        object,
     };
-    read.unreadable.iter().map(finding).collect()
+    let mut findings: Vec<Finding> = read.unreadable.iter().map(|broken| told(broken, broken.file.clone())).collect();
+    for broken in &read.misread {
+        // Its documents are read all the same.
+        let begins = |of: &Document| of.place("").is_some_and(|place| place.line <= broken.line);
+        let document = read.documents.iter().rfind(|of| of.file == broken.file && begins(of));
+        findings.push(told(broken, document.map_or_else(|| broken.file.clone(), finding::object)));
+    }
+    findings
 }
 
 /// The change that a document makes, and whether it cannot even be read as its kind.

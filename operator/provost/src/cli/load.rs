@@ -45,14 +45,16 @@ pub struct Space<'r> {
 /// Loads what was read, as of a time.
 pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
+    findings.extend(unnamed(read));
     let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
     let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
+    let usual = usual_namespace(read);
     for document in &read.documents {
         let (change, mended, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
         hidden.extend(untold::lines(document, &errors).map(|line| (&*document.file, line)));
         if let Some(change) = change {
-            let space = spaces.entry(namespace(document).unwrap_or(DEFAULT_NAMESPACE)).or_default();
+            let space = spaces.entry(namespace(document).unwrap_or(usual)).or_default();
             findings.extend(space.take(document, Wrong { change, mended, errors }, read));
         }
     }
@@ -128,11 +130,48 @@ fn namespace(document: &Document) -> Option<&str> {
     document.text("/metadata/namespace").filter(|namespace| !namespace.is_empty())
 }
 
+/// The namespaces that are named.
+fn namespaces(read: &Read) -> BTreeSet<&str> {
+    read.documents.iter().filter_map(namespace).collect()
+}
+
+/// That of manifests that name none: what all others name, since a folder is applied as a whole; else that of kubectl.
+fn usual_namespace(read: &Read) -> &str {
+    let named = namespaces(read);
+    named.first().filter(|_| named.len() == 1).copied().unwrap_or(DEFAULT_NAMESPACE)
+}
+
+/// That some manifests name a namespace and others none, told once.
+fn unnamed(read: &Read) -> Option<Finding> {
+    let without = |document: &&Document| match document.value.get("metadata").map(|metadata| metadata.get("namespace"))
+    {
+        Some(Some(Value::String(namespace))) => namespace.is_empty(),
+        Some(other) => other.is_none_or(Value::is_null),
+        // Told by itself.
+        None => false,
+    };
+    let first = read.documents.iter().find(without)?;
+    let named = namespaces(read).into_iter().collect::<Vec<_>>().join(", ");
+    if named.is_empty() {
+        return None;
+    }
+    let mut finding = Finding::at(first, "metadata", None, read);
+    finding.error = false;
+    let they = match read.documents.iter().filter(without).count() {
+        1 => "this manifest names no namespace and is".to_owned(),
+        count => format!("{count} manifests name no namespace, the first of them here, and are"),
+    };
+    finding.message = format!("{they} read as in {}; the others name {named}", usual_namespace(read));
+    finding.remedy = Some("write metadata.namespace: kubectl takes the one of its context".to_owned());
+    Some(finding)
+}
+
 /// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
 pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
+    let usual = usual_namespace(read);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for document in &read.documents {
-        let namespace = namespace(document).unwrap_or(DEFAULT_NAMESPACE).to_owned();
+        let namespace = namespace(document).unwrap_or(usual).to_owned();
         changes.entry(namespace).or_default().extend(change(&document.value).0);
     }
     changes

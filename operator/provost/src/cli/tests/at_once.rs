@@ -116,6 +116,28 @@ fn what_is_missing_at_the_top_is_told_with_its_place_and_what_to_write() {
 }
 
 #[test]
+fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
+    let ada = manifest("Identity", "ada", "{}");
+    let without = |name: &str, member: &str| {
+        manifest("Group", name, &format!("{{members: [{member}]}}")).replace(", namespace: acme", "")
+    };
+    let groups = [without("g", "{kind: Identity, name: ada}"), without("h", "{kind: Group, name: g}")].concat();
+    let (status, out, _) = said(&["lint", "-o", "wide"], &format!("{ada}{groups}"));
+    let told = "m.yaml:9:11  warning  2 manifests name no namespace, the first of them here, and";
+    assert!(status == 0 && out.starts_with(told) && out.contains("read as in acme; the others name acme"), "{out}");
+    assert!(out.ends_with("1 warning in 1 of 3 manifests\n"), "{out}");
+    assert!(said(&["explain", "ada"], &format!("{ada}{groups}")).1.starts_with("ada: Active, in g, h\n"));
+    // Of several, that of kubectl.
+    let other = manifest("Identity", "bob", "{}").replace("acme", "beta");
+    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada, other, without("g", "")].concat());
+    assert!(
+        out.contains("this manifest names no namespace and is read as in default; the others name acme, beta"),
+        "{out}"
+    );
+    says(&groups, &[]);
+}
+
+#[test]
 fn a_file_in_latin_1_is_told_with_its_line_and_hides_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {

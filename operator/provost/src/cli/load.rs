@@ -122,7 +122,20 @@ fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, rea
     for Warning { source, diagnostic } in directory.warnings_of(object) {
         findings.push(of_rule(document, &source, &diagnostic, read));
     }
+    findings.extend(directory.idle_rule(object).map(|(source, count)| idle(document, source, count, read)));
     findings
+}
+
+/// A rule that is true of nobody. Whoever it is for may be still to come.
+fn idle(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
+    let mut finding = Finding::at(document, &source.path, None, read);
+    finding.error = false;
+    finding.message = match identities {
+        1 => "this rule does not match the one identity here".to_owned(),
+        _ => format!("this rule matches nobody of the {identities} identities here"),
+    };
+    finding.remedy = Some("compare its values with theirs, if it should".to_owned());
+    finding
 }
 
 /// The namespace that a document names.

@@ -138,6 +138,26 @@ fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
 }
 
 #[test]
+fn a_rule_that_matches_nobody_here_is_a_warning() {
+    let people =
+        ["Engineering", "Sales"].map(|of| manifest("Identity", &of.to_lowercase(), &format!("{{department: {of}}}")));
+    let rules = |rule: &str| {
+        let group = manifest("Group", "g", &format!("{{match: \"identity.{rule}\"}}"));
+        let policy =
+            manifest("AccessPolicy", "p", &format!("{{match: \"identity.{rule}\", grants: [{{application: wiki}}]}}"));
+        [group, policy, manifest("TargetApplication", "wiki", WIKI)].concat()
+    };
+    let (status, out, _) =
+        said(&["lint", "-o", "wide"], &[people.concat(), rules("department == 'Enginering'")].concat());
+    assert_eq!(out.matches("warning  this rule matches nobody of the 2 identities here").count(), 2, "{out}");
+    assert!(status == 0 && out.ends_with("2 warnings in 2 of 5 manifests\n"), "{out}");
+    let one = "this rule does not match the one identity here";
+    says(&[&*people[0], &rules("department == 'Sales'")].concat(), &[one, one]);
+    says(&[people.concat(), rules("department == 'Sales'")].concat(), &[]);
+    says(&rules("department == 'Sales'"), &[]);
+}
+
+#[test]
 fn a_file_in_latin_1_is_told_with_its_line_and_hides_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {

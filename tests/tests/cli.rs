@@ -225,9 +225,9 @@ fn other_kinds_are_skipped_and_counted_and_lists_are_opened() {
     assert_eq!(status, 1);
     assert!(out.contains("all.yaml:10:") && out.contains("did you mean 'userName'?"), "{out}");
     assert!(out.contains("1 error in 1 of 1 manifest"), "{out}");
-    assert_eq!(err, "2 documents of other kinds skipped\n");
+    assert_eq!(err, "2 documents of other kinds skipped: ConfigMap, Secret\n");
     let (_, _, err) = provost(&["plan", "-f", file.to_str().unwrap()]);
-    assert!(err.starts_with("2 documents of other kinds skipped\nwarning: 1 error"), "{err}");
+    assert!(err.starts_with("2 documents of other kinds skipped: ConfigMap, Secret\nwarning: 1 error"), "{err}");
 }
 
 #[test]

@@ -132,6 +132,31 @@ async fn a_search_that_finds_everybody_ends() {
 }
 
 #[tokio::test]
+async fn how_lists_are_paged_is_told_as_it_was_seen() {
+    for (switches, accounts, expected) in [
+        (Switches::default(), 2, "index, not measured"),
+        (Switches::default(), 3, "index"),
+        (Switches { no_paging: true, ..Switches::default() }, 3, "none: all at once"),
+        (Switches { cursor: true, ..Switches::default() }, 3, "cursor"),
+    ] {
+        let (server, target) = start(switches).await;
+        server.with(|service| (0..accounts).for_each(|n| drop(service.add_user(&format!("ada{n}"), true))));
+        assert_eq!(measured(&probe(&target).await, "paging"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_says_no_more_than_its_status_is_told_with_what_was_asked() {
+    let (server, target) = start(Switches { groups_refused: Some(500), ..Switches::default() }).await;
+    let Err(TargetError::Transient(words)) = target.observe(Kind::Groups, None).await.0 else { panic!("listed") };
+    assert_eq!(&*words, "HTTP 500 for GET Groups?startIndex&count");
+    server.with(|service| service.switches.patch_refused = Some(500));
+    let ada = server.with(|service| service.add_user("ada", true));
+    let refused = update(&target, &TargetId::new(ada), &[("title", "Boss")]).await;
+    assert_eq!(refused.unwrap_err(), TargetError::Lost("HTTP 500 for PATCH Users/{id}".into()));
+}
+
+#[tokio::test]
 async fn hidden_members_are_measured_by_our_own_write() {
     for (no_members_filter, expected) in [(false, Observability::Probe), (true, Observability::None)] {
         let switches =

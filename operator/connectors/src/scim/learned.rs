@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use provost_core::model::{Capabilities, DeleteMeans, Observability, Profile, TargetId};
 
+use super::Paging;
+
 /// How group members can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Members {
@@ -91,6 +93,8 @@ pub(super) struct Learned {
     /// Whether PATCH works, by kind of resource: `Users`, `Groups`.
     pub(super) patch: BTreeMap<&'static str, bool>,
     pub(super) cursor: Option<bool>,
+    /// Lists come in parts, of no more than was asked for; or more came than was asked for.
+    pub(super) index: Option<bool>,
     /// Pages were cut to this size.
     pub(super) page_limit: Option<usize>,
     pub(super) filter: Option<bool>,
@@ -175,12 +179,13 @@ impl Learned {
         self.members.is_none() && self.members_filter.is_none() && self.without_members
     }
 
-    /// For status. `patch`: changes of accounts, and of groups, go by PATCH; `bulk`: operations in one bulk request.
-    pub(super) fn profile(&self, patch: (bool, bool), bulk: usize, request_timeout: Duration) -> Profile {
+    /// For status. `patch`: changes of accounts, and of groups, go by PATCH; `paging`: as the manifest says; `bulk`:
+    /// operations in one bulk request.
+    pub(super) fn profile(&self, patch: (bool, bool), paging: Paging, bulk: usize, timeout: Duration) -> Profile {
         let mut measured: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
         let mut say = |key: &str, value: &str| drop(measured.insert(key.into(), value.into()));
         say("change", change(patch, &self.patch));
-        say("paging", if self.cursor == Some(true) { "cursor" } else { "index" });
+        say("paging", self.paging(paging));
         say("filter", word(self.filter, "works", "ignored or refused"));
         say("inactiveInSearch", word(self.inactive_hidden.map(|hidden| !hidden), "shown", "hidden"));
         say("groups", word(self.groups, "offered", "not offered"));
@@ -190,8 +195,19 @@ impl Learned {
         say("delete", delete(self.delete));
         say("bulk", &self.bulk.words(bulk > 1));
         self.say_what_was_seen(&mut say);
-        let capabilities = self.capabilities(bulk, request_timeout);
+        let capabilities = self.capabilities(bulk, timeout);
         Profile { measured, capabilities, principal: self.principal.clone(), changes: None }
+    }
+
+    fn paging(&self, paging: Paging) -> &'static str {
+        match (paging, self.cursor, self.index) {
+            (Paging::None, ..) => "one page",
+            (_, Some(true), _) => "cursor",
+            (Paging::Cursor, ..) => "cursor, not measured",
+            (_, _, Some(true)) => "index",
+            (_, _, Some(false)) => "none: all at once",
+            (_, _, None) => "index, not measured",
+        }
     }
 
     /// What not every service has.

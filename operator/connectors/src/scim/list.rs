@@ -300,6 +300,11 @@ impl Scim {
         };
         let reached = start.saturating_sub(1).saturating_add(got as u64);
         let more = list.total.map_or(got >= count, |total| reached < total);
+        if got > count {
+            self.learned().index = Some(false);
+        } else if more && got > 0 {
+            self.learned().index.get_or_insert(true);
+        }
         if more && got > 0 && got < count {
             self.learned().page_limit = Some(got);
         }

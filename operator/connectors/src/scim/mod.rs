@@ -15,7 +15,7 @@ mod schema;
 mod wire;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use provost_core::model::{Applied, AttributeName, Spent, Step, TargetError, TargetId};
@@ -159,7 +159,8 @@ impl Scim {
         if !query.is_empty() {
             url.set_query(Some(query));
         }
-        self.http.send(&Request::get(url).accept(ACCEPT), spent).await
+        let answer = self.http.send(&Request::get(url).accept(ACCEPT), spent).await;
+        answer.map_err(|refusal| asked(refusal, &Method::GET, segments, query))
     }
 
     async fn write(
@@ -170,11 +171,11 @@ impl Scim {
         if_match: Option<&str>,
         spent: &mut Spent,
     ) -> Result<Answer, Refusal> {
-        let mut request = Request::new(method, self.http.url(segments)?).accept(ACCEPT).if_match(if_match);
+        let mut request = Request::new(method.clone(), self.http.url(segments)?).accept(ACCEPT).if_match(if_match);
         if let Some(body) = body {
             request = request.body(CONTENT_TYPE, body.to_string().into_bytes());
         }
-        self.http.send(&request, spent).await
+        self.http.send(&request, spent).await.map_err(|refusal| asked(refusal, &method, segments, ""))
     }
 
     /// What a refusal means once its SCIM error is read. `names`: the attributes that were sent.
@@ -191,6 +192,22 @@ impl Scim {
         let field = field(&error.detail, names).map(AttributeName::new);
         TargetError::Rejected { field, reason, detail: self.http.scrubbed(&error.detail).into() }
     }
+}
+
+/// A failure of the target itself says no more than its status: with what it was asked. Ids and what stands in a query are
+/// left out, as is the base: they may be nobody's business.
+fn asked(refusal: Refusal, method: &Method, segments: &[&str], query: &str) -> Refusal {
+    let what = segments.first().unwrap_or(&"");
+    let id = if segments.len() > 1 { "/{id}" } else { "" };
+    let names: Vec<&str> = query.split('&').filter_map(|part| Some(part.split_once('=')?.0)).collect();
+    let names = if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) };
+    let told = |text: Arc<str>| format!("{text} for {method} {what}{id}{names}").into();
+    let error = match refusal.error {
+        TargetError::Transient(text) if refusal.status.is_some() => TargetError::Transient(told(text)),
+        TargetError::Lost(text) if refusal.status.is_some() => TargetError::Lost(told(text)),
+        other => other,
+    };
+    Refusal { error, ..refusal }
 }
 
 /// The attribute that the target's words name: the longest that they hold, else the only one that was sent.

@@ -1,13 +1,14 @@
 //! What a target can do, measured by reading. ServiceProviderConfig is a hint only: it is wrong too often.
 
 use provost_core::model::{CorrelationKey, Profile, Spent, TargetError, TargetId};
+use reqwest::Method;
 use serde_json::{Map, Value as Json};
 
 use super::filter::Filter;
 use super::learned::{Hint, Members};
 use super::list::{has_no_list, refuses_filter};
 use super::wire::{self, Resource};
-use super::{ACCEPT, Scim};
+use super::{ACCEPT, Scim, asked};
 use crate::http::{Refusal, Request};
 
 /// A name that nobody has.
@@ -30,7 +31,7 @@ impl Scim {
     pub(super) fn profile(&self) -> Profile {
         let patch = (self.patches("Users"), self.patches("Groups"));
         let learned = self.learned();
-        learned.profile(patch, learned.bulk_operations(self.bulk), self.request_timeout)
+        learned.profile(patch, self.paging, learned.bulk_operations(self.bulk), self.request_timeout)
     }
 
     /// The account that we log in as, where the service says it (`/Me`; RFC 7644, 3.11), or where basic credentials name
@@ -41,7 +42,7 @@ impl Scim {
             Ok(answer) => wire::resource(&answer.body).ok().filter(|me| me.get("userName").is_some()),
             Err(Refusal { status: Some(500 | 501), .. }) => None,
             Err(refusal) if matches!(refusal.status, Some(300..=400 | 402..=428 | 430..=499)) => None,
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) => return Err(asked(refusal, &Method::GET, &["Me"], "").into()),
         };
         let mut principal = said.and_then(|me| me.id());
         if principal.is_none()

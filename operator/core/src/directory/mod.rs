@@ -13,6 +13,7 @@ mod decision;
 mod duplicates;
 mod entry;
 mod explanation;
+mod idle;
 mod ids;
 pub(crate) mod keys;
 mod known;

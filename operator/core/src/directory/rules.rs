@@ -1,6 +1,6 @@
 //! Rules as the directory holds them: compiled once, or known not to compile; and an index of which can matter to whom.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::table::{IdentityId, Table};
@@ -15,18 +15,25 @@ pub(crate) use crate::policy::GroupId;
 pub(crate) struct Ruled {
     pub source: Source,
     pub compiled: Result<Rule, Vec<Diagnostic>>,
+    /// The groups that it names, sorted, as far as it can be read.
+    groups: Box<[GroupId]>,
 }
 
 impl Ruled {
     pub fn new<T>(source: &Source, site: Site, groups: &mut Table<GroupId, T>) -> Self {
-        let mut intern = |name: &str| groups.intern(&Name::from(name));
+        let mut named = BTreeSet::new();
+        let mut intern = |name: &str| {
+            let group = groups.intern(&Name::from(name));
+            named.insert(group);
+            group
+        };
         let compiled = policy::compile(&source.text, site, &mut Scope { group: &mut intern });
-        Self { source: source.clone(), compiled }
+        Self { source: source.clone(), compiled, groups: named.into_iter().collect() }
     }
 
-    /// The groups that it names.
+    /// The groups that it names, also where it does not compile: one that is not there is told of all the same.
     pub fn groups(&self) -> &[GroupId] {
-        self.compiled.as_ref().map_or(&[], Rule::groups)
+        &self.groups
     }
 
     pub fn reads_manager(&self) -> bool {

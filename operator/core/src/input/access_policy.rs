@@ -48,7 +48,7 @@ pub(super) fn read(object: &crds::AccessPolicy) -> (AccessPolicy, Vec<FieldError
         grants: grants(&mut checks, at.field("grants"), &spec.grants, effect),
         not_before,
         not_after,
-        lead_time: lead_time(&mut checks, at.field("leadTime"), spec.lead_time.as_ref(), effect),
+        lead_time: lead_time(&mut checks, at.field("leadTime"), spec.lead_time.as_ref(), spec.effect.as_ref()),
     };
     (policy, checks.into_errors())
 }
@@ -108,9 +108,14 @@ fn mode(checks: &mut Checks, at: Path<'_>, mode: Option<&crds::PolicyMode>) -> P
     }
 }
 
-fn lead_time(checks: &mut Checks, at: Path<'_>, span: Option<&crds::Duration>, effect: Effect) -> Option<Duration> {
+fn lead_time(
+    checks: &mut Checks,
+    at: Path<'_>,
+    span: Option<&crds::Duration>,
+    effect: Option<&crds::Effect>,
+) -> Option<Duration> {
     let span = span?;
-    if effect == Effect::Deny {
+    if effect == Some(&crds::Effect::Deny) {
         checks.wrong(at, span.as_str(), "says nothing in a Deny", "must be left out, or effect must be Allow");
     }
     Some(checks.span(at, span))

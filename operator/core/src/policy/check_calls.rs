@@ -33,6 +33,7 @@ impl Checker<'_, '_> {
         }
         if let Some((_, arities)) = MACROS.iter().find(|(n, _)| *n == name) {
             if !arities.contains(&call.args.len()) {
+                self.check(target);
                 let text = format!("{name}() takes {} arguments; found {}", counts(arities), call.args.len());
                 return self.refuse(span.clone(), text, format!("write list.{name}(x, ..)"));
             }
@@ -203,18 +204,10 @@ impl Checker<'_, '_> {
         };
         let two = name.starts_with("transform")
             || args.len() == 3 && matches!(kind, FoldKind::All | FoldKind::Exists | FoldKind::ExistsOne);
-        let range = self.check(target)?;
-        let Some(types) = element_types(&range.ty, kind, two) else {
-            let (wanted, remedy) = match kind {
-                FoldKind::OptMap | FoldKind::OptFlatMap => {
-                    ("an optional", "call it on what a.?b or optional.of(..) gives")
-                }
-                _ => ("a list or map", "call it on a list, as identity.emails, or compare the value itself"),
-            };
-            let message = format!("{name}() is called on {wanted}; found {}", range.ty);
-            return self.refuse(range.span(), message, remedy);
-        };
-        let (first, rest) = self.names(args, two, types)?;
+        let range = self.range(kind, name, two, target);
+        // Of a list that is wrong nothing is known, and the rest of the macro is looked at all the same.
+        let types = range.as_ref().and_then(|range| element_types(&range.ty, kind, two));
+        let (first, rest) = self.names(args, two, types.unwrap_or((Type::Dyn, Type::Dyn)))?;
         let number = first.number;
         self.bound.push(first);
         let (filter, body) = match rest {
@@ -223,9 +216,22 @@ impl Checker<'_, '_> {
             _ => (None, None),
         };
         self.bound.pop();
-        let (filter, body) = (filter?, body?);
+        let (range, filter, body) = (range?, filter?, body?);
         let ty = fold_type(kind, &range.ty, &body.ty, two);
         Some(self.make(span, Op::Fold(Box::new(Fold { kind, range, two, filter, body, number })), ty))
+    }
+
+    /// What a macro is called on.
+    fn range(&mut self, kind: FoldKind, name: &str, two: bool, target: &IdedExpr) -> Checked {
+        let range = self.check(target)?;
+        if element_types(&range.ty, kind, two).is_some() {
+            return Some(range);
+        }
+        let (wanted, remedy) = match kind {
+            FoldKind::OptMap | FoldKind::OptFlatMap => ("an optional", "call it on what a.?b or optional.of(..) gives"),
+            _ => ("a list or map", "call it on a list, as identity.emails, or compare the value itself"),
+        };
+        self.refuse(range.span(), format!("{name}() is called on {wanted}; found {}", range.ty), remedy)
     }
 
     fn body(&mut self, kind: FoldKind, body: &IdedExpr) -> Checked {

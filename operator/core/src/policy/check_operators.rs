@@ -114,9 +114,8 @@ impl Checker<'_, '_> {
             Type::Dyn => {}
             Type::List(of) if a.ty.comparable(of) => {
                 if let Op::Const(Val::List(List::Own(list))) = &b.op {
-                    for value in list.iter() {
-                        self.known_value(a, value, b)?;
-                    }
+                    let known: Vec<_> = list.iter().map(|value| self.known_value(a, value, b)).collect();
+                    known.into_iter().collect::<Option<()>>()?;
                 }
             }
             Type::Map(key, _) if a.ty.comparable(key) => {}
@@ -143,10 +142,8 @@ impl Checker<'_, '_> {
         if !is_identity || select.field != "groups" || self.is_bound("identity") {
             return None;
         }
-        if self.check(b).is_none() {
-            return Some(None);
-        }
-        let Some(left) = self.check(a) else { return Some(None) };
+        let (groups, left) = (self.check(b), self.check(a));
+        let (Some(_), Some(left)) = (groups, left) else { return Some(None) };
         let Op::Const(Val::Text(name)) = &left.op else {
             let text = if matches!(left.ty, Type::Text | Type::Dyn) {
                 "the name of a group must be constant, so that what a rule depends on is known".to_owned()

@@ -11,7 +11,7 @@ use super::answer::heading;
 use super::load::{self, Loaded};
 use super::screen::{Output, Screen};
 use super::source::{self, Files, Read};
-use super::{DONE, FINDINGS, Failure, at, git, warn};
+use super::{DONE, FINDINGS, Failure, at, git, skipped, warn};
 
 /// Two versions.
 #[derive(clap::Args, Debug)]
@@ -58,6 +58,8 @@ enum DiffOutput {
 /// Says who gains and who loses what.
 pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let (old, new) = versions(diff)?;
+    // Mostly the same in both.
+    skipped(if old.skipped > new.skipped { &old } else { &new }, screen)?;
     let when = at(diff.at);
     let (mut old, mut new) = (loaded(&old, when, screen)?, loaded(&new, when, screen)?);
     if old.directories.is_empty() && new.directories.is_empty() {
@@ -97,7 +99,7 @@ fn versions(diff: &Diff) -> Result<(Read, Read), Failure> {
 /// A version without any manifest is one: everything in the other is new, or gone.
 fn loaded(read: &Read, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let loaded = load::load(read, when);
-    warn(read, &loaded, screen)?;
+    warn(&loaded, screen)?;
     Ok(loaded)
 }
 

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::load::{nobody, of_rule, problems};
-use super::shape;
 use super::source::Read;
 use super::yaml::Document;
 
@@ -20,6 +19,8 @@ const EFFECT: &str = "spec.effect";
 pub struct Wrong {
     /// As the directory has it.
     pub change: Change,
+    /// As its schema has it, if that is known.
+    pub mended: Option<Value>,
     /// What was said of it already.
     pub errors: Vec<FieldError>,
 }
@@ -33,7 +34,7 @@ pub fn findings(
     read: &Read,
 ) -> Vec<Finding> {
     let object = wrong.change.object();
-    let Some(draft) = draft(document, wrong, object.kind) else { return Vec::new() };
+    let Some(draft) = draft(wrong) else { return Vec::new() };
     directory.apply(vec![draft], at);
     let mut findings = Vec::new();
     let new = |path: &str| !is_said(document, path, &wrong.errors);
@@ -54,26 +55,19 @@ pub fn findings(
     findings
 }
 
-fn draft(document: &Document, wrong: &Wrong, kind: ObjectKind) -> Option<Change> {
-    if !shape::is_version(&document.value) {
-        return None;
-    }
-    let mut manifest = shape::mended(&document.value)?;
-    // A Deny is refused for nothing that an Allow may do.
-    let spec = manifest.get_mut("spec").and_then(Value::as_object_mut);
-    if let Some(spec) = spec.filter(|_| wrong.errors.iter().any(|error| &*error.path == EFFECT)) {
-        spec.insert("effect".to_owned(), "Deny".into());
-    }
-    input::draft(kind, manifest)
+/// The change that it would make if its fields were right.
+pub fn draft(wrong: &Wrong) -> Option<Change> {
+    input::draft(wrong.change.object().kind, wrong.mended.clone()?)
 }
 
-/// Of an application what its connector takes is not told: the connector may be what is wrong.
+/// Of an application what its connector takes is not told: the connector may be what is wrong. Doubles are told by themselves.
 fn is_of_draft(kind: ObjectKind, problem: &Problem) -> bool {
-    kind != ObjectKind::TargetApplication || problem.rule.is_some() || problem.missing.is_some()
+    let is_known = kind != ObjectKind::TargetApplication || problem.rule.is_some() || problem.missing.is_some();
+    is_known && problem.clash.is_none()
 }
 
 /// Whether that very field, or the kind of what it names, was found wrong already.
-fn is_said(document: &Document, path: &str, errors: &[FieldError]) -> bool {
+pub fn is_said(document: &Document, path: &str, errors: &[FieldError]) -> bool {
     let path = document.indexed(path);
     let is_it = |error: &FieldError| {
         error.path.strip_prefix(&*path).is_some_and(|rest| rest.is_empty() || rest == ".kind" || rest == ".name")

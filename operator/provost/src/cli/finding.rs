@@ -53,8 +53,6 @@ impl Finding {
             .and_then(|(inside, file)| scalar::locate(file, place, inside.text, &inside.characters))
             .or(name.map(|name| (name.line, name.column, name.width)))
             .unwrap_or((place.line, place.column, place.width));
-        let kind = document.text("/kind").unwrap_or("?");
-        let name = document.text("/metadata/name").unwrap_or("?");
         Self {
             file: document.file.clone(),
             line,
@@ -63,9 +61,15 @@ impl Finding {
             error: true,
             message: String::new(),
             remedy: None,
-            object: format!("{kind}/{name}"),
+            object: object(document),
         }
     }
+}
+
+/// `Kind/name` of what a document says.
+pub fn object(document: &Document) -> String {
+    let kind = document.text("/kind").unwrap_or("?");
+    format!("{kind}/{}", document.text("/metadata/name").unwrap_or("?"))
 }
 
 /// Writes findings for people, sorted by place; `wide`: with the object that each concerns, and nothing folded or cut.

@@ -10,7 +10,7 @@ use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding
 /// Says what is wrong with manifests; 1 if anything is an error; that nothing was read is a failure.
 pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let read = source::read(&manifests.files)?;
-    if read.documents.is_empty() && read.unreadable.is_empty() {
+    if read.documents.is_empty() && read.unreadable.is_empty() && read.misread.is_empty() {
         skipped(&read, screen)?;
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }

@@ -9,8 +9,9 @@ use provost_core::model::{Change, FieldError, Name, ObjectKind, ObjectRef, Sourc
 use provost_core::policy::{Diagnostic, Severity};
 use serde_json::Value;
 
+use super::doubles;
 use super::draft::{self, Wrong};
-use super::finding::{Finding, Inside};
+use super::finding::{self, Finding, Inside};
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -31,50 +32,41 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
 }
 
+/// What was read of one namespace.
+#[derive(Default)]
+pub struct Space<'r> {
+    changes: Vec<Change>,
+    /// Where each object is declared.
+    pub documents: BTreeMap<ObjectRef, &'r Document>,
+    /// Those whose fields are wrong.
+    pub invalid: BTreeMap<ObjectRef, Wrong>,
+}
+
 /// Loads what was read, as of a time.
 pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
-    let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
-    let mut found: BTreeMap<(String, ObjectRef), &Document> = BTreeMap::new();
-    let mut invalid: BTreeMap<(String, ObjectRef), Wrong> = BTreeMap::new();
+    findings.extend(unnamed(read));
+    let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
     let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
+    let usual = usual_namespace(read);
     for document in &read.documents {
-        let (change, errors) = read_one(document);
+        let (change, mended, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
         hidden.extend(untold::lines(document, &errors).map(|line| (&*document.file, line)));
-        let Some(change) = change else { continue };
-        let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
-        let object = change.object();
-        if field_errors(&change).is_empty() {
-            invalid.remove(&(namespace.clone(), object.clone()));
-        } else {
-            invalid.insert((namespace.clone(), object.clone()), Wrong { change: change.clone(), errors });
+        if let Some(change) = change {
+            let space = spaces.entry(namespace(document).unwrap_or(usual)).or_default();
+            findings.extend(space.take(document, Wrong { change, mended, errors }, read));
         }
-        if let Some(other) = found.insert((namespace.clone(), object.clone()), document) {
-            let mut finding = Finding::at(document, NAME, None, read);
-            finding.message =
-                format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.declared());
-            finding.remedy = Some("must have a name of its own in its namespace".to_owned());
-            findings.push(finding);
-        }
-        changes.entry(namespace).or_default().push(change);
     }
-    let mut directories = BTreeMap::new();
-    for (namespace, changes) in changes {
+    let (mut directories, mut places) = (BTreeMap::new(), BTreeMap::new());
+    for (namespace, mut space) in spaces {
         let mut directory = Directory::new(provost_connectors::schema);
-        directory.replace(changes, at);
-        for (object, document) in found.iter().filter(|((of, _), _)| *of == namespace) {
-            match invalid.get(object) {
-                // What its fields say was told when it was read.
-                Some(wrong) => findings.extend(draft::findings(document, wrong, &mut directory, at, read)),
-                None => findings.extend(of_object(document, object, &directory, &found, read)),
-            }
-        }
-        findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
-            let document = found.get(&(namespace.clone(), dangling.object.clone()))?;
-            nobody(document, &dangling, &directory, read)
-        }));
-        directories.insert(namespace, directory);
+        directory.replace(std::mem::take(&mut space.changes), at);
+        findings.extend(of_space(&space, &mut directory, at, read));
+        directories.insert(namespace.to_owned(), directory);
+        let declared =
+            |(object, document): (ObjectRef, &Document)| ((namespace.to_owned(), object), document.declared());
+        places.extend(space.documents.into_iter().map(declared));
     }
     for finding in &mut findings {
         if hidden.contains(&(&*finding.file, finding.line)) {
@@ -83,61 +75,141 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     }
     findings.sort();
     findings.dedup();
-    let places = found.into_iter().map(|(object, document)| (object, document.declared())).collect();
     Loaded { directories, places, findings }
 }
 
-/// What is wrong with a manifest that is valid by itself, and what a person should look at in it.
-fn of_object(
-    document: &Document,
-    (namespace, object): &(String, ObjectRef),
-    directory: &Directory,
-    places: &BTreeMap<(String, ObjectRef), &Document>,
-    read: &Read,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let clashes = if object.kind == ObjectKind::Identity { directory.clashes_of(&object.name) } else { Vec::new() };
-    let mut all = directory.problems_of(object);
-    all.retain(|problem| clashes.iter().all(|clash| clash.reason != problem.reason));
-    for problem in all.into_iter().chain(clashes) {
-        let mut found = problems(document, &problem, directory, read);
-        let clash = problem.clash.and_then(|other| places.get(&(namespace.clone(), other)));
-        if let (Some(other), [finding]) = (clash, found.as_mut_slice()) {
-            finding.remedy = Some(format!("the other is in {}", other.declared()));
+impl<'r> Space<'r> {
+    /// Takes what a document says. One of a name that is there already is told of; the last one counts.
+    fn take(&mut self, document: &'r Document, said: Wrong, read: &Read) -> Option<Finding> {
+        let object = said.change.object();
+        self.changes.push(said.change.clone());
+        if field_errors(&said.change).is_empty() {
+            self.invalid.remove(&object);
+        } else {
+            self.invalid.insert(object.clone(), said);
         }
-        findings.extend(found);
+        let other = self.documents.insert(object.clone(), document)?;
+        let mut finding = Finding::at(document, NAME, None, read);
+        finding.message = format!("{} {} is there already, in {}", object.kind.as_str(), object.name, other.declared());
+        finding.remedy = Some("must have a name of its own in its namespace".to_owned());
+        Some(finding)
     }
+}
+
+/// What is wrong with the manifests of a namespace beyond their fields.
+fn of_space(space: &Space<'_>, directory: &mut Directory, at: Timestamp, read: &Read) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (object, document) in &space.documents {
+        match space.invalid.get(object) {
+            // What its fields say was told when it was read.
+            Some(wrong) => findings.extend(draft::findings(document, wrong, directory, at, read)),
+            None => findings.extend(of_object(document, object, directory, read)),
+        }
+    }
+    findings.extend(doubles::findings(space, directory, at, read));
+    findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
+        let document = space.documents.get(&dangling.object)?;
+        nobody(document, &dangling, directory, read)
+    }));
+    findings
+}
+
+/// What is wrong with a manifest that is valid by itself, and what a person should look at in it.
+fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, read: &Read) -> Vec<Finding> {
+    // Doubles are told by themselves.
+    let all = directory.problems_of(object).into_iter().filter(|problem| problem.clash.is_none());
+    let mut findings: Vec<Finding> = all.flat_map(|problem| problems(document, &problem, directory, read)).collect();
     for Warning { source, diagnostic } in directory.warnings_of(object) {
         findings.push(of_rule(document, &source, &diagnostic, read));
     }
+    findings.extend(directory.idle_rule(object).map(|(source, count)| idle(document, source, count, read)));
     findings
+}
+
+/// A rule that is true of nobody. Whoever it is for may be still to come.
+fn idle(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
+    let mut finding = Finding::at(document, &source.path, None, read);
+    finding.error = false;
+    finding.message = match identities {
+        1 => "this rule does not match the one identity here".to_owned(),
+        _ => format!("this rule matches nobody of the {identities} identities here"),
+    };
+    finding.remedy = Some("compare its values with theirs, if it should".to_owned());
+    finding
+}
+
+/// The namespace that a document names.
+fn namespace(document: &Document) -> Option<&str> {
+    document.text("/metadata/namespace").filter(|namespace| !namespace.is_empty())
+}
+
+/// The namespaces that are named.
+fn namespaces(read: &Read) -> BTreeSet<&str> {
+    read.documents.iter().filter_map(namespace).collect()
+}
+
+/// That of manifests that name none: what all others name, since a folder is applied as a whole; else that of kubectl.
+fn usual_namespace(read: &Read) -> &str {
+    let named = namespaces(read);
+    named.first().filter(|_| named.len() == 1).copied().unwrap_or(DEFAULT_NAMESPACE)
+}
+
+/// That some manifests name a namespace and others none, told once.
+fn unnamed(read: &Read) -> Option<Finding> {
+    let without = |document: &&Document| match document.value.get("metadata").map(|metadata| metadata.get("namespace"))
+    {
+        Some(Some(Value::String(namespace))) => namespace.is_empty(),
+        Some(other) => other.is_none_or(Value::is_null),
+        // Told by itself.
+        None => false,
+    };
+    let first = read.documents.iter().find(without)?;
+    let named = namespaces(read).into_iter().collect::<Vec<_>>().join(", ");
+    if named.is_empty() {
+        return None;
+    }
+    let mut finding = Finding::at(first, "metadata", None, read);
+    finding.error = false;
+    let they = match read.documents.iter().filter(without).count() {
+        1 => "this manifest names no namespace and is".to_owned(),
+        count => format!("{count} manifests name no namespace, the first of them here, and are"),
+    };
+    finding.message = format!("{they} read as in {}; the others name {named}", usual_namespace(read));
+    finding.remedy = Some("write metadata.namespace: kubectl takes the one of its context".to_owned());
+    Some(finding)
 }
 
 /// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
 pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
+    let usual = usual_namespace(read);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for document in &read.documents {
-        let namespace = document.text("/metadata/namespace").unwrap_or(DEFAULT_NAMESPACE).to_owned();
+        let namespace = namespace(document).unwrap_or(usual).to_owned();
         changes.entry(namespace).or_default().extend(change(&document.value).0);
     }
     changes
 }
 
-/// The change that a document makes, and what is wrong with it by itself, each said once: the schema first.
-fn read_one(document: &Document) -> (Option<Change>, Vec<FieldError>) {
-    let mut errors = shape::check(&document.value);
+/// The change that a document makes, the document as its schema has it, and what is wrong with it by itself, each said once:
+/// the schema first. What cannot be read as its kind is looked at as its schema has it.
+fn read_one(document: &Document) -> (Option<Change>, Option<Value>, Vec<FieldError>) {
+    let shape = shape::read(&document.value);
     let (change, broken) = change(&document.value);
-    if errors.is_empty() || !broken {
-        let new = |error: &&FieldError| errors.iter().all(|said| said.path != error.path);
-        let more: Vec<FieldError> = change.iter().flat_map(field_errors).filter(new).cloned().collect();
-        errors.extend(more);
+    let mended = shape.mended.as_ref().filter(|_| broken).map(self::change);
+    let looked =
+        if broken { mended.filter(|(_, broken)| !broken).and_then(|(mended, _)| mended) } else { change.clone() };
+    let mut errors = shape.errors.clone();
+    let new = |error: &&FieldError| !shape.is_made(&document.indexed(&error.path), error);
+    errors.extend(looked.iter().flat_map(field_errors).filter(new).cloned());
+    if errors.is_empty() {
+        errors.extend(change.iter().flat_map(field_errors).cloned());
     }
-    (change, errors)
+    (change, shape.mended, errors)
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {
     let line = |broken: &Unreadable| read.texts.get(&broken.file)?.lines().nth(broken.line.saturating_sub(1));
-    let finding = |broken: &Unreadable| Finding {
+    let told = |broken: &Unreadable, object: String| Finding {
         file: broken.file.clone(),
         line: broken.line,
         column: broken.column,
@@ -145,9 +217,16 @@ fn unreadable(read: &Read) -> Vec<Finding> {
         error: true,
         message: format!("this cannot be read: {}", broken.message),
         remedy: broken.remedy.map(str::to_owned),
-        object: broken.file.clone(),
+        object,
     };
-    read.unreadable.iter().map(finding).collect()
+    let mut findings: Vec<Finding> = read.unreadable.iter().map(|broken| told(broken, broken.file.clone())).collect();
+    for broken in &read.misread {
+        // Its documents are read all the same.
+        let begins = |of: &Document| of.place("").is_some_and(|place| place.line <= broken.line);
+        let document = read.documents.iter().rfind(|of| of.file == broken.file && begins(of));
+        findings.push(told(broken, document.map_or_else(|| broken.file.clone(), finding::object)));
+    }
+    findings
 }
 
 /// The change that a document makes, and whether it cannot even be read as its kind.
@@ -178,7 +257,10 @@ fn change(value: &Value) -> (Option<Change>, bool) {
 
 fn unreadable_as(kind: ObjectKind, value: &Value) -> Change {
     let metadata = value.get("metadata").cloned().unwrap_or_default();
-    let metadata = serde_json::from_value(metadata).unwrap_or_default();
+    let name = metadata.get("name").and_then(Value::as_str).map(str::to_owned);
+    // What is wrong in it takes nobody's name.
+    let alone = || provost_crds::ObjectMeta { name, ..provost_crds::ObjectMeta::default() };
+    let metadata = serde_json::from_value(metadata).unwrap_or_else(|_| alone());
     input::unreadable(kind, &metadata, value.get("spec").unwrap_or(&Value::Null))
 }
 

@@ -4,6 +4,7 @@ mod alive;
 mod answer;
 mod audit;
 mod diff;
+mod doubles;
 mod draft;
 mod finding;
 mod git;
@@ -209,16 +210,16 @@ fn found(errors: usize, warnings: usize) -> String {
 fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
     let loaded = load::load(&read, at);
-    warn(&read, &loaded, screen)?;
+    skipped(&read, screen)?;
+    warn(&loaded, screen)?;
     if loaded.directories.is_empty() {
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
     Ok(loaded)
 }
 
-/// Says on `err` what was left out, and that something is wrong, if so.
-fn warn(read: &Read, loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    skipped(read, screen)?;
+/// Says on `err` that something is wrong, if so.
+fn warn(loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let errors = loaded.findings.iter().filter(|f| f.error).count();
     let said = found(errors, loaded.findings.len() - errors);
     if errors > 0 {
@@ -233,7 +234,8 @@ fn warn(read: &Read, loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Fai
 /// Says on `err` how many documents are not ours.
 fn skipped(read: &Read, screen: &mut Screen<'_>) -> Result<(), Failure> {
     if read.skipped > 0 {
-        writeln!(screen.err, "{} of other kinds skipped", count(read.skipped, "document"))?;
+        let kinds: Vec<&str> = read.other_kinds.iter().map(String::as_str).collect();
+        writeln!(screen.err, "{} of other kinds skipped: {}", count(read.skipped, "document"), kinds.join(", "))?;
     }
     Ok(())
 }

@@ -12,6 +12,19 @@ use serde_json::Value;
 /// Made once: they are large.
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);
 
+/// What is read of metadata, of which a CRD has no schema.
+static METADATA: LazyLock<JSONSchemaProps> = LazyLock::new(|| {
+    let texts = serde_json::json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let text = serde_json::json!({"type": "string"});
+    let fields = serde_json::json!({
+        "name": text, "namespace": text, "creationTimestamp": text, "labels": texts, "annotations": texts,
+    });
+    let metadata = serde_json::json!({
+        "type": "object", "required": ["name"], "properties": fields, "x-kubernetes-preserve-unknown-fields": true,
+    });
+    serde_json::from_value(metadata).unwrap_or_default()
+});
+
 /// The version that is read.
 const VERSION: &str = "provost.dev/v1alpha1";
 /// What is said of a field that is none.
@@ -45,135 +58,158 @@ fn is_nearly_ours(group: &str) -> bool {
     version_alone || lower.split('.').any(|label| label == "provost") || strsim::damerau_levenshtein(&lower, GROUP) <= 2
 }
 
-/// Everything in `spec` and `status` that does not have the shape of the kind's schema. An unknown kind is an error too.
-pub fn check(manifest: &Value) -> Vec<FieldError> {
+/// What the schema makes of a manifest.
+#[derive(Debug, Default)]
+pub struct Shape {
+    /// What does not have the shape of the kind's schema. An unknown kind is an error too.
+    pub errors: Vec<FieldError>,
+    /// The manifest as its schema has it: what is no field is left out, and what has another type or is missing is empty.
+    /// Of another version nothing is known.
+    pub mended: Option<Value>,
+    /// What stands in it for what is wrong or missing.
+    made: Vec<String>,
+    /// The objects of which a field that must be there is made.
+    keyless: Vec<String>,
+}
+
+/// Reads a manifest by its schema.
+pub fn read(manifest: &Value) -> Shape {
     let kind = manifest.get("kind").and_then(Value::as_str).unwrap_or_default();
     if !is_version(manifest) {
-        let version = manifest.get("apiVersion").and_then(Value::as_str);
-        if version.is_some_and(|version| group(version) != GROUP) {
-            let message = format!("is not of the group {GROUP}");
-            return vec![error("apiVersion", version, message, format!("did you mean '{VERSION}'?"))];
-        }
-        let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
-        let nearly = version.is_some_and(|version| strsim::damerau_levenshtein(version, VERSION) <= 2);
-        let remedy = if nearly {
-            format!("did you mean '{VERSION}'?")
-        } else {
-            format!("must be {VERSION}, or be read by a provost of that version")
-        };
-        return vec![error("apiVersion", version, message.to_owned(), remedy)];
+        return Shape { errors: vec![other_version(manifest)], ..Shape::default() };
     }
     let definitions = &*DEFINITIONS;
     let Some(definition) = definitions.iter().find(|d| d.spec.names.kind == kind) else {
         let kinds: Vec<&str> = definitions.iter().map(|d| d.spec.names.kind.as_str()).collect();
-        return vec![unknown("kind", kind, "is no kind of provost.dev/v1alpha1", &kinds)];
+        let error = unknown("kind", kind, "is no kind of provost.dev/v1alpha1", &kinds);
+        return Shape { errors: vec![error], ..Shape::default() };
     };
     let schema = definition.spec.versions.first().and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
-    let mut errors = Vec::new();
-    for (name, value) in manifest.as_object().into_iter().flatten() {
+    let mut shape = Shape::default();
+    let mut mended = serde_json::Map::new();
+    for (name, value) in manifest.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         match (name.as_str(), schema.and_then(|s| s.properties.as_ref()?.get(name))) {
-            ("apiVersion" | "kind" | "metadata", _) => {}
-            (_, Some(schema)) => walk(name, value, schema, &mut errors),
-            (_, None) => errors.push(unknown(name, name, NO_FIELD, &["spec"])),
+            ("apiVersion" | "kind", _) => _ = mended.insert(name.clone(), value.clone()),
+            ("metadata", _) => _ = mended.insert(name.clone(), shape.value(name, value, &METADATA)),
+            ("spec", Some(schema)) => _ = mended.insert(name.clone(), shape.value(name, value, schema)),
+            (_, Some(schema)) => _ = shape.value(name, value, schema),
+            (_, None) => shape.errors.push(unknown(name, name, NO_FIELD, &["spec"])),
         }
     }
-    for name in ["metadata", "spec"].into_iter().filter(|name| manifest.get(name).is_none_or(Value::is_null)) {
-        let remedy = if name == "spec" { "add 'spec'" } else { "add 'metadata', with a 'name' in it" };
-        errors.push(error("kind", None, format!("{kind} has no '{name}'"), remedy.to_owned()));
+    let spec = schema.and_then(|s| s.properties.as_ref()?.get("spec"));
+    for (name, schema) in [("metadata", Some(&*METADATA)), ("spec", spec)] {
+        if let (None, Some(schema)) = (mended.get(name), schema) {
+            let fields = schema.required.as_deref().unwrap_or_default().join("' and '");
+            let remedy = if fields.is_empty() {
+                format!("add '{name}: {{}}', with what there is to say in it")
+            } else {
+                format!("add '{name}', with '{fields}' in it")
+            };
+            shape.errors.push(error(name, None, "is missing".to_owned(), remedy));
+            shape.made.push(name.to_owned());
+            mended.insert(name.to_owned(), empty(schema));
+        }
     }
-    errors
+    shape.mended = Some(Value::Object(mended));
+    shape
 }
 
-fn walk(path: &str, value: &Value, schema: &JSONSchemaProps, errors: &mut Vec<FieldError>) {
-    if value.is_null() {
-        return;
+fn other_version(manifest: &Value) -> FieldError {
+    let version = manifest.get("apiVersion").and_then(Value::as_str);
+    if version.is_some_and(|version| group(version) != GROUP) {
+        let message = format!("is not of the group {GROUP}");
+        return error("apiVersion", version, message, format!("did you mean '{VERSION}'?"));
     }
-    let wanted = schema.type_.as_deref().unwrap_or_default();
-    let found = kind_of(value);
-    if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") {
-        errors.push(error(path, None, format!("is {}", article(found)), must_be(wanted, found)));
-        return;
+    let message = if version.is_some() { "is no version that this provost reads" } else { "is missing" };
+    let nearly = version.is_some_and(|version| strsim::damerau_levenshtein(version, VERSION) <= 2);
+    let remedy = if nearly {
+        format!("did you mean '{VERSION}'?")
+    } else {
+        format!("must be {VERSION}, or be read by a provost of that version")
+    };
+    error("apiVersion", version, message.to_owned(), remedy)
+}
+
+impl Shape {
+    /// Whether an error of the mended manifest comes of what was made for it; paths have indices alone.
+    pub fn is_made(&self, path: &str, error: &FieldError) -> bool {
+        // Two keys that are made are equal.
+        let keyless = |of: &String| of == path || (error.value.as_deref() == Some("") && is_within(of, path));
+        self.made.iter().any(|made| is_within(path, made))
+            || (error.value.is_some() && self.keyless.iter().any(keyless))
     }
-    if let (Some(words), Some(text)) = (&schema.enum_, value.as_str()) {
-        let words: Vec<&str> = words.iter().filter_map(|w| w.0.as_str()).collect();
-        if !words.contains(&text) {
-            errors.push(unknown(path, text, "is not one of its values", &words));
+
+    /// The value as its schema has it.
+    fn value(&mut self, path: &str, value: &Value, schema: &JSONSchemaProps) -> Value {
+        let wanted = schema.type_.as_deref().unwrap_or_default();
+        let found = kind_of(value);
+        if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") {
+            self.errors.push(error(path, None, format!("is {}", article(found)), must_be(wanted, found)));
+            self.made.push(path.to_owned());
+            return empty(schema);
+        }
+        if let (Some(words), Some(text)) = (&schema.enum_, value.as_str()) {
+            let words: Vec<&str> = words.iter().filter_map(|w| w.0.as_str()).collect();
+            if !words.contains(&text) {
+                self.errors.push(unknown(path, text, "is not one of its values", &words));
+                self.made.push(path.to_owned());
+            }
+        }
+        match value {
+            Value::Object(fields) => self.object(path, fields, schema),
+            Value::Array(items) => {
+                let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items else { return value.clone() };
+                // An item stays where it was: others are known by their place.
+                let items = items.iter().enumerate();
+                items.map(|(at, item)| self.value(&format!("{path}[{at}]"), item, schema)).collect()
+            }
+            _ => value.clone(),
         }
     }
-    match value {
-        Value::Object(fields) => {
-            for name in schema.required.iter().flatten().filter(|n| !fields.contains_key(*n)) {
-                errors.push(error(path, None, format!("'{name}' is missing"), format!("add '{name}'")));
-            }
-            for (name, value) in fields {
-                let path = format!("{path}.{name}");
-                if let Some(schema) = schema.properties.as_ref().and_then(|p| p.get(name)) {
-                    walk(&path, value, schema, errors);
-                } else if let Some(JSONSchemaPropsOrBool::Schema(schema)) = &schema.additional_properties {
-                    walk(&path, value, schema, errors);
-                } else if schema.x_kubernetes_preserve_unknown_fields != Some(true) {
-                    let names: Vec<&str> = schema.properties.iter().flatten().map(|(n, _)| n.as_str()).collect();
-                    errors.push(unknown(&path, name, NO_FIELD, &names));
+
+    /// A field that is null is not there.
+    fn object(&mut self, path: &str, fields: &serde_json::Map<String, Value>, schema: &JSONSchemaProps) -> Value {
+        let mut kept = serde_json::Map::new();
+        let property = |name: &str| schema.properties.as_ref().and_then(|properties| properties.get(name));
+        let required = schema.required.as_deref().unwrap_or_default();
+        for name in required.iter().filter(|name| fields.get(*name).is_none_or(Value::is_null)) {
+            self.errors.push(error(path, None, format!("'{name}' is missing"), format!("add '{name}'")));
+            self.made.push(format!("{path}.{name}"));
+            self.keyless.push(path.to_owned());
+            kept.insert(name.clone(), property(name).map_or(Value::Null, empty));
+        }
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+            let within = format!("{path}.{name}");
+            let known = property(name).or(match &schema.additional_properties {
+                Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(schema),
+                _ => None,
+            });
+            if let Some(known) = known {
+                let errors = self.errors.len();
+                kept.insert(name.clone(), self.value(&within, value, known));
+                if required.contains(name) && self.errors.len() > errors {
+                    self.keyless.push(path.to_owned());
                 }
+            } else if schema.x_kubernetes_preserve_unknown_fields == Some(true) {
+                kept.insert(name.clone(), value.clone());
+            } else {
+                let names: Vec<&str> = schema.properties.iter().flatten().map(|(n, _)| n.as_str()).collect();
+                self.errors.push(unknown(&within, name, NO_FIELD, &names));
             }
         }
-        Value::Array(items) => {
-            if let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items {
-                for (at, item) in items.iter().enumerate() {
-                    walk(&format!("{path}[{at}]"), item, schema, errors);
-                }
-            }
-        }
-        _ => {}
+        Value::Object(kept)
     }
 }
 
-/// A manifest as its schema has it: what is no field or has another type is left out, and what must be there is empty.
-pub fn mended(manifest: &Value) -> Option<Value> {
-    let kind = manifest.get("kind").and_then(Value::as_str)?;
-    let definition = DEFINITIONS.iter().find(|definition| definition.spec.names.kind == kind)?;
-    let schema = definition.spec.versions.first()?.schema.as_ref()?.open_api_v3_schema.as_ref()?;
-    let schema = schema.properties.as_ref()?.get("spec")?;
-    let spec = manifest.get("spec").and_then(|spec| mend(spec, schema)).unwrap_or_else(|| empty(schema));
-    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
-    let metadata = serde_json::json!({"name": text("/metadata/name"), "namespace": text("/metadata/namespace")});
-    Some(serde_json::json!({"metadata": metadata, "spec": spec}))
-}
-
-fn mend(value: &Value, schema: &JSONSchemaProps) -> Option<Value> {
-    let wanted = schema.type_.as_deref().unwrap_or_default();
-    let found = kind_of(value);
-    match value {
-        _ if !wanted.is_empty() && wanted != found && !(wanted == "number" && found == "integer") => None,
-        Value::Object(fields) => {
-            let mut kept = serde_json::Map::new();
-            for (name, value) in fields {
-                let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
-                kept.extend(
-                    property
-                        .map_or_else(|| Some(value.clone()), |schema| mend(value, schema))
-                        .map(|value| (name.clone(), value)),
-                );
-            }
-            for name in schema.required.iter().flatten() {
-                let property = schema.properties.as_ref().and_then(|properties| properties.get(name));
-                kept.entry(name.clone()).or_insert_with(|| property.map_or(Value::Null, empty));
-            }
-            Some(Value::Object(kept))
-        }
-        Value::Array(items) => {
-            let Some(JSONSchemaPropsOrArray::Schema(schema)) = &schema.items else { return Some(value.clone()) };
-            // An item stays where it was: others are known by their place.
-            Some(items.iter().map(|item| mend(item, schema).unwrap_or_else(|| empty(schema))).collect())
-        }
-        _ => Some(value.clone()),
-    }
+/// Whether a path is a field, or of something in it.
+pub fn is_within(path: &str, field: &str) -> bool {
+    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// What stands for a value that is not there.
 fn empty(schema: &JSONSchemaProps) -> Value {
     match schema.type_.as_deref().unwrap_or_default() {
-        "object" => mend(&serde_json::json!({}), schema).unwrap_or_default(),
+        "object" => Shape::default().object("", &serde_json::Map::new(), schema),
         "array" => serde_json::json!([]),
         "boolean" => false.into(),
         "integer" | "number" => 0.into(),
@@ -199,6 +235,7 @@ fn article(kind: &str) -> String {
         "object" => "a mapping".to_owned(),
         "integer" => "an integer".to_owned(),
         "string" => "a text".to_owned(),
+        "null" => "empty".to_owned(),
         other => format!("a {other}"),
     }
 }
@@ -250,7 +287,7 @@ mod tests {
                 manifest[field] = usual;
             }
         }
-        check(&manifest).iter().map(ToString::to_string).collect()
+        read(&manifest).errors.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -262,7 +299,7 @@ mod tests {
             assert!(is_ours(&manifest));
         }
         let without = json!({"kind": "Identity"});
-        assert!(is_ours(&without) && check(&without)[0].to_string().contains("apiVersion: is missing"));
+        assert!(is_ours(&without) && read(&without).errors[0].to_string().contains("apiVersion: is missing"));
         for other in [json!({"apiVersion": "v1", "kind": "Secret"}), json!({"kind": "Secret"}), json!(null)] {
             assert!(!is_ours(&other), "{other}");
         }
@@ -293,10 +330,10 @@ mod tests {
     #[test]
     fn what_is_missing_at_the_top_is_named() {
         for nothing in [json!({"kind": "Identity"}), json!({"kind": "Identity", "spec": null})] {
-            assert_eq!(said(&nothing), ["kind: Identity has no 'spec'; add 'spec'"]);
+            assert_eq!(said(&nothing), ["spec: is missing; add 'spec: {}', with what there is to say in it"]);
         }
         let manifest = json!({"kind": "Identity", "metadata": null, "spec": {}});
-        assert_eq!(said(&manifest), ["kind: Identity has no 'metadata'; add 'metadata', with a 'name' in it"]);
+        assert_eq!(said(&manifest), ["metadata: is missing; add 'metadata', with 'name' in it"]);
     }
 
     #[test]

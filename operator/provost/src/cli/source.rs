@@ -1,11 +1,15 @@
 //! Manifests as kubectl reads them: files, folders and standard input; several documents; other kinds are skipped and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use super::shape;
 use super::yaml::{self, Document, Unreadable};
+
+/// What to do with a file that is no UTF-8.
+const TO_UTF_8: &str = "write it in UTF-8: iconv -f latin1 -t utf-8 (a file of PowerShell: -f utf-16)";
 
 /// Where manifests come from.
 #[derive(clap::Args, Clone, Debug)]
@@ -25,8 +29,12 @@ pub struct Read {
     pub documents: Vec<Document>,
     /// Documents that could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Documents of other kinds.
+    /// Where a file is no UTF-8; its documents are read as if it were Latin-1, which it mostly is.
+    pub misread: Vec<Unreadable>,
+    /// How many documents of other kinds.
     pub skipped: usize,
+    /// Their kinds.
+    pub other_kinds: BTreeSet<String>,
     /// The text of each file, to show lines of.
     pub texts: BTreeMap<String, String>,
 }
@@ -36,9 +44,9 @@ pub fn read(files: &Files) -> Result<Read, std::io::Error> {
     let mut read = Read::default();
     for name in &files.filename {
         if name == Path::new("-") {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            read.add("stdin", text);
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes)?;
+            read.add("stdin", bytes);
         } else if name.is_dir() {
             read.folder(name, files.recursive)?;
         } else {
@@ -51,6 +59,15 @@ pub fn read(files: &Files) -> Result<Read, std::io::Error> {
 /// Whether a file in a folder is read, by its name.
 pub fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+}
+
+/// Where a file is no UTF-8, and what to do about it.
+pub fn misread(file: &str, error: &FromUtf8Error) -> Unreadable {
+    let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    let message = format!("byte 0x{:02X} is no UTF-8", rest.first().copied().unwrap_or_default());
+    Unreadable { file: file.to_owned(), line, column, message, remedy: Some(TO_UTF_8) }
 }
 
 impl Read {
@@ -72,13 +89,18 @@ impl Read {
 
     fn file(&mut self, path: &Path) -> Result<(), std::io::Error> {
         let named = |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(named)?;
-        self.add(&path.display().to_string(), text);
+        self.add(&path.display().to_string(), std::fs::read(path).map_err(named)?);
         Ok(())
     }
 
-    /// Takes the documents of one text.
-    pub fn add(&mut self, file: &str, text: String) {
+    /// Takes the documents of one file.
+    pub fn add(&mut self, file: &str, bytes: Vec<u8>) {
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+            self.misread.push(misread(file, &error));
+            let bytes = error.into_bytes();
+            // Of UTF-16 nothing can be read so.
+            if bytes.contains(&0) { String::new() } else { bytes.into_iter().map(char::from).collect() }
+        });
         let found = yaml::documents(file, &text);
         self.unreadable.extend(found.unreadable);
         for document in found.documents.into_iter().flat_map(Document::expand) {
@@ -92,6 +114,7 @@ impl Read {
                 self.documents.push(document);
             } else {
                 self.skipped += 1;
+                self.other_kinds.insert(document.text("/kind").unwrap_or("none").to_owned());
             }
         }
         self.texts.insert(file.to_owned(), text);

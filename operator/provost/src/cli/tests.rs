@@ -1,5 +1,7 @@
 //! What the commands say of manifests that are wrong.
 
+mod at_once;
+
 use super::*;
 
 /// What a command said of one file: exit status, standard output, standard error.
@@ -157,7 +159,7 @@ fn what_is_wrong_is_underlined_and_said_with_what_to_do() {
             "metadata: {name: ada}\nspec:\n  emails:\n  - primary: true\n",
             "   6 |   - primary: true\n     |     ^^^^^^^ add 'value'",
         ),
-        ("metadata: {name: ada}\n", "   2 | kind: Identity\n     |       ^^^^^^^^ add 'spec'"),
+        ("metadata: {name: ada}\n", "   2 | kind: Identity\n     |       ^^^^^^^^ add 'spec: {}'"),
         ("metadata:\n\tname: ada\nspec: {}\n", "indent with spaces"),
         (
             "metadata: {name: ada}\nspec:\n  title: a\n  title: b\n",
@@ -219,7 +221,7 @@ fn what_is_wrong_with_a_field_hides_no_rule_and_no_reference() {
         ("AccessPolicy", policy.to_owned(), [here, &["is for effect: Deny alone"]].concat()),
         // What cannot even be read as its kind.
         ("AccessPolicy", policy.replace("['*']", "5"), [here, &["is an integer"]].concat()),
-        ("AccessPolicy", policy.replace("{application: wikki}", "{}, {application: wikki}"), [here, &["'application' is missing"]].concat()),
+        ("AccessPolicy", policy.replace("{application: wikki}", "{}, {application: wikki}"), [here, &["'application' is missing", "is for effect: Deny alone"]].concat()),
         ("AccessPolicy", format!("{{{negated}, leadTime: 7d}}"), vec!["could grant", "is no span of time"]),
         ("AccessPolicy", format!("{{{negated}, mode: [x]}}"), vec!["could grant", "is a list"]),
         // It may be a Deny, where nothing could grant.

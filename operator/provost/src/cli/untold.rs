@@ -2,6 +2,7 @@
 
 use provost_core::model::FieldError;
 
+use super::shape::is_within;
 use super::yaml::Document;
 
 /// What is in the name of a field that may hold a secret; a URL does with user info, a query or a path.
@@ -22,8 +23,4 @@ pub fn lines<'d>(document: &'d Document, errors: &'d [FieldError]) -> impl Itera
 pub fn may_hold(text: &str) -> bool {
     let lower = text.to_lowercase();
     WORDS.iter().any(|word| lower.contains(word)) || text.contains("://")
-}
-
-fn is_within(path: &str, field: &str) -> bool {
-    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

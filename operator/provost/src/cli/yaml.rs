@@ -208,7 +208,8 @@ impl Document {
             if let Some(place) = self.places.get(&at) {
                 return Some(*place);
             }
-            let cut = at.rfind(['.', '['])?;
+            // What is missing at the top belongs to the kind.
+            let Some(cut) = at.rfind(['.', '[']) else { return self.places.get("kind").copied() };
             at.truncate(cut);
         }
     }

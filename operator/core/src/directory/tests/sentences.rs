@@ -75,6 +75,43 @@ fn a_reference_that_is_missing_freezes_its_own_policy_and_no_other() {
 }
 
 #[test]
+fn a_group_that_is_missing_is_told_also_where_its_rule_is_wrong_otherwise() {
+    let rule = "identity.titel == 'x' && 'nowhere' in identity.groups && 'there' in identity.groups";
+    let here = group("there", &[], None, &[]);
+    let of = |here: Vec<Change>| reasons(&namespace(here), ObjectKind::AccessPolicy, "p");
+    let policy = allow("p", &[], Some(rule), "wiki", &[]);
+    let all = vec![target("wiki", &[]), here, policy];
+    assert_eq!(of(all.clone()), [Reason::InvalidExpression, Reason::ReferenceNotFound]);
+    let found = group("nowhere", &[], None, &[]);
+    assert_eq!(of([all.clone(), vec![found.clone()]].concat()), [Reason::InvalidExpression]);
+    // Who looks at the policy hears of it when the group comes.
+    let mut directory = namespace(all);
+    assert!(directory.apply(vec![found], noon()).policies.contains(&Name::from("p")));
+}
+
+#[test]
+fn a_rule_that_is_true_of_nobody_is_known_where_that_can_be_told() {
+    let idle = |people: &[Change], rule: &str| {
+        let rules = [group("g", &[who("ada")], Some(rule), &[]), allow("p", &[], Some(rule), "wiki", &[])];
+        let directory = namespace([people, &rules, &[target("wiki", &[])]].concat());
+        let of = |kind, name: &str| directory.idle_rule(&ObjectRef { kind, name: name.into() }).map(|(_, count)| count);
+        let found = [of(ObjectKind::Group, "g"), of(ObjectKind::AccessPolicy, "p")];
+        assert_eq!(found[0], found[1], "{rule}");
+        found[0]
+    };
+    let ada = person("ada", "Engineering");
+    let over = Lifecycle { end: Some(noon()), ..Lifecycle::default() };
+    let ended = person_with("bob", "Sales", |identity| identity.lifecycle = over);
+    let sales = "identity.department == 'Sales'";
+    assert_eq!(idle(&[ada.clone(), person("cyn", "R&D")], sales), Some(2));
+    assert_eq!(idle(&[ada.clone(), ended.clone()], sales), Some(1), "who has ended is asked nothing");
+    assert_eq!(idle(&[ended], sales), None, "nobody is there");
+    assert_eq!(idle(std::slice::from_ref(&ada), ENGINEERS), None);
+    assert_eq!(idle(&[ada.clone(), broken_person("bob")], sales), None, "it may be true of bob");
+    assert_eq!(idle(&[ada], "identity.departmnt == 'Sales'"), None);
+}
+
+#[test]
 fn what_is_invalid_freezes_and_what_reads_it_is_unknown() {
     let directory = namespace(vec![
         target("wiki", &[("editor", None)]),

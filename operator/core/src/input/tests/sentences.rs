@@ -247,7 +247,7 @@ fn every_entitlement_is_for_a_deny_alone_and_lead_time_for_an_allow() {
                 &[r#"spec.leadTime: "1h": says nothing in a Deny; must be left out, or effect must be Allow"#],
             ),
             (
-                json!({"grants": all, "match": "true", "effect": "deny"}),
+                json!({"grants": all, "match": "true", "effect": "deny", "leadTime": "1h"}),
                 &[r#"spec.effect: "deny": is not one of its values; must be one of Allow, Deny"#],
             ),
         ],

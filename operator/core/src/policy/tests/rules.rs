@@ -214,6 +214,16 @@ fn every_mistake_is_told_at_once_and_in_order() {
     let found = findings("identity.titel == 'x' && identity.departmnt == 'y' && foo()", ALLOW);
     let places: Vec<_> = found.iter().map(|f| f.split(": ").next().unwrap().to_owned()).collect();
     assert_eq!(places, ["1:10", "1:35", "1:55"], "{found:?}");
+    for (site, source, expected) in [
+        (ALLOW, "identity.emals.exists(e, identity.titel == e && e.valu == 1)", vec!["'emals'", "'titel'"]),
+        (ALLOW, "identity.titel.exists(e)", vec!["'titel'", "takes 2 or 3 arguments"]),
+        (ALLOW, "identity.state in ['Actve', 'Pendng']", vec!["\"Actve\"", "\"Pendng\""]),
+        (Site::GroupMatch, "identity.titel in identity.groups", vec!["'titel'", "is not available in Group.match"]),
+    ] {
+        let found = findings(source, site);
+        assert_eq!(found.len(), expected.len(), "{source}: {found:?}");
+        assert!(expected.iter().all(|words| found.iter().any(|f| f.contains(words))), "{source}: {found:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,202 @@
+//! One run tells all that can be told.
+
+use super::*;
+
+/// Each of these words is said, one a finding, and nothing besides.
+fn says(manifests: &str, words: &[&str]) {
+    let (_, out, err) = said(&["lint", "-o", "wide"], manifests);
+    for words in words {
+        assert!(out.contains(words), "{words} is not in {out}{err}");
+    }
+    let told = out.matches("  error  ").count() + out.matches("  warning  ").count();
+    assert_eq!(told, words.len(), "{out}{err}");
+}
+
+#[test]
+fn a_field_of_another_type_hides_no_other_field() {
+    for (kind, spec, words) in [
+        (
+            "Identity",
+            "{displayName: 5, title: [x], userName: a b, lifecycle: {startTime: soon, endTime: 2026-13-01T00:00:00Z}}",
+            &[
+                "spec.displayName is an integer",
+                "spec.title is a list",
+                "is no user name",
+                "spec.lifecycle.startTime \"soon\"",
+                "spec.lifecycle.endTime \"2026",
+            ][..],
+        ),
+        // What stands in for a key that is wrong is no double of another one.
+        (
+            "Identity",
+            "{emails: [{value: 5}, {value: 6}, {}, {value: a@b.c}, {value: a@b.c, primary: x}], managerRef: {name: null}}",
+            &["[0].value is an", "[1].value is an", "[2] 'value' is missing", "same value", "is a text", "'name' is"],
+        ),
+        ("Identity", "{type: Persn, lifecycle: {endTime: soon}}", &["did you mean 'Person'?", "endTime \"soon\""]),
+        (
+            "Group",
+            "{members: [{kind: Group, name: 5}, {kind: Group, name: 6}, null]}",
+            &["[0].name", "[1].name", "[2] is"],
+        ),
+        ("AccessPolicy", "{mode: 5}", &["spec 'grants' is missing", "spec.mode is an integer", "is about nobody"]),
+        (
+            "AccessPolicy",
+            "{match: 5, effect: 5, leadTime: 7d, grants: [{application: 5, entitlements: ['*', 7]}]}",
+            &["match is an", "effect is an", "no span of time", "application is an", "entitlements[1] is an"],
+        ),
+        (
+            "TargetApplication",
+            "{connector: {ldap: {}, scim: {url: http://w, auth: {}}}, sync: {concurrency: 0, interval: 0s}, mode: Stop, \
+             entitlements: [{name: a, target: {group: {name: 5}}}, {name: b, target: {group: {name: 6}}}]}",
+            &[
+                "spec.connector names scim and ldap",
+                "ldap 'accounts' is missing",
+                "ldap 'bind' is missing",
+                "ldap 'url' is missing",
+                "is not encrypted",
+                "auth names none",
+                "concurrency \"0\"",
+                "interval \"0s\"",
+                "mode \"Stop\"",
+                "[0].target.group.name is an",
+                "[1].target.group.name is an",
+            ],
+        ),
+    ] {
+        says(&manifest(kind, "x1", spec), words);
+    }
+    let labels = manifest("Identity", "ada", "{title: 5}").replace("acme}", "acme, labels: {team: 7}}");
+    says(&labels, &["metadata.labels.team is an integer", "spec.title is an integer"]);
+}
+
+#[test]
+fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
+    let rule = "'nogroup' in identity.groups && identity.departmnt == 'x' && identity.title == 5";
+    let policy = manifest("AccessPolicy", "p", &format!("{{match: \"{rule}\", grants: [{{application: wiki}}]}}"));
+    let words = ["no Group nogroup", "no field 'departmnt'", "can never be decided"];
+    says(&format!("{policy}{}", manifest("TargetApplication", "wiki", WIKI)), &words);
+}
+
+#[test]
+fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise() {
+    let bob = manifest("Identity", "bob", "{externalId: E-1, userName: same}");
+    for wrong in ["displayName: 5", "lifecycle: {endTime: soon}"] {
+        let ada = manifest("Identity", "ada", &format!("{{externalId: E-1, userName: SAME, {wrong}}}"));
+        let (_, out, _) = said(&["lint"], &format!("{ada}{bob}"));
+        for other in ["\"E-1\" is that of Identity bob", "\"E-1\" is that of Identity ada", "\"same\" is that of"] {
+            assert!(out.contains(other), "{wrong}: {out}");
+        }
+        assert!(out.contains("the other is in m.yaml:2") && out.contains("the other is in m.yaml:7"), "{out}");
+        assert!(out.ends_with("5 errors in 2 of 2 manifests\n") && !out.contains("older"), "{out}");
+    }
+    // A key that is wrong itself is nobody's.
+    let ada = manifest("Identity", "same", "{externalId: E-1, userName: 5}");
+    says(
+        &format!("{ada}{bob}"),
+        &["spec.userName is an", "E-1\" is that of Identity bob", "E-1\" is that of Identity same"],
+    );
+}
+
+#[test]
+fn what_is_missing_at_the_top_is_told_with_its_place_and_what_to_write() {
+    let head = "apiVersion: provost.dev/v1alpha1\nkind: Identity\nmetadata: {name: ada}\n";
+    for (text, place, message, remedy) in [
+        (head.to_owned(), "m.yaml:2:7", "spec is missing", "add 'spec: {}', with what there is to say in it"),
+        (format!("{head}spec: null\n"), "m.yaml:4:7", "spec is missing", "add 'spec: {}'"),
+        (head.replace("Identity", "AccessPolicy"), "m.yaml:2:7", "spec is missing", "add 'spec', with 'grants' in it"),
+        (head.replace("{name: ada}", "{}") + "spec: {}\n", "m.yaml:3:11", "metadata 'name' is", "add 'name'"),
+    ] {
+        let (status, out, _) = said(&["lint"], &text);
+        assert!(
+            status == 1 && out.starts_with(place) && out.contains(message) && out.contains(remedy),
+            "{text}: {out}"
+        );
+        assert!(out.ends_with("1 error in 1 of 1 manifest\n"), "{text}: {out}");
+    }
+}
+
+#[test]
+fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
+    let ada = manifest("Identity", "ada", "{}");
+    let without = |name: &str, member: &str| {
+        manifest("Group", name, &format!("{{members: [{member}]}}")).replace(", namespace: acme", "")
+    };
+    let groups = [without("g", "{kind: Identity, name: ada}"), without("h", "{kind: Group, name: g}")].concat();
+    let (status, out, _) = said(&["lint", "-o", "wide"], &format!("{ada}{groups}"));
+    let told = "m.yaml:9:11  warning  2 manifests name no namespace, the first of them here, and";
+    assert!(status == 0 && out.starts_with(told) && out.contains("read as in acme; the others name acme"), "{out}");
+    assert!(out.ends_with("1 warning in 1 of 3 manifests\n"), "{out}");
+    assert!(said(&["explain", "ada"], &format!("{ada}{groups}")).1.starts_with("ada: Active, in g, h\n"));
+    // Of several, that of kubectl.
+    let other = manifest("Identity", "bob", "{}").replace("acme", "beta");
+    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada, other, without("g", "")].concat());
+    assert!(
+        out.contains("this manifest names no namespace and is read as in default; the others name acme, beta"),
+        "{out}"
+    );
+    says(&groups, &[]);
+}
+
+#[test]
+fn a_rule_that_matches_nobody_here_is_a_warning() {
+    let people =
+        ["Engineering", "Sales"].map(|of| manifest("Identity", &of.to_lowercase(), &format!("{{department: {of}}}")));
+    let rules = |rule: &str| {
+        let group = manifest("Group", "g", &format!("{{match: \"identity.{rule}\"}}"));
+        let policy =
+            manifest("AccessPolicy", "p", &format!("{{match: \"identity.{rule}\", grants: [{{application: wiki}}]}}"));
+        [group, policy, manifest("TargetApplication", "wiki", WIKI)].concat()
+    };
+    let (status, out, _) =
+        said(&["lint", "-o", "wide"], &[people.concat(), rules("department == 'Enginering'")].concat());
+    assert_eq!(out.matches("warning  this rule matches nobody of the 2 identities here").count(), 2, "{out}");
+    assert!(status == 0 && out.ends_with("2 warnings in 2 of 5 manifests\n"), "{out}");
+    let one = "this rule does not match the one identity here";
+    says(&[&*people[0], &rules("department == 'Sales'")].concat(), &[one, one]);
+    says(&[people.concat(), rules("department == 'Sales'")].concat(), &[]);
+    says(&rules("department == 'Sales'"), &[]);
+}
+
+#[test]
+fn a_file_in_latin_1_is_told_with_its_line_and_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        // Every character of it is one byte of Latin-1.
+        std::fs::write(folder.path().join(name), text.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
+    };
+    let people = manifest("Identity", "ada", "\n  displayName: J\u{fc}rgen\n  titel: x");
+    write("latin.yaml", &format!("{people}{}", manifest("Identity", "bob", "{title: B\u{f6}ss}")));
+    write("other.yaml", &manifest("Identity", "cyn", "{titel: x}"));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let all = ["provost", "lint", "-o", "wide", "-f", folder.path().to_str().unwrap()].map(OsString::from);
+    let status = run(all, false, &mut out, &mut err);
+    let out = String::from_utf8(out).unwrap();
+    let told = "latin.yaml:6:17  error  this cannot be read: byte 0xFC is no UTF-8  [Identity/ada]\n   6 |   displayName: J\u{fc}rgen\n";
+    let out = out.replace(&format!("{}/", folder.path().display()), "");
+    assert!(status == 1 && out.starts_with(told) && out.contains("iconv -f latin1 -t utf-8"), "{out}");
+    assert_eq!(out.matches("did you mean 'title'?").count(), 2, "{out}");
+    assert!(out.ends_with("3 errors in 2 of 3 manifests\n"), "{out}");
+    let table = folder.path().join("t.csv");
+    std::fs::write(&table, b"userName,displayName\nada,J\xfcrgen\n").unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let all = ["provost", "import", "--csv", table.to_str().unwrap(), "--out", "nowhere"].map(OsString::from);
+    assert_eq!(run(all, false, &mut out, &mut err), 2);
+    let err = String::from_utf8(err).unwrap();
+    assert!(err.contains("t.csv:2:6: byte 0xFC is no UTF-8; write it in UTF-8: iconv -f latin1"), "{err}");
+}
+
+#[test]
+fn documents_of_other_kinds_are_one_line_with_their_kinds() {
+    let other = |kind: &str| format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n");
+    let all =
+        [other("Secret"), other("ConfigMap"), other("Secret"), "---\na: 1\n".to_owned(), manifest("Group", "g", "{}")];
+    let told = "4 documents of other kinds skipped: ConfigMap, Secret, none\n";
+    assert_eq!(said(&["lint"], &all.concat()).2, told);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    std::fs::write(&file, all.concat()).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let file = file.to_str().unwrap();
+    run(["provost", "diff", file, file].map(OsString::from), false, &mut out, &mut err);
+    assert_eq!(String::from_utf8(err).unwrap(), told);
+}

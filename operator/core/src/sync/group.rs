@@ -223,7 +223,7 @@ impl Sync {
     }
 
     /// A group that we made and that others renamed is named again as it is declared; once, where the target does not
-    /// take the name as it is.
+    /// take the name as it is, and not while another group has it.
     fn keep_name(&mut self, group: &GroupRecord, cx: &Context<'_>) {
         let (id, name) = (&group.target_id, &group.name);
         let Some((seen, began)) = self.shadow.group(id).map(|g| (Arc::clone(&g.name), g.began)) else { return };
@@ -237,12 +237,14 @@ impl Sync {
         let may = self.may_write() && !self.is_mismatched() && self.meta.finalizer && self.meta.deleting.is_none();
         let waits = self.groups.backoff.get(name).is_some_and(|(_, until)| *until > cx.now.mono);
         let ours = group.created && group.kind == EntitlementKind::Group;
+        let taken = || self.shadow.groups().any(|(_, other)| other.kind == group.kind && other.name == *name);
         if !ours
             || !news
             || !may
             || waits
             || self.groups.busy.contains_key(id)
             || self.groups.renamed.get(id) == Some(&seen)
+            || taken()
         {
             return;
         }

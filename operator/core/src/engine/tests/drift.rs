@@ -78,6 +78,22 @@ fn a_group_that_we_made_is_named_again_as_declared_and_one_that_was_there_is_not
 }
 
 #[test]
+fn a_group_whose_name_another_group_has_is_named_again_once_that_is_gone() {
+    let mut world = edited("Analyst");
+    rename(&mut world, "g-Editors", "Redaktion");
+    let mut other = world.mirrors[&TargetId::new("g-Editors")].clone();
+    (other.id, other.name, other.mark) = ("g-2".into(), "Editors".into(), None);
+    world.mirrors.insert(other.id.clone(), other);
+    world.applied.clear();
+    world.pass(600);
+    assert_eq!(world.applied, Vec::<&str>::new());
+    world.mirrors.remove(&TargetId::new("g-2"));
+    world.pass(120);
+    assert_eq!(world.applied, ["UpdateGroup"]);
+    assert_eq!(world.mirrors[&TargetId::new("g-Editors")].name, "Editors".into());
+}
+
+#[test]
 fn a_target_that_makes_another_name_of_it_is_not_told_again_and_again() {
     let mut world = edited("Analyst");
     rename(&mut world, "g-Editors", "EDITORS");

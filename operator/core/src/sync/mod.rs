@@ -253,6 +253,9 @@ const FRESH: Duration = Duration::from_mins(5);
 /// Turns in one call at most: what is left goes on in the next. Every application may take so many before an edit is heard, so it
 /// is few: all of them take some milliseconds.
 const TURNS: usize = 8;
+/// Who waits for a turn is foreseen, where a wave is due, so many in one call: that costs less than a turn, and begins with a look at
+/// every member of the authoritative groups.
+const FORESEEN: usize = 200;
 /// Intents recorded ahead at most.
 const AHEAD: usize = 64;
 /// While so many writes are stored and wait for the target, what is to be recorded waits for more: one commit of the store

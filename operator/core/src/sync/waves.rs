@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::gather::Gathered;
 use super::queue::Priority;
 use super::standing::{adoption, first_of, key};
-use super::{Context, Out, Sync, TURNS};
+use super::{Context, FORESEEN, Out, Sync};
 use crate::engine::Note;
 use crate::model::{
     Budget, Charge, HeldPlan, HeldStep, Lane, Name, ObjectKind, ObjectRef, Reason, RecordState, Release, TargetId,
@@ -222,7 +222,7 @@ impl Sync {
         if !self.observing.observed || !self.may_turn() {
             return true;
         }
-        for _ in 0..TURNS {
+        for _ in 0..FORESEEN {
             let Some(name) = self.queue.next_unplanned() else { break };
             let owners = if self.ledger.has_name(&name) { self.owners_foreseen(&name, cx) } else { Vec::new() };
             for gathered in owners {

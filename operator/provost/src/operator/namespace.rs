@@ -191,7 +191,7 @@ impl Desk {
     /// What the next write need not wait for is done once that is sent; what is due by itself is also done where answers never end.
     async fn go_on_if_behind(&mut self) {
         let now = self.shell.now();
-        if self.engine.is_behind() || (now.mono > self.ticked + PATIENCE && is_due(&self.engine, now)) {
+        if self.engine.is_behind() || is_overdue(&self.engine, self.ticked, now) {
             // What was set off is a task of this thread as a rule: it reaches the target before the rest is done.
             tokio::task::yield_now().await;
             self.handle(EngineEvent::Tick);
@@ -309,6 +309,11 @@ fn is_due(engine: &Engine, now: Now) -> bool {
     wake.wall.is_some_and(|at| at <= now.wall) || wake.mono.is_some_and(|at| at <= now.mono)
 }
 
+/// The same, also while answers never end: each of them would put off what the timer wakes for.
+fn is_overdue(engine: &Engine, ticked: Duration, now: Now) -> bool {
+    now.mono > ticked + PATIENCE && is_due(engine, now)
+}
+
 /// Whether an event stops the namespace's writes (yes), lets them go on (no), or neither.
 fn engine_halts(event: &EngineEvent) -> Option<bool> {
     match event {
@@ -340,5 +345,34 @@ fn what(effect: &Effect) -> &'static str {
         Effect::Read(_) => "read",
         Effect::Changes(_) => "changes",
         Effect::Apply(_) => "apply",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_due_goes_on_also_while_answers_never_end() {
+        let mut engine = Engine::new("acme", provost_connectors::schema);
+        let at = |seconds: i64, millis| Now {
+            wall: Timestamp::from_second(seconds).unwrap(),
+            mono: Duration::from_millis(millis),
+        };
+        let starts = Timestamp::from_second(100).unwrap();
+        let ada = json!({
+            "apiVersion": "provost.dev/v1alpha1", "kind": "Identity", "metadata": {"name": "ada", "namespace": "acme"},
+            "spec": {"userName": "ada", "externalId": "E-1", "type": "Person", "displayName": "Ada",
+                "lifecycle": {"startTime": starts.to_string()}},
+        });
+        let ada = provost_core::input::identity_change(&provost_crds::from_manifest(ada).unwrap());
+        engine.handle(EngineEvent::Listed(vec![ada]), at(1, 1000));
+        let ticked = Duration::from_millis(1000);
+        assert!(!is_overdue(&engine, ticked, at(99, 5000)), "nothing is due");
+        assert!(!is_overdue(&engine, ticked, at(100, 1020)), "the timer may still do it");
+        assert!(is_overdue(&engine, ticked, at(100, 1021)));
     }
 }

@@ -179,6 +179,11 @@ impl Engine {
         &self.directory
     }
 
+    /// Whether there is such an Identity; `None`: not known, before the first complete list and while the namespace is halted.
+    pub fn declares(&self, identity: &Name) -> Option<bool> {
+        (self.listed && self.halted.is_none()).then(|| self.directory.identity(identity).is_some())
+    }
+
     /// One application at work.
     pub fn sync(&self, application: &Name) -> Option<&Sync> {
         self.syncs.get(application)

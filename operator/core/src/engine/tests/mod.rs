@@ -87,6 +87,21 @@ fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
 }
 
 #[test]
+#[test]
+fn whether_somebody_is_declared_is_not_known_before_the_first_list_and_while_the_namespace_is_halted() {
+    let mut world = World::new();
+    let known = |world: &World| ["ada", "zoe"].map(|name| world.engine.declares(&name.into()));
+    world.tell(EngineEvent::Resources("crds".into()));
+    assert_eq!(known(&world), [None, None]);
+    let all = declared(&[identity("ada", 1, &json!({}))]);
+    world.list(&all);
+    assert_eq!(known(&world), [Some(true), Some(false)]);
+    world.tell(EngineEvent::Halted("a CRD is missing".into()));
+    assert_eq!(known(&world), [None, None]);
+    world.list(&all);
+    assert_eq!(known(&world), [Some(true), Some(false)]);
+}
+
 fn who_is_given_an_account_by_a_policy_is_not_ready_before_it_was_decided() {
     let mut world = World::new();
     world.reachable = false;

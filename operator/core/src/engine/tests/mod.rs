@@ -4,6 +4,7 @@ mod adoption;
 mod ahead;
 mod approval;
 mod budgets;
+mod causes;
 mod changes;
 mod checks;
 mod correlation;
@@ -87,7 +88,6 @@ fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
 }
 
 #[test]
-#[test]
 fn whether_somebody_is_declared_is_not_known_before_the_first_list_and_while_the_namespace_is_halted() {
     let mut world = World::new();
     let known = |world: &World| ["ada", "zoe"].map(|name| world.engine.declares(&name.into()));
@@ -102,6 +102,7 @@ fn whether_somebody_is_declared_is_not_known_before_the_first_list_and_while_the
     assert_eq!(known(&world), [Some(true), Some(false)]);
 }
 
+#[test]
 fn who_is_given_an_account_by_a_policy_is_not_ready_before_it_was_decided() {
     let mut world = World::new();
     world.reachable = false;

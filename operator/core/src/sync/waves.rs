@@ -392,7 +392,8 @@ impl Sync {
             uid: self.meta.uid.clone(),
             warning: true,
             reason: reason.as_str().into(),
-            message: format!("{why}; approve with spec.safety.approvedPlan: {hash}").into(),
+            // An event has room for so much: what is to be written comes first.
+            message: format!("held (approve with spec.safety.approvedPlan: {hash}): {why}").into(),
             at: Some(cx.now.wall),
         });
         let names: BTreeSet<Name> = steps.iter().map(|step| step.identity.clone()).collect();

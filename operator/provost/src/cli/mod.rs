@@ -61,7 +61,7 @@ enum Command {
     Explain(Explain),
     /// Who has an application, or one of its entitlements
     WhoCan(WhoCan),
-    /// What is not as declared on the cluster, worst first
+    /// What is not as declared on the cluster: what others may wait for first, then the worst
     Status(status::Args),
     /// What was done at targets, when and why
     Audit(Box<audit::Audit>),

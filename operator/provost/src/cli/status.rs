@@ -1,4 +1,4 @@
-//! `provost status`: what is not as declared on a cluster, worst first.
+//! `provost status`: what is not as declared on a cluster: what others may wait for first, then the worst.
 
 use std::path::PathBuf;
 

@@ -116,8 +116,8 @@ impl Engine {
         out
     }
 
-    /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be done is to be done
-    /// either way.
+    /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be
+    /// done is to be done either way.
     pub fn order_deletion(
         &mut self,
         application: &Name,

@@ -10,14 +10,14 @@ use provost_kubernetes::client;
 use super::record::{age, second};
 
 /// Where the operator is.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Whereabouts {
     /// Namespace of the operator
-    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system")]
-    operator_namespace: String,
+    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system", global = true)]
+    pub operator_namespace: String,
     /// Name of the operator's Service, and of its Lease
-    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost")]
-    service: String,
+    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost", global = true)]
+    pub service: String,
 }
 
 /// Whether an operator runs.

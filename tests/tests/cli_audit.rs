@@ -345,11 +345,8 @@ fn who_is_forgotten_is_in_no_answer_any_more_and_that_something_was_done_is() {
     let mut after = audit(&file, &["--values"]);
     let told: Vec<_> = after.split_off(before.len());
     let told: Vec<&str> = told.iter().filter(|w| w["step"] == "Forget").map(|w| w["cause"].as_str().unwrap()).collect();
-    assert!(told.len() == 2 && told[0].starts_with("an identity was erased from 2 entries by "), "{told:?}");
-    assert!(
-        told[1].starts_with("an identity was erased from 6 entries by ") && told[1].ends_with(" on this file"),
-        "{told:?}"
-    );
+    let erased = [2, 6].map(|n| format!("an identity was erased from {n} entries by somebody on this file"));
+    assert_eq!(told, erased, "whoever did it may be somebody to erase");
     let table = provost(&["audit", "--store", &path]).1;
     assert!(table.contains("Forget") && !table.contains("ada"), "{table}");
     assert_eq!(after.iter().map(what).collect::<Vec<_>>(), before);

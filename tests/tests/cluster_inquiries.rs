@@ -101,10 +101,14 @@ impl World {
     }
 
     /// Exit status and answer of `provost status`, which asks the API server alone.
-    fn status(&self) -> (Option<i32>, String) {
+    fn status(&self, more: &[&str]) -> (Option<i32>, String) {
         let mut command = std::process::Command::new(tests::cluster::binary());
-        let output =
-            command.args(["status", "-n", "acme"]).env("KUBECONFIG", self.cluster.kubeconfig()).output().unwrap();
+        let output = command
+            .args(["status", "-n", "acme"])
+            .args(more)
+            .env("KUBECONFIG", self.cluster.kubeconfig())
+            .output()
+            .unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
@@ -387,10 +391,11 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
     what_the_journal_has_of_hal_is_erased(&world);
-    let (status, said) = world.status();
+    let (status, said) = world.status(&[]);
     assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
+    where_no_lease_is_nobody_knows(&world);
     a_file_is_asked_like_a_running_operator(&mut world);
-    let (status, said) = world.status();
+    let (status, said) = world.status(&[]);
     assert!(status == Some(1) && said.starts_with("no operator is running: nobody holds the Lease"), "{said}");
 
     // Back at work, a re-hire has the account that was kept; a Plan's foreseen steps are told.
@@ -432,6 +437,11 @@ fn what_the_journal_has_of_hal_is_erased(world: &World) {
     let log = world.operator().process().log();
     let line = log.lines().find(|line| line.contains("an identity was erased from the journal"));
     assert!(line.is_some_and(|line| !line.contains("hal")), "{line:?}");
+}
+
+fn where_no_lease_is_nobody_knows(world: &World) {
+    let (status, said) = world.status(&["--operator-namespace", "iam", "-o", "wide"]);
+    assert!(status == Some(0) && said.starts_with("no Lease iam/provost is there: no operator runs, or"), "{said}");
 }
 
 /// And not while one runs.

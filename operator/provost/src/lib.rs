@@ -3,3 +3,4 @@
 pub mod cli;
 pub mod inquiry;
 pub mod operator;
+mod when;

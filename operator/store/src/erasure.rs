@@ -26,7 +26,7 @@ pub struct Erased {
     pub entries: u64,
     /// Applications whose ledger still has an account of this name: it has to, as long as the account is ours.
     pub accounts: Vec<Name>,
-    /// What the journal has of the erasure itself, an entry for each application.
+    /// What the journal has of the erasure itself, an entry for each application and transaction.
     pub told: Vec<JournalRecord>,
 }
 
@@ -55,7 +55,7 @@ impl Store {
     /// still ours has to be known. What is written from now on is journalled as ever.
     ///
     /// In small transactions, between which writes have their turn: after a failure some entries are changed, and the same call
-    /// again changes the rest. Last the journal is told `by` whom that was ordered, when, and of how many entries.
+    /// again changes the rest. With each the journal is told `by` whom that was ordered, when, and of how many entries.
     pub fn forget(&self, namespace: &str, identity: &Name, by: &str, at: Timestamp) -> Result<Erased, StoreError> {
         let (accounts, applications) = self.shared.with(|database| accounts(database, namespace, identity))?;
         let whom = Whom { namespace, identity, accounts };
@@ -67,32 +67,27 @@ impl Store {
             Ok(transaction.commit()?)
         })?;
         let named = self.shared.with(|database| whom.named(database))?;
-        let mut changed: BTreeMap<Name, u64> = BTreeMap::new();
+        let mut erased = Erased { accounts: applications.into_keys().collect(), ..Erased::default() };
         for numbers in named.chunks(AT_ONCE) {
             self.shared.with(|database| {
                 let transaction = database.begin_write()?;
                 fence(&transaction.open_table(META)?, &self.shared)?;
-                let some = whom.erase_entries(&transaction, numbers)?;
-                transaction.commit()?;
-                for application in some {
+                let mut changed: BTreeMap<Name, u64> = BTreeMap::new();
+                for application in whom.erase_entries(&transaction, numbers)? {
                     *changed.entry(application).or_default() += 1;
                 }
+                let entries: u64 = changed.values().sum();
+                let told: Vec<JournalRecord> =
+                    changed.into_iter().map(|(application, n)| erasure(namespace, application, n, by, at)).collect();
+                append(&transaction, &told)?;
+                transaction.commit()?;
+                erased.entries += entries;
+                erased.told.extend(told);
                 Ok(())
             })?;
             std::thread::yield_now();
         }
-        let entries: u64 = changed.values().sum();
-        let told: Vec<JournalRecord> =
-            changed.into_iter().map(|(application, n)| erasure(namespace, application, n, by, at)).collect();
-        if !told.is_empty() {
-            self.shared.with(|database| {
-                let transaction = database.begin_write()?;
-                fence(&transaction.open_table(META)?, &self.shared)?;
-                append(&transaction, &told)?;
-                Ok(transaction.commit()?)
-            })?;
-        }
-        Ok(Erased { entries, accounts: applications.into_keys().collect(), told })
+        Ok(erased)
     }
 
     /// What [`Store::forget`] would take from the journal, and whether that would be spoken of again.
@@ -105,9 +100,13 @@ impl Store {
     }
 }
 
+/// "1 entry", "2 entries".
+pub fn entries(n: u64) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }
+}
+
 /// That so many entries of an application were erased, without of whom.
 fn erasure(namespace: &str, application: Name, entries: u64, by: &str, at: Timestamp) -> JournalRecord {
-    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
     JournalRecord {
         at,
         namespace: namespace.into(),
@@ -123,7 +122,7 @@ fn erasure(namespace: &str, application: Name, entries: u64, by: &str, at: Times
         before: None,
         after: None,
         attributes: BTreeMap::new(),
-        cause: format!("an identity was erased from {entries} by {by}").into(),
+        cause: format!("an identity was erased from {} by {by}", self::entries(entries)).into(),
         plan: None,
         outcome: Some(Outcome::Done),
         attempts: 1,

@@ -117,8 +117,8 @@ impl Resolve for CheckedResolver {
             let host = name.as_str();
             let mut refused = None;
             let mut allowed: Vec<SocketAddr> = Vec::new();
-            let missing = || HostNotFound(host.to_owned());
-            for address in tokio::net::lookup_host((host, 0)).await.map_err(|_| missing())? {
+            let missing = |why| HostNotFound::new(host, why);
+            for address in tokio::net::lookup_host((host, 0)).await.map_err(|error| missing(Some(error)))? {
                 match rules.check(host, address.ip()) {
                     Ok(()) => allowed.push(address),
                     Err(why) => refused = Some(why),
@@ -126,7 +126,7 @@ impl Resolve for CheckedResolver {
             }
             match refused {
                 Some(why) if allowed.is_empty() => Err(why.into()),
-                None if allowed.is_empty() => Err(missing().into()),
+                None if allowed.is_empty() => Err(missing(None).into()),
                 _ => Ok(Box::new(allowed.into_iter()) as Addrs),
             }
         })

@@ -116,8 +116,8 @@ impl Engine {
         out
     }
 
-    /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be done is to be done
-    /// either way.
+    /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be
+    /// done is to be done either way.
     pub fn order_deletion(
         &mut self,
         application: &Name,
@@ -177,6 +177,11 @@ impl Engine {
     /// Who should have what.
     pub fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// Whether there is such an Identity; `None`: not known, before the first complete list and while the namespace is halted.
+    pub fn declares(&self, identity: &Name) -> Option<bool> {
+        (self.listed && self.halted.is_none()).then(|| self.directory.identity(identity).is_some())
     }
 
     /// One application at work.

@@ -51,11 +51,8 @@ impl Sync {
             let words = "is being disabled or deleted right now; ask again";
             return Err(format!("the account of {identity} in {application} {words}").into());
         }
-        let (at, reason, words) = match order {
-            DeletionOrder::Cancel => (KEPT, "DeletionCancelled", "the deletion was cancelled of the account of"),
-            DeletionOrder::Hasten => (cx.now.wall, "DeletionHastened", "the deletion was hastened of the account of"),
-        };
         let meant = meant(order, &retained, identity, application);
+        let at = if order == DeletionOrder::Cancel { KEPT } else { cx.now.wall };
         for record in &mut retained {
             record.delete_at = Some(at);
             self.ledger.put(record.clone());
@@ -64,17 +61,26 @@ impl Sync {
             let before = under_way.filter_map(|part| part.before.as_mut()).filter(|before| before.id == record.id);
             before.for_each(|before| before.delete_at = Some(at));
         }
-        out.notes.push(Note {
+        out.notes.push(self.ordered(order, identity));
+        self.touch(identity, cx);
+        self.pump(cx, out);
+        Ok(meant)
+    }
+
+    /// What is told of an order that was carried out.
+    fn ordered(&self, order: DeletionOrder, identity: &Name) -> Note {
+        let (reason, what) = match order {
+            DeletionOrder::Cancel => ("DeletionCancelled", "cancelled"),
+            DeletionOrder::Hasten => ("DeletionHastened", "hastened"),
+        };
+        Note {
             object: ObjectRef { kind: ObjectKind::TargetApplication, name: self.application.clone() },
             uid: self.meta.uid.clone(),
             warning: false,
             reason: reason.into(),
-            message: format!("{words} {identity}").into(),
+            message: format!("the deletion was {what} of the account of {identity}").into(),
             at: None,
-        });
-        self.touch(identity, cx);
-        self.pump(cx, out);
-        Ok(meant)
+        }
     }
 }
 
@@ -82,7 +88,8 @@ impl Sync {
 fn not_retained(records: &[Record]) -> &'static str {
     match records.iter().map(|record| record.state).min() {
         Some(RecordState::Creating | RecordState::Active | RecordState::Disabled) => {
-            ": theirs is wanted. It is retained, and has a date, once they have ended, are gone or have no access"
+            ": theirs is not disabled for good. It is retained, and has a date, once they have ended, are gone or have no access \
+             and it was disabled: `provost held` and `provost status` say what that waits for"
         }
         Some(RecordState::Deleted) => ": theirs is deleted already",
         Some(RecordState::Released) => ": theirs was let go, and is nobody's",

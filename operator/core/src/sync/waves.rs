@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::causes::Causes;
 use super::gather::Gathered;
 use super::queue::Priority;
 use super::standing::{adoption, first_of, key};
@@ -208,9 +209,9 @@ impl Sync {
             }
             let Some(settling) = self.settling.remove(&lane) else { continue };
             out.changed |= settling.steps.keys().any(|step| step.account.is_some());
-            let wave = self.still_wanted_of(lane, settling.steps, cx);
+            let (wave, causes) = self.still_wanted_of(lane, settling.steps, cx);
             if !wave.is_empty() {
-                self.judge_wave(lane, wave, cx, out);
+                self.judge_wave(lane, wave, &causes, cx, out);
             }
         }
     }
@@ -264,25 +265,14 @@ impl Sync {
         self.settling.values().filter(|settling| !settling.steps.is_empty()).map(|settling| settling.due).min()
     }
 
-    fn still_wanted_of(
-        &self,
+    fn judge_wave(
+        &mut self,
         lane: Lane,
-        steps: BTreeMap<HeldStep, bool>,
+        wave: BTreeMap<HeldStep, bool>,
+        causes: &Causes,
         cx: &Context<'_>,
-    ) -> BTreeMap<HeldStep, bool> {
-        let names: BTreeSet<&Name> = steps.keys().map(|step| &step.identity).collect();
-        let mut wanted = BTreeSet::new();
-        for name in names {
-            for gathered in self.owners_of(name, cx) {
-                wanted.extend(in_lanes(name, &self.plan(&gathered, cx)).into_keys());
-            }
-            wanted.extend(self.orphans_in_lanes(name, cx).into_keys());
-            wanted.extend(self.excess_in_lanes(name, cx).into_keys());
-        }
-        steps.into_iter().filter(|(step, _)| wanted.contains(&(lane, step.clone()))).collect()
-    }
-
-    fn judge_wave(&mut self, lane: Lane, wave: BTreeMap<HeldStep, bool>, cx: &Context<'_>, out: &mut Out) {
+        out: &mut Out,
+    ) {
         let mut units: BTreeMap<Name, u32> = BTreeMap::new();
         for (step, privileged) in &wave {
             let unit = if *privileged && lane != Lane::PrivilegedGrant { 3 } else { 1 };
@@ -319,7 +309,7 @@ impl Sync {
             None => self.let_go(lane, wave.into_keys(), None, &units, cx),
             Some((admission, cost)) => {
                 let numbers = told(lane, units.len(), provisioned, cost, &admission);
-                let why = format!("{numbers}{}", self.causes_of(lane, &wave, cx));
+                let why = format!("{numbers}{}", self.causes_in_words(causes, cx));
                 self.hold(lane, wave, why.into(), cx, out);
             }
         }
@@ -402,7 +392,8 @@ impl Sync {
             uid: self.meta.uid.clone(),
             warning: true,
             reason: reason.as_str().into(),
-            message: format!("{why}; approve with spec.safety.approvedPlan: {hash}").into(),
+            // An event has room for so much: what is to be written comes first.
+            message: format!("held (approve with spec.safety.approvedPlan: {hash}): {why}").into(),
             at: Some(cx.now.wall),
         });
         let names: BTreeSet<Name> = steps.iter().map(|step| step.identity.clone()).collect();

@@ -10,14 +10,14 @@ use provost_kubernetes::client;
 use super::record::{age, second};
 
 /// Where the operator is.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Whereabouts {
     /// Namespace of the operator
-    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system")]
-    operator_namespace: String,
+    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system", global = true)]
+    pub operator_namespace: String,
     /// Name of the operator's Service, and of its Lease
-    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost")]
-    service: String,
+    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost", global = true)]
+    pub service: String,
 }
 
 /// Whether an operator runs.
@@ -26,19 +26,28 @@ pub enum Alive {
     Yes,
     /// Why not, and what to do.
     No(String),
-    /// The Lease cannot be read, as by somebody who may not.
-    Unknown,
+    /// The Lease is not there, which is told, or cannot be read, as by somebody who may not.
+    Unknown(Option<String>),
 }
 
 impl Alive {
     /// As a machine is told.
     pub fn json(&self) -> serde_json::Value {
-        let (running, message) = match self {
-            Self::Yes => (Some(true), None),
-            Self::No(why) => (Some(false), Some(why)),
-            Self::Unknown => (None, None),
+        let running = match self {
+            Self::Yes => Some(true),
+            Self::No(_) => Some(false),
+            Self::Unknown(_) => None,
         };
-        serde_json::json!({"running": running, "message": message})
+        serde_json::json!({"running": running, "message": self.message()})
+    }
+
+    /// What is to be said of it.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Yes => None,
+            Self::No(why) => Some(why),
+            Self::Unknown(why) => why.as_deref(),
+        }
     }
 }
 
@@ -47,36 +56,37 @@ impl Alive {
 pub async fn alive(client: &Client, at: &Whereabouts) -> Alive {
     let api: Api<Lease> = Api::namespaced(client.clone(), &at.operator_namespace);
     let name = format!("{}/{}", at.operator_namespace, at.service);
-    let Ok(found) = api.get_opt(&at.service).await else { return Alive::Unknown };
+    let Ok(found) = api.get_opt(&at.service).await else { return Alive::Unknown(None) };
+    let Some(lease) = found else { return Alive::Unknown(Some(missing(&name))) };
     let now = client::time(client).await.unwrap_or_else(|_| Timestamp::now());
-    let Some(why) = silent(&name, found.as_ref().and_then(|lease| lease.spec.as_ref()), now) else { return Alive::Yes };
-    let (Some(lease), Some(renewal)) = (&found, found.as_ref().and_then(between_renewals)) else {
-        return Alive::No(why);
-    };
+    let spec = lease.spec.clone().unwrap_or_default();
+    let Some(why) = silent(&name, &spec, now) else { return Alive::Yes };
+    let Some(renewal) = between_renewals(&spec) else { return Alive::No(why) };
     tokio::time::sleep(renewal).await;
     match api.get_opt(&at.service).await {
         Ok(Some(later)) if later.metadata.resource_version != lease.metadata.resource_version => Alive::Yes,
         Ok(_) => Alive::No(why),
-        Err(_) => Alive::Unknown,
+        Err(_) => Alive::Unknown(None),
     }
 }
 
 /// How long it takes at most until a holder renews it; `None`: nobody holds it.
-fn between_renewals(lease: &Lease) -> Option<Duration> {
-    let spec = lease.spec.as_ref()?;
+fn between_renewals(spec: &LeaseSpec) -> Option<Duration> {
     spec.holder_identity.as_ref().filter(|holder| !holder.is_empty())?;
     let seconds = u64::try_from(spec.lease_duration_seconds?).ok()?;
     Some(Duration::from_secs(seconds / 5 + 1))
 }
 
+/// Nobody knows whether an operator runs where there is no such Lease: it may have been installed elsewhere.
+fn missing(name: &str) -> String {
+    format!(
+        "no Lease {name} is there: no operator runs, or it is elsewhere; \
+         then say where with --operator-namespace and --service"
+    )
+}
+
 /// Why nobody can be running by what a Lease says.
-fn silent(name: &str, lease: Option<&LeaseSpec>, now: Timestamp) -> Option<String> {
-    let Some(lease) = lease else {
-        return Some(format!(
-            "no operator is running: there is no Lease {name}; \
-             if it was installed elsewhere, say where with --operator-namespace and --service"
-        ));
-    };
+fn silent(name: &str, lease: &LeaseSpec, now: Timestamp) -> Option<String> {
     let Some(holder) = lease.holder_identity.as_ref().filter(|holder| !holder.is_empty()) else {
         return Some(format!(
             "no operator is running: nobody holds the Lease {name}; start it (its Deployment may be scaled to 0)"
@@ -109,16 +119,13 @@ mod tests {
             renew_time: Some(MicroTime(at(0))),
             ..LeaseSpec::default()
         };
-        let said = |lease: Option<&LeaseSpec>, second| silent("provost-system/provost", lease, at(second));
-        assert_eq!(said(Some(&held("pod-1")), 30), None);
+        let said = |lease: &LeaseSpec, second| silent("provost-system/provost", lease, at(second));
+        assert_eq!(said(&held("pod-1"), 30), None);
         assert_eq!(
-            said(Some(&held("pod-1")), 240).unwrap(),
+            said(&held("pod-1"), 240).unwrap(),
             "no operator is running: pod-1 last renewed the Lease provost-system/provost \
              4m ago, at 2027-01-15T08:00:00Z; look at its Pod"
         );
-        assert!(said(Some(&held("")), 1).unwrap().contains("nobody holds the Lease provost-system/provost; start it"));
-        assert!(
-            said(None, 1).unwrap().contains("there is no Lease provost-system/provost; if it was installed elsewhere")
-        );
+        assert!(said(&held(""), 1).unwrap().contains("nobody holds the Lease provost-system/provost; start it"));
     }
 }

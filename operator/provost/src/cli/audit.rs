@@ -98,7 +98,8 @@ fn forget(whom: &Where, asked: &ForgetArgs, screen: &mut Screen<'_>) -> Result<u
     let ask = Forget { identity: identity.clone(), yes: asked.yes };
     let done: Forgotten = match whom.file_to_change()? {
         Some(store) => {
-            let ordered = Ordered { by: by_hand(), at: Timestamp::now(), declared: false };
+            // Not the user of the shell: it may be a name that has to be erased itself.
+            let ordered = Ordered { by: "somebody on this file".into(), at: Timestamp::now(), declared: false };
             let done = inquiry::forget(&store, namespace, &ask, &ordered);
             done.map_err(|e| Failure::Said(e.to_string()))?.map_err(Failure::Said)?.into()
         }
@@ -106,8 +107,7 @@ fn forget(whom: &Where, asked: &ForgetArgs, screen: &mut Screen<'_>) -> Result<u
     };
     screen.line(&match done.entries {
         0 => format!("no entry of the journal speaks of {identity} in {namespace}"),
-        1 => format!("{identity} is erased from 1 entry of the journal"),
-        entries => format!("{identity} is erased from {entries} entries of the journal"),
+        n => format!("{identity} is erased from {} of the journal", provost_store::entries(n)),
     })?;
     if !done.accounts.is_empty() {
         let kept = joined(&done.accounts);
@@ -115,12 +115,6 @@ fn forget(whom: &Where, asked: &ForgetArgs, screen: &mut Screen<'_>) -> Result<u
             .line(&format!("the ledger keeps what it has to know of their account in {kept}, until that is deleted"))?;
     }
     Ok(DONE)
-}
-
-/// Who orders something of a file, as far as the shell says.
-fn by_hand() -> String {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    format!("{} on this file", user.as_deref().unwrap_or("somebody"))
 }
 
 fn audit_row(write: &Write, output: Output, all: bool) -> Vec<String> {

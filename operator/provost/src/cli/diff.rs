@@ -28,7 +28,7 @@ pub struct Diff {
     #[arg(short = 'R', long)]
     recursive: bool,
     /// The time that dates are compared with: a date (UTC), a time (RFC 3339), or how far ahead, as in 7d. Default: now
-    #[arg(long, value_name = "TIME", value_parser = super::when::ahead)]
+    #[arg(long, value_name = "TIME", value_parser = crate::when::ahead)]
     at: Option<Timestamp>,
     /// Exit with 1 if there are differences, now or later, or something cannot be told
     #[arg(long)]

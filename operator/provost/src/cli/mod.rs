@@ -24,7 +24,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod untold;
-pub(crate) mod when;
 mod yaml;
 
 use std::ffi::OsString;
@@ -61,7 +60,7 @@ enum Command {
     Explain(Explain),
     /// Who has an application, or one of its entitlements
     WhoCan(WhoCan),
-    /// What is not as declared on the cluster, worst first
+    /// What is not as declared on the cluster: what others may wait for first, then the worst
     Status(status::Args),
     /// What was done at targets, when and why
     Audit(Box<audit::Audit>),
@@ -85,7 +84,7 @@ struct Manifests {
     #[command(flatten)]
     files: Files,
     /// The time that dates are compared with: a date (UTC), a time (RFC 3339), or how far ahead, as in 7d. Default: now
-    #[arg(long, value_name = "TIME", value_parser = when::ahead)]
+    #[arg(long, value_name = "TIME", value_parser = crate::when::ahead)]
     at: Option<Timestamp>,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t = Output::Table)]

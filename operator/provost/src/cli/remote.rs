@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Failure;
+use super::alive::Whereabouts;
 use crate::inquiry::TOKEN_HEADER;
 
 /// Who is asked.
@@ -25,12 +26,8 @@ pub struct Where {
     /// proxy
     #[arg(long, value_name = "URL", env = "PROVOST_SERVER", global = true)]
     server: Option<String>,
-    /// Namespace of the operator
-    #[arg(long, env = "PROVOST_OPERATOR_NAMESPACE", default_value = "provost-system", global = true)]
-    operator_namespace: String,
-    /// Name of the operator's Service
-    #[arg(long, env = "PROVOST_OPERATOR_SERVICE", default_value = "provost", global = true)]
-    service: String,
+    #[command(flatten)]
+    operator: Whereabouts,
     /// ServiceAccount in the operator's namespace to ask as; whoever may make a token of it may ask in its name. Default: the
     /// Service's name with -auditor, for orders and erasures with -steward
     #[arg(long, value_name = "NAME", global = true)]
@@ -106,15 +103,16 @@ impl Where {
         let said = |error: &dyn std::fmt::Display| Failure::Said(error.to_string());
         let cluster =
             client::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(|e| said(&e))?;
-        let account = self.service_account.clone().unwrap_or_else(|| format!("{}-{role}", self.service));
-        let token = access::token(cluster.clone(), &self.operator_namespace, &account).await.map_err(|error| {
-            let place = if error.code() == Some(404) { ELSEWHERE } else { "" };
-            let of = &self.operator_namespace;
-            Failure::Said(format!("no token of the ServiceAccount {of}/{account}: {error}{place}"))
-        })?;
+        let account = self.service_account.clone().unwrap_or_else(|| format!("{}-{role}", self.operator.service));
+        let token =
+            access::token(cluster.clone(), &self.operator.operator_namespace, &account).await.map_err(|error| {
+                let place = if error.code() == Some(404) { ELSEWHERE } else { "" };
+                let of = &self.operator.operator_namespace;
+                Failure::Said(format!("no token of the ServiceAccount {of}/{account}: {error}{place}"))
+            })?;
         let (asked, path) = match self.server() {
             None => {
-                let (namespace, service) = (&self.operator_namespace, &self.service);
+                let (namespace, service) = (&self.operator.operator_namespace, &self.operator.service);
                 (cluster, format!("/api/v1/namespaces/{namespace}/services/{service}:http/proxy{query}"))
             }
             // A token of our own audience, sent in the clear, opens nothing else; a forwarded port ends on this machine.

@@ -64,7 +64,7 @@ pub fn is_manifest(path: &Path) -> bool {
 /// Where a file is no UTF-8, and what to do about it.
 pub fn misread(file: &str, error: &FromUtf8Error) -> Unreadable {
     let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = before.split(|byte| *byte == b'\n').count();
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
     let message = format!("byte 0x{:02X} is no UTF-8", rest.first().copied().unwrap_or_default());
     Unreadable { file: file.to_owned(), line, column, message, remedy: Some(TO_UTF_8) }

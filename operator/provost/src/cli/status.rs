@@ -1,4 +1,4 @@
-//! `provost status`: what is not as declared on a cluster, worst first.
+//! `provost status`: what is not as declared on a cluster: what others may wait for first, then the worst.
 
 use std::path::PathBuf;
 
@@ -67,6 +67,13 @@ struct Found {
     operator: Alive,
 }
 
+impl Found {
+    /// Whether a person must act.
+    fn acts(&self) -> bool {
+        matches!(self.operator, Alive::No(_)) || self.rows.iter().any(|row| row.standing == Standing::Stalled)
+    }
+}
+
 /// Lists what is not Ready; 1 if a person must act.
 pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -82,23 +89,22 @@ pub fn run(args: &Args, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             screen.value(output, "Status", args.namespace.as_deref(), &answer)?;
         }
         Output::Name => {
-            if let Alive::No(why) = operator {
+            if let Some(why) = operator.message() {
                 writeln!(screen.err, "warning: {why}")?;
             }
             rows.iter().try_for_each(|row| screen.name(&row.kind, &row.name))?;
         }
         output @ (Output::Table | Output::Wide) => people(&found, args, output == Output::Wide, screen)?,
     }
-    let acts = rows.iter().any(|row| row.standing == Standing::Stalled) || matches!(operator, Alive::No(_));
-    Ok(if acts { FINDINGS } else { DONE })
+    Ok(if found.acts() { FINDINGS } else { DONE })
 }
 
 /// The answer for people: first that nobody does anything, if so.
 fn people(found: &Found, args: &Args, wide: bool, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let Found { rows, total, operator } = found;
-    if let Alive::No(why) = operator {
-        let why = if wide { why.clone() } else { words::wrapped("", why) };
-        let why = screen.paint(Hue::Red, &why);
+    if let Some(why) = operator.message() {
+        let why = if wide { why.to_owned() } else { words::wrapped("", why) };
+        let why = if matches!(operator, Alive::No(_)) { screen.paint(Hue::Red, &why) } else { why };
         screen.line(&why)?;
     }
     if *total == 0 {
@@ -312,6 +318,21 @@ mod tests {
              Identity acme/a-new-one  not seen yet\n  not as it is now\n19 of 30 objects as declared\n"
         );
         assert_eq!(said("wide").lines().count(), 13, "{}", said("wide"));
+    }
+
+    #[test]
+    fn that_the_lease_is_not_there_is_told_and_is_no_finding_and_that_nobody_renews_it_is_one() {
+        let told = |operator: Alive| {
+            let found = Found { rows: Vec::new(), total: 0, operator };
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut screen = Screen { out: &mut out, err: &mut err, color: false };
+            people(&found, &Asked::parse_from(["status"]).args, true, &mut screen).unwrap();
+            (found.acts(), found.operator.json(), String::from_utf8(out).unwrap().lines().count())
+        };
+        let json = |running: Option<bool>, why| serde_json::json!({"running": running, "message": why});
+        assert_eq!(told(Alive::Unknown(Some("none".into()))), (false, json(None, Some("none")), 2));
+        assert_eq!(told(Alive::Unknown(None)), (false, json(None, None), 1));
+        assert_eq!(told(Alive::No("none".into())), (true, json(Some(false), Some("none")), 2));
     }
 
     #[test]

@@ -39,11 +39,11 @@ pub struct JournalAsk {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
     /// From this time on: how long ago, as in 10m or 7d, a date (UTC), or a time (RFC 3339)
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
+    #[arg(long, value_name = "TIME", value_parser = crate::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Before this time, written in the same way
-    #[arg(long, value_name = "TIME", value_parser = crate::cli::when::past)]
+    #[arg(long, value_name = "TIME", value_parser = crate::when::past)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// So many at most, the latest ones
@@ -130,7 +130,7 @@ pub struct Ordered {
     pub by: String,
     /// Wall time.
     pub at: Timestamp,
-    /// The Identity is in the namespace; not known where no operator runs.
+    /// The Identity is in the namespace, as far as that was looked at: a file does not say it.
     pub declared: bool,
 }
 
@@ -157,7 +157,7 @@ fn too_early(identity: &Name, spoken: &Spoken, declared: bool) -> String {
     let used = (!used.is_empty()).then(|| format!("has an account in use in {}", used.join(", ")));
     let still = declared.then(|| "is still declared".to_owned());
     let there = still.into_iter().chain(used).collect::<Vec<_>>().join(" and ");
-    let entries = if spoken.entries == 1 { "1 entry".to_owned() } else { format!("{} entries", spoken.entries) };
+    let entries = provost_store::entries(spoken.entries);
     format!(
         "{identity} {there}: {entries} of the journal would not say any more whom they concern and what was written, for ever, \
          and what is written from now on would name them again. Erase them when their accounts are deleted, or now with --yes"

@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Ask {
     /// What is held; with what mode Plan would do, where that is asked for too. `None`: there is no such application.
     Held { application: Option<String>, all: bool, answer: oneshot::Sender<Option<(Vec<Held>, Vec<Foreseen>)>> },
-    /// Whether an Identity is declared.
-    Declared { identity: Name, answer: oneshot::Sender<bool> },
+    /// Whether an Identity is declared. `None`: that is not known (yet).
+    Declared { identity: Name, answer: oneshot::Sender<Option<bool>> },
     /// An order about a deletion.
     Deletion {
         application: Name,
@@ -279,14 +279,7 @@ async fn erasure(
     let (answering, user) = inquiries.admit(&headers, &[right]).await?;
     let one = scope.namespace.clone();
     let one = one.ok_or_else(|| Refused(StatusCode::BAD_REQUEST, "a namespace must be named".to_owned()))?;
-    let declared = match inquiries.tasks(Some(&one)).first() {
-        Some(task) => {
-            let (answer, answered) = oneshot::channel();
-            let ask = Ask::Declared { identity: Name::from(whom.identity.as_str()), answer };
-            asked(task, ask, answered).await?
-        }
-        None => false,
-    };
+    let declared = !whom.yes && is_declared(&inquiries, &one, &whom.identity).await?;
     let by = user.username.unwrap_or_default();
     let ordered = Ordered { by, at: answering.ledger.now(), declared };
     let done = read(answering, move |store| inquiry::forget(store, &one, &whom, &ordered)).await?;
@@ -295,6 +288,19 @@ async fn erasure(
     let done = Forgotten::from(done);
     info!(namespace, entries = done.entries, "an identity was erased from the journal");
     json(done)
+}
+
+/// Whether an Identity is declared. Where that is not known, as before a namespace was listed, nobody is erased for it.
+async fn is_declared(inquiries: &Inquiries, namespace: &str, identity: &str) -> Result<bool, Refused> {
+    let mut known = None;
+    if let Some(task) = inquiries.tasks(Some(namespace)).first() {
+        let (answer, answered) = oneshot::channel();
+        known = asked(task, Ask::Declared { identity: identity.into(), answer }, answered).await?;
+    }
+    known.ok_or_else(|| {
+        let why = format!("it is not known (yet) whether {identity} is declared in {namespace}");
+        Refused(StatusCode::SERVICE_UNAVAILABLE, format!("{why}: ask again, or erase them all the same with --yes"))
+    })
 }
 
 /// Asks a namespace's task and waits for its answer.
@@ -308,4 +314,26 @@ async fn asked<T>(task: &UnboundedSender<Ask>, ask: Ask, answered: oneshot::Rece
 #[allow(clippy::unnecessary_wraps, reason = "the last word of handlers that may refuse")]
 fn json<T: Serialize>(answer: T) -> Result<Json<T>, Refused> {
     Ok(Json(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_may_be_declared_is_not_erased_for_not_being_known_yet() {
+        let inquiries = Inquiries::new();
+        let asked = || is_declared(&inquiries, "acme", "ada");
+        let refused = asked().await.unwrap_err().1;
+        assert!(refused.contains("whether ada is declared in acme: ask again"), "{refused}");
+        for known in [None, Some(false), Some(true)] {
+            let (asks, mut task) = tokio::sync::mpsc::unbounded_channel();
+            inquiries.register(&"acme".into(), asks);
+            let answers = async {
+                let Some(Ask::Declared { answer, .. }) = task.recv().await else { panic!("it is asked") };
+                answer.send(known).unwrap();
+            };
+            assert_eq!(tokio::join!(asked(), answers).0.ok(), known);
+        }
+    }
 }

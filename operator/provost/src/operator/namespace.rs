@@ -210,7 +210,7 @@ impl Desk {
                 let _ = answer.send(known.then(|| (inquiry::held(engine, application), planned)));
             }
             Ask::Declared { identity, answer } => {
-                let _ = answer.send(engine.directory().identity(&identity).is_some());
+                let _ = answer.send(engine.declares(&identity));
             }
             Ask::Deletion { application, identity, order, answer } => {
                 let (said, effects) = engine.order_deletion(&application, &identity, order, self.shell.now());

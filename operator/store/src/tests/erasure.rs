@@ -5,6 +5,7 @@ use provost_core::model::{LedgerChange, Outcome, Step};
 use super::journal::{all, close, create, intent, ledger_record, pictured};
 use super::retention::size;
 use super::{at, fresh, record};
+use crate::retention::AT_ONCE;
 use crate::{Erased, JournalQuery, JournalRecord, Keep, Spoken, Store, StoreError};
 
 fn disable(account: &str) -> Step {
@@ -123,4 +124,23 @@ fn a_ledger_that_is_rebuilt_from_a_journal_makes_nobody_of_who_was_forgotten() {
     store.rebuild(None, true).unwrap();
     let owners = store.load("acme", &"wiki".into()).unwrap().records;
     assert_eq!(owners.iter().map(|record| record.owner.name.as_str()).collect::<Vec<_>>(), ["bob"]);
+}
+
+#[test]
+fn each_transaction_that_erases_something_says_so_itself_wherever_a_kill_comes() {
+    let store = Store::in_memory(fresh).unwrap();
+    let head = store.export(false).unwrap().next().unwrap().unwrap();
+    let of = |n: usize| {
+        format!(
+            r#"{{"kind":"journal","number":{n},"value":{{"at":"1970-01-01T00:00:09Z","namespace":"acme","application":"wiki","intent":{n},"step":"EnableAccount","identities":["ada"],"cause":"staff"}}}}"#
+        )
+    };
+    let many = AT_ONCE + 1;
+    store.import(std::iter::once(head).chain((0..many).map(of)).map(Ok), false).unwrap();
+    let erased = forget(&store, "acme").unwrap();
+    let causes: Vec<&str> = erased.told.iter().map(|entry| &*entry.cause).collect();
+    let first = format!("an identity was erased from {AT_ONCE} entries by eve");
+    assert_eq!(causes, [&*first, "an identity was erased from 1 entry by eve"]);
+    let there = all(&store, JournalQuery::default());
+    assert_eq!((erased.entries, &there[many..]), (many as u64, &*erased.told));
 }

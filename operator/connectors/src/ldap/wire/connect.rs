@@ -127,30 +127,35 @@ impl Login {
 
     /// Connects and logs in.
     pub(crate) async fn connect(&self, spent: &mut Spent) -> Result<Client, TargetError> {
-        let work = self.connect_unbounded(spent);
-        match tokio::time::timeout(self.rules.timeouts.whole, work).await {
-            Ok(connected) => connected,
-            Err(_) => Err(unreachable(&self.endpoint.place(), io::ErrorKind::TimedOut)),
-        }
+        let (begun, whole) = (tokio::time::Instant::now(), self.rules.timeouts.whole);
+        let reached = tokio::time::timeout(whole, self.reach(spent)).await;
+        let client = reached.unwrap_or_else(|_| Err(unreachable(&self.endpoint.place(), io::ErrorKind::TimedOut)))?;
+        spent.requests += 1;
+        let request = match &self.bind {
+            Bind::Simple { dn, password } => Request::Simple { dn, password: password.expose_secret() },
+            Bind::External => Request::External,
+        };
+        let bound = client.ask(&request, &[], whole.saturating_sub(begun.elapsed())).await;
+        let bound = bound.map_err(|error| match error {
+            Broken::Late => {
+                TargetError::Unreachable("it accepts connections, and does not answer the login in time".into())
+            }
+            other => of_transport(&other, Asked::Login),
+        })?;
+        let bound = bound.ended;
+        if bound.code == code::SUCCESS { Ok(client) } else { Err(of_result(&bound, Asked::Login, &[], &self.hidden())) }
     }
 
-    async fn connect_unbounded(&self, spent: &mut Spent) -> Result<Client, TargetError> {
-        let client = match &self.endpoint {
+    /// Connects, without a login.
+    async fn reach(&self, spent: &mut Spent) -> Result<Client, TargetError> {
+        Ok(match &self.endpoint {
             Endpoint::Tls(host, port) => self.encrypted(self.dial(host, *port).await?, host, false).await?,
             Endpoint::StartTls(host, port) => {
                 spent.requests += 1;
                 self.encrypted(self.dial(host, *port).await?, host, true).await?
             }
             Endpoint::Socket(path) => Client::over(self.open(path).await?),
-        };
-        spent.requests += 1;
-        let request = match &self.bind {
-            Bind::Simple { dn, password } => Request::Simple { dn, password: password.expose_secret() },
-            Bind::External => Request::External,
-        };
-        let bound = client.ask(&request, &[], self.rules.timeouts.whole).await;
-        let bound = bound.map_err(|error| of_transport(&error, Asked::Login))?.ended;
-        if bound.code == code::SUCCESS { Ok(client) } else { Err(of_result(&bound, Asked::Login, &[], &self.hidden())) }
+        })
     }
 
     /// The socket belongs to this future: who does not wait for a server that accepts and says nothing closes it.
@@ -171,9 +176,9 @@ impl Login {
 
     /// To the first address that may be reached and answers.
     async fn dial(&self, host: &str, port: u16) -> Result<Guarded<TcpStream>, TargetError> {
-        let missing = || TargetError::Unreachable(HostNotFound(bare(host).to_owned()).to_string().into());
-        let found = tokio::net::lookup_host((bare(host), port)).await.map_err(|_| missing())?;
-        let mut last = missing();
+        let missing = |why| TargetError::Unreachable(HostNotFound::new(bare(host), why).to_string().into());
+        let found = tokio::net::lookup_host((bare(host), port)).await.map_err(|error| missing(Some(error)))?;
+        let mut last = missing(None);
         for address in found {
             if let Err(refused) = self.rules.check(host, address.ip()) {
                 last = TargetError::HostNotAllowed(refused.to_string().into());

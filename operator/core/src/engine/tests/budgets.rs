@@ -72,6 +72,9 @@ fn a_held_plan_says_by_which_change_and_in_numbers_that_add_up() {
         "2 identities lose something, of 25 accounts; {counted} 7, and 5 are allowed; by 2 Identities that are gone"
     );
     assert_eq!(why(&world), first);
+    let hash = Arc::clone(&world.engine.sync(&Name::from("wiki")).unwrap().held()[0].hash);
+    let said = world.notes.iter().find(|note| note.message.contains("approve with")).unwrap();
+    assert_eq!(*said.message, format!("held (approve with spec.safety.approvedPlan: {hash}): {first}"));
     let mut policy = team().into_iter().find(|object| object["kind"] == "AccessPolicy").unwrap();
     (policy["metadata"]["generation"], policy["spec"]["match"]) = (json!(2), json!("false"));
     tell(&mut world, &[policy]);

@@ -139,6 +139,11 @@ fn members_who_are_nobodys_are_taken_out_within_the_budget_and_each_is_read_befo
     assert_eq!(world.names_in("editors").len(), 23, "the wave is more than the budget lets through");
     let held = world.engine.sync(&"wiki".into()).unwrap().held().to_vec();
     assert_eq!(held.iter().map(|plan| plan.steps.len()).collect::<Vec<_>>(), [22]);
+    assert!(
+        held[0].why.ends_with("; by accounts that are nobody's; 1 Identity to whom no AccessPolicy gives it"),
+        "{}",
+        held[0].why
+    );
     // Whom somebody is declared for meanwhile drops out of it.
     tell(&mut world, &[identity("x-7", 1, &json!({"department": "Law"}))]);
     let mut approved = wiki("Authoritative", false, &json!([]));

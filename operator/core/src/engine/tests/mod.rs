@@ -4,6 +4,7 @@ mod adoption;
 mod ahead;
 mod approval;
 mod budgets;
+mod causes;
 mod changes;
 mod checks;
 mod correlation;
@@ -84,6 +85,21 @@ fn nobody_is_ready_before_the_account_is_there_and_a_restart_writes_nothing() {
     world.restart(&all);
     world.pass(30);
     assert_eq!(world.written, Vec::<String>::new());
+}
+
+#[test]
+fn whether_somebody_is_declared_is_not_known_before_the_first_list_and_while_the_namespace_is_halted() {
+    let mut world = World::new();
+    let known = |world: &World| ["ada", "zoe"].map(|name| world.engine.declares(&name.into()));
+    world.tell(EngineEvent::Resources("crds".into()));
+    assert_eq!(known(&world), [None, None]);
+    let all = declared(&[identity("ada", 1, &json!({}))]);
+    world.list(&all);
+    assert_eq!(known(&world), [Some(true), Some(false)]);
+    world.tell(EngineEvent::Halted("a CRD is missing".into()));
+    assert_eq!(known(&world), [None, None]);
+    world.list(&all);
+    assert_eq!(known(&world), [Some(true), Some(false)]);
 }
 
 #[test]

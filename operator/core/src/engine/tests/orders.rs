@@ -29,8 +29,12 @@ fn an_order_says_what_it_does_and_one_that_does_nothing_why() {
     world.list(&all(identity("ada", 1, &scientist("Analyst"))));
     world.pass(30);
     let refused = |said: Result<Arc<str>, Arc<str>>| said.unwrap_err().to_string();
-    let begins = "ada has no account in wiki that is retained: theirs is ";
-    assert!(refused(order(&mut world, "ada", Hasten)).starts_with(&format!("{begins}wanted. ")));
+    assert_eq!(
+        refused(order(&mut world, "ada", Hasten)),
+        "ada has no account in wiki that is retained: theirs is not disabled for good. It is retained, and has a date, \
+         once they have ended, are gone or have no access and it was disabled: \
+         `provost held` and `provost status` say what that waits for"
+    );
     assert!(
         refused(order(&mut world, "zoe", Hasten))
             .ends_with("that is retained: none was made, or it is deleted; `provost ledger` shows what is")

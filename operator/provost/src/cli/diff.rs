@@ -11,7 +11,7 @@ use super::answer::heading;
 use super::load::{self, Loaded};
 use super::screen::{Output, Screen};
 use super::source::{self, Files, Read};
-use super::{DONE, FINDINGS, Failure, at, git, skipped, warn};
+use super::{DONE, FINDINGS, Failure, at, for_sure, git, skipped, warn};
 
 /// Two versions.
 #[derive(clap::Args, Debug)]
@@ -58,6 +58,8 @@ enum DiffOutput {
 /// Says who gains and who loses what.
 pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let (old, new) = versions(diff)?;
+    for_sure(&old)?;
+    for_sure(&new)?;
     // Mostly the same in both.
     skipped(if old.skipped > new.skipped { &old } else { &new }, screen)?;
     let when = at(diff.at);

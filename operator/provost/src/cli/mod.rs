@@ -37,6 +37,7 @@ use jiff::Timestamp;
 use load::Loaded;
 use screen::{Color, Output, Screen};
 use source::{Files, Read};
+use yaml::Unreadable;
 
 /// Who has access to what, as code: identities, groups and access policies become accounts
 #[derive(Debug, Parser)]
@@ -209,6 +210,7 @@ fn found(errors: usize, warnings: usize) -> String {
 /// Reads manifests, says on `err` what is wrong with them, and hands out the directories.
 fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
+    for_sure(&read)?;
     let loaded = load::load(&read, at);
     skipped(&read, screen)?;
     warn(&loaded, screen)?;
@@ -216,6 +218,17 @@ fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded,
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
     Ok(loaded)
+}
+
+/// Only `lint` reads on where a file is no UTF-8: what may be false is no answer.
+fn for_sure(read: &Read) -> Result<(), Failure> {
+    read.misread.first().map_or(Ok(()), |broken| Err(misread(broken)))
+}
+
+/// That a file is no UTF-8, where nothing goes on without it.
+fn misread(broken: &Unreadable) -> Failure {
+    let Unreadable { file, line, column, message, remedy } = broken;
+    Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
 }
 
 /// Says on `err` that something is wrong, if so.

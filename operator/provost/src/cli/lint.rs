@@ -31,7 +31,9 @@ pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure
         }
         output @ (Output::Table | Output::Wide) => {
             finding::write(findings, &read, output == Output::Wide, screen)?;
-            let manifests = count(read.documents.len() + read.unreadable.len(), "manifest");
+            // What is no UTF-8 outside of what is ours counts as one, since nobody knows what it is.
+            let unknown = read.misread.iter().filter(|broken| !read.misread_in.contains_key(&broken.file)).count();
+            let manifests = count(read.documents.len() + read.unreadable.len() + unknown, "manifest");
             if findings.is_empty() {
                 screen.line(&format!("{manifests}: nothing to say"))?;
             } else {

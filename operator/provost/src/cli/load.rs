@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::doubles;
 use super::draft::{self, Wrong};
-use super::finding::{self, Finding, Inside};
+use super::finding::{Finding, Inside};
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -47,7 +47,8 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
     findings.extend(unnamed(read));
     let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
-    let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
+    // Of a line that is no UTF-8 nothing is known, not even that it is ours.
+    let mut hidden: BTreeSet<(&str, usize)> = read.misread.iter().map(|broken| (&*broken.file, broken.line)).collect();
     let usual = usual_namespace(read);
     for document in &read.documents {
         let (change, mended, errors) = read_one(document);
@@ -220,12 +221,10 @@ fn unreadable(read: &Read) -> Vec<Finding> {
         object,
     };
     let mut findings: Vec<Finding> = read.unreadable.iter().map(|broken| told(broken, broken.file.clone())).collect();
-    for broken in &read.misread {
-        // Its documents are read all the same.
-        let begins = |of: &Document| of.place("").is_some_and(|place| place.line <= broken.line);
-        let document = read.documents.iter().rfind(|of| of.file == broken.file && begins(of));
-        findings.push(told(broken, document.map_or_else(|| broken.file.clone(), finding::object)));
-    }
+    findings.extend(read.misread.iter().map(|broken| {
+        let object = read.misread_in.get(&broken.file).unwrap_or(&broken.file);
+        told(broken, object.clone())
+    }));
     findings
 }
 

@@ -158,34 +158,6 @@ fn a_rule_that_matches_nobody_here_is_a_warning() {
 }
 
 #[test]
-fn a_file_in_latin_1_is_told_with_its_line_and_hides_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        // Every character of it is one byte of Latin-1.
-        std::fs::write(folder.path().join(name), text.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
-    };
-    let people = manifest("Identity", "ada", "\n  displayName: J\u{fc}rgen\n  titel: x");
-    write("latin.yaml", &format!("{people}{}", manifest("Identity", "bob", "{title: B\u{f6}ss}")));
-    write("other.yaml", &manifest("Identity", "cyn", "{titel: x}"));
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let all = ["provost", "lint", "-o", "wide", "-f", folder.path().to_str().unwrap()].map(OsString::from);
-    let status = run(all, false, &mut out, &mut err);
-    let out = String::from_utf8(out).unwrap();
-    let told = "latin.yaml:6:17  error  this cannot be read: byte 0xFC is no UTF-8  [Identity/ada]\n   6 |   displayName: J\u{fc}rgen\n";
-    let out = out.replace(&format!("{}/", folder.path().display()), "");
-    assert!(status == 1 && out.starts_with(told) && out.contains("iconv -f latin1 -t utf-8"), "{out}");
-    assert_eq!(out.matches("did you mean 'title'?").count(), 2, "{out}");
-    assert!(out.ends_with("3 errors in 2 of 3 manifests\n"), "{out}");
-    let table = folder.path().join("t.csv");
-    std::fs::write(&table, b"userName,displayName\nada,J\xfcrgen\n").unwrap();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let all = ["provost", "import", "--csv", table.to_str().unwrap(), "--out", "nowhere"].map(OsString::from);
-    assert_eq!(run(all, false, &mut out, &mut err), 2);
-    let err = String::from_utf8(err).unwrap();
-    assert!(err.contains("t.csv:2:6: byte 0xFC is no UTF-8; write it in UTF-8: iconv -f latin1"), "{err}");
-}
-
-#[test]
 fn documents_of_other_kinds_are_one_line_with_their_kinds() {
     let other = |kind: &str| format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: x}}\n");
     let all =

@@ -8,7 +8,7 @@ use provost_core::directory::Directory;
 use provost_core::explain::{self, Difference, text};
 
 use super::answer::heading;
-use super::load::{self, Loaded};
+use super::load::{Loaded, load, usual_namespace};
 use super::screen::{Output, Screen};
 use super::source::{self, Files, Read};
 use super::{DONE, FINDINGS, Failure, at, for_sure, git, skipped, warn};
@@ -63,7 +63,8 @@ pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     // Mostly the same in both.
     skipped(if old.skipped > new.skipped { &old } else { &new }, screen)?;
     let when = at(diff.at);
-    let (mut old, mut new) = (loaded(&old, when, screen)?, loaded(&new, when, screen)?);
+    let usual = usual_namespace(&[&old, &new]);
+    let (mut old, mut new) = (loaded(&old, usual, when, screen)?, loaded(&new, usual, when, screen)?);
     if old.directories.is_empty() && new.directories.is_empty() {
         return Err(Failure::Said("no manifests of provost.dev found in either version".to_owned()));
     }
@@ -99,8 +100,8 @@ fn versions(diff: &Diff) -> Result<(Read, Read), Failure> {
 }
 
 /// A version without any manifest is one: everything in the other is new, or gone.
-fn loaded(read: &Read, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
-    let loaded = load::load(read, when);
+fn loaded(read: &Read, usual: &str, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
+    let loaded = load(read, usual, when);
     warn(&loaded, screen)?;
     Ok(loaded)
 }

@@ -57,7 +57,11 @@ pub struct Import {
 pub fn run(asked: &Import, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let read = source::read(&Files { filename: asked.filename.clone(), recursive: asked.recursive })?;
     skipped(&read, screen)?;
-    let errors = load::load(&read, jiff::Timestamp::now()).findings.iter().filter(|finding| finding.error).count();
+    let errors = load::load(&read, load::usual_namespace(&[&read]), jiff::Timestamp::now())
+        .findings
+        .iter()
+        .filter(|finding| finding.error)
+        .count();
     if errors > 0 {
         let errors = super::count(errors, "error");
         return Err(Failure::Said(format!("{errors} in the manifests; `provost lint` names them")));

@@ -42,14 +42,13 @@ pub struct Space<'r> {
     pub invalid: BTreeMap<ObjectRef, Wrong>,
 }
 
-/// Loads what was read, as of a time.
-pub fn load(read: &Read, at: Timestamp) -> Loaded {
+/// Loads what was read, as of a time; `usual`: the namespace of manifests that name none.
+pub fn load(read: &Read, usual: &str, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
-    findings.extend(unnamed(read));
+    findings.extend(unnamed(read, usual));
     let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
     // Of a line that is no UTF-8 nothing is known, not even that it is ours.
     let mut hidden: BTreeSet<(&str, usize)> = read.misread.iter().map(|broken| (&*broken.file, broken.line)).collect();
-    let usual = usual_namespace(read);
     for document in &read.documents {
         let (change, mended, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
@@ -145,18 +144,19 @@ fn namespace(document: &Document) -> Option<&str> {
 }
 
 /// The namespaces that are named.
-fn namespaces(read: &Read) -> BTreeSet<&str> {
-    read.documents.iter().filter_map(namespace).collect()
+fn namespaces<'r>(all: &[&'r Read]) -> BTreeSet<&'r str> {
+    all.iter().flat_map(|read| read.documents.iter().filter_map(namespace)).collect()
 }
 
 /// That of manifests that name none: what all others name, since a folder is applied as a whole; else that of kubectl.
-fn usual_namespace(read: &Read) -> &str {
-    let named = namespaces(read);
+/// Two versions have one, or a file that is new would move everybody.
+pub fn usual_namespace<'r>(all: &[&'r Read]) -> &'r str {
+    let named = namespaces(all);
     named.first().filter(|_| named.len() == 1).copied().unwrap_or(DEFAULT_NAMESPACE)
 }
 
 /// That some manifests name a namespace and others none, told once.
-fn unnamed(read: &Read) -> Option<Finding> {
+fn unnamed(read: &Read, usual: &str) -> Option<Finding> {
     let without = |document: &&Document| match document.value.get("metadata").map(|metadata| metadata.get("namespace"))
     {
         Some(Some(Value::String(namespace))) => namespace.is_empty(),
@@ -165,7 +165,7 @@ fn unnamed(read: &Read) -> Option<Finding> {
         None => false,
     };
     let first = read.documents.iter().find(without)?;
-    let named = namespaces(read).into_iter().collect::<Vec<_>>().join(", ");
+    let named = namespaces(&[read]).into_iter().collect::<Vec<_>>().join(", ");
     if named.is_empty() {
         return None;
     }
@@ -175,14 +175,14 @@ fn unnamed(read: &Read) -> Option<Finding> {
         1 => "this manifest names no namespace and is".to_owned(),
         count => format!("{count} manifests name no namespace, the first of them here, and are"),
     };
-    finding.message = format!("{they} read as in {}; the others name {named}", usual_namespace(read));
+    finding.message = format!("{they} read as in {usual}; the others name {named}");
     finding.remedy = Some("write metadata.namespace: kubectl takes the one of its context".to_owned());
     Some(finding)
 }
 
 /// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
 pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
-    let usual = usual_namespace(read);
+    let usual = usual_namespace(&[read]);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for document in &read.documents {
         let namespace = namespace(document).unwrap_or(usual).to_owned();

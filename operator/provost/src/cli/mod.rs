@@ -34,7 +34,7 @@ use std::path::Path;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 
-use load::Loaded;
+use load::{Loaded, load, usual_namespace};
 use screen::{Color, Output, Screen};
 use source::{Files, Read};
 use yaml::Unreadable;
@@ -211,7 +211,7 @@ fn found(errors: usize, warnings: usize) -> String {
 fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
     for_sure(&read)?;
-    let loaded = load::load(&read, at);
+    let loaded = load(&read, usual_namespace(&[&read]), at);
     skipped(&read, screen)?;
     warn(&loaded, screen)?;
     if loaded.directories.is_empty() {

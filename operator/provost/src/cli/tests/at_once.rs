@@ -138,6 +138,18 @@ fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
 }
 
 #[test]
+fn both_versions_of_a_difference_have_one_usual_namespace() {
+    let grants = "{match: \"identity.type == 'Person'\", grants: [{application: wiki}]}";
+    let all = [manifest("Identity", "ada", "{}"), manifest("AccessPolicy", "p", grants)];
+    let old = [&*all.concat(), &manifest("TargetApplication", "wiki", WIKI)].concat().replace(", namespace: acme", "");
+    let new = format!("{old}{}", manifest("Identity", "bob", "{}"));
+    for (old, new, sign) in [(&old, &new, "+ "), (&new, &old, "- ")] {
+        let (_, out) = between(&["-o", "wide"], old, new);
+        assert!(out.contains("bob") && out.contains(sign) && !out.contains("ada"), "{out}");
+    }
+}
+
+#[test]
 fn a_rule_that_matches_nobody_here_is_a_warning() {
     let people =
         ["Engineering", "Sales"].map(|of| manifest("Identity", &of.to_lowercase(), &format!("{{department: {of}}}")));

@@ -98,6 +98,28 @@ fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise(
 }
 
 #[test]
+fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
+    let with = |field: &str| {
+        let ada = manifest("Identity", "ada", "{displayName: 5, lifecycle: {endTime: soon}}");
+        ada.replace("acme}", &format!("acme, {field}}}"))
+    };
+    for (field, told) in [
+        ("generation: '1'", "metadata.generation cannot be read"),
+        ("finalizers: x", "metadata.finalizers cannot be read"),
+        ("ownerReferences: x", "metadata.ownerReferences cannot be read"),
+        ("creationTimestamp: 2024-01-01", "metadata.creationTimestamp cannot be read"),
+        ("creationTimestamp: 5", "metadata.creationTimestamp is an integer"),
+    ] {
+        says(&with(field), &[told, "displayName is an integer", "endTime \"soon\""]);
+    }
+    says(
+        &manifest("Identity", "ada", "{}").replace("acme}", "acme, generation: '1'}"),
+        &["metadata.generation cannot"],
+    );
+    says(&with("generation: 1, finalizers: [x], anything: {a: 1}"), &["displayName is an", "endTime \"soon\""]);
+}
+
+#[test]
 fn what_is_missing_at_the_top_is_told_with_its_place_and_what_to_write() {
     let head = "apiVersion: provost.dev/v1alpha1\nkind: Identity\nmetadata: {name: ada}\n";
     for (text, place, message, remedy) in [

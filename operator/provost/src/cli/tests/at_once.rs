@@ -80,7 +80,7 @@ fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
 #[test]
 fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise() {
     let bob = manifest("Identity", "bob", "{externalId: E-1, userName: same}");
-    for wrong in ["displayName: 5", "lifecycle: {endTime: soon}"] {
+    for wrong in ["displayName: 5", "emails: [{}]"] {
         let ada = manifest("Identity", "ada", &format!("{{externalId: E-1, userName: SAME, {wrong}}}"));
         let (_, out, _) = said(&["lint"], &format!("{ada}{bob}"));
         for other in ["\"E-1\" is that of Identity bob", "\"E-1\" is that of Identity ada", "\"same\" is that of"] {
@@ -95,6 +95,20 @@ fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise(
         &format!("{ada}{bob}"),
         &["spec.userName is an", "E-1\" is that of Identity bob", "E-1\" is that of Identity same"],
     );
+}
+
+#[test]
+fn of_who_may_have_ended_no_key_is_a_double() {
+    let back = manifest("Identity", "ada2", "{externalId: E-1}");
+    for (wrong, told) in
+        [("{endTime: 2020-13-31T00:00:00Z}", "lifecycle.endTime \"2020-13"), ("soon", "lifecycle is a text")]
+    {
+        let ada = manifest("Identity", "ada", &format!("{{externalId: E-1, lifecycle: {wrong}}}"));
+        says(&format!("{ada}{back}"), &[told]);
+    }
+    let cyn = manifest("Identity", "cyn", "{externalId: E-1}");
+    let ada = manifest("Identity", "ada", "{externalId: E-1, lifecycle: soon}");
+    says(&[ada, back, cyn].concat(), &["is a text", "is that of Identity ada2", "is that of Identity cyn"]);
 }
 
 #[test]

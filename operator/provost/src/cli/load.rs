@@ -40,6 +40,8 @@ pub struct Space<'r> {
     pub documents: BTreeMap<ObjectRef, &'r Document>,
     /// Those whose fields are wrong.
     pub invalid: BTreeMap<ObjectRef, Wrong>,
+    /// Those without a name that can be read, which is wrong too.
+    nameless: Vec<(&'r Document, Wrong)>,
 }
 
 /// Loads what was read, as of a time; `usual`: the namespace of manifests that name none.
@@ -83,6 +85,10 @@ impl<'r> Space<'r> {
     fn take(&mut self, document: &'r Document, said: Wrong, read: &Read) -> Option<Finding> {
         let object = said.change.object();
         self.changes.push(said.change.clone());
+        if object.name.as_str().is_empty() {
+            self.nameless.push((document, said));
+            return None;
+        }
         if field_errors(&said.change).is_empty() {
             self.invalid.remove(&object);
         } else {
@@ -105,6 +111,9 @@ fn of_space(space: &Space<'_>, directory: &mut Directory, at: Timestamp, read: &
             Some(wrong) => findings.extend(draft::findings(document, wrong, directory, at, read)),
             None => findings.extend(of_object(document, object, directory, read)),
         }
+    }
+    for (document, wrong) in &space.nameless {
+        findings.extend(draft::findings(document, wrong, directory, at, read));
     }
     findings.extend(doubles::findings(space, directory, at, read));
     findings.extend(directory.dangling().into_iter().filter_map(|dangling| {

@@ -134,6 +134,23 @@ fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
 }
 
 #[test]
+fn manifests_without_a_name_are_looked_at_each_by_itself() {
+    let policy = |application: &str| {
+        let grants = format!("{{match: \"true\", grants: [{{application: {application}}}]}}");
+        manifest("AccessPolicy", "p", &grants).replace("{name: p, namespace: acme}", "{namespace: acme}")
+    };
+    says(
+        &format!("{}{}", policy("wiki"), policy("chat")),
+        &[
+            "m.yaml:4:11  error  metadata 'name'",
+            "m.yaml:9:11  error  metadata 'name'",
+            "TargetApplication wiki",
+            "TargetApplication chat",
+        ],
+    );
+}
+
+#[test]
 fn what_is_missing_at_the_top_is_told_with_its_place_and_what_to_write() {
     let head = "apiVersion: provost.dev/v1alpha1\nkind: Identity\nmetadata: {name: ada}\n";
     for (text, place, message, remedy) in [

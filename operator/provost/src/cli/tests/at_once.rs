@@ -78,6 +78,16 @@ fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
 }
 
 #[test]
+fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
+    let attributes = "[{name: active, expression: identity.departmnt}, {name: title, expression: identity.title}, \
+                      {name: TITLE, expression: identity.titel}]";
+    let wiki = WIKI.replace(", entitlements", &format!(", account: {{attributes: {attributes}}}, entitlements"));
+    let told =
+        ["active is controlled by", "no field 'departmnt'", "TITLE is title, which an entry", "no field 'titel'"];
+    says(&manifest("TargetApplication", "wiki", &wiki), &told);
+}
+
+#[test]
 fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise() {
     let bob = manifest("Identity", "bob", "{externalId: E-1, userName: same}");
     for wrong in ["displayName: 5", "emails: [{}]"] {

@@ -166,12 +166,15 @@ pub fn usual_namespace<'r>(all: &[&'r Read]) -> &'r str {
 
 /// That some manifests name a namespace and others none, told once.
 fn unnamed(read: &Read, usual: &str) -> Option<Finding> {
-    let without = |document: &&Document| match document.value.get("metadata").map(|metadata| metadata.get("namespace"))
-    {
-        Some(Some(Value::String(namespace))) => namespace.is_empty(),
-        Some(other) => other.is_none_or(Value::is_null),
-        // Told by itself.
-        None => false,
+    // What is no mapping, or of another version, is told by itself.
+    let without = |document: &&Document| {
+        let metadata = document.value.get("metadata").and_then(Value::as_object);
+        metadata.filter(|_| shape::is_version(&document.value)).is_some_and(|metadata| {
+            match metadata.get("namespace") {
+                Some(Value::String(namespace)) => namespace.is_empty(),
+                other => other.is_none_or(Value::is_null),
+            }
+        })
     };
     let first = read.documents.iter().find(without)?;
     let named = namespaces(&[read]).into_iter().collect::<Vec<_>>().join(", ");

@@ -192,12 +192,18 @@ fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
     assert!(said(&["explain", "ada"], &format!("{ada}{groups}")).1.starts_with("ada: Active, in g, h\n"));
     // Of several, that of kubectl.
     let other = manifest("Identity", "bob", "{}").replace("acme", "beta");
-    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada, other, without("g", "")].concat());
+    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada.clone(), other, without("g", "")].concat());
     assert!(
         out.contains("this manifest names no namespace and is read as in default; the others name acme, beta"),
         "{out}"
     );
     says(&groups, &[]);
+    // What is told by itself is no manifest without a namespace.
+    let is = |from: &str, to: &str| without("g", "").replace(from, to);
+    let told = [("{name: g}", "[x]", "metadata is a list"), ("{name: g}", "x", "metadata is a text")];
+    for (from, to, told) in told.into_iter().chain([("v1alpha1", "v1beta9", "is no version that this provost reads")]) {
+        says(&format!("{ada}{}", is(from, to)), &[told]);
+    }
 }
 
 #[test]

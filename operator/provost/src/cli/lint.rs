@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::load::{load, usual_namespace};
+use super::load;
 use super::screen::{Output, Screen};
 use super::source;
 use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding, found, skipped};
@@ -14,7 +14,7 @@ pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure
         skipped(&read, screen)?;
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
-    let loaded = load(&read, usual_namespace(&[&read]), at(manifests.at));
+    let loaded = load::lint(&read, at(manifests.at));
     let findings = &loaded.findings;
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.error);
     let done = if errors.is_empty() { DONE } else { FINDINGS };

@@ -46,6 +46,15 @@ pub struct Space<'r> {
 
 /// Loads what was read, as of a time; `usual`: the namespace of manifests that name none.
 pub fn load(read: &Read, usual: &str, at: Timestamp) -> Loaded {
+    load_for(false, read, usual, at)
+}
+
+/// The same for `lint`, which also looks for rules that are true of nobody.
+pub fn lint(read: &Read, at: Timestamp) -> Loaded {
+    load_for(true, read, usual_namespace(&[read]), at)
+}
+
+fn load_for(lint: bool, read: &Read, usual: &str, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
     findings.extend(unnamed(read, usual));
     let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
@@ -65,6 +74,9 @@ pub fn load(read: &Read, usual: &str, at: Timestamp) -> Loaded {
         let mut directory = Directory::new(provost_connectors::schema);
         directory.replace(std::mem::take(&mut space.changes), at);
         findings.extend(of_space(&space, &mut directory, at, read));
+        if lint {
+            findings.extend(idle(&space, &directory, read));
+        }
         directories.insert(namespace.to_owned(), directory);
         let declared =
             |(object, document): (ObjectRef, &Document)| ((namespace.to_owned(), object), document.declared());
@@ -131,12 +143,18 @@ fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, rea
     for Warning { source, diagnostic } in directory.warnings_of(object) {
         findings.push(of_rule(document, &source, &diagnostic, read));
     }
-    findings.extend(directory.idle_rule(object).map(|(source, count)| idle(document, source, count, read)));
     findings
 }
 
-/// A rule that is true of nobody. Whoever it is for may be still to come.
-fn idle(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
+/// Rules that are true of nobody. Whoever one is for may be still to come.
+fn idle(space: &Space<'_>, directory: &Directory, read: &Read) -> Vec<Finding> {
+    let of = |(object, document): (&ObjectRef, &&Document)| {
+        directory.idle_rule(object).map(|(source, count)| idle_rule(document, source, count, read))
+    };
+    space.documents.iter().filter_map(of).collect()
+}
+
+fn idle_rule(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &source.path, None, read);
     finding.error = false;
     finding.message = match identities {

@@ -236,6 +236,16 @@ fn a_rule_that_matches_nobody_here_is_a_warning() {
     says(&[&*people[0], &rules("department == 'Sales'")].concat(), &[one, one]);
     says(&[people.concat(), rules("department == 'Sales'")].concat(), &[]);
     says(&rules("department == 'Sales'"), &[]);
+    let deny = rules("department == 'Enginering'").replace(
+        "{match: \"identity.department == 'Enginering'\", g",
+        "{effect: Deny, match: \"identity.department == 'Enginering'\", g",
+    );
+    says(&[people.concat(), deny].concat(), &["warning  this rule matches nobody of the 2", "lifts this Deny"]);
+    // Who asks what the manifests say is not told of it.
+    let all = [people.concat(), rules("department == 'Enginering'")].concat();
+    for asked in [&["plan"][..], &["explain", "sales"], &["who-can", "wiki"]] {
+        assert_eq!(said(asked, &all).2, "", "{asked:?}");
+    }
 }
 
 #[test]

@@ -69,10 +69,9 @@ pub fn is_manifest(path: &Path) -> bool {
 /// Where a file is no UTF-8, and what to do about it.
 pub fn misread(file: &str, error: &FromUtf8Error) -> Unreadable {
     let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    // A character counts where its first byte is.
-    let column =
-        before.iter().rev().take_while(|byte| **byte != b'\n').filter(|byte| **byte & 0xC0 != 0x80).count() + 1;
+    let before = String::from_utf8_lossy(before);
+    let line = before.split('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let message = format!("byte 0x{:02X} is no UTF-8", rest.first().copied().unwrap_or_default());
     let remedy = match error.as_bytes() {
         bytes if bytes.contains(&0) => FROM_UTF_16,

@@ -68,6 +68,29 @@ async fn many_creates_updates_and_members_go_in_few_requests_once_a_small_one_wa
 }
 
 #[tokio::test]
+async fn what_fails_within_a_bulk_request_is_told_with_what_was_asked() {
+    let (server, target) = start(offered(1000)).await;
+    probe(&target).await;
+    let ids = done(&target, &creates("ada", 3)).await;
+    done(&target, &renames(&ids, "Boss")).await;
+    for (status, expected) in [
+        (500, TargetError::Lost("HTTP 500 for PATCH Users/{id}".into())),
+        (503, TargetError::Transient("HTTP 503 for PATCH Users/{id}".into())),
+        (412, TargetError::Transient("it was changed meanwhile, HTTP 412".into())),
+    ] {
+        server.with(|service| service.switches.patch_refused = Some(status));
+        writes(&server);
+        let (outcomes, _) = target.apply(&renames(&ids, "Engineer")).await;
+        assert_eq!(writes(&server), ["POST /scim/Bulk"]);
+        assert_eq!(outcomes, [(); 3].map(|()| Err(expected.clone())));
+    }
+    // No failure of the target's own: it says what is to be done by itself.
+    server.with(|service| service.switches.patch_refused = Some(408));
+    let outcome = update(&target, &ids[0], &[("title", "Boss")]).await;
+    assert_eq!(outcome.unwrap_err(), TargetError::Transient("HTTP 408".into()));
+}
+
+#[tokio::test]
 async fn each_operation_is_told_its_own_outcome() {
     let (server, target) = start(Switches { unknown_rejected: ["nickName"].into(), ..offered(1000) }).await;
     probe(&target).await;

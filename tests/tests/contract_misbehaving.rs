@@ -132,31 +132,6 @@ async fn a_search_that_finds_everybody_ends() {
 }
 
 #[tokio::test]
-async fn how_lists_are_paged_is_told_as_it_was_seen() {
-    for (switches, accounts, expected) in [
-        (Switches::default(), 2, "index, not measured"),
-        (Switches::default(), 3, "index"),
-        (Switches { no_paging: true, ..Switches::default() }, 3, "none: all at once"),
-        (Switches { cursor: true, ..Switches::default() }, 3, "cursor"),
-    ] {
-        let (server, target) = start(switches).await;
-        server.with(|service| (0..accounts).for_each(|n| drop(service.add_user(&format!("ada{n}"), true))));
-        assert_eq!(measured(&probe(&target).await, "paging"), expected);
-    }
-}
-
-#[tokio::test]
-async fn a_failure_that_says_no_more_than_its_status_is_told_with_what_was_asked() {
-    let (server, target) = start(Switches { groups_refused: Some(500), ..Switches::default() }).await;
-    let Err(TargetError::Transient(words)) = target.observe(Kind::Groups, None).await.0 else { panic!("listed") };
-    assert_eq!(&*words, "HTTP 500 for GET Groups?startIndex&count");
-    server.with(|service| service.switches.patch_refused = Some(500));
-    let ada = server.with(|service| service.add_user("ada", true));
-    let refused = update(&target, &TargetId::new(ada), &[("title", "Boss")]).await;
-    assert_eq!(refused.unwrap_err(), TargetError::Lost("HTTP 500 for PATCH Users/{id}".into()));
-}
-
-#[tokio::test]
 async fn hidden_members_are_measured_by_our_own_write() {
     for (no_members_filter, expected) in [(false, Observability::Probe), (true, Observability::None)] {
         let switches =
@@ -178,48 +153,6 @@ async fn hidden_members_are_measured_by_our_own_write() {
 }
 
 #[tokio::test]
-async fn a_page_limit_applied_silently_is_measured_and_every_group_seen() {
-    let (server, target) = start(Switches { page_limit: Some(50), ..Switches::default() }).await;
-    server.with(|service| (0..120).for_each(|number| drop(service.add_group(&format!("group-{number}"), &[]))));
-    let pages = list(&target, Kind::Groups).await;
-    assert_eq!(pages.iter().map(|page| page.items.len()).collect::<Vec<_>>(), [50, 50, 20]);
-    assert!(pages.iter().all(|page| page.total == Some(120)));
-    assert_eq!(measured(&probe(&target).await, "pageLimit"), "50");
-}
-
-#[tokio::test]
-async fn rows_lost_while_others_delete_show_in_the_totals() {
-    let switches = Switches { page_limit: Some(50), deleted_meanwhile: Some(10), ..Switches::default() };
-    for kind in [Kind::Accounts, Kind::Groups] {
-        let (server, target) = start(switches.clone()).await;
-        server.with(|service| {
-            (0..120).for_each(|number| drop(service.add_user(&format!("user-{number}"), true)));
-            (0..120).for_each(|number| drop(service.add_group(&format!("group-{number}"), &[])));
-        });
-        // 20 are gone and 20 were never shown: the core takes such a listing for incomplete.
-        let pages = list(&target, kind).await;
-        let shown: Vec<_> = pages.iter().map(|page| (page.total, page.items.len())).collect();
-        assert_eq!(shown, [(Some(120), 50), (Some(110), 50), (Some(100), 0)], "{kind:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_row_lost_from_a_search_through_everything_is_an_error_and_not_nobody() {
-    for deleted_meanwhile in [Some(10), None] {
-        let switches =
-            Switches { filter_refused: true, page_limit: Some(50), deleted_meanwhile, ..Switches::default() };
-        let (server, target) = start(switches).await;
-        server.with(|service| (0..100).for_each(|number| drop(service.add_user(&format!("user-{number}"), true))));
-        // The tenth of the second page moves into the first, which was read.
-        let found = target.find(&CorrelationKey { attribute: "userName".into(), value: "user-59".into() }).await.0;
-        match deleted_meanwhile {
-            Some(_) => assert!(matches!(found, Err(TargetError::Transient(_))), "{found:?}"),
-            None => assert_eq!(found.unwrap().len(), 1),
-        }
-    }
-}
-
-#[tokio::test]
 async fn what_is_named_with_quotes_is_found_where_escapes_are_not_undone() {
     for escapes_kept in [false, true] {
         let (server, target) = start(Switches { escapes_kept, ..Switches::default() }).await;
@@ -234,15 +167,6 @@ async fn what_is_named_with_quotes_is_found_where_escapes_are_not_undone() {
         }
         assert_eq!(server.with(|service| service.groups.len()), names.len());
     }
-}
-
-#[tokio::test]
-async fn a_page_that_repeats_is_an_error_and_not_the_end() {
-    let (server, target) = start(Switches { start_ignored: true, page_limit: Some(50), ..Switches::default() }).await;
-    server.with(|service| (0..120).for_each(|number| drop(service.add_user(&format!("user-{number}"), true))));
-    let first = target.observe(Kind::Accounts, None).await.0.unwrap();
-    let again = target.observe(Kind::Accounts, first.next.as_ref()).await.0;
-    assert!(matches!(again, Err(TargetError::Malformed(_))), "{again:?}");
 }
 
 #[tokio::test]

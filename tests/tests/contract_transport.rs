@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provost_connectors::{Credentials, Role, Timeouts, connect, secrets};
-use provost_core::model::{Connector, Kind, Step, TargetError};
+use provost_core::model::{Connector, Kind, Step, TargetError, TargetId};
 use serde_json::json;
 use tests::misbehaving::client::{apply, attributes, create, probe, start, update};
 use tests::misbehaving::{Misbehaving, Switches};
@@ -42,6 +42,17 @@ async fn answers_that_are_no_answers_are_never_an_empty_target() {
         let error = target.probe().await.0.unwrap_err();
         assert!(expected(&error), "{status} {body:?}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_failure_that_says_no_more_than_its_status_is_told_with_what_was_asked() {
+    let (server, target) = start(Switches { groups_refused: Some(500), ..Switches::default() }).await;
+    let Err(TargetError::Transient(words)) = target.observe(Kind::Groups, None).await.0 else { panic!("listed") };
+    assert_eq!(&*words, "HTTP 500 for GET Groups?startIndex&count");
+    server.with(|service| service.switches.patch_refused = Some(500));
+    let ada = server.with(|service| service.add_user("ada", true));
+    let refused = update(&target, &TargetId::new(ada), &[("title", "Boss")]).await;
+    assert_eq!(refused.unwrap_err(), TargetError::Lost("HTTP 500 for PATCH Users/{id}".into()));
 }
 
 #[tokio::test]

@@ -205,7 +205,8 @@ impl Service {
         let count = number("count").unwrap_or(100).min(on.page_limit.unwrap_or(usize::MAX));
         let mut answer =
             json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": found.len()});
-        let (start, count) = if on.no_paging {
+        let count = count.max(on.smallest_page.unwrap_or(0));
+        let (start, count) = if on.no_paging || on.no_paging_of == Some(kind) {
             (0, found.len())
         } else if on.cursor {
             let cursor = parameter(query, "cursor").ok_or((400, "invalidValue", "page by cursor".to_owned()))?;

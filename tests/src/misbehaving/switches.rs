@@ -25,6 +25,10 @@ pub struct Switches {
     pub page_limit: Option<usize>,
     /// `startIndex` and `count` are ignored: everything comes at once.
     pub no_paging: bool,
+    /// That of one kind alone: `Users`, `Groups`.
+    pub no_paging_of: Option<&'static str>,
+    /// Pages are no smaller, whatever is asked for.
+    pub smallest_page: Option<usize>,
     /// `startIndex` is ignored: the first page comes again and again.
     pub start_ignored: bool,
     /// After each page that is not the last, somebody else deletes this many of its rows: the rest moves up.

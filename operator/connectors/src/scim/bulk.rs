@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use super::accounts::created_as;
 use super::learned::{Learned, Shape};
 use super::wire::{self, BulkAnswer};
-use super::{BULK_OPERATIONS, BULK_PAYLOAD, MEMBER_BATCH, Scim, groups, map};
+use super::{BULK_OPERATIONS, BULK_PAYLOAD, MEMBER_BATCH, Scim, asked, groups, map};
 use crate::http::Refusal;
 use crate::password;
 
@@ -258,9 +258,10 @@ impl Scim {
     /// What was refused is tried by itself: it was not done, and its own request knows more ways to do it.
     async fn bulk_undone(&self, operation: &Operation<'_>, answer: &BulkAnswer, spent: &mut Spent) -> Outcome {
         if matches!(answer.status, 409 | 412 | 429 | 500 | 502..=599) {
-            let method = if operation.shape == Shape::Create { "POST" } else { "PATCH" };
-            let refusal = self.http.refusal(answer.status, method, answer.body());
-            return Err(self.refused(refusal, &[]));
+            let method = if operation.shape == Shape::Create { Method::POST } else { Method::PATCH };
+            let refusal = self.http.refusal(answer.status, method.as_str(), answer.body());
+            let segments: Vec<&str> = operation.path.split('/').skip(1).collect();
+            return Err(self.refused(asked(refusal, &method, &segments, ""), &[]));
         }
         let outcome = self.step(operation.step, spent).await;
         if outcome.is_ok() && !self.learned().bulk.works(operation.shape) {

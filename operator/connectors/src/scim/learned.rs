@@ -93,8 +93,8 @@ pub(super) struct Learned {
     /// Whether PATCH works, by kind of resource: `Users`, `Groups`.
     pub(super) patch: BTreeMap<&'static str, bool>,
     pub(super) cursor: Option<bool>,
-    /// Lists come in parts, of no more than was asked for; or more came than was asked for.
-    pub(super) index: Option<bool>,
+    /// Whether lists come in parts, by kind of resource, as far as that was seen.
+    pub(super) index: BTreeMap<String, bool>,
     /// Pages were cut to this size.
     pub(super) page_limit: Option<usize>,
     pub(super) filter: Option<bool>,
@@ -200,13 +200,19 @@ impl Learned {
     }
 
     fn paging(&self, paging: Paging) -> &'static str {
-        match (paging, self.cursor, self.index) {
-            (Paging::None, ..) => "one page",
-            (_, Some(true), _) => "cursor",
-            (Paging::Cursor, ..) => "cursor, not measured",
-            (_, _, Some(true)) => "index",
-            (_, _, Some(false)) => "none: all at once",
-            (_, _, None) => "index, not measured",
+        match (paging, self.cursor) {
+            (Paging::None, _) => return "one page",
+            (_, Some(true)) => return "cursor",
+            (Paging::Cursor, _) => return "cursor, not measured",
+            _ => {}
+        }
+        let of = |kind: &str| self.index.get(kind).copied();
+        match (of("Users"), of("Groups")) {
+            (Some(true), Some(false)) => "index of accounts, none of groups",
+            (Some(false), Some(true)) => "none of accounts, index of groups",
+            (Some(true), _) | (_, Some(true)) => "index",
+            (Some(false), _) | (_, Some(false)) => "none: all at once",
+            (None, None) => "index, not measured",
         }
     }
 

@@ -261,7 +261,12 @@ impl Scim {
             }
             other => other.map_err(|refusal| no_list(kind, refusal))?,
         };
-        Ok(self.paged(wire::list_response(&answer.body)?, at.as_ref(), count)?)
+        let list = wire::list_response(&answer.body)?;
+        // What a search finds says nothing of listings.
+        if filter.is_none() {
+            self.learn_paging(kind, &list, at.as_ref(), count);
+        }
+        Ok(self.paged(list, at.as_ref(), count)?)
     }
 
     fn by_cursor(&self) -> bool {
@@ -270,6 +275,21 @@ impl Scim {
             Paging::Cursor => true,
             Paging::Auto => learned.cursor.or(learned.hint.cursor) == Some(true),
             Paging::Index | Paging::None => false,
+        }
+    }
+
+    /// Lists come in parts where a second one was seen; all at once where all came and less was asked for.
+    fn learn_paging(&self, kind: &str, list: &ListResponse, at: Option<&At>, count: usize) {
+        let Some(first) = list.resources.first().and_then(Resource::id) else { return };
+        let got = list.resources.len();
+        match at {
+            Some(At::Index(_, before)) if before != first.as_str() => {
+                self.learned().index.insert(kind.to_owned(), true);
+            }
+            None if got > count && list.total == Some(got as u64) => {
+                self.learned().index.entry(kind.to_owned()).or_insert(false);
+            }
+            _ => {}
         }
     }
 
@@ -300,11 +320,6 @@ impl Scim {
         };
         let reached = start.saturating_sub(1).saturating_add(got as u64);
         let more = list.total.map_or(got >= count, |total| reached < total);
-        if got > count {
-            self.learned().index = Some(false);
-        } else if more && got > 0 {
-            self.learned().index.get_or_insert(true);
-        }
         if more && got > 0 && got < count {
             self.learned().page_limit = Some(got);
         }

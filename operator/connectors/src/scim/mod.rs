@@ -202,9 +202,10 @@ fn asked(refusal: Refusal, method: &Method, segments: &[&str], query: &str) -> R
     let names: Vec<&str> = query.split('&').filter_map(|part| Some(part.split_once('=')?.0)).collect();
     let names = if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) };
     let told = |text: Arc<str>| format!("{text} for {method} {what}{id}{names}").into();
+    let fails = matches!(refusal.status, Some(500..=599));
     let error = match refusal.error {
-        TargetError::Transient(text) if refusal.status.is_some() => TargetError::Transient(told(text)),
-        TargetError::Lost(text) if refusal.status.is_some() => TargetError::Lost(told(text)),
+        TargetError::Transient(text) if fails => TargetError::Transient(told(text)),
+        TargetError::Lost(text) if fails => TargetError::Lost(told(text)),
         other => other,
     };
     Refusal { error, ..refusal }

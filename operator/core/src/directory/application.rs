@@ -28,6 +28,8 @@ pub(crate) struct ApplicationSpec {
     pub catalogue: BTreeMap<Name, Option<Ruled>>,
     /// The connector's default mapping with what the manifest says in its place.
     pub mapping: BTreeMap<AttributeName, Mapped>,
+    /// Expressions of attributes that cannot be mapped: nothing comes of them, and they are looked at all the same.
+    pub unmapped: Vec<Ruled>,
     /// How an existing account is recognised, in order.
     pub correlate: Vec<(AttributeName, Ruled)>,
     /// An expression reads the manager: his changes are his reports' changes.
@@ -58,6 +60,7 @@ impl ApplicationSpec {
         let mut spec = Self {
             catalogue: catalogue(&application, names),
             mapping: defaults(schema, names),
+            unmapped: Vec::new(),
             correlate: correlate(&application, schema, names),
             reads_manager: false,
             faults: Vec::new(),
@@ -78,7 +81,7 @@ impl ApplicationSpec {
             From::Literal(_) | From::Manager => None,
         });
         let required = self.catalogue.values().flatten();
-        required.chain(self.correlate.iter().map(|(_, rule)| rule)).chain(mapped)
+        required.chain(self.correlate.iter().map(|(_, rule)| rule)).chain(mapped).chain(&self.unmapped)
     }
 
     /// What the manifest maps, in place of or besides the defaults. A control attribute is never mapped.
@@ -94,6 +97,9 @@ impl ApplicationSpec {
             if let Some(why) = self.schema.unmappable(declared).or_else(twice) {
                 let path = format!("spec.account.attributes[name={declared}]").into();
                 self.faults.push(Problem::at(Reason::InvalidSpec, path, why));
+                if let MappingSource::Expression(source, _) = &mapping.source {
+                    self.unmapped.push(names.compile(source, Site::Attribute));
+                }
                 continue;
             }
             let attribute = self.schema.spelled(declared);

@@ -8,10 +8,10 @@ use provost_core::directory::Directory;
 use provost_core::explain::{self, Difference, text};
 
 use super::answer::heading;
-use super::load::{self, Loaded};
+use super::load::{Loaded, load, usual_namespace};
 use super::screen::{Output, Screen};
 use super::source::{self, Files, Read};
-use super::{DONE, FINDINGS, Failure, at, git, skipped, warn};
+use super::{DONE, FINDINGS, Failure, at, for_sure, git, skipped, warn};
 
 /// Two versions.
 #[derive(clap::Args, Debug)]
@@ -58,10 +58,13 @@ enum DiffOutput {
 /// Says who gains and who loses what.
 pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let (old, new) = versions(diff)?;
+    for_sure(&old)?;
+    for_sure(&new)?;
     // Mostly the same in both.
     skipped(if old.skipped > new.skipped { &old } else { &new }, screen)?;
     let when = at(diff.at);
-    let (mut old, mut new) = (loaded(&old, when, screen)?, loaded(&new, when, screen)?);
+    let usual = usual_namespace(&[&old, &new]);
+    let (mut old, mut new) = (loaded(&old, usual, when, screen)?, loaded(&new, usual, when, screen)?);
     if old.directories.is_empty() && new.directories.is_empty() {
         return Err(Failure::Said("no manifests of provost.dev found in either version".to_owned()));
     }
@@ -97,8 +100,8 @@ fn versions(diff: &Diff) -> Result<(Read, Read), Failure> {
 }
 
 /// A version without any manifest is one: everything in the other is new, or gone.
-fn loaded(read: &Read, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
-    let loaded = load::load(read, when);
+fn loaded(read: &Read, usual: &str, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
+    let loaded = load(read, usual, when);
     warn(&loaded, screen)?;
     Ok(loaded)
 }

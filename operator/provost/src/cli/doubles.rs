@@ -7,11 +7,17 @@ use provost_core::model::{Change, ObjectKind, ObjectRef};
 use super::draft::{self, Wrong};
 use super::finding::Finding;
 use super::load::{Space, problems};
+use super::shape::is_within;
 use super::source::Read;
+
+/// The field that settles whether somebody has ended.
+const LIFECYCLE: &str = "spec.lifecycle";
 
 /// Every such pair of one namespace, at each of the two. The directory is as before afterwards.
 pub fn findings(space: &Space<'_>, directory: &mut Directory, at: Timestamp, read: &Read) -> Vec<Finding> {
-    let of = |wrong: &&Wrong| wrong.change.object().kind == ObjectKind::Identity;
+    // Who has ended has no key, and where that cannot be read nobody knows.
+    let may_have_ended = |wrong: &Wrong| wrong.errors.iter().any(|error| is_within(&error.path, LIFECYCLE));
+    let of = |wrong: &&Wrong| wrong.change.object().kind == ObjectKind::Identity && !may_have_ended(wrong);
     let invalid: Vec<&Wrong> = space.invalid.values().filter(of).collect();
     directory.apply(invalid.iter().filter_map(|wrong| draft::draft(wrong)).collect(), at);
     // A key that is wrong itself is nobody's.

@@ -15,8 +15,7 @@ use serde::Serialize;
 use super::import_report::{self, Written};
 use super::load::{self, DEFAULT_NAMESPACE};
 use super::screen::{Output, Screen};
-use super::source::{self, Files, misread};
-use super::yaml::Unreadable;
+use super::source::{self, Files};
 use super::{DONE, FINDINGS, Failure, skipped};
 
 /// How often a target that asks to wait is asked again, and how long it may have one wait.
@@ -58,7 +57,11 @@ pub struct Import {
 pub fn run(asked: &Import, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     let read = source::read(&Files { filename: asked.filename.clone(), recursive: asked.recursive })?;
     skipped(&read, screen)?;
-    let errors = load::load(&read, jiff::Timestamp::now()).findings.iter().filter(|finding| finding.error).count();
+    let errors = load::load(&read, load::usual_namespace(&[&read]), jiff::Timestamp::now())
+        .findings
+        .iter()
+        .filter(|finding| finding.error)
+        .count();
     if errors > 0 {
         let errors = super::count(errors, "error");
         return Err(Failure::Said(format!("{errors} in the manifests; `provost lint` names them")));
@@ -130,10 +133,8 @@ fn declared(
 
 fn table(file: &Path, application: Option<&Name>, declared: &[Change]) -> Result<Brought, Failure> {
     let bytes = std::fs::read(file).map_err(|error| Failure::Said(format!("{}: {error}", file.display())))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let Unreadable { file, line, column, message, remedy } = misread(&file.display().to_string(), &error);
-        Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| super::misread(&source::misread(&file.display().to_string(), &error)))?;
     from_table(provost_connectors::schema, &text, application, declared)
         .map_err(|misplaced| Failure::Said(format!("{}:{misplaced}", file.display())))
 }

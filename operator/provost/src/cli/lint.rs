@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::load::load;
+use super::load;
 use super::screen::{Output, Screen};
 use super::source;
 use super::{DONE, FINDINGS, Failure, Manifests, NOTHING_READ, at, count, finding, found, skipped};
@@ -14,7 +14,7 @@ pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure
         skipped(&read, screen)?;
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
-    let loaded = load(&read, at(manifests.at));
+    let loaded = load::lint(&read, at(manifests.at));
     let findings = &loaded.findings;
     let (errors, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|f| f.error);
     let done = if errors.is_empty() { DONE } else { FINDINGS };
@@ -31,7 +31,9 @@ pub fn run(manifests: &Manifests, screen: &mut Screen<'_>) -> Result<u8, Failure
         }
         output @ (Output::Table | Output::Wide) => {
             finding::write(findings, &read, output == Output::Wide, screen)?;
-            let manifests = count(read.documents.len() + read.unreadable.len(), "manifest");
+            // What is no UTF-8 outside of what is ours counts as one, since nobody knows what it is.
+            let unknown = read.misread.iter().filter(|broken| !read.misread_in.contains_key(&broken.file)).count();
+            let manifests = count(read.documents.len() + read.unreadable.len() + unknown, "manifest");
             if findings.is_empty() {
                 screen.line(&format!("{manifests}: nothing to say"))?;
             } else {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::doubles;
 use super::draft::{self, Wrong};
-use super::finding::{self, Finding, Inside};
+use super::finding::{Finding, Inside};
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -40,15 +40,26 @@ pub struct Space<'r> {
     pub documents: BTreeMap<ObjectRef, &'r Document>,
     /// Those whose fields are wrong.
     pub invalid: BTreeMap<ObjectRef, Wrong>,
+    /// Those without a name that can be read, which is wrong too.
+    nameless: Vec<(&'r Document, Wrong)>,
 }
 
-/// Loads what was read, as of a time.
-pub fn load(read: &Read, at: Timestamp) -> Loaded {
+/// Loads what was read, as of a time; `usual`: the namespace of manifests that name none.
+pub fn load(read: &Read, usual: &str, at: Timestamp) -> Loaded {
+    load_for(false, read, usual, at)
+}
+
+/// The same for `lint`, which also looks for rules that are true of nobody.
+pub fn lint(read: &Read, at: Timestamp) -> Loaded {
+    load_for(true, read, usual_namespace(&[read]), at)
+}
+
+fn load_for(lint: bool, read: &Read, usual: &str, at: Timestamp) -> Loaded {
     let mut findings = unreadable(read);
-    findings.extend(unnamed(read));
+    findings.extend(unnamed(read, usual));
     let mut spaces: BTreeMap<&str, Space<'_>> = BTreeMap::new();
-    let mut hidden: BTreeSet<(&str, usize)> = BTreeSet::new();
-    let usual = usual_namespace(read);
+    // Of a line that is no UTF-8 nothing is known, not even that it is ours.
+    let mut hidden: BTreeSet<(&str, usize)> = read.misread.iter().map(|broken| (&*broken.file, broken.line)).collect();
     for document in &read.documents {
         let (change, mended, errors) = read_one(document);
         findings.extend(errors.iter().map(|error| field(document, error, read)));
@@ -63,6 +74,9 @@ pub fn load(read: &Read, at: Timestamp) -> Loaded {
         let mut directory = Directory::new(provost_connectors::schema);
         directory.replace(std::mem::take(&mut space.changes), at);
         findings.extend(of_space(&space, &mut directory, at, read));
+        if lint {
+            findings.extend(idle(&space, &directory, read));
+        }
         directories.insert(namespace.to_owned(), directory);
         let declared =
             |(object, document): (ObjectRef, &Document)| ((namespace.to_owned(), object), document.declared());
@@ -83,6 +97,10 @@ impl<'r> Space<'r> {
     fn take(&mut self, document: &'r Document, said: Wrong, read: &Read) -> Option<Finding> {
         let object = said.change.object();
         self.changes.push(said.change.clone());
+        if object.name.as_str().is_empty() {
+            self.nameless.push((document, said));
+            return None;
+        }
         if field_errors(&said.change).is_empty() {
             self.invalid.remove(&object);
         } else {
@@ -106,6 +124,9 @@ fn of_space(space: &Space<'_>, directory: &mut Directory, at: Timestamp, read: &
             None => findings.extend(of_object(document, object, directory, read)),
         }
     }
+    for (document, wrong) in &space.nameless {
+        findings.extend(draft::findings(document, wrong, directory, at, read));
+    }
     findings.extend(doubles::findings(space, directory, at, read));
     findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
         let document = space.documents.get(&dangling.object)?;
@@ -122,12 +143,18 @@ fn of_object(document: &Document, object: &ObjectRef, directory: &Directory, rea
     for Warning { source, diagnostic } in directory.warnings_of(object) {
         findings.push(of_rule(document, &source, &diagnostic, read));
     }
-    findings.extend(directory.idle_rule(object).map(|(source, count)| idle(document, source, count, read)));
     findings
 }
 
-/// A rule that is true of nobody. Whoever it is for may be still to come.
-fn idle(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
+/// Rules that are true of nobody. Whoever one is for may be still to come.
+fn idle(space: &Space<'_>, directory: &Directory, read: &Read) -> Vec<Finding> {
+    let of = |(object, document): (&ObjectRef, &&Document)| {
+        directory.idle_rule(object).map(|(source, count)| idle_rule(document, source, count, read))
+    };
+    space.documents.iter().filter_map(of).collect()
+}
+
+fn idle_rule(document: &Document, source: &Source, identities: usize, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &source.path, None, read);
     finding.error = false;
     finding.message = match identities {
@@ -144,27 +171,31 @@ fn namespace(document: &Document) -> Option<&str> {
 }
 
 /// The namespaces that are named.
-fn namespaces(read: &Read) -> BTreeSet<&str> {
-    read.documents.iter().filter_map(namespace).collect()
+fn namespaces<'r>(all: &[&'r Read]) -> BTreeSet<&'r str> {
+    all.iter().flat_map(|read| read.documents.iter().filter_map(namespace)).collect()
 }
 
 /// That of manifests that name none: what all others name, since a folder is applied as a whole; else that of kubectl.
-fn usual_namespace(read: &Read) -> &str {
-    let named = namespaces(read);
+/// Two versions have one, or a file that is new would move everybody.
+pub fn usual_namespace<'r>(all: &[&'r Read]) -> &'r str {
+    let named = namespaces(all);
     named.first().filter(|_| named.len() == 1).copied().unwrap_or(DEFAULT_NAMESPACE)
 }
 
 /// That some manifests name a namespace and others none, told once.
-fn unnamed(read: &Read) -> Option<Finding> {
-    let without = |document: &&Document| match document.value.get("metadata").map(|metadata| metadata.get("namespace"))
-    {
-        Some(Some(Value::String(namespace))) => namespace.is_empty(),
-        Some(other) => other.is_none_or(Value::is_null),
-        // Told by itself.
-        None => false,
+fn unnamed(read: &Read, usual: &str) -> Option<Finding> {
+    // What is no mapping, or of another version, is told by itself.
+    let without = |document: &&Document| {
+        let metadata = document.value.get("metadata").and_then(Value::as_object);
+        metadata.filter(|_| shape::is_version(&document.value)).is_some_and(|metadata| {
+            match metadata.get("namespace") {
+                Some(Value::String(namespace)) => namespace.is_empty(),
+                other => other.is_none_or(Value::is_null),
+            }
+        })
     };
     let first = read.documents.iter().find(without)?;
-    let named = namespaces(read).into_iter().collect::<Vec<_>>().join(", ");
+    let named = namespaces(&[read]).into_iter().collect::<Vec<_>>().join(", ");
     if named.is_empty() {
         return None;
     }
@@ -174,14 +205,14 @@ fn unnamed(read: &Read) -> Option<Finding> {
         1 => "this manifest names no namespace and is".to_owned(),
         count => format!("{count} manifests name no namespace, the first of them here, and are"),
     };
-    finding.message = format!("{they} read as in {}; the others name {named}", usual_namespace(read));
+    finding.message = format!("{they} read as in {usual}; the others name {named}");
     finding.remedy = Some("write metadata.namespace: kubectl takes the one of its context".to_owned());
     Some(finding)
 }
 
 /// What was read as changes, by namespace; where something is wrong with a manifest, [`load`] says what.
 pub fn changes(read: &Read) -> BTreeMap<String, Vec<Change>> {
-    let usual = usual_namespace(read);
+    let usual = usual_namespace(&[read]);
     let mut changes: BTreeMap<String, Vec<Change>> = BTreeMap::new();
     for document in &read.documents {
         let namespace = namespace(document).unwrap_or(usual).to_owned();
@@ -220,12 +251,10 @@ fn unreadable(read: &Read) -> Vec<Finding> {
         object,
     };
     let mut findings: Vec<Finding> = read.unreadable.iter().map(|broken| told(broken, broken.file.clone())).collect();
-    for broken in &read.misread {
-        // Its documents are read all the same.
-        let begins = |of: &Document| of.place("").is_some_and(|place| place.line <= broken.line);
-        let document = read.documents.iter().rfind(|of| of.file == broken.file && begins(of));
-        findings.push(told(broken, document.map_or_else(|| broken.file.clone(), finding::object)));
-    }
+    findings.extend(read.misread.iter().map(|broken| {
+        let object = read.misread_in.get(&broken.file).unwrap_or(&broken.file);
+        told(broken, object.clone())
+    }));
     findings
 }
 

@@ -33,9 +33,10 @@ use std::path::Path;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use jiff::Timestamp;
 
-use load::Loaded;
+use load::{Loaded, load, usual_namespace};
 use screen::{Color, Output, Screen};
 use source::{Files, Read};
+use yaml::Unreadable;
 
 /// Who has access to what, as code: identities, groups and access policies become accounts
 #[derive(Debug, Parser)]
@@ -208,13 +209,25 @@ fn found(errors: usize, warnings: usize) -> String {
 /// Reads manifests, says on `err` what is wrong with them, and hands out the directories.
 fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let read = source::read(files)?;
-    let loaded = load::load(&read, at);
+    for_sure(&read)?;
+    let loaded = load(&read, usual_namespace(&[&read]), at);
     skipped(&read, screen)?;
     warn(&loaded, screen)?;
     if loaded.directories.is_empty() {
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
     Ok(loaded)
+}
+
+/// Only `lint` reads on where a file is no UTF-8: what may be false is no answer.
+fn for_sure(read: &Read) -> Result<(), Failure> {
+    read.misread.first().map_or(Ok(()), |broken| Err(misread(broken)))
+}
+
+/// That a file is no UTF-8, where nothing goes on without it.
+fn misread(broken: &Unreadable) -> Failure {
+    let Unreadable { file, line, column, message, remedy } = broken;
+    Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
 }
 
 /// Says on `err` that something is wrong, if so.

@@ -90,7 +90,7 @@ pub fn read(manifest: &Value) -> Shape {
     for (name, value) in manifest.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         match (name.as_str(), schema.and_then(|s| s.properties.as_ref()?.get(name))) {
             ("apiVersion" | "kind", _) => _ = mended.insert(name.clone(), value.clone()),
-            ("metadata", _) => _ = mended.insert(name.clone(), shape.value(name, value, &METADATA)),
+            ("metadata", _) => _ = mended.insert(name.clone(), shape.metadata(value)),
             ("spec", Some(schema)) => _ = mended.insert(name.clone(), shape.value(name, value, schema)),
             (_, Some(schema)) => _ = shape.value(name, value, schema),
             (_, None) => shape.errors.push(unknown(name, name, NO_FIELD, &["spec"])),
@@ -137,6 +137,24 @@ impl Shape {
         let keyless = |of: &String| of == path || (error.value.as_deref() == Some("") && is_within(of, path));
         self.made.iter().any(|made| is_within(path, made))
             || (error.value.is_some() && self.keyless.iter().any(keyless))
+    }
+
+    /// Of most of metadata no schema is known here: each field by itself can be read, or is told and left out.
+    fn metadata(&mut self, value: &Value) -> Value {
+        let mut mended = self.value("metadata", value, &METADATA);
+        if let Some(fields) = mended.as_object_mut() {
+            fields.retain(|name, value| {
+                let path = format!("metadata.{name}");
+                let is_read =
+                    serde_json::from_value::<provost_crds::ObjectMeta>(serde_json::json!({name: value})).is_ok();
+                if !is_read && !self.errors.iter().any(|error| is_within(&error.path, &path)) {
+                    let remedy = "must be as the API server writes it, or be left out".to_owned();
+                    self.errors.push(error(&path, None, "cannot be read".to_owned(), remedy));
+                }
+                is_read
+            });
+        }
+        mended
     }
 
     /// The value as its schema has it.

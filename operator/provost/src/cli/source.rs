@@ -5,11 +5,14 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
+use super::finding;
 use super::shape;
 use super::yaml::{self, Document, Unreadable};
 
-/// What to do with a file that is no UTF-8.
-const TO_UTF_8: &str = "write it in UTF-8: iconv -f latin1 -t utf-8 (a file of PowerShell: -f utf-16)";
+/// What to do with a file that is no UTF-8: one of two bytes a letter, of one, and one that nearly is.
+const FROM_UTF_16: &str = "write it in UTF-8: iconv -f utf-16 -t utf-8";
+const FROM_ONE_BYTE: &str = "write it in UTF-8: iconv -f windows-1252 -t utf-8";
+const BUT_FOR_THIS: &str = "the rest of the file is UTF-8: write this character anew";
 
 /// Where manifests come from.
 #[derive(clap::Args, Clone, Debug)]
@@ -29,8 +32,10 @@ pub struct Read {
     pub documents: Vec<Document>,
     /// Documents that could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Where a file is no UTF-8; its documents are read as if it were Latin-1, which it mostly is.
+    /// Where a file is no UTF-8; its documents are read all the same.
     pub misread: Vec<Unreadable>,
+    /// In which object of ours that is, by file.
+    pub misread_in: BTreeMap<String, String>,
     /// How many documents of other kinds.
     pub skipped: usize,
     /// Their kinds.
@@ -64,10 +69,29 @@ pub fn is_manifest(path: &Path) -> bool {
 /// Where a file is no UTF-8, and what to do about it.
 pub fn misread(file: &str, error: &FromUtf8Error) -> Unreadable {
     let (before, rest) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-    let line = before.split(|byte| *byte == b'\n').count();
-    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    let before = String::from_utf8_lossy(before);
+    let line = before.split('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let message = format!("byte 0x{:02X} is no UTF-8", rest.first().copied().unwrap_or_default());
-    Unreadable { file: file.to_owned(), line, column, message, remedy: Some(TO_UTF_8) }
+    let remedy = match error.as_bytes() {
+        bytes if bytes.contains(&0) => FROM_UTF_16,
+        bytes if bytes.utf8_chunks().all(|chunk| chunk.valid().is_ascii()) => FROM_ONE_BYTE,
+        _ => BUT_FOR_THIS,
+    };
+    Unreadable { file: file.to_owned(), line, column, message, remedy: Some(remedy) }
+}
+
+/// The text, with each byte that is no UTF-8 as the letter that it is in Latin-1, which it mostly is. Latin-1 has control
+/// characters too, which YAML refuses and a terminal obeys.
+fn nearly(bytes: &[u8]) -> String {
+    let letter = |byte: &u8| if *byte >= 0xA0 { char::from(*byte) } else { char::REPLACEMENT_CHARACTER };
+    bytes.utf8_chunks().flat_map(|chunk| chunk.valid().chars().chain(chunk.invalid().iter().map(letter))).collect()
+}
+
+/// Whether a document, or one that begins in it, has that line.
+fn holds(document: &Document, line: usize, text: &str) -> bool {
+    let begins = document.place("").map_or(1, |place| place.line);
+    begins <= line && !text.lines().take(line).skip(begins).any(yaml::is_marker)
 }
 
 impl Read {
@@ -97,13 +121,21 @@ impl Read {
     pub fn add(&mut self, file: &str, bytes: Vec<u8>) {
         let text = String::from_utf8(bytes).unwrap_or_else(|error| {
             self.misread.push(misread(file, &error));
-            let bytes = error.into_bytes();
+            let bytes = error.as_bytes();
             // Of UTF-16 nothing can be read so.
-            if bytes.contains(&0) { String::new() } else { bytes.into_iter().map(char::from).collect() }
+            if bytes.contains(&0) { String::new() } else { nearly(bytes) }
         });
+        let broken = self.misread.last().filter(|broken| broken.file == file).map(|broken| broken.line);
         let found = yaml::documents(file, &text);
         self.unreadable.extend(found.unreadable);
         for document in found.documents.into_iter().flat_map(Document::expand) {
+            if broken.is_some_and(|line| holds(&document, line, &text)) {
+                // Of those that begin before it the last one has it.
+                self.misread_in.remove(file);
+                if shape::is_ours(&document.value) {
+                    self.misread_in.insert(file.to_owned(), finding::object(&document));
+                }
+            }
             let listed = document.value.as_array().is_some_and(|items| items.iter().any(shape::is_ours));
             if listed {
                 self.unreadable.push(document.broken(

@@ -87,7 +87,7 @@ pub fn documents(file: &str, text: &str) -> Found {
 }
 
 /// Whether a document begins there: behind `---` comes a blank or nothing (YAML 1.2, 9.1.4).
-fn is_marker(line: &str) -> bool {
+pub fn is_marker(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 

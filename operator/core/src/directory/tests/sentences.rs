@@ -112,6 +112,24 @@ fn a_rule_that_is_true_of_nobody_is_known_where_that_can_be_told() {
 }
 
 #[test]
+fn a_rule_that_is_for_who_should_not_be_there_is_not_told_as_true_of_nobody() {
+    let idle = |policy: Change| {
+        let directory = namespace(vec![person("ada", "Engineering"), policy, target("wiki", &[])]);
+        directory.idle_rule(&ObjectRef { kind: ObjectKind::AccessPolicy, name: "p".into() }).map(|(_, count)| count)
+    };
+    let sales = "identity.department == 'Sales'";
+    assert_eq!(idle(allow("p", &[], Some(sales), "wiki", &[])), Some(1));
+    assert_eq!(idle(deny("p", &[], Some(sales), "wiki", &[])), None);
+    let since =
+        "identity.lifecycle.?endTime.orValue(timestamp('2020-01-01T00:00:00Z')) > timestamp('2030-01-01T00:00:00Z')";
+    for rule in ["identity.state == 'Suspended'", "identity.type != 'Person' && identity.state == 'Pending'", since] {
+        let policy = allow("p", &[], Some(rule), "wiki", &[]);
+        assert_eq!(reasons(&namespace(vec![target("wiki", &[]), policy.clone()]), ObjectKind::AccessPolicy, "p"), []);
+        assert_eq!(idle(policy), None, "{rule}");
+    }
+}
+
+#[test]
 fn what_is_invalid_freezes_and_what_reads_it_is_unknown() {
     let directory = namespace(vec![
         target("wiki", &[("editor", None)]),

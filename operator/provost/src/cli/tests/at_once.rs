@@ -78,9 +78,19 @@ fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
 }
 
 #[test]
+fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
+    let attributes = "[{name: active, expression: identity.departmnt}, {name: title, expression: identity.title}, \
+                      {name: TITLE, expression: identity.titel}]";
+    let wiki = WIKI.replace(", entitlements", &format!(", account: {{attributes: {attributes}}}, entitlements"));
+    let told =
+        ["active is controlled by", "no field 'departmnt'", "TITLE is title, which an entry", "no field 'titel'"];
+    says(&manifest("TargetApplication", "wiki", &wiki), &told);
+}
+
+#[test]
 fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise() {
     let bob = manifest("Identity", "bob", "{externalId: E-1, userName: same}");
-    for wrong in ["displayName: 5", "lifecycle: {endTime: soon}"] {
+    for wrong in ["displayName: 5", "emails: [{}]"] {
         let ada = manifest("Identity", "ada", &format!("{{externalId: E-1, userName: SAME, {wrong}}}"));
         let (_, out, _) = said(&["lint"], &format!("{ada}{bob}"));
         for other in ["\"E-1\" is that of Identity bob", "\"E-1\" is that of Identity ada", "\"same\" is that of"] {
@@ -94,6 +104,59 @@ fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise(
     says(
         &format!("{ada}{bob}"),
         &["spec.userName is an", "E-1\" is that of Identity bob", "E-1\" is that of Identity same"],
+    );
+}
+
+#[test]
+fn of_who_may_have_ended_no_key_is_a_double() {
+    let back = manifest("Identity", "ada2", "{externalId: E-1}");
+    for (wrong, told) in
+        [("{endTime: 2020-13-31T00:00:00Z}", "lifecycle.endTime \"2020-13"), ("soon", "lifecycle is a text")]
+    {
+        let ada = manifest("Identity", "ada", &format!("{{externalId: E-1, lifecycle: {wrong}}}"));
+        says(&format!("{ada}{back}"), &[told]);
+    }
+    let cyn = manifest("Identity", "cyn", "{externalId: E-1}");
+    let ada = manifest("Identity", "ada", "{externalId: E-1, lifecycle: soon}");
+    says(&[ada, back, cyn].concat(), &["is a text", "is that of Identity ada2", "is that of Identity cyn"]);
+}
+
+#[test]
+fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
+    let with = |field: &str| {
+        let ada = manifest("Identity", "ada", "{displayName: 5, lifecycle: {endTime: soon}}");
+        ada.replace("acme}", &format!("acme, {field}}}"))
+    };
+    for (field, told) in [
+        ("generation: '1'", "metadata.generation cannot be read"),
+        ("finalizers: x", "metadata.finalizers cannot be read"),
+        ("ownerReferences: x", "metadata.ownerReferences cannot be read"),
+        ("creationTimestamp: 2024-01-01", "metadata.creationTimestamp cannot be read"),
+        ("creationTimestamp: 5", "metadata.creationTimestamp is an integer"),
+    ] {
+        says(&with(field), &[told, "displayName is an integer", "endTime \"soon\""]);
+    }
+    says(
+        &manifest("Identity", "ada", "{}").replace("acme}", "acme, generation: '1'}"),
+        &["metadata.generation cannot"],
+    );
+    says(&with("generation: 1, finalizers: [x], anything: {a: 1}"), &["displayName is an", "endTime \"soon\""]);
+}
+
+#[test]
+fn manifests_without_a_name_are_looked_at_each_by_itself() {
+    let policy = |application: &str| {
+        let grants = format!("{{match: \"true\", grants: [{{application: {application}}}]}}");
+        manifest("AccessPolicy", "p", &grants).replace("{name: p, namespace: acme}", "{namespace: acme}")
+    };
+    says(
+        &format!("{}{}", policy("wiki"), policy("chat")),
+        &[
+            "m.yaml:4:11  error  metadata 'name'",
+            "m.yaml:9:11  error  metadata 'name'",
+            "TargetApplication wiki",
+            "TargetApplication chat",
+        ],
     );
 }
 
@@ -129,12 +192,30 @@ fn manifests_without_a_namespace_go_with_the_one_that_the_others_name() {
     assert!(said(&["explain", "ada"], &format!("{ada}{groups}")).1.starts_with("ada: Active, in g, h\n"));
     // Of several, that of kubectl.
     let other = manifest("Identity", "bob", "{}").replace("acme", "beta");
-    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada, other, without("g", "")].concat());
+    let (_, out, _) = said(&["lint", "-o", "wide"], &[ada.clone(), other, without("g", "")].concat());
     assert!(
         out.contains("this manifest names no namespace and is read as in default; the others name acme, beta"),
         "{out}"
     );
     says(&groups, &[]);
+    // What is told by itself is no manifest without a namespace.
+    let is = |from: &str, to: &str| without("g", "").replace(from, to);
+    let told = [("{name: g}", "[x]", "metadata is a list"), ("{name: g}", "x", "metadata is a text")];
+    for (from, to, told) in told.into_iter().chain([("v1alpha1", "v1beta9", "is no version that this provost reads")]) {
+        says(&format!("{ada}{}", is(from, to)), &[told]);
+    }
+}
+
+#[test]
+fn both_versions_of_a_difference_have_one_usual_namespace() {
+    let grants = "{match: \"identity.type == 'Person'\", grants: [{application: wiki}]}";
+    let all = [manifest("Identity", "ada", "{}"), manifest("AccessPolicy", "p", grants)];
+    let old = [&*all.concat(), &manifest("TargetApplication", "wiki", WIKI)].concat().replace(", namespace: acme", "");
+    let new = format!("{old}{}", manifest("Identity", "bob", "{}"));
+    for (old, new, sign) in [(&old, &new, "+ "), (&new, &old, "- ")] {
+        let (_, out) = between(&["-o", "wide"], old, new);
+        assert!(out.contains("bob") && out.contains(sign) && !out.contains("ada"), "{out}");
+    }
 }
 
 #[test]
@@ -155,34 +236,16 @@ fn a_rule_that_matches_nobody_here_is_a_warning() {
     says(&[&*people[0], &rules("department == 'Sales'")].concat(), &[one, one]);
     says(&[people.concat(), rules("department == 'Sales'")].concat(), &[]);
     says(&rules("department == 'Sales'"), &[]);
-}
-
-#[test]
-fn a_file_in_latin_1_is_told_with_its_line_and_hides_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        // Every character of it is one byte of Latin-1.
-        std::fs::write(folder.path().join(name), text.chars().map(|c| c as u8).collect::<Vec<_>>()).unwrap();
-    };
-    let people = manifest("Identity", "ada", "\n  displayName: J\u{fc}rgen\n  titel: x");
-    write("latin.yaml", &format!("{people}{}", manifest("Identity", "bob", "{title: B\u{f6}ss}")));
-    write("other.yaml", &manifest("Identity", "cyn", "{titel: x}"));
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let all = ["provost", "lint", "-o", "wide", "-f", folder.path().to_str().unwrap()].map(OsString::from);
-    let status = run(all, false, &mut out, &mut err);
-    let out = String::from_utf8(out).unwrap();
-    let told = "latin.yaml:6:17  error  this cannot be read: byte 0xFC is no UTF-8  [Identity/ada]\n   6 |   displayName: J\u{fc}rgen\n";
-    let out = out.replace(&format!("{}/", folder.path().display()), "");
-    assert!(status == 1 && out.starts_with(told) && out.contains("iconv -f latin1 -t utf-8"), "{out}");
-    assert_eq!(out.matches("did you mean 'title'?").count(), 2, "{out}");
-    assert!(out.ends_with("3 errors in 2 of 3 manifests\n"), "{out}");
-    let table = folder.path().join("t.csv");
-    std::fs::write(&table, b"userName,displayName\nada,J\xfcrgen\n").unwrap();
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let all = ["provost", "import", "--csv", table.to_str().unwrap(), "--out", "nowhere"].map(OsString::from);
-    assert_eq!(run(all, false, &mut out, &mut err), 2);
-    let err = String::from_utf8(err).unwrap();
-    assert!(err.contains("t.csv:2:6: byte 0xFC is no UTF-8; write it in UTF-8: iconv -f latin1"), "{err}");
+    let deny = rules("department == 'Enginering'").replace(
+        "{match: \"identity.department == 'Enginering'\", g",
+        "{effect: Deny, match: \"identity.department == 'Enginering'\", g",
+    );
+    says(&[people.concat(), deny].concat(), &["warning  this rule matches nobody of the 2", "lifts this Deny"]);
+    // Who asks what the manifests say is not told of it.
+    let all = [people.concat(), rules("department == 'Enginering'")].concat();
+    for asked in [&["plan"][..], &["explain", "sales"], &["who-can", "wiki"]] {
+        assert_eq!(said(asked, &all).2, "", "{asked:?}");
+    }
 }
 
 #[test]

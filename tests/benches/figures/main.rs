@@ -58,6 +58,7 @@ fn main() {
     for (name, measure) in PARTS {
         if asked.is_empty() || asked.iter().any(|asked| asked == name) {
             eprintln!("{name}");
+            counting::count(matches!(name, "rule" | "directory" | "application"));
             measure(&mut table);
         }
     }

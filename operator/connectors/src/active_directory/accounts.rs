@@ -1,6 +1,6 @@
 //! Accounts: reading and writing one.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use provost_core::model::{
     Applied, AttributeName, Attributes, CorrelationKey, Observed, Spent, TargetError, TargetId, Value,
@@ -63,7 +63,7 @@ impl ActiveDirectory {
         let login = text(LOGIN).ok_or_else(|| rejected(&LOGIN.into(), "it must be one text"))?;
         let dn = dn::below(&dn::rdn("CN", text(NAMING).unwrap_or(login)), parent);
         let control = if enabled { map::NORMAL } else { map::NORMAL | map::DISABLED };
-        let mut body: Vec<(String, HashSet<Vec<u8>>)> = vec![
+        let mut body: Vec<(String, BTreeSet<Vec<u8>>)> = vec![
             ("objectClass".into(), values(["user"])),
             (CONTROL.into(), values([control.to_string()])),
             ("unicodePwd".into(), values([map::password(&password::random()?)])),

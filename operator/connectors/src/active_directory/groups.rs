@@ -131,7 +131,7 @@ impl ActiveDirectory {
         &self,
         group: &TargetId,
         members: impl Iterator<Item = &TargetId>,
-        change: impl Fn(std::collections::HashSet<Vec<u8>>) -> Change,
+        change: impl Fn(std::collections::BTreeSet<Vec<u8>>) -> Change,
         spent: &mut Spent,
     ) -> Result<(), TargetError> {
         let names = values(members.filter_map(map::by_guid));

@@ -1,6 +1,6 @@
 //! Pure: model to Active Directory and back.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use provost_core::model::{AttributeName, Attributes, TargetError, TargetId, Value};
 
@@ -127,7 +127,7 @@ fn parent(settings: &Settings, entry: &Entry, told: Option<&str>) -> Option<Stri
 }
 
 /// The values of an attribute on the wire; none clear it.
-pub(super) fn wire_values(name: &AttributeName, value: &Value) -> Result<HashSet<Vec<u8>>, TargetError> {
+pub(super) fn wire_values(name: &AttributeName, value: &Value) -> Result<BTreeSet<Vec<u8>>, TargetError> {
     let text = value.as_text().unwrap_or_default();
     match name.as_str() {
         EXPIRES if value.is_empty() => Ok(values([NEVER])),

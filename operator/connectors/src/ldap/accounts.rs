@@ -1,6 +1,6 @@
 //! Accounts: reading and writing one.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use provost_core::model::{
     Applied, AttributeName, Attributes, CorrelationKey, Observed, Spent, TargetError, TargetId, Value,
@@ -120,7 +120,7 @@ impl Ldap {
         name: &AttributeName,
         value: &Value,
         spent: &mut Spent,
-    ) -> Result<HashSet<Vec<u8>>, TargetError> {
+    ) -> Result<BTreeSet<Vec<u8>>, TargetError> {
         if !SCHEMA.references.contains(&name.as_str()) || value.is_empty() {
             return to_wire(name, value);
         }
@@ -168,8 +168,8 @@ impl Ldap {
         attributes: &Attributes,
         enabled: bool,
         spent: &mut Spent,
-    ) -> Result<Vec<(Vec<u8>, HashSet<Vec<u8>>)>, TargetError> {
-        let mut body: Vec<(String, HashSet<Vec<u8>>)> =
+    ) -> Result<Vec<(Vec<u8>, BTreeSet<Vec<u8>>)>, TargetError> {
+        let mut body: Vec<(String, BTreeSet<Vec<u8>>)> =
             vec![("objectClass".to_owned(), values(&self.settings.classes))];
         let switch = map::switch(&self.settings.disable, enabled);
         let switch = switch.and_then(|change| match change {

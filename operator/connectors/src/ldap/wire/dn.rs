@@ -93,6 +93,13 @@ fn value(text: &str) -> Option<(String, Option<char>, &str)> {
 /// The form in which two names of one entry are the same: letter case and spelling do not count, as in every attribute that
 /// names entries in practice.
 pub(crate) fn normal(dn: &str) -> String {
+    if is_plain(dn) {
+        return dn.to_ascii_lowercase();
+    }
+    taken_apart(dn)
+}
+
+fn taken_apart(dn: &str) -> String {
     let Some(rdns) = parse(dn) else { return dn.to_lowercase() };
     let one = |rdn: Rdn| {
         let mut parts: Vec<String> = rdn
@@ -106,6 +113,15 @@ pub(crate) fn normal(dn: &str) -> String {
         parts.join("+")
     };
     rdns.into_iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// Whether nothing but letter case can differ, as in most names: they need not be taken apart.
+fn is_plain(dn: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'@');
+    let rdn = |rdn: &str| {
+        rdn.split_once('=').is_some_and(|(name, value)| [name, value].iter().all(|part| part.bytes().all(plain)))
+    };
+    dn.split(',').all(rdn)
 }
 
 /// Whether a name (normal form) is below another one (normal form), or is it.
@@ -183,6 +199,22 @@ mod tests {
         for (one, other) in [("cn=a,dc=b", "cn=a,dc=c"), (r"cn=a\,dc=b", "cn=a,dc=b"), ("cn=a", "uid=a")] {
             assert_ne!(normal(one), normal(other));
         }
+    }
+
+    #[test]
+    fn a_name_that_is_not_taken_apart_is_as_if_it_had_been() {
+        let parts =
+            ["uid=Ada", "OU=people", "2.5.4.3=x-1", "=x", "uid=", "a=b=c", "people", "", "u@d=a@b.c", "u.-_=._-"];
+        let parts = parts.into_iter().chain(["cn=a b", "cn=a+sn=b", r"cn=a\2cb", "cn=Zoë"]);
+        let parts: Vec<&str> = parts.collect();
+        for one in &parts {
+            for other in &parts {
+                for dn in [(*one).to_owned(), format!("{one},{other}"), format!("{one},dc=X,{other}")] {
+                    assert_eq!(normal(&dn), taken_apart(&dn), "{dn:?}");
+                }
+            }
+        }
+        assert!(is_plain("UID=ada,ou=people,dc=acme,dc=test") && !is_plain("a=b=c") && !is_plain(""));
     }
 
     #[test]

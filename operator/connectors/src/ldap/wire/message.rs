@@ -1,6 +1,6 @@
 //! Messages (RFC 4511, section 4): what is asked, and what is answered.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
@@ -54,11 +54,11 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// These come.
-    Add(Vec<u8>, HashSet<Vec<u8>>),
+    Add(Vec<u8>, BTreeSet<Vec<u8>>),
     /// These go; all, where none is named.
-    Delete(Vec<u8>, HashSet<Vec<u8>>),
+    Delete(Vec<u8>, BTreeSet<Vec<u8>>),
     /// These are all there are.
-    Replace(Vec<u8>, HashSet<Vec<u8>>),
+    Replace(Vec<u8>, BTreeSet<Vec<u8>>),
 }
 
 impl Change {
@@ -75,7 +75,7 @@ pub(super) enum Request<'a> {
     Simple { dn: &'a str, password: &'a str },
     External,
     Search { base: &'a str, scope: Scope, most: u32, filter: &'a Filter, attributes: &'a [String] },
-    Add { dn: &'a str, attributes: &'a [(Vec<u8>, HashSet<Vec<u8>>)] },
+    Add { dn: &'a str, attributes: &'a [(Vec<u8>, BTreeSet<Vec<u8>>)] },
     Modify { dn: &'a str, changes: &'a [Change] },
     Rename { dn: &'a str, rdn: &'a str, parent: Option<&'a str> },
     Delete { dn: &'a str },
@@ -157,7 +157,7 @@ fn bind(w: &mut Writing, dn: &str, credential: impl FnOnce(&mut Writing)) {
     });
 }
 
-fn attribute(w: &mut Writing, name: &[u8], values: &HashSet<Vec<u8>>) {
+fn attribute(w: &mut Writing, name: &[u8], values: &BTreeSet<Vec<u8>>) {
     w.within(SEQUENCE, |w| {
         w.put(OCTETS, name);
         w.within(SET, |w| values.iter().for_each(|value| w.put(OCTETS, value)));
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn a_request_is_as_the_standard_says() {
-        let values: HashSet<Vec<u8>> = HashSet::from([b"x".to_vec()]);
+        let values: BTreeSet<Vec<u8>> = BTreeSet::from([b"x".to_vec()]);
         let attributes = [(b"cn".to_vec(), values.clone())];
-        let changes = [Change::Delete(b"cn".to_vec(), HashSet::new()), Change::Add(b"cn".to_vec(), values)];
+        let changes = [Change::Delete(b"cn".to_vec(), BTreeSet::new()), Change::Add(b"cn".to_vec(), values)];
         let any = Filter::any();
         let names = ["1.1".to_owned()];
         let cases = [
@@ -336,7 +336,7 @@ mod tests {
         };
         let entry = part(ENTRY, |w| {
             w.put(OCTETS, "uid=ada");
-            w.within(SEQUENCE, |w| attribute(w, b"CN", &HashSet::from([b"Ada".to_vec()])));
+            w.within(SEQUENCE, |w| attribute(w, b"CN", &BTreeSet::from([b"Ada".to_vec()])));
         });
         let reference = part(REFERENCE, |w| w.put(OCTETS, "ldap://elsewhere"));
         let messages = [entry, reference, done(7, std::slice::from_ref(&page))].map(Bytes::from);

@@ -13,7 +13,7 @@ pub(crate) mod listing;
 mod message;
 pub(crate) mod value;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ pub(crate) const POST_READ: &str = "1.3.6.1.1.13.2";
 pub(crate) const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
 
 /// Values as a change needs them.
-pub(crate) fn values<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> HashSet<Vec<u8>> {
+pub(crate) fn values<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> BTreeSet<Vec<u8>> {
     values.into_iter().map(|value| value.as_ref().to_vec()).collect()
 }
 
@@ -313,7 +313,7 @@ impl Wire {
     pub(crate) async fn add(
         &self,
         dn: &str,
-        attributes: Vec<(Vec<u8>, HashSet<Vec<u8>>)>,
+        attributes: Vec<(Vec<u8>, BTreeSet<Vec<u8>>)>,
         controls: Vec<Control>,
         spent: &mut Spent,
     ) -> Result<Vec<Control>, Refusal> {

@@ -1,6 +1,6 @@
 //! Values of the model on the wire and back: texts; several of them are a set.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use provost_core::model::{AttributeName, TargetError, Value};
 
@@ -12,7 +12,7 @@ const OUR_MARK: &str = "provost:";
 /// The values on the wire; none for an empty value.
 ///
 /// Errors: a number, a truth value or a structure, for which LDAP has no one form.
-pub(crate) fn to_wire(name: &AttributeName, value: &Value) -> Result<HashSet<Vec<u8>>, TargetError> {
+pub(crate) fn to_wire(name: &AttributeName, value: &Value) -> Result<BTreeSet<Vec<u8>>, TargetError> {
     let wrong = |what: &str| TargetError::Rejected {
         field: Some(name.clone()),
         reason: format!(

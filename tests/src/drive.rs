@@ -18,6 +18,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+/// What is due goes on by itself for so long.
+const BURST: Duration = Duration::from_millis(20);
+
 /// Only a failure takes so long.
 const DEADLINE: Duration = Duration::from_mins(10);
 
@@ -163,7 +166,24 @@ impl Drive {
         self.engine.syncs().flat_map(|(_, sync)| sync.records()).filter(|record| record.target_id.is_some()).count()
     }
 
-    /// One turn; whether anything was asked or answered.
+    /// Whether anything was asked.
+    fn handle(&mut self, event: EngineEvent) -> bool {
+        let (now, before) = (self.now(), self.asked);
+        for effect in self.engine.handle(event, now) {
+            if let EngineEffect::Do { application, id, effect } = effect {
+                self.asked += 1;
+                self.parts.set_off(&application, id, effect);
+            }
+        }
+        self.asked > before
+    }
+
+    fn is_due(&self) -> bool {
+        let now = self.now();
+        self.engine.next_wake(now).mono.is_some_and(|at| at <= now.mono)
+    }
+
+    /// One turn; whether anything was done, asked or answered.
     async fn turn(&mut self) -> bool {
         let mut busy = false;
         while let Some(event) = self.events.pop_front() {
@@ -172,18 +192,18 @@ impl Drive {
                 self.writes += usize::from(matches!(answer, Answer::Applied(_)));
                 busy = true;
             }
-            let now = self.now();
-            for effect in self.engine.handle(event, now) {
-                if let EngineEffect::Do { application, id, effect } = effect {
-                    self.asked += 1;
-                    busy = true;
-                    self.parts.set_off(&application, id, effect);
-                }
-            }
+            busy |= self.handle(event);
             if self.events.is_empty() && self.engine.is_behind() {
                 tokio::task::yield_now().await;
                 self.events.push_back(EngineEvent::Tick);
             }
+        }
+        // As the operator: what is due at once goes on for a while, and then anything else may come.
+        let until = Instant::now() + BURST;
+        while Instant::now() < until && self.is_due() && self.answers.is_empty() {
+            self.handle(EngineEvent::Tick);
+            tokio::task::yield_now().await;
+            busy = true;
         }
         let now = self.now();
         let wait = self.engine.next_wake(now).mono.map(|at| at.saturating_sub(now.mono));

@@ -22,7 +22,7 @@ const IDLE: Duration = Duration::from_mins(1);
 /// Answers are taken in one after the other for so long, while nothing else comes: an edit waits for no more than that.
 const BURST: Duration = Duration::from_millis(2);
 
-/// What is due goes on after so long, also while answers never end.
+/// What is due goes on for so long, until something comes, and after so long also while answers never end.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Whether what was set off for a namespace that is gone has ended is looked at this often.
@@ -177,7 +177,7 @@ impl Desk {
 
     /// Does what is due, until something comes.
     async fn go_on(&mut self, inbox: &UnboundedReceiver<EngineEvent>, answers: &UnboundedReceiver<Back>) {
-        let until = self.shell.now().mono + BURST;
+        let until = self.shell.now().mono + PATIENCE;
         loop {
             self.handle(EngineEvent::Tick);
             tokio::task::yield_now().await;

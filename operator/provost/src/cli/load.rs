@@ -239,12 +239,13 @@ fn read_one(document: &Document) -> (Option<Change>, Option<Value>, Vec<FieldErr
 }
 
 fn unreadable(read: &Read) -> Vec<Finding> {
-    let line = |broken: &Unreadable| read.texts.get(&broken.file)?.lines().nth(broken.line.saturating_sub(1));
+    let shown =
+        |broken: &Unreadable| read.texts.get(&broken.file).is_some_and(|text| untold::is_shown(text, broken.line));
     let told = |broken: &Unreadable, object: String| Finding {
         file: broken.file.clone(),
         line: broken.line,
         column: broken.column,
-        width: usize::from(!line(broken).is_some_and(untold::may_hold)),
+        width: usize::from(shown(broken)),
         error: true,
         message: format!("this cannot be read: {}", broken.message),
         remedy: broken.remedy.map(str::to_owned),

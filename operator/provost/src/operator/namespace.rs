@@ -370,7 +370,7 @@ mod tests {
         });
         let ada = provost_core::input::identity_change(&provost_crds::from_manifest(ada).unwrap());
         engine.handle(EngineEvent::Listed(vec![ada]), at(1, 1000));
-        let ticked = Duration::from_millis(1000);
+        let ticked = Duration::from_secs(1);
         assert!(!is_overdue(&engine, ticked, at(99, 5000)), "nothing is due");
         assert!(!is_overdue(&engine, ticked, at(100, 1020)), "the timer may still do it");
         assert!(is_overdue(&engine, ticked, at(100, 1021)));

@@ -272,7 +272,8 @@ pub fn keep(stage: &Stage) {
         server.how_to_ask().lines().for_each(|line| println!("  {line}"));
     }
     println!("\nThe operator watches the namespace acme alone: what is applied elsewhere, it leaves.");
-    println!("\nIt is good for a day. Press Enter or Ctrl-C here to stop it, or elsewhere:");
+    println!("\nIt is good for a day, while this machine does not sleep: an operator whose Lease runs out ends.");
+    println!("Press Enter or Ctrl-C here to stop it, or elsewhere:");
     println!("  kill {}", std::process::id());
     wait_for_the_end();
 }

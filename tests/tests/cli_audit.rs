@@ -324,6 +324,24 @@ fn a_question_about_what_the_file_does_not_have_is_a_failure_with_the_nearest_na
 }
 
 #[test]
+fn of_an_application_that_the_journal_alone_has_it_is_said_that_nothing_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path()).display().to_string();
+    let data = folder.path().display().to_string();
+    let exported = provost(&["ledger", "export", "--no-journal", "--data", &data]).1;
+    let kept: Vec<&str> = exported.lines().filter(|line| !line.contains("chat")).collect();
+    let copy = folder.path().join("copy.jsonl");
+    std::fs::write(&copy, kept.join("\n")).unwrap();
+    let copy = copy.display().to_string();
+    let (status, _, err) = provost(&["ledger", "import", &copy, "--replace", "--data", &data]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let at_chat = |arguments: &[&str]| provost(&[arguments, &["--application", "chat", "--store", &path]].concat());
+    assert_eq!(at_chat(&["held"]).0, 2, "the ledger does not have it");
+    let expected = "nothing is recorded of chat that fits the other options\n";
+    assert_eq!(at_chat(&["audit", "--step", "Assign"]), (0, expected.to_owned(), String::new()));
+}
+
+#[test]
 fn who_is_forgotten_is_in_no_answer_any_more_and_that_something_was_done_is() {
     let folder = tempfile::tempdir().unwrap();
     let file = filled(folder.path());

@@ -173,7 +173,7 @@ fn each_condition_chooses_what_holds_it_alone_and_with_others_in_json_and_in_the
     let file = filled(folder.path());
     let path = file.display().to_string();
     // Each write by the minute in which it began; of equal attempts the latest.
-    let table: [(&[&str], &[i64]); 24] = [
+    let table: [(&[&str], &[i64]); 23] = [
         (&[], &[0, 10, 20, 30, 60]),
         (&["-n", "acme"], &[0, 10, 20, 30, 60]),
         (&["-n", "other"], &[]),
@@ -187,7 +187,6 @@ fn each_condition_chooses_what_holds_it_alone_and_with_others_in_json_and_in_the
         (&["--policy", "editor"], &[]),
         (&["--step", "UpdateAccount"], &[0, 10, 60]),
         (&["--step", "DisableAccount"], &[30]),
-        (&["--step", "Update"], &[]),
         (&["--plan", "3f9a"], &[30]),
         (&["--plan", "9a"], &[]),
         (&["--since", "2027-01-15T08:10:00Z"], &[10, 20, 30, 60]),
@@ -217,6 +216,11 @@ fn each_condition_chooses_what_holds_it_alone_and_with_others_in_json_and_in_the
         ["audit", "-n", "acme", "--identity", "zed", "--application", "wiki", "--step", "Assign", "--store", &path];
     let expected = "nothing is recorded in namespace acme of zed at wiki that fits the other options\n";
     assert_eq!(provost(&at_wiki).1, expected);
+    let by_options_alone = ["audit", "-n", "acme", "--step", "Assign", "--store", &path];
+    assert_eq!(provost(&by_options_alone).1, "nothing is recorded in namespace acme that fits the options\n");
+    let (status, out, err) = provost(&["audit", "--step", "DisableAcount", "--store", &path]);
+    assert!(status == 2 && out.is_empty() && err.contains("'DisableAcount' for '--step <STEP>'"), "{err}");
+    assert!(err.contains("a similar value exists: 'DisableAccount'") && err.contains("Forget"), "{err}");
     let (status, _, err) = provost(&["held", "--store", &path, "--application", "wikki"]);
     let known = "provost: no TargetApplication 'wikki' is in this file; did you mean 'wiki'?\n";
     assert_eq!((status, err.as_str()), (2, known));
@@ -309,12 +313,32 @@ fn a_question_about_what_the_file_does_not_have_is_a_failure_with_the_nearest_na
             assert_eq!((status, &*out, &*err), (2, "", &*format!("provost: {words}\n")), "{command} {arguments:?}");
         }
     }
+    let (status, out, err) = provost(&["audit", "-n", "acme", "--application", "wikk", "--store", &path]);
+    assert_eq!((status, &*out, &*err), (2, "", &*format!("provost: {wikk}\n")));
     let of_acme = |arguments: &[&str]| provost(&[arguments, &["-n", "acme", "--store", &path]].concat());
     assert_eq!(of_acme(&["held"]).1, "nothing of namespace acme is held\n");
     assert_eq!(
         of_acme(&["ledger", "--identity", "zed"]).1,
         "no account of namespace acme in the ledger fits the question\n"
     );
+}
+
+#[test]
+fn of_an_application_that_the_journal_alone_has_it_is_said_that_nothing_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = filled(folder.path()).display().to_string();
+    let data = folder.path().display().to_string();
+    let exported = provost(&["ledger", "export", "--no-journal", "--data", &data]).1;
+    let kept: Vec<&str> = exported.lines().filter(|line| !line.contains("chat")).collect();
+    let copy = folder.path().join("copy.jsonl");
+    std::fs::write(&copy, kept.join("\n")).unwrap();
+    let copy = copy.display().to_string();
+    let (status, _, err) = provost(&["ledger", "import", &copy, "--replace", "--data", &data]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let at_chat = |arguments: &[&str]| provost(&[arguments, &["--application", "chat", "--store", &path]].concat());
+    assert_eq!(at_chat(&["held"]).0, 2, "the ledger does not have it");
+    let expected = "nothing is recorded of chat that fits the other options\n";
+    assert_eq!(at_chat(&["audit", "--step", "Assign"]), (0, expected.to_owned(), String::new()));
 }
 
 #[test]
@@ -356,6 +380,8 @@ fn who_is_forgotten_is_in_no_answer_any_more_and_that_something_was_done_is() {
     let names: BTreeSet<&str> =
         after.iter().flat_map(|w| w["identities"].as_array().unwrap()).map(|name| name.as_str().unwrap()).collect();
     assert_eq!(names, ["FORGOTTEN", "bob"].into());
+    let names = provost(&["audit", "--store", &path, "-o", "name"]).1;
+    assert_eq!(names, "identity.provost.dev/bob\n", "nobody is called FORGOTTEN");
 }
 
 #[test]

@@ -125,3 +125,39 @@ fn a_store_that_is_in_use_or_not_there_is_named() {
     drop(held);
     assert_eq!(ledger(&["export", &data]).0, 0);
 }
+
+#[test]
+fn what_works_on_a_file_neither_offers_nor_takes_what_is_for_asking_an_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let data = format!("--data={}", folder.path().display());
+    let file = folder.path().join("provost.redb").display().to_string();
+    for action in [&["export"][..], &["import", "-"], &["rebuild", "--replace"]] {
+        for (option, value) in [
+            ("--store", &*file),
+            ("--namespace", "acme"),
+            ("--server", "http://127.0.0.1:1"),
+            ("--service", "provost"),
+            ("--identity", "ada"),
+        ] {
+            let wanted = format!(
+                "error: `ledger {}` asks no operator and takes no {option}: leave it out; \
+                 --data DIR names the folder of provost.redb, the file of an operator that is stopped\n",
+                action[0]
+            );
+            let before = [&[option, value], action, &[&*data]].concat();
+            assert_eq!(ledger(&before), (2, String::new(), wanted.clone()), "{before:?}");
+            if option != "--identity" {
+                let behind = [action, &[&*data, option, value]].concat();
+                assert_eq!(ledger(&behind), (2, String::new(), wanted), "{behind:?}");
+            }
+        }
+        let help = ledger(&[action[0], "--help"]).1;
+        assert!(help.contains("--data") && help.contains("--color"), "{help}");
+        for option in ["--store", "--server", "--namespace", "--kubeconfig", "--operator-namespace", "PROVOST_SERVER"] {
+            assert!(!help.contains(option), "{option} is in\n{help}");
+        }
+    }
+    assert!(ledger(&["cancel-deletion", "--help"]).1.contains("--server"));
+    assert_eq!(records(folder.path()).len(), 1);
+}

@@ -238,7 +238,15 @@ async fn who_may_ask_is_told_by_the_api_server() {
     let said = world.ask(&["audit", "-n", "acme", "--service-account", "nobody"]).refused();
     assert!(said.contains("no token of the ServiceAccount provost-system/nobody"), "{said}");
     assert!(!world.operator().process().log().contains(&auditor), "a token is in the log");
+    an_unknown_application_is_refused(&world);
     through_the_api_server(&world).await;
+}
+
+fn an_unknown_application_is_refused(world: &World) {
+    for command in ["audit", "ledger"] {
+        let said = world.ask(&[command, "-n", "acme", "--application", "wikk"]).refused();
+        assert!(said.contains("there is no TargetApplication wikk in namespace acme"), "{said}");
+    }
 }
 
 /// The API server's proxy leads to the operator: without a kubelet its Service has the addresses that are put there.

@@ -14,7 +14,7 @@ use crate::writer::fence;
 use crate::{JournalRecord, Store, StoreError};
 
 /// What stands in the place of a forgotten name; no object can have it, since names are lower case.
-pub(crate) const FORGOTTEN: &str = "FORGOTTEN";
+pub const FORGOTTEN: &str = "FORGOTTEN";
 
 /// The step's name of an entry that says that somebody was erased; its intent is nobody's.
 pub const ERASURE: &str = "Forget";

@@ -24,7 +24,7 @@ mod transfer;
 mod writer;
 
 pub use disk::Disk;
-pub use erasure::{ERASURE, Erased, Spoken, entries};
+pub use erasure::{ERASURE, Erased, FORGOTTEN, Spoken, entries};
 pub use error::StoreError;
 pub use journal::{Granted, Journal, JournalQuery, JournalRecord};
 pub use rebuild::Rebuilt;

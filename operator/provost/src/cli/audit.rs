@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use provost_core::model::{AttributeName, Image, Name};
+use provost_store::{FORGOTTEN, Store, StoreError};
 
 use super::answer::joined;
-use super::record::{second, short, who};
+use super::record::{recorded, second, short, who};
 use super::remote::Where;
 use super::screen::{Output, Screen};
 use super::{DONE, Failure};
@@ -49,7 +50,7 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         return forget(&asked.whom, whom, screen);
     }
     let writes: Vec<Write> = match asked.whom.file()? {
-        Some(store) => inquiry::journal(&store, namespace, &asked.ask).map_err(|e| Failure::Said(e.to_string()))?,
+        Some(store) => in_file(&store, namespace, &asked.ask)?,
         None => asked.whom.get("/v1/journal", &asked.ask)?,
     };
     match asked.output {
@@ -57,7 +58,8 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
             screen.value(output, "Journal", namespace, &serde_json::to_value(&writes)?)?;
         }
         Output::Name => {
-            let who: BTreeSet<&Name> = writes.iter().flat_map(|write| &write.identities).collect();
+            let all = writes.iter().flat_map(|write| &write.identities);
+            let who: BTreeSet<&Name> = all.filter(|name| name.as_str() != FORGOTTEN).collect();
             who.into_iter().try_for_each(|name| screen.name("Identity", name.as_str()))?;
         }
         output => {
@@ -74,6 +76,18 @@ pub fn audit(asked: &Audit, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
+/// What a file's journal has of it: nothing of an application that it does not know is no answer.
+fn in_file(store: &Store, namespace: Option<&str>, ask: &JournalAsk) -> Result<Vec<Write>, Failure> {
+    let said = |error: StoreError| Failure::Said(error.to_string());
+    let writes = inquiry::journal(store, namespace, ask).map_err(said)?;
+    if let Some(application) = ask.application.as_deref().filter(|_| writes.is_empty())
+        && !inquiry::recorded(store, namespace, application).map_err(said)?
+    {
+        recorded(store, namespace, Some(application))?;
+    }
+    Ok(writes)
+}
+
 /// That the journal has nothing of what was asked about: of somebody deleted it has what was done.
 fn nothing(ask: &JournalAsk, namespace: Option<&str>) -> String {
     let of = match (&ask.identity, &ask.application) {
@@ -85,7 +99,11 @@ fn nothing(ask: &JournalAsk, namespace: Option<&str>) -> String {
     let within = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
     let options = [&ask.policy, &ask.step, &ask.plan];
     let narrowed = ask.since.is_some() || ask.until.is_some() || options.iter().any(|option| option.is_some());
-    let besides = if narrowed { " that fits the other options" } else { "" };
+    let besides = match (narrowed, of.is_empty()) {
+        (false, _) => "",
+        (true, true) => " that fits the options",
+        (true, false) => " that fits the other options",
+    };
     format!("nothing is recorded{within}{of}{besides}")
 }
 

@@ -3,10 +3,16 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use provost_store::{Store, StoreError};
 
 use super::screen::Screen;
 use super::{DONE, Failure, count};
+
+/// Their names.
+const ACTIONS: [&str; 3] = ["export", "import", "rebuild"];
 
 /// What to do with the store of a stopped operator.
 #[derive(clap::Subcommand, Debug)]
@@ -76,6 +82,35 @@ impl Folder {
     fn any(&self) -> Result<Store, Failure> {
         Store::open(&self.path(), crate::operator::fresh).map_err(said)
     }
+}
+
+/// The program, where these do not offer what is for asking an operator: options of `ledger` are those of all below it.
+pub fn without_asking(program: clap::Command) -> clap::Command {
+    program.mut_subcommand("ledger", |mut ledger| {
+        let asking: Vec<_> =
+            ledger.get_arguments().filter(|a| a.is_global_set()).map(|a| a.clone().hide(true)).collect();
+        for name in ACTIONS {
+            ledger = ledger.mut_subcommand(name, |action| action.args(asking.clone()));
+        }
+        ledger
+    })
+}
+
+/// Refuses what these would not obey, before their name or behind it; variables are for other commands.
+pub fn refuse_asking(program: &clap::Command, found: &ArgMatches) -> Result<(), clap::Error> {
+    let (Some(ledger), Some(("ledger", found))) = (program.find_subcommand("ledger"), found.subcommand()) else {
+        return Ok(());
+    };
+    let Some(action) = found.subcommand_name().filter(|name| ACTIONS.contains(name)) else { return Ok(()) };
+    let given = |a: &&clap::Arg| found.value_source(a.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let Some(option) = ledger.get_arguments().find(given).and_then(clap::Arg::get_long) else { return Ok(()) };
+    Err(clap::Error::raw(
+        ErrorKind::ArgumentConflict,
+        format!(
+            "`ledger {action}` asks no operator and takes no --{option}: leave it out; \
+             --data DIR names the folder of provost.redb, the file of an operator that is stopped\n"
+        ),
+    ))
 }
 
 /// Runs one of them.

@@ -137,7 +137,10 @@ const FAILED: u8 = 2;
 /// Runs one command and says its exit status. `terminal`: results are shown on one.
 pub fn run(args: impl IntoIterator<Item = OsString>, terminal: bool, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = program(&args).try_get_matches_from(&args).and_then(|found| Cli::from_arg_matches(&found));
+    let parsed = program(&args).try_get_matches_from(&args).and_then(|found| {
+        ledger_file::refuse_asking(&definition(), &found)?;
+        Cli::from_arg_matches(&found)
+    });
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -161,11 +164,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, terminal: bool, out: &mut d
     }
 }
 
+fn definition() -> clap::Command {
+    ledger_file::without_asking(Cli::command())
+}
+
 /// The program by the name it was called: as `kubectl-provost` it is a plugin of kubectl.
 fn program(args: &[OsString]) -> clap::Command {
     let called = args.first().and_then(|first| Path::new(first).file_stem());
     let plugin = called.is_some_and(|name| name == "kubectl-provost" || name == "kubectl_provost");
-    let program = Cli::command();
+    let program = definition();
     if plugin { program.bin_name("kubectl provost") } else { program }
 }
 
@@ -181,8 +188,8 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::Held(asked) => record::held(&asked, screen),
         Command::Ledger(asked) => record::ledger(&asked, screen),
         Command::Import(asked) => import::run(&asked, screen),
-        Command::Completion(asked) => shells::completion(&asked, Cli::command(), screen),
-        Command::Man(asked) => shells::man(&asked, Cli::command(), screen),
+        Command::Completion(asked) => shells::completion(&asked, definition(), screen),
+        Command::Man(asked) => shells::man(&asked, definition(), screen),
         Command::Operator(settings) => {
             crate::operator::run(*settings)?;
             Ok(DONE)

@@ -96,7 +96,11 @@ pub fn held(asked: &HeldArgs, screen: &mut Screen<'_>) -> Result<u8, Failure> {
 
 /// Whether the file knows the namespace and the application at all: "nothing is held" would be no answer to a name that is
 /// misspelt.
-fn recorded(store: &provost_store::Store, namespace: Option<&str>, application: Option<&str>) -> Result<(), Failure> {
+pub(super) fn recorded(
+    store: &provost_store::Store,
+    namespace: Option<&str>,
+    application: Option<&str>,
+) -> Result<(), Failure> {
     let all = store.applications().map_err(|e| Failure::Said(e.to_string()))?;
     let namespaces: BTreeSet<&str> = all.iter().map(|(of, _)| &**of).collect();
     if let Some(wanted) = namespace.filter(|wanted| !namespaces.contains(wanted)) {

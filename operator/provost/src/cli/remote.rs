@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use http::Uri;
 use provost_kubernetes::{access, client};
 use provost_store::{Store, StoreError};
 use secrecy::ExposeSecret as _;
@@ -63,8 +64,8 @@ impl Where {
     }
 
     /// Where the operator is forwarded to; an empty variable says nothing.
-    fn server(&self) -> Option<&str> {
-        self.server.as_deref().filter(|url| !url.is_empty())
+    fn server(&self) -> Result<Option<Uri>, Failure> {
+        self.server.as_deref().filter(|url| !url.is_empty()).map(of_server).transpose()
     }
 
     /// Asks the running operator.
@@ -95,11 +96,18 @@ impl Where {
         let parts = [encoded(&|| serde_urlencoded::to_string(&scope))?, encoded(&|| serde_urlencoded::to_string(ask))?];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
         let query = format!("{path}?{}", parts.join("&"));
+        let server = self.server()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.send(method, &query, body, role))
+        runtime.block_on(self.send(method, &query, body, (role, server)))
     }
 
-    async fn send(&self, method: http::Method, query: &str, body: Vec<u8>, role: &str) -> Result<String, Failure> {
+    async fn send(
+        &self,
+        method: http::Method,
+        query: &str,
+        body: Vec<u8>,
+        (role, server): (&str, Option<Uri>),
+    ) -> Result<String, Failure> {
         let said = |error: &dyn std::fmt::Display| Failure::Said(error.to_string());
         let cluster =
             client::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await.map_err(|e| said(&e))?;
@@ -110,17 +118,13 @@ impl Where {
                 let of = &self.operator.operator_namespace;
                 Failure::Said(format!("no token of the ServiceAccount {of}/{account}: {error}{place}"))
             })?;
-        let (asked, path) = match self.server() {
+        let (asked, path) = match server.clone() {
             None => {
                 let (namespace, service) = (&self.operator.operator_namespace, &self.operator.service);
                 (cluster, format!("/api/v1/namespaces/{namespace}/services/{service}:http/proxy{query}"))
             }
             // A token of our own audience, sent in the clear, opens nothing else; a forwarded port ends on this machine.
-            Some(url) => {
-                let url =
-                    url.parse().map_err(|error| Failure::Said(format!("--server (PROVOST_SERVER) {url}: {error}")))?;
-                (client::client(kube::Config::new(url)).map_err(|e| said(&e))?, query.to_owned())
-            }
+            Some(url) => (client::client(kube::Config::new(url)).map_err(|e| said(&e))?, query.to_owned()),
         };
         let request = http::Request::builder()
             .method(method)
@@ -129,7 +133,7 @@ impl Where {
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|e| said(&e))?;
-        asked.request_text(request).await.map_err(|error| match (error, self.server()) {
+        asked.request_text(request).await.map_err(|error| match (error, &server) {
             (kube::Error::Api(status), server) => {
                 // The proxy says so of the Service; the operator's own no has no such reason.
                 let elsewhere = status.code == 404 && status.reason == "NotFound" && server.is_none();
@@ -145,6 +149,24 @@ impl Where {
     }
 }
 
+/// The address, if it is one: of what has no scheme the client makes a panic.
+fn of_server(text: &str) -> Result<Uri, Failure> {
+    let url = |text: &str| text.parse::<Uri>().ok().filter(is_address);
+    url(text).ok_or_else(|| {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let meant = Some(format!("http://{rest}")).filter(|meant| url(meant).is_some());
+        let remedy = meant.unwrap_or_else(|| "its address, as in http://127.0.0.1:8080".to_owned());
+        Failure::Said(format!("--server (PROVOST_SERVER) {text} is no http or https URL with a host; write {remedy}"))
+    })
+}
+
+fn is_address(url: &Uri) -> bool {
+    let known = matches!(url.scheme_str(), Some("http" | "https"));
+    // What is no port is none to the parser, which would be the port of the scheme.
+    let port = url.authority().is_some_and(|all| url.port().is_some() || all.as_str().ends_with(all.host()));
+    known && port && url.host().is_some_and(|host| !host.is_empty())
+}
+
 /// Why a file cannot be asked, and who can.
 fn of_file(error: StoreError) -> Failure {
     Failure::Said(match error {
@@ -155,4 +177,36 @@ fn of_file(error: StoreError) -> Failure {
         StoreError::Missing(path) => format!("{path}: no ledger is there; name its file, provost.redb"),
         other => other.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::run;
+
+    #[test]
+    fn a_server_that_is_no_url_is_refused_before_anything_is_asked_with_what_to_write() {
+        for (server, remedy) in [
+            ("127.0.0.1:38001", "http://127.0.0.1:38001"),
+            ("localhost:38001", "http://localhost:38001"),
+            ("localhost", "http://localhost"),
+            ("ftp://localhost:1", "http://localhost:1"),
+            ("[::1]:8080", "http://[::1]:8080"),
+            ("http://", "its address, as in http://127.0.0.1:8080"),
+            ("http://:8080", "its address, as in http://127.0.0.1:8080"),
+            ("http://localhost:80800", "its address, as in http://127.0.0.1:8080"),
+            ("/tmp/provost", "its address, as in http://127.0.0.1:8080"),
+        ] {
+            let arguments = ["provost", "held", "-n", "acme", "--kubeconfig", "/nowhere", "--server", server];
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let status = run(arguments.map(Into::into), false, &mut out, &mut err);
+            let said = String::from_utf8(err).unwrap();
+            let wanted = format!(
+                "provost: --server (PROVOST_SERVER) {server} is no http or https URL with a host; write {remedy}\n"
+            );
+            assert_eq!((status, said), (2, wanted));
+        }
+        for server in ["http://127.0.0.1:8080", "https://provost.example/", "HTTP://[::1]:8080"] {
+            assert!(super::of_server(server).is_ok(), "{server}");
+        }
+    }
 }

@@ -11,6 +11,24 @@ use serde::{Deserialize, Serialize};
 /// Writes that are answered where nobody says how many.
 const LIMIT: usize = 1000;
 
+/// What an entry can be of: the steps by their names, and an erasure.
+const STEPS: [&str; 14] = [
+    "CreateAccount",
+    "UpdateAccount",
+    "RenameAccount",
+    "EnableAccount",
+    "DisableAccount",
+    "DeleteAccount",
+    "CreateGroup",
+    "UpdateGroup",
+    "DeleteGroup",
+    "AddMembers",
+    "RemoveMembers",
+    "Assign",
+    "Revoke",
+    ERASURE,
+];
+
 fn limit() -> usize {
     LIMIT
 }
@@ -30,8 +48,8 @@ pub struct JournalAsk {
     #[arg(long)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// This step, as in DisableAccount
-    #[arg(long)]
+    /// This step; Forget: that somebody was erased
+    #[arg(long, value_parser = STEPS)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     /// Writes that the approval of this held plan released; the first digits of its hash will do
@@ -191,6 +209,18 @@ pub fn journal(store: &Store, namespace: Option<&str>, ask: &JournalAsk) -> Resu
     Ok(latest.writes.into())
 }
 
+/// Whether the ledger or the journal has the application: of a deleted one the journal may be all that is left.
+pub fn recorded(store: &Store, namespace: Option<&str>, application: &str) -> Result<bool, StoreError> {
+    let name = Name::from(application);
+    let is = |of: &(Arc<str>, Name)| of.1 == name && namespace.is_none_or(|wanted| wanted == &*of.0);
+    if store.applications()?.iter().any(is) {
+        return Ok(true);
+    }
+    let query =
+        JournalQuery { namespace: namespace.map(Arc::from), application: Some(name), ..JournalQuery::default() };
+    Ok(store.journal(query)?.next().transpose()?.is_some())
+}
+
 impl JournalAsk {
     fn wants(&self, entry: &JournalRecord) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
@@ -273,5 +303,20 @@ fn told(outcome: Outcome) -> (Arc<str>, Option<Arc<str>>) {
         Outcome::Failed(words) => ("Failed".into(), Some(words)),
         Outcome::Lost => ("Lost".into(), None),
         Outcome::Cancelled => ("Cancelled".into(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_can_be_asked_for() {
+        let core = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src/model/target.rs"));
+        let names = core.split("pub fn name(&self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
+        let mut steps: Vec<&str> = names.lines().filter_map(|line| line.split('"').nth(1)).collect();
+        assert!(steps.contains(&"CreateAccount"), "{names}");
+        steps.push(ERASURE);
+        assert_eq!(steps, STEPS);
     }
 }

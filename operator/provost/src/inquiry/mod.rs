@@ -6,7 +6,7 @@ mod journal;
 mod ledger;
 
 pub use held::{Foreseen, Held, HeldAnswer, HeldOne, foreseen, held, held_in, knows};
-pub use journal::{Forget, Forgotten, JournalAsk, Ordered, Write, forget, journal};
+pub use journal::{Forget, Forgotten, JournalAsk, Ordered, Write, forget, journal, recorded};
 pub use ledger::{Entry, GrantEntry, LedgerAsk, Order, ledger};
 
 /// The header that carries the token: the API server's proxy takes `Authorization` off.

@@ -204,7 +204,12 @@ async fn journal(
     let _slot = slot(&inquiries).await?;
     let rights = to_see("journals", scope.namespace.as_deref(), ask.values);
     let (answering, _) = inquiries.admit(&headers, &rights).await?;
-    json(read(answering, move |store| inquiry::journal(store, scope.namespace.as_deref(), &ask)).await?)
+    let (namespace, application) = (scope.namespace.clone(), ask.application.clone());
+    let found = read(answering, move |store| inquiry::journal(store, scope.namespace.as_deref(), &ask)).await?;
+    if let Some(application) = application.filter(|_| found.is_empty()) {
+        known(&inquiries, answering, namespace, application).await?;
+    }
+    json(found)
 }
 
 async fn ledger(
@@ -216,7 +221,12 @@ async fn ledger(
     let _slot = slot(&inquiries).await?;
     let rights = to_see("ledgers", scope.namespace.as_deref(), ask.values);
     let (answering, _) = inquiries.admit(&headers, &rights).await?;
-    json(read(answering, move |store| inquiry::ledger(store, scope.namespace.as_deref(), &ask)).await?)
+    let (namespace, application) = (scope.namespace.clone(), ask.application.clone());
+    let found = read(answering, move |store| inquiry::ledger(store, scope.namespace.as_deref(), &ask)).await?;
+    if let Some(application) = application.filter(|_| found.is_empty()) {
+        known(&inquiries, answering, namespace, application).await?;
+    }
+    json(found)
 }
 
 async fn held(
@@ -236,11 +246,41 @@ async fn held(
         found.held.extend(held);
         found.planned.extend(planned);
     }
-    if let Some(name) = scope.application.filter(|_| !known) {
-        let within = scope.namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
-        return Err(Refused(StatusCode::NOT_FOUND, format!("there is no TargetApplication {name}{within}")));
+    match scope.application.filter(|_| !known) {
+        Some(name) => Err(nowhere(scope.namespace.as_deref(), &name)),
+        None => json(found),
     }
-    json(found)
+}
+
+fn nowhere(namespace: Option<&str>, application: &str) -> Refused {
+    let within = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+    Refused(StatusCode::NOT_FOUND, format!("there is no TargetApplication {application}{within}"))
+}
+
+/// Refuses an application that nobody knows: "nothing is recorded" would be no answer to a name that is misspelt. Of one that
+/// is deleted there may be what was written.
+async fn known(
+    inquiries: &Inquiries,
+    answering: &Answering,
+    namespace: Option<String>,
+    application: String,
+) -> Result<(), Refused> {
+    let (of, name) = (namespace.clone(), application.clone());
+    let known = read(answering, move |store| inquiry::recorded(store, of.as_deref(), &name)).await?
+        || is_there(inquiries, namespace.as_deref(), &application).await?;
+    if known { Ok(()) } else { Err(nowhere(namespace.as_deref(), &application)) }
+}
+
+/// Whether the task of a namespace has the application.
+async fn is_there(inquiries: &Inquiries, namespace: Option<&str>, application: &str) -> Result<bool, Refused> {
+    for task in inquiries.tasks(namespace) {
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask::Held { application: Some(application.to_owned()), all: false, answer };
+        if asked(&task, ask, answered).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn deletion(
@@ -335,5 +375,22 @@ mod tests {
             };
             assert_eq!(tokio::join!(asked(), answers).0.ok(), known);
         }
+    }
+
+    #[tokio::test]
+    async fn an_application_is_there_where_the_task_of_a_namespace_that_was_asked_about_has_it() {
+        let inquiries = Inquiries::new();
+        let (asks, mut task) = tokio::sync::mpsc::unbounded_channel();
+        inquiries.register(&"acme".into(), asks);
+        for (known, wanted) in [(None, false), (Some((Vec::new(), Vec::new())), true)] {
+            let answers = async {
+                let Some(Ask::Held { application, answer, .. }) = task.recv().await else { panic!("it is asked") };
+                assert_eq!(application.as_deref(), Some("wiki"));
+                assert!(answer.send(known).is_ok());
+            };
+            assert_eq!(tokio::join!(is_there(&inquiries, None, "wiki"), answers).0.ok(), Some(wanted));
+        }
+        assert_eq!(is_there(&inquiries, Some("other"), "wiki").await.ok(), Some(false));
+        assert_eq!(nowhere(Some("other"), "wiki").1, "there is no TargetApplication wiki in namespace other");
     }
 }

@@ -335,6 +335,10 @@ fn of_doubles_one_is_called_older_where_both_have_an_age_alone_and_the_other_has
         "{out}{err}"
     );
     assert!(out.ends_with("1 error in 1 of 2 manifests\n"), "{out}");
+    let (_, out, _) = said(&["lint"], &[one("ada", early), one("bob", early)].concat());
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tie = "belongs to Identity ada, which was created at the same time and comes first by its name;";
+    assert!(words.contains(tie) && words.ends_with("1 error in 1 of 2 manifests") && !out.contains("older"), "{out}");
     for people in [[one("ada", early), one("bob", None)], [one("ada", None), one("bob", early)]] {
         let (_, out, _) = said(&["lint"], &people.concat());
         assert!(out.ends_with("2 errors in 2 of 2 manifests\n") && !out.contains("older"), "{out}");

@@ -78,6 +78,20 @@ no AccessPolicy gives it; the nearest:
 }
 
 #[test]
+fn a_deny_and_a_requires_that_cannot_be_read_are_told_as_what_they_may_be() {
+    let nonsense = || deny("no-editors", &[], Some("identity.nonsense"), "wiki", &["editor"]);
+    let told = |changes: Vec<Change>| {
+        explained(&mut namespace(acme().into_iter().chain(changes).collect()), "ada", Some("editor"))
+    };
+    let said = told(vec![nonsense()]);
+    assert!(said.contains("\n  may be denied, as above; requires: none\n"), "{said}");
+    let said = told(vec![nonsense(), broken_target("wiki")]);
+    assert!(said.contains("\n  may be denied, as above; requires: cannot be read\n"), "{said}");
+    let said = told(vec![nonsense(), deny("none", &[], None, "wiki", &["editor"])]);
+    assert!(said.contains("\n  denied as above; requires: none\n"), "{said}");
+}
+
+#[test]
 fn everything_that_an_identity_has_fits_one_line_each() {
     let mut directory = namespace(acme());
     let answer = why(&mut directory, &"ada".into(), None, None);

@@ -125,6 +125,19 @@ fn who_can_lists_holders_with_the_policies_that_give_it() {
 }
 
 #[test]
+fn a_plan_names_the_policies_that_cannot_be_told_as_such() {
+    let untold = |name: &str| allow(name, &[], Some("identity.nonsense"), "wiki", &["admin"]);
+    for (policies, words) in [
+        (vec![untold("till")], "for bob: AccessPolicy till cannot be told"),
+        (vec![untold("till"), untold("so")], "for bob: AccessPolicies so, till cannot be told"),
+    ] {
+        let said = text::plan(&plan(&namespace(acme().into_iter().chain(policies).collect())));
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn a_plan_names_who_would_have_what() {
     assert_eq!(
         text::plan(&plan(&namespace(acme()))),

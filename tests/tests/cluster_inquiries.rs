@@ -398,6 +398,7 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     let nowhere = world.ask(&["ledger", "cancel-deletion", "cyn", "chat", "-n", "acme"]).refused();
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
+    it_is_told_who_ordered_it(&world);
     what_the_journal_has_of_hal_is_erased(&world);
     let (status, said) = world.status(&[]);
     assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
@@ -426,6 +427,21 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     });
     assert_eq!(foreseen["held"], json!([]));
     assert_eq!(world.active("dan").await, Some(false));
+}
+
+/// In an event and in the log, where it was accepted.
+fn it_is_told_who_ordered_it(world: &World) {
+    let steward = "system:serviceaccount:provost-system:provost-steward";
+    let message = format!("the deletion was hastened of the account of bob, ordered by {steward}");
+    eventually("an event says who ordered it", || {
+        let events = world.cluster.kubectl(&["get", "events.events.k8s.io", "-n", "acme", "-o", "json"]).json();
+        events["items"].as_array()?.iter().any(|event| event["note"] == *message).then_some(())
+    });
+    let log = world.operator().process().log();
+    let ordered: Vec<_> = log.lines().filter(|line| line.contains("ordered") && line.contains("identity")).collect();
+    let is_told = |line: &str| ["wiki", "Hasten", steward].iter().all(|word| line.contains(word));
+    assert!(ordered.iter().any(|line| line.contains("bob") && is_told(line)), "{ordered:?}");
+    assert!(!ordered.iter().any(|line| line.contains("zoe")), "one that is refused is not told: {ordered:?}");
 }
 
 /// That something was done stays, and that he was erased is told.

@@ -37,6 +37,8 @@ pub struct Spoken {
     pub entries: u64,
     /// Applications where it has an account that is in use.
     pub in_use: Vec<Name>,
+    /// The ledger has an account of it, be it in use or not.
+    pub has_account: bool,
 }
 
 /// Accounts, by application.
@@ -95,8 +97,9 @@ impl Store {
         let (accounts, applications) = self.shared.with(|database| accounts(database, namespace, identity))?;
         let whom = Whom { namespace, identity, accounts };
         let entries = self.shared.with(|database| whom.named(database))?.len();
+        let has_account = !applications.is_empty();
         let in_use = applications.into_iter().filter(|(_, in_use)| *in_use).map(|(name, _)| name).collect();
-        Ok(Spoken { entries: u64::try_from(entries).unwrap_or(u64::MAX), in_use })
+        Ok(Spoken { entries: u64::try_from(entries).unwrap_or(u64::MAX), in_use, has_account })
     }
 }
 

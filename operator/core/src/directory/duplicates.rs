@@ -69,6 +69,18 @@ impl Directory {
         (entry.created, &entry.uid, self.identities.name(id))
     }
 
+    /// By what the first of two is the senior.
+    pub(crate) fn first_by(&self, senior: IdentityId, junior: IdentityId) -> &'static str {
+        let (Some(one), Some(other)) = (self.identities.get(senior), self.identities.get(junior)) else {
+            return "stands";
+        };
+        match (one.created == other.created, one.uid == other.uid) {
+            (false, _) => "is older",
+            (true, false) => "was created at the same time and comes first by its uid",
+            (true, true) => "was created at the same time and comes first by its name",
+        }
+    }
+
     /// Whoever has this case-mapped userName in a valid spec.
     pub(crate) fn with_user_name(&self, folded: &str) -> impl Iterator<Item = IdentityId> {
         self.by_user_name.get(folded, |id| user_name(&self.identities, id))

@@ -54,9 +54,10 @@ impl Directory {
         };
         let mut problems = Vec::new();
         if let Some((reason, other)) = self.duplicate_of(id) {
+            let first = self.first_by(other, id);
             problems.extend(self.clash(identity, reason, other, |key, other| {
                 format!(
-                    "{key:?} belongs to Identity {other}, which is older; this one loses nothing and gains nothing until one \
+                    "{key:?} belongs to Identity {other}, which {first}; this one loses nothing and gains nothing until one \
                      of the two is changed, ended or deleted"
                 )
             }));

@@ -117,19 +117,20 @@ impl Engine {
     }
 
     /// Carries out what a person orders about a retained account's deletion and says what it means, or why not; what is to be
-    /// done is to be done either way.
+    /// done is to be done either way. `by` is who orders it, for the event.
     pub fn order_deletion(
         &mut self,
         application: &Name,
         identity: &Name,
         order: DeletionOrder,
+        by: &str,
         now: Now,
     ) -> (Result<Arc<str>, Arc<str>>, Vec<EngineEffect>) {
         let mut out = Vec::new();
         let mut done = Err(format!("there is no TargetApplication {application} in {}", self.namespace).into());
         self.with_sync(application, now, &mut out, |sync, cx, out| {
             sync.catch_up(cx, out);
-            done = sync.order_deletion(identity, order, cx, out);
+            done = sync.order_deletion(identity, order, by, cx, out);
         });
         (done, out)
     }

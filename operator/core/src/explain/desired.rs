@@ -115,7 +115,8 @@ impl DesiredApplication {
             (Some(reason), _) => format!("the identity is frozen: {}", reason.as_str()),
             (None, Verdict::Unknown) => withheld(wanted).unwrap_or_else(|| {
                 let names: Vec<&str> = wanted.unknown.iter().map(Name::as_str).collect();
-                format!("{} cannot be told", names.join(", "))
+                let kind = if names.len() == 1 { "AccessPolicy" } else { "AccessPolicies" };
+                format!("{kind} {} cannot be told", names.join(", "))
             }),
             (None, verdict) => return Some(verdict),
         };

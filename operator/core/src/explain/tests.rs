@@ -78,6 +78,20 @@ no AccessPolicy gives it; the nearest:
 }
 
 #[test]
+fn a_deny_and_a_requires_that_cannot_be_read_are_told_as_what_they_may_be() {
+    let nonsense = || deny("no-editors", &[], Some("identity.nonsense"), "wiki", &["editor"]);
+    let told = |changes: Vec<Change>| {
+        explained(&mut namespace(acme().into_iter().chain(changes).collect()), "ada", Some("editor"))
+    };
+    let said = told(vec![nonsense()]);
+    assert!(said.contains("\n  may be denied, as above; requires: none\n"), "{said}");
+    let said = told(vec![nonsense(), broken_target("wiki")]);
+    assert!(said.contains("\n  may be denied, as above; requires: cannot be read\n"), "{said}");
+    let said = told(vec![nonsense(), deny("none", &[], None, "wiki", &["editor"])]);
+    assert!(said.contains("\n  denied as above; requires: none\n"), "{said}");
+}
+
+#[test]
 fn everything_that_an_identity_has_fits_one_line_each() {
     let mut directory = namespace(acme());
     let answer = why(&mut directory, &"ada".into(), None, None);
@@ -108,6 +122,19 @@ fn who_can_lists_holders_with_the_policies_that_give_it() {
         "ada  has       engineers-wiki\nbob  unknown   perhaps\neve  disabled  engineers-wiki\n"
     );
     assert_eq!(text::who_can(&[]), "nobody\n");
+}
+
+#[test]
+fn a_plan_names_the_policies_that_cannot_be_told_as_such() {
+    let untold = |name: &str| allow(name, &[], Some("identity.nonsense"), "wiki", &["admin"]);
+    for (policies, words) in [
+        (vec![untold("till")], "for bob: AccessPolicy till cannot be told"),
+        (vec![untold("till"), untold("so")], "for bob: AccessPolicies so, till cannot be told"),
+    ] {
+        let said = text::plan(&plan(&namespace(acme().into_iter().chain(policies).collect())));
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

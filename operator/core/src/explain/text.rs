@@ -276,8 +276,16 @@ fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Loca
     } else if right.allows.is_empty() {
         push(out, "no AccessPolicy names it");
     }
-    let denies = if right.denies.is_empty() { "no Deny concerns it" } else { "denied as above" };
+    let denies = match right.denies.iter().any(|deny| deny.truth == Truth::Yes) {
+        _ if right.denies.is_empty() => "no Deny concerns it",
+        true => "denied as above",
+        false => "may be denied, as above",
+    };
     match &right.requires {
+        // What an entitlement that cannot be read requires is not known.
+        None if right.missing.is_some() && right.entitlement.is_some() => {
+            push(out, &format!("  {denies}; requires: cannot be read"));
+        }
         None => push(out, &format!("  {denies}; requires: none")),
         Some(rule) => {
             push(out, &format!("  {denies}; requires: {}", truth(rule.truth)));

@@ -11,11 +11,12 @@ use crate::model::{DeleteMeans, KEPT, Name, ObjectKind, ObjectRef, Record, Recor
 
 impl Sync {
     /// Cancels the deletion of an identity's retained account, or lets it fall due now: it goes through the budgets as any
-    /// other. Answers what that means; what nobody retains is refused, with the reason.
+    /// other. Answers what that means; what nobody retains is refused, with the reason. `by` is who orders it.
     pub fn order_deletion(
         &mut self,
         identity: &Name,
         order: DeletionOrder,
+        by: &str,
         cx: &Context<'_>,
         out: &mut Out,
     ) -> Result<Arc<str>, Arc<str>> {
@@ -61,14 +62,14 @@ impl Sync {
             let before = under_way.filter_map(|part| part.before.as_mut()).filter(|before| before.id == record.id);
             before.for_each(|before| before.delete_at = Some(at));
         }
-        out.notes.push(self.ordered(order, identity));
+        out.notes.push(self.ordered(order, identity, by));
         self.touch(identity, cx);
         self.pump(cx, out);
         Ok(meant)
     }
 
     /// What is told of an order that was carried out.
-    fn ordered(&self, order: DeletionOrder, identity: &Name) -> Note {
+    fn ordered(&self, order: DeletionOrder, identity: &Name, by: &str) -> Note {
         let (reason, what) = match order {
             DeletionOrder::Cancel => ("DeletionCancelled", "cancelled"),
             DeletionOrder::Hasten => ("DeletionHastened", "hastened"),
@@ -78,7 +79,7 @@ impl Sync {
             uid: self.meta.uid.clone(),
             warning: false,
             reason: reason.into(),
-            message: format!("the deletion was {what} of the account of {identity}").into(),
+            message: format!("the deletion was {what} of the account of {identity}, ordered by {by}").into(),
             at: None,
         }
     }

@@ -176,9 +176,14 @@ fn too_early(identity: &Name, spoken: &Spoken, declared: bool) -> String {
     let still = declared.then(|| "is still declared".to_owned());
     let there = still.into_iter().chain(used).collect::<Vec<_>>().join(" and ");
     let entries = provost_store::entries(spoken.entries);
+    let when = match (declared, spoken.has_account) {
+        (true, true) => "the Identity and their accounts are deleted",
+        (true, false) => "the Identity is deleted",
+        (false, _) => "their accounts are deleted",
+    };
     format!(
         "{identity} {there}: {entries} of the journal would not say any more whom they concern and what was written, for ever, \
-         and what is written from now on would name them again. Erase them when their accounts are deleted, or now with --yes"
+         and what is written from now on would name them again. Erase them when {when}, or now with --yes"
     )
 }
 
@@ -318,5 +323,23 @@ mod tests {
         assert!(steps.contains(&"CreateAccount"), "{names}");
         steps.push(ERASURE);
         assert_eq!(steps, STEPS);
+    }
+
+    #[test]
+    fn who_is_not_erased_yet_is_told_what_must_be_deleted_first() {
+        let spoken = |used: &[&str], has_account| Spoken {
+            entries: 1,
+            in_use: used.iter().map(|name| Name::from(*name)).collect(),
+            has_account,
+        };
+        for (spoken, declared, there, when) in [
+            (spoken(&[], false), true, "is still declared", "the Identity is deleted"),
+            (spoken(&[], true), true, "is still declared", "the Identity and their accounts are deleted"),
+            (spoken(&["wiki"], true), false, "has an account in use in wiki", "their accounts are deleted"),
+        ] {
+            let said = too_early(&"max".into(), &spoken, declared);
+            assert!(said.starts_with(&format!("max {there}: 1 entry of the journal ")), "{said}");
+            assert!(said.ends_with(&format!(" Erase them when {when}, or now with --yes")), "{said}");
+        }
     }
 }

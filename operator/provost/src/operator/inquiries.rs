@@ -42,6 +42,8 @@ pub enum Ask {
         application: Name,
         identity: Name,
         order: DeletionOrder,
+        /// Whose token came with it.
+        by: String,
         answer: oneshot::Sender<Result<Arc<str>, Arc<str>>>,
     },
 }
@@ -291,15 +293,16 @@ async fn deletion(
 ) -> Result<impl IntoResponse, Refused> {
     let _slot = slot(&inquiries).await?;
     let namespace = scope.namespace.as_deref();
-    inquiries.admit(&headers, &[Right { verb: "update", resource: "ledgers", subresource: None, namespace }]).await?;
+    let right = Right { verb: "update", resource: "ledgers", subresource: None, namespace };
+    let (_, user) = inquiries.admit(&headers, &[right]).await?;
     let refused = |code, text: &str| Refused(code, text.to_owned());
     let one = namespace.ok_or_else(|| refused(StatusCode::BAD_REQUEST, "a namespace must be named"))?;
     let tasks = inquiries.tasks(Some(one));
     let task = tasks.first().ok_or_else(|| refused(StatusCode::NOT_FOUND, "the namespace is not watched"))?;
-    info!(namespace = one, application = order.application, identity = order.identity, order = ?order.order, "ordered");
     let (answer, answered) = oneshot::channel();
     let (application, identity) = (Name::from(order.application.as_str()), Name::from(order.identity.as_str()));
-    let ask = Ask::Deletion { application, identity, order: order.order, answer };
+    let by = user.username.unwrap_or_default();
+    let ask = Ask::Deletion { application, identity, order: order.order, by, answer };
     match asked(task, ask, answered).await? {
         Ok(meant) => Ok(meant.to_string()),
         Err(why) => Err(refused(StatusCode::CONFLICT, &why)),

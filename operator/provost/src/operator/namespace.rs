@@ -212,8 +212,12 @@ impl Desk {
             Ask::Declared { identity, answer } => {
                 let _ = answer.send(engine.declares(&identity));
             }
-            Ask::Deletion { application, identity, order, answer } => {
-                let (said, effects) = engine.order_deletion(&application, &identity, order, self.shell.now());
+            Ask::Deletion { application, identity, order, by, answer } => {
+                let (said, effects) = engine.order_deletion(&application, &identity, order, &by, self.shell.now());
+                // One that is refused changes nothing; one that is not is told here, where nobody may wait for the answer any more.
+                if said.is_ok() {
+                    info!(namespace = %self.namespace, user = by, %application, %identity, ?order, "ordered");
+                }
                 let _ = answer.send(said);
                 for effect in effects {
                     self.set_off(effect);

@@ -43,7 +43,7 @@ fn what_would_be_forgotten_can_be_asked_before_and_changes_nothing() {
     let store = lived();
     let before = text(&store);
     let spoken = store.spoken_of("acme", &"ada".into()).unwrap();
-    assert_eq!(spoken, Spoken { entries: 6, in_use: vec!["wiki".into()] });
+    assert_eq!(spoken, Spoken { entries: 6, in_use: vec!["wiki".into()], has_account: true });
     assert_eq!(store.spoken_of("acme", &"zoe".into()).unwrap(), Spoken::default());
     assert_eq!(text(&store), before);
 }

@@ -269,6 +269,38 @@ fn the_older_of_two_with_one_name_stands_until_it_ends() {
 }
 
 #[test]
+fn of_two_with_one_key_it_is_said_by_what_the_first_stands() {
+    let twin = |name: &str, uid: &str, created: &str| {
+        let mut twin = person_with(name, "Engineering", |twin| twin.external_id = Some("E-1".into()));
+        if let Change::Identity(manifest) = &mut twin {
+            (manifest.meta.uid, manifest.meta.created) = (uid.into(), time(created));
+        }
+        twin
+    };
+    let [early, late] = ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"];
+    for (ada, bob, gives_way, words) in [
+        (("1", late), ("2", early), "ada", "belongs to Identity bob, which is older; "),
+        (
+            ("2", early),
+            ("1", early),
+            "ada",
+            "belongs to Identity bob, which was created at the same time and comes first by its uid; ",
+        ),
+        (
+            ("", early),
+            ("", early),
+            "bob",
+            "belongs to Identity ada, which was created at the same time and comes first by its name; ",
+        ),
+    ] {
+        let directory = namespace(vec![twin("ada", ada.0, ada.1), twin("bob", bob.0, bob.1)]);
+        let object = ObjectRef { kind: ObjectKind::Identity, name: gives_way.into() };
+        let said: Vec<_> = directory.problems_of(&object).iter().map(ToString::to_string).collect();
+        assert!(said.len() == 1 && said[0].contains(words), "{said:?}");
+    }
+}
+
+#[test]
 fn an_account_leads_by_the_time_of_a_policy_that_matches() {
     let start = time("2026-12-03T08:00:00Z");
     let mut directory = namespace(vec![

@@ -39,7 +39,8 @@ fn doubted(transient: bool) -> World {
 /// Cancels the deletion of ada's account.
 fn cancel(world: &mut World) -> Result<Arc<str>, Arc<str>> {
     let now = world.now();
-    let (said, mut effects) = world.engine.order_deletion(&"wiki".into(), &"ada".into(), DeletionOrder::Cancel, now);
+    let (said, mut effects) =
+        world.engine.order_deletion(&"wiki".into(), &"ada".into(), DeletionOrder::Cancel, "zoe", now);
     while let Some(effect) = effects.pop() {
         effects.extend(world.answered(effect));
     }

@@ -300,7 +300,8 @@ fn a_deletion_that_is_cancelled_while_its_intent_is_stored_is_not_sent() {
     }
     let now = world.now();
     let ada = Name::from("ada");
-    let order = |world: &mut World| world.engine.order_deletion(&"wiki".into(), &ada, DeletionOrder::Cancel, now);
+    let order =
+        |world: &mut World| world.engine.order_deletion(&"wiki".into(), &ada, DeletionOrder::Cancel, "zoe", now);
     let (said, mut effects) = order(&mut world);
     said.unwrap();
     let (application, id, effect) = deletion.unwrap();

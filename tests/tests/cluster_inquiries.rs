@@ -393,12 +393,10 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
     assert_eq!((&cyn[0]["deleteAt"], &cyn[0]["state"]), (&json!(null), &json!("Retained")));
     let text = world.ask(&["ledger", "-n", "acme"]).ok();
     assert!(text.contains("kept: cancelled"), "{text}");
-    let gone = world.ask(&["ledger", "cancel-deletion", "zoe", "wiki", "-n", "acme"]).refused();
-    assert!(gone.contains("zoe has no account in wiki that is retained"), "{gone}");
+    it_is_told_who_ordered_it(&world);
     let nowhere = world.ask(&["ledger", "cancel-deletion", "cyn", "chat", "-n", "acme"]).refused();
     assert!(nowhere.contains("no TargetApplication chat in acme"), "{nowhere}");
 
-    it_is_told_who_ordered_it(&world);
     what_the_journal_has_of_hal_is_erased(&world);
     let (status, said) = world.status(&[]);
     assert!(status == Some(0) && !said.contains("no operator is running"), "{said}");
@@ -431,6 +429,8 @@ async fn what_was_done_what_is_held_and_what_is_ours_are_told_and_orders_are_car
 
 /// In an event and in the log, where it was accepted.
 fn it_is_told_who_ordered_it(world: &World) {
+    let gone = world.ask(&["ledger", "cancel-deletion", "zoe", "wiki", "-n", "acme"]).refused();
+    assert!(gone.contains("zoe has no account in wiki that is retained"), "{gone}");
     let steward = "system:serviceaccount:provost-system:provost-steward";
     let message = format!("the deletion was hastened of the account of bob, ordered by {steward}");
     eventually("an event says who ordered it", || {

@@ -6,7 +6,7 @@ use super::Directory;
 use super::entry::IdentityEntry;
 use super::settle::Pass;
 use super::table::{IdentityId, Table};
-use crate::model::{PackedIdentity, Reason};
+use crate::model::{PackedIdentity, Reason, Uid};
 
 /// When what a file has was made, as `input` has it: never, so to speak.
 const FILE: Timestamp = Timestamp::UNIX_EPOCH;
@@ -74,7 +74,11 @@ impl Directory {
         let (Some(one), Some(other)) = (self.identities.get(senior), self.identities.get(junior)) else {
             return "stands";
         };
-        match (one.created == other.created, one.uid == other.uid) {
+        // What a file leaves out has its name for a uid.
+        let has_none = |id, entry: &IdentityEntry| {
+            self.identities.name(id).is_some_and(|name| entry.uid == Uid::from(name.as_str()))
+        };
+        match (one.created == other.created, has_none(senior, one) && has_none(junior, other)) {
             (false, _) => "is older",
             (true, false) => "was created at the same time and comes first by its uid",
             (true, true) => "was created at the same time and comes first by its name",

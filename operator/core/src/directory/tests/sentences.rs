@@ -287,8 +287,8 @@ fn of_two_with_one_key_it_is_said_by_what_the_first_stands() {
             "belongs to Identity bob, which was created at the same time and comes first by its uid; ",
         ),
         (
-            ("", early),
-            ("", early),
+            ("ada", early),
+            ("bob", early),
             "bob",
             "belongs to Identity ada, which was created at the same time and comes first by its name; ",
         ),

@@ -208,9 +208,7 @@ async fn journal(
     let (answering, _) = inquiries.admit(&headers, &rights).await?;
     let (namespace, application) = (scope.namespace.clone(), ask.application.clone());
     let found = read(answering, move |store| inquiry::journal(store, scope.namespace.as_deref(), &ask)).await?;
-    if let Some(application) = application.filter(|_| found.is_empty()) {
-        known(&inquiries, answering, namespace, application).await?;
-    }
+    known(&inquiries, answering, namespace, application.filter(|_| found.is_empty())).await?;
     json(found)
 }
 
@@ -225,9 +223,7 @@ async fn ledger(
     let (answering, _) = inquiries.admit(&headers, &rights).await?;
     let (namespace, application) = (scope.namespace.clone(), ask.application.clone());
     let found = read(answering, move |store| inquiry::ledger(store, scope.namespace.as_deref(), &ask)).await?;
-    if let Some(application) = application.filter(|_| found.is_empty()) {
-        known(&inquiries, answering, namespace, application).await?;
-    }
+    known(&inquiries, answering, namespace, application.filter(|_| found.is_empty())).await?;
     json(found)
 }
 
@@ -265,8 +261,9 @@ async fn known(
     inquiries: &Inquiries,
     answering: &Answering,
     namespace: Option<String>,
-    application: String,
+    application: Option<String>,
 ) -> Result<(), Refused> {
+    let Some(application) = application else { return Ok(()) };
     let (of, name) = (namespace.clone(), application.clone());
     let known = read(answering, move |store| inquiry::recorded(store, of.as_deref(), &name)).await?
         || is_there(inquiries, namespace.as_deref(), &application).await?;

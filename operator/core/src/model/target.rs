@@ -291,6 +291,23 @@ pub enum Step {
 }
 
 impl Step {
+    /// The names of all steps.
+    pub const NAMES: [&str; 13] = [
+        "CreateAccount",
+        "UpdateAccount",
+        "RenameAccount",
+        "EnableAccount",
+        "DisableAccount",
+        "DeleteAccount",
+        "CreateGroup",
+        "UpdateGroup",
+        "DeleteGroup",
+        "AddMembers",
+        "RemoveMembers",
+        "Assign",
+        "Revoke",
+    ];
+
     /// As plans, status and journal name it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -390,4 +407,19 @@ pub enum TargetError {
     /// One of several steps, after one that found the target out of reach or was told to wait: it goes out again.
     #[error("it was not asked, after what was answered before it")]
     NotAsked,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_among_the_names() {
+        // What is read by serde names all that there could have been.
+        let error = serde_json::from_str::<Step>("{\"None\":{}}").unwrap_err().to_string();
+        let named: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(named, Step::NAMES, "{error}");
+        let step = Step::DeleteAccount { id: TargetId::new("1") };
+        assert!(Step::NAMES.contains(&step.name()));
+    }
 }

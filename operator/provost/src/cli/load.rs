@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::doubles;
 use super::draft::{self, Wrong};
 use super::finding::{Finding, Inside};
+use super::metadata;
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -271,12 +272,13 @@ fn change(value: &Value) -> (Option<Change>, bool) {
     if !shape::is_version(value) {
         return (Some(unreadable_as(kind, value)), true);
     }
+    let manifest = metadata::read(value);
     let read = match kind {
-        ObjectKind::Identity => provost_crds::from_manifest(value.clone()).map(|o| input::identity_change(&o)),
-        ObjectKind::Group => provost_crds::from_manifest(value.clone()).map(|o| input::group_change(&o)),
-        ObjectKind::AccessPolicy => provost_crds::from_manifest(value.clone()).map(|o| input::access_policy_change(&o)),
+        ObjectKind::Identity => provost_crds::from_manifest(manifest).map(|o| input::identity_change(&o)),
+        ObjectKind::Group => provost_crds::from_manifest(manifest).map(|o| input::group_change(&o)),
+        ObjectKind::AccessPolicy => provost_crds::from_manifest(manifest).map(|o| input::access_policy_change(&o)),
         ObjectKind::TargetApplication => {
-            provost_crds::from_manifest(value.clone()).map(|o| input::target_application_change(&o))
+            provost_crds::from_manifest(manifest).map(|o| input::target_application_change(&o))
         }
     };
     if let Ok(change) = read {
@@ -307,8 +309,8 @@ fn field_errors(change: &Change) -> &[FieldError] {
 
 fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &error.path, None, read);
-    // Of a field that is none its name is shown, which is the end of its path.
-    let unknown = &*error.message == shape::NO_FIELD;
+    // Of a field that is none, or cannot be named so, its name is shown, which is the end of its path.
+    let unknown = [shape::NO_FIELD, shape::NO_KEY].contains(&&*error.message);
     if unknown && let Some(place) = document.name(&error.path) {
         (finding.line, finding.column, finding.width) = (place.line, place.column, place.width);
     }

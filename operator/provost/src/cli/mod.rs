@@ -13,6 +13,7 @@ mod import_report;
 mod ledger_file;
 mod lint;
 mod load;
+mod metadata;
 mod record;
 mod remote;
 mod scalar;

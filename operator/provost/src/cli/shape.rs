@@ -9,26 +9,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use provost_core::model::FieldError;
 use serde_json::Value;
 
+use super::metadata;
+
 /// Made once: they are large.
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);
-
-/// What is read of metadata, of which a CRD has no schema.
-static METADATA: LazyLock<JSONSchemaProps> = LazyLock::new(|| {
-    let texts = serde_json::json!({"type": "object", "additionalProperties": {"type": "string"}});
-    let text = serde_json::json!({"type": "string"});
-    let fields = serde_json::json!({
-        "name": text, "namespace": text, "creationTimestamp": text, "labels": texts, "annotations": texts,
-    });
-    let metadata = serde_json::json!({
-        "type": "object", "required": ["name"], "properties": fields, "x-kubernetes-preserve-unknown-fields": true,
-    });
-    serde_json::from_value(metadata).unwrap_or_default()
-});
 
 /// The version that is read.
 const VERSION: &str = "provost.dev/v1alpha1";
 /// What is said of a field that is none.
 pub const NO_FIELD: &str = "is no field here";
+/// What is said of a label or an annotation that cannot be named so.
+pub const NO_KEY: &str = "is no key here";
 /// Its group.
 const GROUP: &str = "provost.dev";
 
@@ -97,7 +88,7 @@ pub fn read(manifest: &Value) -> Shape {
         }
     }
     let spec = schema.and_then(|s| s.properties.as_ref()?.get("spec"));
-    for (name, schema) in [("metadata", Some(&*METADATA)), ("spec", spec)] {
+    for (name, schema) in [("metadata", Some(&*metadata::FIELDS)), ("spec", spec)] {
         if let (None, Some(schema)) = (mended.get(name), schema) {
             let fields = schema.required.as_deref().unwrap_or_default().join("' and '");
             let remedy = if fields.is_empty() {
@@ -139,9 +130,9 @@ impl Shape {
             || (error.value.is_some() && self.keyless.iter().any(keyless))
     }
 
-    /// Of most of metadata no schema is known here: each field by itself can be read, or is told and left out.
+    /// Each field of metadata can be read by itself, or is told and left out.
     fn metadata(&mut self, value: &Value) -> Value {
-        let mut mended = self.value("metadata", value, &METADATA);
+        let mut mended = self.value("metadata", value, &metadata::FIELDS);
         if let Some(fields) = mended.as_object_mut() {
             fields.retain(|name, value| {
                 let path = format!("metadata.{name}");
@@ -154,6 +145,7 @@ impl Shape {
                 is_read
             });
         }
+        self.errors.extend(metadata::errors(value));
         mended
     }
 
@@ -288,7 +280,8 @@ pub fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> Option<
         .map(|(_, name)| format!("did you mean '{name}'?"))
 }
 
-fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
+/// An error that repeats no more than the beginning of a value.
+pub fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
     let value = value.map(|v| v.chars().take(64).collect::<String>().into());
     FieldError { path: path.into(), value, message: message.into(), remedy: remedy.into() }
 }

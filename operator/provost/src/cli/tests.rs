@@ -1,6 +1,7 @@
 //! What the commands say of manifests that are wrong.
 
 mod at_once;
+mod metadata;
 mod misread;
 
 use super::*;

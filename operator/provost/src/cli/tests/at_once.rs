@@ -128,9 +128,9 @@ fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
         ada.replace("acme}", &format!("acme, {field}}}"))
     };
     for (field, told) in [
-        ("generation: '1'", "metadata.generation cannot be read"),
-        ("finalizers: x", "metadata.finalizers cannot be read"),
-        ("ownerReferences: x", "metadata.ownerReferences cannot be read"),
+        ("generation: '1'", "metadata.generation is a text"),
+        ("finalizers: x", "metadata.finalizers is a text"),
+        ("ownerReferences: [x]", "metadata.ownerReferences[0] is a text"),
         ("creationTimestamp: 2024-01-01", "metadata.creationTimestamp cannot be read"),
         ("creationTimestamp: 5", "metadata.creationTimestamp is an integer"),
     ] {
@@ -138,9 +138,9 @@ fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
     }
     says(
         &manifest("Identity", "ada", "{}").replace("acme}", "acme, generation: '1'}"),
-        &["metadata.generation cannot"],
+        &["metadata.generation is a text"],
     );
-    says(&with("generation: 1, finalizers: [x], anything: {a: 1}"), &["displayName is an", "endTime \"soon\""]);
+    says(&with("generation: 1, finalizers: [x], managedFields: [{a: 1}]"), &["displayName is an", "endTime \"soon\""]);
 }
 
 #[test]

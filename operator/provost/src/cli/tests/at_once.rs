@@ -78,6 +78,40 @@ fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
 }
 
 #[test]
+fn an_entitlement_is_looked_for_also_in_an_application_that_is_wrong_otherwise() {
+    let policy = |spec: &str| {
+        let grants = "grants: [{application: wiki, entitlements: [editr, reader]}]";
+        manifest("AccessPolicy", "p", &format!("{{{spec}match: \"true\", {grants}}}"))
+    };
+    let told = "TargetApplication wiki has no entitlement editr; it has: editor, reader";
+    let wiki = |from: &str, to: &str| manifest("TargetApplication", "wiki", &WIKI.replace(from, to));
+    for (from, to, wrong) in [
+        ("{connector", "{mode: Stop, connector", "spec.mode \"Stop\""),
+        ("{connector", "{displayName: 5, connector", "spec.displayName is an integer"),
+        ("https://", "http://", "is not encrypted"),
+    ] {
+        let wiki = wiki(from, to);
+        says(&format!("{wiki}{}", policy("")), &[wrong, told]);
+        says(&format!("{}{wiki}", policy("leadTime: 7d, ")), &[wrong, told, "no span of time"]);
+    }
+    // A list that is not there, or wrong itself, may have it.
+    for (from, to, wrong) in [
+        ("entitlements", "entitlement", "did you mean 'entitlements'?"),
+        ("{name: reader", "{name: 5", "entitlements[1].name is an integer"),
+        (
+            "{name: reader, target: {group: {name: r}}}",
+            "{name: reader, target: {}}",
+            "entitlements[1].target names none",
+        ),
+    ] {
+        says(
+            &format!("{}{}", wiki(from, to).replace("{connector", "{mode: Stop, connector"), policy("")),
+            &[wrong, "\"Stop\""],
+        );
+    }
+}
+
+#[test]
 fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
     let attributes = "[{name: active, expression: identity.departmnt}, {name: title, expression: identity.title}, \
                       {name: TITLE, expression: identity.titel}]";

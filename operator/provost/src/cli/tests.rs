@@ -153,10 +153,10 @@ fn what_is_wrong_is_underlined_and_said_with_what_to_do() {
             "   5 |   departmnt: x\n     |   ^^^^^^^^^ did you mean 'department'?",
         ),
         (
-            "metadata: {name: ada}\nspec:\n  managerRef:\n    nam: bob\n",
+            "metadata: {name: ada}\nspec:\n  managerRef:\n    x: bob\n",
             "   5 |   managerRef:\n     |   ^^^^^^^^^^ add 'name'",
         ),
-        ("metadata: {name: ada}\nspec: {managerRef: {nam: bob}}\n", "     |                    ^^^^^^^^^^ add 'name'"),
+        ("metadata: {name: ada}\nspec: {managerRef: {xxx: bob}}\n", "     |                    ^^^^^^^^^^ add 'name'"),
         (
             "metadata: {name: ada}\nspec:\n  emails:\n  - primary: true\n",
             "   6 |   - primary: true\n     |     ^^^^^^^ add 'value'",

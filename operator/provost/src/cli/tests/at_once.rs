@@ -122,6 +122,25 @@ fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
 }
 
 #[test]
+fn a_field_that_must_be_there_and_is_misspelt_is_one_error() {
+    let wiki = manifest("TargetApplication", "wiki", WIKI);
+    let policy = |grants: &str| manifest("AccessPolicy", "p", &format!("{{match: \"true\", {grants}}}"));
+    for (text, words) in [
+        (policy("grant: [{application: wiki}]"), &["m.yaml:5:23  error  spec.grant is no field here"][..]),
+        (policy("grants: [{aplication: wiki}]"), &["m.yaml:5:33  error  spec.grants[0].aplication is no field here"]),
+        (manifest("Identity", "ada", "{managerRef: {nam: bob}}"), &["managerRef.nam is no field here"]),
+        (policy("grants: [{application: wiki}]").replace("spec:", "sepc:"), &["sepc is no field here"]),
+        (policy("grants: [{application: wiki}]").replace("metadata:", "metdata:"), &["metdata is no field here"]),
+        // What is not near is not meant.
+        (policy("grants: [{app: wiki}]"), &["'application' is missing", "grants[0].app is no field here"]),
+    ] {
+        says(&format!("{text}{wiki}"), words);
+    }
+    let (_, out, _) = said(&["lint"], &format!("{}{wiki}", policy("grant: [{application: wiki}]")));
+    assert!(out.contains("     |                       ^^^^^ did you mean 'grants'?"), "{out}");
+}
+
+#[test]
 fn two_identities_of_one_key_are_told_also_where_one_of_them_is_wrong_otherwise() {
     let bob = manifest("Identity", "bob", "{externalId: E-1, userName: same}");
     for wrong in ["displayName: 5", "emails: [{}]"] {

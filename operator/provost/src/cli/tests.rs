@@ -141,7 +141,10 @@ fn what_is_named_and_is_not_there_has_its_place_and_the_nearest_name() {
     let alone = manifest("Group", "g", "{members: [{kind: Identity, name: ada}]}");
     assert_eq!(said(&["lint"], &alone).1, "1 manifest: nothing to say\n");
     let (status, _, err) = said(&["plan"], &format!("{alone}{}", manifest("Identity", "bob", "{}")));
-    assert_eq!((status, &*err), (0, "warning: 1 warning in the manifests; `provost lint` names them\n"));
+    assert_eq!(
+        (status, &*err),
+        (0, "warning: 1 warning in the manifests;\n`provost lint` names them, and rules that match nobody\n")
+    );
 }
 
 #[test]

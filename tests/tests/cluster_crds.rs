@@ -7,6 +7,8 @@
     reason = "helpers of tests fail the test"
 )]
 
+use std::collections::BTreeSet;
+
 use provost_core::report::kstatus::{KStatus, kstatus};
 use serde_json::{Value, json};
 use tests::cluster::Cluster;
@@ -276,4 +278,130 @@ fn columns_fit_and_selectors_work() {
     let head = table.lines().next().unwrap().to_owned();
     assert_eq!(head.split_whitespace().collect::<Vec<_>>(), ["NAME", "READY", "REASON", "STATE", "ACCOUNTS", "AGE"]);
     assert!(table.lines().all(|line| line.len() <= 100), "{table}");
+}
+
+/// What may stand in metadata beside the name.
+fn metadata() -> Vec<Value> {
+    let long = |length: usize| "x".repeat(length);
+    let owner = |field: &str, value: Value| {
+        let mut owner = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u"});
+        owner[field] = value;
+        json!({"ownerReferences": [owner]})
+    };
+    let mut all = vec![
+        json!({}),
+        json!({"labels": null, "annotations": null, "finalizers": null, "ownerReferences": null, "creationTimestamp": null}),
+        json!({"labels": {"a": null}}),
+        json!({"labels": {"a b": null}}),
+        json!({"labels": {"a": 5}}),
+        json!({"labels": {"a": true}}),
+        json!({"labels": {"a": ["x"]}}),
+        json!({"labels": ["x"]}),
+        json!({"annotations": {"a": 5}}),
+        json!({"annotations": {"a": {"b": "c"}}}),
+        json!({"annotations": {"a": null, "acme.test/note": " any text, \u{e9}\n/ of any length "}}),
+        json!({"annotations": {"a": long(256 * 1024 - 1)}}),
+        json!({"annotations": {"a": long(256 * 1024 - 2), "b": "\u{e9}"}}),
+        json!({"finalizers": "x"}),
+        json!({"finalizers": ["acme.test/x", ""]}),
+        json!({"ownerReferences": [{}]}),
+        json!({"ownerReferences": {}}),
+        json!({"generation": "1"}),
+        json!({"generation": 1, "selfLink": "x", "uid": "u", "deletionGracePeriodSeconds": 5}),
+        json!({"managedFields": [{"manager": "m", "operation": "Update"}]}),
+        json!({"managedFields": 5}),
+        json!({"namspace": "x"}),
+        json!({"Labels": {"a": "x"}}),
+        json!({"department": "x"}),
+        json!({"clusterName": "x"}),
+        json!({"creationTimestamp": "2024-01-01T00:00:00Z"}),
+        json!({"creationTimestamp": "2024-01-01"}),
+        json!({"creationTimestamp": 5}),
+        owner("name", json!("other")),
+        owner("uid", json!("")),
+        owner("uid", Value::Null),
+        owner("kind", json!(5)),
+        owner("controller", json!(true)),
+        owner("controller", json!("true")),
+        owner("contoller", json!(true)),
+        owner("apiVersion", json!("a/b/c")),
+        owner("apiVersion", json!("apps/")),
+        owner("apiVersion", json!("/v1")),
+    ];
+    let mut texts: Vec<String> = vec![String::new(), "a/b/c".to_owned()];
+    for sign in ["x", "X", "0", "-", "_", ".", "/", " ", "*", "\u{e9}"] {
+        texts.extend(["", "x"].iter().flat_map(|before| ["", "x"].map(|after| format!("{before}{sign}{after}"))));
+    }
+    texts.extend([63, 64, 253, 254].map(long));
+    for text in &texts {
+        let domain = format!("{text}/x");
+        all.push(json!({"labels": {"x": text}}));
+        all.push(json!({"finalizers": [text]}));
+        for key in [text, &domain] {
+            all.push(json!({"labels": {key: "x"}}));
+            all.push(json!({"annotations": {key: "x"}}));
+        }
+    }
+    all
+}
+
+#[test]
+fn lint_refuses_what_the_api_server_refuses_in_metadata_and_no_more() {
+    let cluster = cluster("metadata");
+    let case = |name: &str, mut fields: Value| {
+        (fields["name"], fields["namespace"]) = (json!(name), json!("metadata"));
+        (name.to_owned(), fields)
+    };
+    let mut all: Vec<_> =
+        metadata().into_iter().enumerate().map(|(at, fields)| case(&format!("n{at}"), fields)).collect();
+    let names = ["", "a.b", "a..b", ".a", "a-", "A", "a_b", "a b", "\u{e9}", &"x".repeat(253), &"x".repeat(254)];
+    all.extend(names.map(|name| case(name, json!({}))));
+    let documents = all.iter().map(|(_, metadata)| {
+        json!({"apiVersion": "provost.dev/v1alpha1", "kind": "Identity", "metadata": metadata, "spec": {}}).to_string()
+    });
+    let text = documents.collect::<Vec<_>>().join("\n---\n");
+    let said = cluster.kubectl_with(&["create", "--dry-run=server", "-f", "-"], &text);
+    let taken: BTreeSet<&str> = said.out.lines().filter_map(|line| line.split(['/', ' ']).nth(1)).collect();
+    assert!(taken.len() > 40, "{}", said.err);
+    let (_, linted, _) = provost(&["lint", "-o", "json"], &text);
+    let found: Value = serde_json::from_str(&linted).unwrap();
+    let found = found["answer"].as_array().unwrap();
+    let mut differ = Vec::new();
+    for (name, metadata) in &all {
+        let object = format!("Identity/{name}");
+        let told: Vec<&Value> =
+            found.iter().filter(|finding| finding["object"] == object && finding["error"] == true).collect();
+        if taken.contains(&**name) != told.is_empty() {
+            let cut = metadata.to_string().chars().take(200).collect::<String>();
+            differ.push(format!("{} {cut} {told:?}", if taken.contains(&**name) { "taken" } else { "refused" }));
+        }
+    }
+    assert!(differ.is_empty(), "{}\n{}", differ.join("\n"), said.err);
+}
+
+#[test]
+fn lint_refuses_the_namespaces_that_the_api_server_would_not_make() {
+    let cluster = cluster("namespaces");
+    let names = ["a-b", "0", "a.b", "-a", "a-", "A", "a_b", "a b", "\u{e9}", &"x".repeat(63), &"x".repeat(64)];
+    let made = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string();
+    let said = cluster.kubectl_with(&["create", "--dry-run=server", "-f", "-"], &names.map(made).join("\n---\n"));
+    for name in names {
+        let metadata = json!({"name": "ada", "namespace": name});
+        let ada = json!({"apiVersion": "provost.dev/v1alpha1", "kind": "Identity", "metadata": metadata, "spec": {}});
+        let (status, linted, _) = provost(&["lint"], &ada.to_string());
+        let taken = said.out.contains(&format!("namespace/{name} created"));
+        assert_eq!(taken, status == 0, "{name}: {linted}{}", said.err);
+    }
+    assert_eq!(said.out.lines().count(), 3, "{}{}", said.out, said.err);
+}
+
+/// What a command says of manifests.
+fn provost(arguments: &[&str], manifests: &str) -> (u8, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.yaml");
+    std::fs::write(&file, manifests).unwrap();
+    let all = [&["provost"], arguments, &["-f", file.to_str().unwrap()]].concat();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = provost::cli::run(all.into_iter().map(std::ffi::OsString::from), false, &mut out, &mut err);
+    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }

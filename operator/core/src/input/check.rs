@@ -15,6 +15,17 @@ const MOST_OF_A_VALUE: usize = 64;
 /// A rule's source, in bytes.
 const MOST_OF_A_RULE: usize = 4096;
 
+/// Whether an object may be named so (RFC 1123 subdomain).
+pub fn is_object_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let part = |part: &str| {
+        part.bytes().all(|byte| plain(byte) || byte == b'-')
+            && part.bytes().next().is_some_and(plain)
+            && part.bytes().last().is_some_and(plain)
+    };
+    name.len() <= 253 && name.split('.').all(part)
+}
+
 /// Collects what is wrong with one manifest. Each check gives a value in any case, so that one error does not hide the next;
 /// what was given is thrown away where there is any error.
 #[derive(Debug, Default)]
@@ -101,20 +112,14 @@ impl Checks {
         Name::new(self.text(at, name, 1, 253))
     }
 
-    /// The object's own name, which the API server checks itself (RFC 1123 subdomain).
+    /// The object's own name, which the API server checks itself.
     pub(super) fn own_name<'n>(&mut self, name: Option<&'n String>) -> &'n str {
         let at = Path::Root("metadata.name");
         let Some(name) = name else {
             self.wrong_untold(at, "is missing", "must be there");
             return "";
         };
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let part = |part: &str| {
-            part.bytes().all(|byte| plain(byte) || byte == b'-')
-                && part.bytes().next().is_some_and(plain)
-                && part.bytes().last().is_some_and(plain)
-        };
-        if name.len() > 253 || !name.split('.').all(part) {
+        if !is_object_name(name) {
             self.wrong(
                 at,
                 name,

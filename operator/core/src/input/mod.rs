@@ -23,6 +23,7 @@ pub use access_policy::access_policy;
 pub use change::{
     access_policy_change, draft, group_change, identity_change, meta, target_application_change, unreadable,
 };
+pub use check::is_object_name;
 pub use group::group;
 pub use identity::{identity, mapped_user_name};
 pub use manifest::{access_policy_manifest, group_manifest, identity_errors, identity_manifest};

@@ -9,11 +9,15 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use super::load::{nobody, of_rule, problems};
+use super::shape::is_within;
 use super::source::Read;
 use super::yaml::Document;
 
 /// The field that settles what the rule of an AccessPolicy may do.
 const EFFECT: &str = "spec.effect";
+
+/// What an application says that can be had.
+const CATALOGUE: &str = "spec.entitlements";
 
 /// A manifest that is not valid: the change that it makes, and what is wrong with its fields.
 pub struct Wrong {
@@ -58,6 +62,14 @@ pub fn findings(
 /// The change that it would make if its fields were right.
 pub fn draft(wrong: &Wrong) -> Option<Change> {
     input::draft(wrong.change.object().kind, wrong.mended.clone()?)
+}
+
+/// Whether an application that is not valid lists its entitlements, and nothing is wrong with that list.
+pub fn has_catalogue(wrong: &Wrong) -> bool {
+    let list = wrong.mended.as_ref().and_then(|mended| mended.pointer("/spec/entitlements"));
+    wrong.change.object().kind == ObjectKind::TargetApplication
+        && list.is_some_and(Value::is_array)
+        && !wrong.errors.iter().any(|error| is_within(&error.path, CATALOGUE))
 }
 
 /// Of an application what its connector takes is not told: the connector may be what is wrong. Doubles are told by themselves.

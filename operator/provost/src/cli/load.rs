@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::doubles;
 use super::draft::{self, Wrong};
 use super::finding::{Finding, Inside};
+use super::metadata;
 use super::shape;
 use super::source::Read;
 use super::untold;
@@ -116,22 +117,40 @@ impl<'r> Space<'r> {
 
 /// What is wrong with the manifests of a namespace beyond their fields.
 fn of_space(space: &Space<'_>, directory: &mut Directory, at: Timestamp, read: &Read) -> Vec<Finding> {
+    // What others name in an application that is wrong is looked for in what can be read of it.
+    let legible: Vec<&Wrong> = space.invalid.values().filter(|wrong| draft::has_catalogue(wrong)).collect();
+    directory.apply(legible.iter().filter_map(|wrong| draft::draft(wrong)).collect(), at);
+    let is_application = |kind: ObjectKind| kind == ObjectKind::TargetApplication;
+    let mut findings = of_objects(space, |kind| !is_application(kind), directory, at, read);
+    directory.apply(legible.into_iter().map(|wrong| wrong.change.clone()).collect(), at);
+    findings.extend(of_objects(space, is_application, directory, at, read));
+    findings.extend(doubles::findings(space, directory, at, read));
+    findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
+        let document = space.documents.get(&dangling.object)?;
+        nobody(document, &dangling, directory, read)
+    }));
+    findings
+}
+
+/// The same of the manifests of some kinds, each by itself.
+fn of_objects(
+    space: &Space<'_>,
+    is_asked: impl Fn(ObjectKind) -> bool,
+    directory: &mut Directory,
+    at: Timestamp,
+    read: &Read,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (object, document) in &space.documents {
+    for (object, document) in space.documents.iter().filter(|(object, _)| is_asked(object.kind)) {
         match space.invalid.get(object) {
             // What its fields say was told when it was read.
             Some(wrong) => findings.extend(draft::findings(document, wrong, directory, at, read)),
             None => findings.extend(of_object(document, object, directory, read)),
         }
     }
-    for (document, wrong) in &space.nameless {
+    for (document, wrong) in space.nameless.iter().filter(|(_, wrong)| is_asked(wrong.change.object().kind)) {
         findings.extend(draft::findings(document, wrong, directory, at, read));
     }
-    findings.extend(doubles::findings(space, directory, at, read));
-    findings.extend(directory.dangling().into_iter().filter_map(|dangling| {
-        let document = space.documents.get(&dangling.object)?;
-        nobody(document, &dangling, directory, read)
-    }));
     findings
 }
 
@@ -271,12 +290,13 @@ fn change(value: &Value) -> (Option<Change>, bool) {
     if !shape::is_version(value) {
         return (Some(unreadable_as(kind, value)), true);
     }
+    let manifest = metadata::read(value);
     let read = match kind {
-        ObjectKind::Identity => provost_crds::from_manifest(value.clone()).map(|o| input::identity_change(&o)),
-        ObjectKind::Group => provost_crds::from_manifest(value.clone()).map(|o| input::group_change(&o)),
-        ObjectKind::AccessPolicy => provost_crds::from_manifest(value.clone()).map(|o| input::access_policy_change(&o)),
+        ObjectKind::Identity => provost_crds::from_manifest(manifest).map(|o| input::identity_change(&o)),
+        ObjectKind::Group => provost_crds::from_manifest(manifest).map(|o| input::group_change(&o)),
+        ObjectKind::AccessPolicy => provost_crds::from_manifest(manifest).map(|o| input::access_policy_change(&o)),
         ObjectKind::TargetApplication => {
-            provost_crds::from_manifest(value.clone()).map(|o| input::target_application_change(&o))
+            provost_crds::from_manifest(manifest).map(|o| input::target_application_change(&o))
         }
     };
     if let Ok(change) = read {
@@ -307,8 +327,8 @@ fn field_errors(change: &Change) -> &[FieldError] {
 
 fn field(document: &Document, error: &FieldError, read: &Read) -> Finding {
     let mut finding = Finding::at(document, &error.path, None, read);
-    // Of a field that is none its name is shown, which is the end of its path.
-    let unknown = &*error.message == shape::NO_FIELD;
+    // Of a field that is none, or cannot be named so, its name is shown, which is the end of its path.
+    let unknown = [shape::NO_FIELD, shape::NO_KEY].contains(&&*error.message);
     if unknown && let Some(place) = document.name(&error.path) {
         (finding.line, finding.column, finding.width) = (place.line, place.column, place.width);
     }

@@ -13,6 +13,7 @@ mod import_report;
 mod ledger_file;
 mod lint;
 mod load;
+mod metadata;
 mod record;
 mod remote;
 mod scalar;
@@ -237,17 +238,16 @@ fn misread(broken: &Unreadable) -> Failure {
     Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
 }
 
-/// Says on `err` that something is wrong, if so.
+/// Says on `err` that something is wrong, if so. Rules that match nobody are no concern of who asks, and are not counted.
 fn warn(loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let errors = loaded.findings.iter().filter(|f| f.error).count();
     let said = found(errors, loaded.findings.len() - errors);
-    if errors > 0 {
-        writeln!(screen.err, "warning: {said} in the manifests: what errors touch is unknown here;")?;
-        writeln!(screen.err, "`provost lint` names them")?;
-    } else if !said.is_empty() {
-        writeln!(screen.err, "warning: {said} in the manifests; `provost lint` names them")?;
+    if said.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let so = if errors > 0 { ": what errors touch is unknown here" } else { "" };
+    writeln!(screen.err, "warning: {said} in the manifests{so};")?;
+    Ok(writeln!(screen.err, "`provost lint` names them, and rules that match nobody")?)
 }
 
 /// Says on `err` how many documents are not ours.

@@ -9,26 +9,19 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use provost_core::model::FieldError;
 use serde_json::Value;
 
+use super::metadata;
+
 /// Made once: they are large.
 static DEFINITIONS: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(provost_crds::custom_resource_definitions);
 
-/// What is read of metadata, of which a CRD has no schema.
-static METADATA: LazyLock<JSONSchemaProps> = LazyLock::new(|| {
-    let texts = serde_json::json!({"type": "object", "additionalProperties": {"type": "string"}});
-    let text = serde_json::json!({"type": "string"});
-    let fields = serde_json::json!({
-        "name": text, "namespace": text, "creationTimestamp": text, "labels": texts, "annotations": texts,
-    });
-    let metadata = serde_json::json!({
-        "type": "object", "required": ["name"], "properties": fields, "x-kubernetes-preserve-unknown-fields": true,
-    });
-    serde_json::from_value(metadata).unwrap_or_default()
-});
-
 /// The version that is read.
 const VERSION: &str = "provost.dev/v1alpha1";
+/// What every manifest must have besides.
+const TOP: [&str; 2] = ["metadata", "spec"];
 /// What is said of a field that is none.
 pub const NO_FIELD: &str = "is no field here";
+/// What is said of a label or an annotation that cannot be named so.
+pub const NO_KEY: &str = "is no key here";
 /// Its group.
 const GROUP: &str = "provost.dev";
 
@@ -87,17 +80,18 @@ pub fn read(manifest: &Value) -> Shape {
     let schema = definition.spec.versions.first().and_then(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
     let mut shape = Shape::default();
     let mut mended = serde_json::Map::new();
-    for (name, value) in manifest.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+    let there = || manifest.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    for (name, value) in there() {
         match (name.as_str(), schema.and_then(|s| s.properties.as_ref()?.get(name))) {
             ("apiVersion" | "kind", _) => _ = mended.insert(name.clone(), value.clone()),
             ("metadata", _) => _ = mended.insert(name.clone(), shape.metadata(value)),
             ("spec", Some(schema)) => _ = mended.insert(name.clone(), shape.value(name, value, schema)),
             (_, Some(schema)) => _ = shape.value(name, value, schema),
-            (_, None) => shape.errors.push(unknown(name, name, NO_FIELD, &["spec"])),
+            (_, None) => shape.errors.push(unknown(name, name, NO_FIELD, &TOP)),
         }
     }
     let spec = schema.and_then(|s| s.properties.as_ref()?.get("spec"));
-    for (name, schema) in [("metadata", Some(&*METADATA)), ("spec", spec)] {
+    for (name, schema) in [("metadata", Some(&*metadata::FIELDS)), ("spec", spec)] {
         if let (None, Some(schema)) = (mended.get(name), schema) {
             let fields = schema.required.as_deref().unwrap_or_default().join("' and '");
             let remedy = if fields.is_empty() {
@@ -105,7 +99,9 @@ pub fn read(manifest: &Value) -> Shape {
             } else {
                 format!("add '{name}', with '{fields}' in it")
             };
-            shape.errors.push(error(name, None, "is missing".to_owned(), remedy));
+            if !there().any(|(found, _)| means(found, name, TOP)) {
+                shape.errors.push(error(name, None, "is missing".to_owned(), remedy));
+            }
             shape.made.push(name.to_owned());
             mended.insert(name.to_owned(), empty(schema));
         }
@@ -139,9 +135,9 @@ impl Shape {
             || (error.value.is_some() && self.keyless.iter().any(keyless))
     }
 
-    /// Of most of metadata no schema is known here: each field by itself can be read, or is told and left out.
+    /// Each field of metadata can be read by itself, or is told and left out.
     fn metadata(&mut self, value: &Value) -> Value {
-        let mut mended = self.value("metadata", value, &METADATA);
+        let mut mended = self.value("metadata", value, &metadata::FIELDS);
         if let Some(fields) = mended.as_object_mut() {
             fields.retain(|name, value| {
                 let path = format!("metadata.{name}");
@@ -154,6 +150,7 @@ impl Shape {
                 is_read
             });
         }
+        self.errors.extend(metadata::errors(value));
         mended
     }
 
@@ -189,30 +186,38 @@ impl Shape {
     fn object(&mut self, path: &str, fields: &serde_json::Map<String, Value>, schema: &JSONSchemaProps) -> Value {
         let mut kept = serde_json::Map::new();
         let property = |name: &str| schema.properties.as_ref().and_then(|properties| properties.get(name));
+        let known = |name: &str| {
+            property(name).or(match &schema.additional_properties {
+                Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(schema),
+                _ => None,
+            })
+        };
+        let names = || schema.properties.iter().flatten().map(|(name, _)| name.as_str());
+        let is_free = schema.x_kubernetes_preserve_unknown_fields == Some(true);
+        let there = || fields.iter().filter(|(_, value)| !value.is_null());
+        let unknown_here = there().map(|(name, _)| name).filter(|name| !is_free && known(name).is_none());
         let required = schema.required.as_deref().unwrap_or_default();
         for name in required.iter().filter(|name| fields.get(*name).is_none_or(Value::is_null)) {
-            self.errors.push(error(path, None, format!("'{name}' is missing"), format!("add '{name}'")));
+            // Of one that is misspelt that is said alone.
+            if !unknown_here.clone().any(|found| means(found, name, names())) {
+                self.errors.push(error(path, None, format!("'{name}' is missing"), format!("add '{name}'")));
+            }
             self.made.push(format!("{path}.{name}"));
             self.keyless.push(path.to_owned());
             kept.insert(name.clone(), property(name).map_or(Value::Null, empty));
         }
-        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        for (name, value) in there() {
             let within = format!("{path}.{name}");
-            let known = property(name).or(match &schema.additional_properties {
-                Some(JSONSchemaPropsOrBool::Schema(schema)) => Some(schema),
-                _ => None,
-            });
-            if let Some(known) = known {
+            if let Some(known) = known(name) {
                 let errors = self.errors.len();
                 kept.insert(name.clone(), self.value(&within, value, known));
                 if required.contains(name) && self.errors.len() > errors {
                     self.keyless.push(path.to_owned());
                 }
-            } else if schema.x_kubernetes_preserve_unknown_fields == Some(true) {
+            } else if is_free {
                 kept.insert(name.clone(), value.clone());
             } else {
-                let names: Vec<&str> = schema.properties.iter().flatten().map(|(n, _)| n.as_str()).collect();
-                self.errors.push(unknown(&within, name, NO_FIELD, &names));
+                self.errors.push(unknown(&within, name, NO_FIELD, &names().collect::<Vec<_>>()));
             }
         }
         Value::Object(kept)
@@ -281,14 +286,25 @@ pub fn did_you_mean(found: &str, known: &[&str]) -> String {
 
 /// "did you mean 'x'?" for the nearest of the names that are known, if one is near.
 pub fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    known
-        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
-        .min()
-        .map(|(_, name)| format!("did you mean '{name}'?"))
+    meant(found, known).map(|name| format!("did you mean '{name}'?"))
 }
 
-fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
+fn meant<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let near = known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &found.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min();
+    near.map(|(_, name)| name)
+}
+
+/// Whether a name that is none is that one misspelt.
+fn means<'n>(found: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> bool {
+    meant(found, known) == Some(name)
+}
+
+/// An error that repeats no more than the beginning of a value.
+pub fn error(path: &str, value: Option<&str>, message: String, remedy: String) -> FieldError {
     let value = value.map(|v| v.chars().take(64).collect::<String>().into());
     FieldError { path: path.into(), value, message: message.into(), remedy: remedy.into() }
 }

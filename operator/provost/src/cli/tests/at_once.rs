@@ -78,6 +78,40 @@ fn a_rule_that_is_wrong_hides_no_group_that_is_missing() {
 }
 
 #[test]
+fn an_entitlement_is_looked_for_also_in_an_application_that_is_wrong_otherwise() {
+    let policy = |spec: &str| {
+        let grants = "grants: [{application: wiki, entitlements: [editr, reader]}]";
+        manifest("AccessPolicy", "p", &format!("{{{spec}match: \"true\", {grants}}}"))
+    };
+    let told = "TargetApplication wiki has no entitlement editr; it has: editor, reader";
+    let wiki = |from: &str, to: &str| manifest("TargetApplication", "wiki", &WIKI.replace(from, to));
+    for (from, to, wrong) in [
+        ("{connector", "{mode: Stop, connector", "spec.mode \"Stop\""),
+        ("{connector", "{displayName: 5, connector", "spec.displayName is an integer"),
+        ("https://", "http://", "is not encrypted"),
+    ] {
+        let wiki = wiki(from, to);
+        says(&format!("{wiki}{}", policy("")), &[wrong, told]);
+        says(&format!("{}{wiki}", policy("leadTime: 7d, ")), &[wrong, told, "no span of time"]);
+    }
+    // A list that is not there, or wrong itself, may have it.
+    for (from, to, wrong) in [
+        ("entitlements", "entitlement", "did you mean 'entitlements'?"),
+        ("{name: reader", "{name: 5", "entitlements[1].name is an integer"),
+        (
+            "{name: reader, target: {group: {name: r}}}",
+            "{name: reader, target: {}}",
+            "entitlements[1].target names none",
+        ),
+    ] {
+        says(
+            &format!("{}{}", wiki(from, to).replace("{connector", "{mode: Stop, connector"), policy("")),
+            &[wrong, "\"Stop\""],
+        );
+    }
+}
+
+#[test]
 fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
     let attributes = "[{name: active, expression: identity.departmnt}, {name: title, expression: identity.title}, \
                       {name: TITLE, expression: identity.titel}]";
@@ -85,6 +119,25 @@ fn the_expression_of_an_attribute_that_cannot_be_mapped_is_looked_at_too() {
     let told =
         ["active is controlled by", "no field 'departmnt'", "TITLE is title, which an entry", "no field 'titel'"];
     says(&manifest("TargetApplication", "wiki", &wiki), &told);
+}
+
+#[test]
+fn a_field_that_must_be_there_and_is_misspelt_is_one_error() {
+    let wiki = manifest("TargetApplication", "wiki", WIKI);
+    let policy = |grants: &str| manifest("AccessPolicy", "p", &format!("{{match: \"true\", {grants}}}"));
+    for (text, words) in [
+        (policy("grant: [{application: wiki}]"), &["m.yaml:5:23  error  spec.grant is no field here"][..]),
+        (policy("grants: [{aplication: wiki}]"), &["m.yaml:5:33  error  spec.grants[0].aplication is no field here"]),
+        (manifest("Identity", "ada", "{managerRef: {nam: bob}}"), &["managerRef.nam is no field here"]),
+        (policy("grants: [{application: wiki}]").replace("spec:", "sepc:"), &["sepc is no field here"]),
+        (policy("grants: [{application: wiki}]").replace("metadata:", "metdata:"), &["metdata is no field here"]),
+        // What is not near is not meant.
+        (policy("grants: [{app: wiki}]"), &["'application' is missing", "grants[0].app is no field here"]),
+    ] {
+        says(&format!("{text}{wiki}"), words);
+    }
+    let (_, out, _) = said(&["lint"], &format!("{}{wiki}", policy("grant: [{application: wiki}]")));
+    assert!(out.contains("     |                       ^^^^^ did you mean 'grants'?"), "{out}");
 }
 
 #[test]
@@ -128,9 +181,9 @@ fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
         ada.replace("acme}", &format!("acme, {field}}}"))
     };
     for (field, told) in [
-        ("generation: '1'", "metadata.generation cannot be read"),
-        ("finalizers: x", "metadata.finalizers cannot be read"),
-        ("ownerReferences: x", "metadata.ownerReferences cannot be read"),
+        ("generation: '1'", "metadata.generation is a text"),
+        ("finalizers: x", "metadata.finalizers is a text"),
+        ("ownerReferences: [x]", "metadata.ownerReferences[0] is a text"),
         ("creationTimestamp: 2024-01-01", "metadata.creationTimestamp cannot be read"),
         ("creationTimestamp: 5", "metadata.creationTimestamp is an integer"),
     ] {
@@ -138,9 +191,9 @@ fn metadata_that_cannot_be_read_is_told_there_and_hides_nothing() {
     }
     says(
         &manifest("Identity", "ada", "{}").replace("acme}", "acme, generation: '1'}"),
-        &["metadata.generation cannot"],
+        &["metadata.generation is a text"],
     );
-    says(&with("generation: 1, finalizers: [x], anything: {a: 1}"), &["displayName is an", "endTime \"soon\""]);
+    says(&with("generation: 1, finalizers: [x], managedFields: [{a: 1}]"), &["displayName is an", "endTime \"soon\""]);
 }
 
 #[test]

@@ -110,6 +110,7 @@ pub enum Verdict {
     /// It will, once it has started.
     NotYet,
     /// It cannot be told: what the ledger says rests on these policies is kept, nothing new is given.
+    /// So is an account that is denied to somebody suspended.
     Unknown,
     /// It has not.
     Not,
@@ -307,8 +308,17 @@ pub(super) fn told(wanted: &Wanted, owner: Standing, account: bool) -> Verdict {
     }
 }
 
+/// Whether an account is denied to somebody suspended: one that they have stays until the suspension ends, and whether they
+/// have one is not known here.
+pub(super) fn denied_at_rest(wanted: &Wanted, state: State, account: bool) -> bool {
+    account && state == State::Suspended && wanted.is_denied()
+}
+
 /// What is wanted, seen through the lifecycle.
 pub(super) fn verdict(wanted: &Wanted, state: State, lead: bool, account: bool) -> Verdict {
+    if denied_at_rest(wanted, state, account) {
+        return Verdict::Unknown;
+    }
     if state == State::Ended || wanted.is_refused() {
         return Verdict::Not;
     }

@@ -46,7 +46,7 @@ pub fn why(answer: &Explanation, locate: Locate<'_>) -> String {
         if one {
             one_right(&mut out, answer, right, locate);
         } else {
-            push(&mut out, &row(right, standing.state));
+            push(&mut out, &row(right, standing));
         }
     }
     if standing.state == State::Ended {
@@ -262,14 +262,20 @@ fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Loca
     if ended {
         return;
     }
+    let unread = answer.standing.as_ref().is_some_and(|standing| standing.unread);
     right.allows.iter().chain(&right.denies).for_each(|policy| one_policy(out, policy, locate));
-    if !right.nearest.is_empty() {
+    if unread {
+        let which =
+            format!("which policies name it cannot be told: the manifest of Identity {} is invalid", answer.identity);
+        push(out, &wrapped("", &which));
+    } else if !right.nearest.is_empty() {
         push(out, "no AccessPolicy gives it; the nearest:");
         right.nearest.iter().for_each(|policy| one_policy(out, policy, locate));
     } else if right.allows.is_empty() {
         push(out, "no AccessPolicy names it");
     }
     let denies = match right.denies.iter().any(|deny| deny.truth == Truth::Yes) {
+        _ if unread => "whether a Deny concerns it cannot be told",
         _ if right.denies.is_empty() => "no Deny concerns it",
         true => "denied as above",
         false => "may be denied, as above",
@@ -353,7 +359,7 @@ fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
     }
 }
 
-fn row(right: &Right, state: State) -> String {
+fn row(right: &Right, standing: &Stands) -> String {
     let what = right_of(&right.application, right.entitlement.as_ref());
     let by = |policies: &[PolicyAnswer]| {
         let names: Vec<Name> = policies.iter().map(|policy| policy.policy.clone()).collect();
@@ -365,7 +371,8 @@ fn row(right: &Right, state: State) -> String {
         (Verdict::Unknown, ..) if !deny.is_empty() => format!("suspended, and denied by {}", by(&deny)),
         (Verdict::Not, false, _) => format!("denied by {}", by(&right.denies)),
         (Verdict::Not, true, true) => "requires is false".into(),
-        (Verdict::Not, ..) if state == State::Ended => "ended".into(),
+        (Verdict::Unknown, ..) if standing.unread => "its manifest is invalid".into(),
+        (Verdict::Not, ..) if standing.state == State::Ended => "ended".into(),
         _ => by(&right.allows),
     };
     wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)

@@ -9,7 +9,7 @@ use crate::directory::{
     Direct, Directory, IdentityView, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted,
     Window, Withheld,
 };
-use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, State, Subject};
+use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State, Subject};
 use crate::policy::Outcome;
 
 /// How many policies are named that come near, where none grants.
@@ -76,6 +76,9 @@ pub struct Stands {
     pub frozen: Option<String>,
     /// The groups it is in, sorted.
     pub groups: Vec<Name>,
+    /// Its manifest cannot be read: no policy is asked about it.
+    #[serde(skip)]
+    pub unread: bool,
 }
 
 /// One account or entitlement, and what the policies say of it.
@@ -240,6 +243,7 @@ fn as_it_is(
             problem.map_or_else(|| reason.as_str().to_owned(), |problem| problem.to_string())
         }),
         groups: directory.groups_of(identity).into_iter().cloned().collect(),
+        unread: view.spec.is_err(),
     });
     let mut rights = Vec::new();
     if standing.is_some() {
@@ -301,8 +305,9 @@ fn answers(directory: &Directory, identity: &Name, names: &mut dyn Iterator<Item
 
 /// What is told of a person: whose account is left as it is has what is there, and that is not known here.
 pub(super) fn told(wanted: &Wanted, owner: Standing, account: bool) -> Verdict {
+    let unread = owner.frozen == Some(Reason::InvalidSpec) && owner.state != State::Ended;
     match verdict(wanted, owner.state, owner.lead, account) {
-        Verdict::Not => Verdict::Not,
+        Verdict::Not if !unread => Verdict::Not,
         _ if owner.frozen.is_some() => Verdict::Unknown,
         verdict => verdict,
     }

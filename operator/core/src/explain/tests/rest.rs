@@ -69,3 +69,23 @@ fn who_is_suspended_and_denied_and_had_an_account_does_not_lose_it_and_who_had_n
     assert_eq!(told(vec![denied()], vec![suspended("eve"), denied()]), (false, 0));
     assert_eq!(told(vec![], vec![denied()]), (true, 0));
 }
+
+#[test]
+fn of_an_identity_that_cannot_be_read_neither_a_policy_nor_a_deny_nor_what_is_required_is_claimed() {
+    for policies in
+        [vec![], vec![allow("all", &[], None, "wiki", &["admin"]), deny("no", &[], None, "wiki", &["admin"])]]
+    {
+        let mut directory =
+            version(policies.into_iter().chain([broken_person("ada"), target_with("chat", &[], |_| {})]).collect());
+        let said = explained(&mut directory, "ada", Some("admin"));
+        let words = "\nwhether ada has wiki/admin cannot be told: nothing new is given, what is there\nis kept\n\
+                     which policies name it cannot be told: the manifest of Identity ada is invalid\n  \
+                       whether a Deny concerns it cannot be told; requires: unknown\n    \
+                         requires  identity.type == \"Person\"\n";
+        assert!(said.contains(words), "{said}");
+        let editor = explained(&mut directory, "ada", Some("editor"));
+        assert!(editor.contains("; requires: none\n"), "the editor has no rule: {editor}");
+        let all = text::why(&why(&mut directory, &"ada".into(), None, None), &located);
+        assert!(all.contains("\nwiki                      unknown   its manifest is invalid\n"), "{all}");
+    }
+}

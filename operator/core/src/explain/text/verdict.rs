@@ -31,6 +31,9 @@ pub(super) fn said(answer: &Explanation, right: &Right) -> String {
         Verdict::Disabled => format!("{identity} has {what}, disabled"),
         Verdict::NotYet => format!("{identity} {}", begins(answer, right, &what)),
         Verdict::Unknown if rests => format!("whether {identity} has {what} cannot be told: {STAYS}"),
+        Verdict::Unknown if answer.standing.as_ref().is_some_and(|standing| standing.unread) => {
+            format!("whether {identity} has {what} cannot be told: nothing new is given, what is there is kept")
+        }
         Verdict::Unknown => format!(
             "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
         ),

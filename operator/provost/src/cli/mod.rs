@@ -219,7 +219,7 @@ fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded,
     for_sure(&read)?;
     let loaded = load(&read, usual_namespace(&[&read]), at);
     skipped(&read, screen)?;
-    warn(&loaded, screen)?;
+    warn(&loaded, "the manifests", screen)?;
     if loaded.directories.is_empty() {
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
@@ -237,15 +237,15 @@ fn misread(broken: &Unreadable) -> Failure {
     Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
 }
 
-/// Says on `err` that something is wrong, if so.
-fn warn(loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
+/// Says on `err` that something is wrong, if so, and in which manifests.
+fn warn(loaded: &Loaded, whose: &str, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let errors = loaded.findings.iter().filter(|f| f.error).count();
     let said = found(errors, loaded.findings.len() - errors);
     if errors > 0 {
-        writeln!(screen.err, "warning: {said} in the manifests: what errors touch is unknown here;")?;
+        writeln!(screen.err, "warning: {said} in {whose}: what errors touch is unknown here;")?;
         writeln!(screen.err, "`provost lint` names them")?;
     } else if !said.is_empty() {
-        writeln!(screen.err, "warning: {said} in the manifests; `provost lint` names them")?;
+        writeln!(screen.err, "warning: {said} in {whose}; `provost lint` names them")?;
     }
     Ok(())
 }

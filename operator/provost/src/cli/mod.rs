@@ -188,7 +188,7 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::Held(asked) => record::held(&asked, screen),
         Command::Ledger(asked) => record::ledger(&asked, screen),
         Command::Import(asked) => import::run(&asked, screen),
-        Command::Completion(asked) => shells::completion(&asked, definition(), screen),
+        Command::Completion(asked) => shells::completion(&asked, ledger_file::completed(Cli::command()), screen),
         Command::Man(asked) => shells::man(&asked, definition(), screen),
         Command::Operator(settings) => {
             crate::operator::run(*settings)?;

@@ -267,6 +267,16 @@ fn there_are_completions_and_man_pages_of_every_command() {
     );
     let answered = Command::new("bash").args(["-c", &asked]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&answered.stdout).trim(), "explain", "{answered:?}");
+    let offered = |action: &str| {
+        let asked = format!(
+            "{bash}\nCOMP_WORDS=(provost ledger {action} -); COMP_CWORD=3; _provost provost - {action}; echo \"${{COMPREPLY[@]}}\""
+        );
+        let answered = Command::new("bash").args(["-c", &asked]).output().unwrap();
+        String::from_utf8_lossy(&answered.stdout).trim().to_owned()
+    };
+    assert_eq!(offered("export"), "-h --data --no-journal --color --help", "nothing that it refuses");
+    let asking = offered("cancel-deletion");
+    assert!(asking.contains("--server") && asking.contains("--store"), "{asking}");
     let folder = tempfile::tempdir().unwrap();
     let (status, ..) = provost(&["man", folder.path().to_str().unwrap()]);
     assert_eq!(status, 0);

@@ -53,6 +53,13 @@ async fn a_failure_that_says_no_more_than_its_status_is_told_with_what_was_asked
     let ada = server.with(|service| service.add_user("ada", true));
     let refused = update(&target, &TargetId::new(ada), &[("title", "Boss")]).await;
     assert_eq!(refused.unwrap_err(), TargetError::Lost("HTTP 500 for PATCH Users/{id}".into()));
+    for status in [405, 501] {
+        server.with(|service| service.switches.answer = Some((status, None, "")));
+        let Err(TargetError::Unsupported(words)) = target.observe(Kind::Accounts, None).await.0 else {
+            panic!("listed")
+        };
+        assert_eq!(words.to_string(), format!("HTTP {status} for GET Users?startIndex&count"));
+    }
 }
 
 #[tokio::test]

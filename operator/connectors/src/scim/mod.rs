@@ -15,7 +15,7 @@ mod schema;
 mod wire;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use provost_core::model::{Applied, AttributeName, Spent, Step, TargetError, TargetId};
@@ -194,19 +194,20 @@ impl Scim {
     }
 }
 
-/// A failure of the target itself says no more than its status: with what it was asked. Ids and what stands in a query are
+/// A failure of the target itself, and what it cannot do at all, say no more than their status: with what it was asked. Ids and what stands in a query are
 /// left out, as is the base: they may be nobody's business.
 fn asked(refusal: Refusal, method: &Method, segments: &[&str], query: &str) -> Refusal {
     let what = segments.first().unwrap_or(&"");
     let id = if segments.len() > 1 { "/{id}" } else { "" };
     let names: Vec<&str> = query.split('&').filter_map(|part| Some(part.split_once('=')?.0)).collect();
     let names = if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) };
-    let told = |text: Arc<str>| format!("{text} for {method} {what}{id}{names}").into();
-    let fails = matches!(refusal.status, Some(500..=599));
-    let error = match refusal.error {
-        TargetError::Transient(text) if fails => TargetError::Transient(told(text)),
-        TargetError::Lost(text) if fails => TargetError::Lost(told(text)),
-        other => other,
+    let told = |text: &str| format!("{text} for {method} {what}{id}{names}").into();
+    let error = match (refusal.error, refusal.status) {
+        (TargetError::Transient(text), Some(500..=599)) => TargetError::Transient(told(&text)),
+        (TargetError::Lost(text), Some(500..=599)) => TargetError::Lost(told(&text)),
+        // Its own words have the method.
+        (TargetError::Unsupported(_), Some(status)) => TargetError::Unsupported(told(&format!("HTTP {status}"))),
+        (other, _) => other,
     };
     Refusal { error, ..refusal }
 }

@@ -103,6 +103,13 @@ pub struct RuleTrace {
 }
 
 impl Ruled {
+    /// For somebody of whom nothing can be read.
+    fn untold(&self) -> RuleTrace {
+        let nothing = Trace { truth: policy::Truth::Unknown, parts: Vec::new() };
+        let parts = self.compiled.as_ref().map(|_| nothing).map_err(Clone::clone);
+        RuleTrace { source: self.source.clone(), truth: Truth::Unknown, parts }
+    }
+
     fn explain(&self, facts: &Facts<'_>) -> RuleTrace {
         let parts = self.compiled.as_ref().map(|rule| policy::trace(rule, facts)).map_err(Clone::clone);
         RuleTrace { source: self.source.clone(), truth: self.holds(facts), parts }
@@ -137,8 +144,10 @@ impl Directory {
     pub fn explain_requires(&self, application: &Name, entitlement: &Name, identity: &Name) -> Option<RuleTrace> {
         let rule = self.application_spec(application)?.catalogue.get(entitlement)?.as_ref()?;
         let owner = self.entry(identity)?;
-        let identity = owner.spec.as_ref().ok()?;
-        Some(self.with_facts(owner, identity, None, |facts| rule.explain(facts)))
+        Some(match &owner.spec {
+            Ok(identity) => self.with_facts(owner, identity, None, |facts| rule.explain(facts)),
+            Err(_) => rule.untold(),
+        })
     }
 
     /// How an identity is in a group, or why not; `None` where there is no such identity.

@@ -14,6 +14,8 @@ pub struct Problem {
     pub message: Arc<str>,
     /// The object that is not there, where a reference to it is the problem.
     pub missing: Option<ObjectRef>,
+    /// What is not there, in words: "Group staff", "entitlement editor of wiki".
+    pub lacks: Option<Arc<str>>,
     /// The object that it clashes with.
     pub clash: Option<ObjectRef>,
     /// The rule that does not compile, and what the compiler says of it.
@@ -22,7 +24,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(reason: Reason, message: impl Into<Arc<str>>) -> Self {
-        Self { reason, path: None, message: message.into(), missing: None, clash: None, rule: None }
+        Self { reason, path: None, message: message.into(), missing: None, lacks: None, clash: None, rule: None }
     }
 
     pub(crate) fn at(reason: Reason, path: Arc<str>, message: impl Into<Arc<str>>) -> Self {
@@ -31,7 +33,8 @@ impl Problem {
 
     pub(crate) fn missing(kind: ObjectKind, name: &Name, path: Arc<str>, message: String) -> Self {
         let missing = Some(ObjectRef { kind, name: name.clone() });
-        Self { missing, ..Self::at(Reason::ReferenceNotFound, path, message) }
+        let lacks = Some(format!("{} {name}", kind.as_str()).into());
+        Self { missing, lacks, ..Self::at(Reason::ReferenceNotFound, path, message) }
     }
 }
 

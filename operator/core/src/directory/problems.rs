@@ -220,7 +220,10 @@ impl Directory {
         let application = &grant.application;
         let path = || format!("spec.grants[application={application}]").into();
         let listed = || format!("spec.grants[application={application}].entitlements").into();
-        let missing = |message: String| Problem::at(Reason::ReferenceNotFound, listed(), message);
+        let missing = |name: &Name, message: String| {
+            let lacks = Some(format!("entitlement {name} of {application}").into());
+            Problem { lacks, ..Problem::at(Reason::ReferenceNotFound, listed(), message) }
+        };
         let Some(entry) = self.applications.get(application) else {
             let message = format!(
                 "there is no TargetApplication {application}; create it or take the grant out (nothing is given or \
@@ -233,7 +236,9 @@ impl Directory {
         let catalogue = || spec.catalogue.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
         unknown
             .map(|name| {
-                missing(format!("TargetApplication {application} has no entitlement {name}; it has: {}", catalogue()))
+                let message =
+                    format!("TargetApplication {application} has no entitlement {name}; it has: {}", catalogue());
+                missing(name, message)
             })
             .collect()
     }

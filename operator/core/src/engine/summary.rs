@@ -17,7 +17,7 @@ pub(super) fn of(
     syncs: &BTreeMap<Name, Sync>,
     skew: Option<&Arc<str>>,
 ) -> Option<Summary> {
-    let problems: Vec<Problem> = directory.problems_of(object).iter().map(told).collect();
+    let problems = told(&directory.problems_of(object));
     Some(match object.kind {
         ObjectKind::Identity => {
             let view = directory.identity(&object.name)?;
@@ -98,9 +98,35 @@ fn warning(object: &ObjectRef, directory: &Directory) -> Option<Arc<str>> {
     Some(format!("{}: {}", first.source.path, first.diagnostic).into())
 }
 
-/// A problem of the directory, with its place, in one line.
-fn told(problem: &directory::Problem) -> Problem {
-    Problem::new(problem.reason, problem.to_string())
+/// Of so many things that are not there the names are told.
+const NAMED: usize = 3;
+
+/// Problems of the directory, with their places, each in one line. One alone is shown: the first of what is not there names
+/// the rest.
+fn told(problems: &[directory::Problem]) -> Vec<Problem> {
+    let mut rest = also_lacking(problems);
+    let one = |problem: &directory::Problem| {
+        let rest = problem.lacks.as_ref().and_then(|_| rest.take()).unwrap_or_default();
+        // A long catalogue is cut, rather than the names.
+        let room = Problem::LONGEST.saturating_sub(rest.chars().count());
+        let first: String = problem.to_string().chars().take(room).collect();
+        Problem::new(problem.reason, format!("{first}{rest}"))
+    };
+    problems.iter().map(one).collect()
+}
+
+/// "; also not there: Group b, Group c and 2 more": what is not there besides the first of it.
+fn also_lacking(problems: &[directory::Problem]) -> Option<String> {
+    let mut all: Vec<&str> = Vec::new();
+    for name in problems.iter().filter_map(|problem| problem.lacks.as_deref()) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    let named: Vec<&str> = all.iter().skip(1).take(NAMED - 1).copied().collect();
+    let more = all.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (!named.is_empty()).then(|| format!("; also not there: {}{more}", named.join(", ")))
 }
 
 fn count(n: usize) -> u32 {

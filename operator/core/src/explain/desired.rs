@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::later::Later;
-use super::why::{Verdict, verdict, withheld};
+use super::text::STAYS;
+use super::why::{Verdict, denied_at_rest, verdict, withheld};
 use crate::directory::{Decision, Directory, Standing, Wanted};
 use crate::model::Name;
 
@@ -107,12 +108,23 @@ impl DesiredApplication {
         }
     }
 
+    /// Whether somebody has the account (no entitlement), or an entitlement.
+    pub(super) fn has(&self, identity: &Name, entitlement: Option<&Name>) -> bool {
+        match entitlement {
+            None => self.accounts.contains_key(identity),
+            Some(name) => self.entitlements.get(name).is_some_and(|entry| entry.holders.contains_key(identity)),
+        }
+    }
+
     /// The verdict, if it is one that gives the right; what cannot be told is noted.
     fn settled(&mut self, identity: &Name, name: Option<&Name>, wanted: &Wanted, owner: Standing) -> Option<Verdict> {
         let verdict = verdict(wanted, owner.state, owner.lead, name.is_none());
         let why = match (owner.frozen, verdict) {
             (_, Verdict::Not | Verdict::NotYet) => return None,
             (Some(reason), _) => format!("the identity is frozen: {}", reason.as_str()),
+            (None, Verdict::Unknown) if denied_at_rest(wanted, owner.state, name.is_none()) => {
+                format!("suspended, and {}: {STAYS}", withheld(wanted).unwrap_or_default())
+            }
             (None, Verdict::Unknown) => withheld(wanted).unwrap_or_else(|| {
                 let names: Vec<&str> = wanted.unknown.iter().map(Name::as_str).collect();
                 let kind = if names.len() == 1 { "AccessPolicy" } else { "AccessPolicies" };

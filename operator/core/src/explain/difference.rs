@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::cause::cause;
-use super::desired::{Desired, DesiredApplication, plan};
+use super::desired::{Desired, DesiredApplication, Undecided, plan};
 use super::later::{Later, later};
 use crate::directory::Directory;
 use crate::model::{Name, ObjectKind, ObjectRef, State};
@@ -155,17 +155,22 @@ pub fn diff(old: &Directory, new: &Directory) -> Difference {
         RightChange { application, entitlement, turn, cause, privileged, identities }
     };
     difference.changes = grouped.into_iter().map(line).collect();
-    difference.unknown = unknown(&before, &after);
+    difference.unknown = unknown(new, &before, &after);
     difference
 }
 
-/// What could be told before, or was nobody's, and cannot now.
-fn unknown(before: &Desired, after: &Desired) -> Vec<BecameUnknown> {
+/// What could be told before, or was nobody's, and cannot now. Somebody suspended who did not have it is given nothing.
+fn unknown(new: &Directory, before: &Desired, after: &Desired) -> Vec<BecameUnknown> {
     let mut grouped: BTreeMap<(&Name, Option<&Name>, &str), BTreeSet<&Name>> = BTreeMap::new();
     for (application, is) in &after.applications {
-        let was = before.applications.get(application).into_iter().flat_map(|was| &was.undecided);
-        let was: BTreeSet<_> = was.map(|right| (&right.identity, &right.entitlement)).collect();
-        for right in is.undecided.iter().filter(|right| !was.contains(&(&right.identity, &right.entitlement))) {
+        let was = before.applications.get(application);
+        let had = |right: &Undecided| was.is_some_and(|was| was.has(&right.identity, right.entitlement.as_ref()));
+        let undecided = was.into_iter().flat_map(|was| &was.undecided);
+        let undecided: BTreeSet<_> = undecided.map(|right| (&right.identity, &right.entitlement)).collect();
+        for right in is.undecided.iter().filter(|right| !undecided.contains(&(&right.identity, &right.entitlement))) {
+            if given_nothing(new, &right.identity, Turn::Gained) && !had(right) {
+                continue;
+            }
             let of = (application, right.entitlement.as_ref(), right.why.as_str());
             grouped.entry(of).or_default().insert(&right.identity);
         }

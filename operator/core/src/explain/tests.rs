@@ -1,5 +1,7 @@
 //! Answers as they read.
 
+mod rest;
+
 use super::{Turn, Verdict, diff, plan, text, who_can, why};
 use crate::directory::Directory;
 use crate::directory::tests::build::*;

@@ -1,6 +1,7 @@
 //! Answers as text for a terminal, within 80 columns where names allow it. Nothing here prints.
 
 mod later;
+mod verdict;
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,10 @@ use super::{
     Total, Turn, Unchanged, Verdict,
 };
 pub use later::dated;
-use later::{before, begins, coming, later, later_differs};
+use later::{before, coming, later, later_differs};
+pub(super) use verdict::STAYS;
+use verdict::said;
+pub use verdict::verdict;
 
 use crate::directory::Truth;
 use crate::model::{Name, ObjectKind, ObjectRef, State};
@@ -42,7 +46,7 @@ pub fn why(answer: &Explanation, locate: Locate<'_>) -> String {
         if one {
             one_right(&mut out, answer, right, locate);
         } else {
-            push(&mut out, &row(right, standing.state));
+            push(&mut out, &row(right, standing));
         }
     }
     if standing.state == State::Ended {
@@ -70,7 +74,9 @@ pub fn who_can(holders: &[Holder]) -> String {
     let width = holders.iter().map(|holder| columns(holder.identity.as_str())).max().unwrap_or(0);
     let line = |holder: &Holder| {
         let start = format!("{:width$}  {:8}  ", holder.identity.as_str(), verdict(holder.verdict));
-        wrapped(&start, &list(&holder.policies, ""))
+        let suspended = holder.verdict == Verdict::Unknown && holder.state == State::Suspended;
+        let kept = if suspended { " (suspended: what is there stays)" } else { "" };
+        wrapped(&start, format!("{}{kept}", list(&holder.policies, "")).trim_start())
     };
     let mut out = String::new();
     for holder in holders {
@@ -248,35 +254,28 @@ fn literal(text: &str) -> String {
 }
 
 fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Locate<'_>) {
-    let identity = &answer.identity;
     let ended = answer.standing.as_ref().is_some_and(|standing| standing.state == State::Ended);
-    let what = right_of(&right.application, right.entitlement.as_ref());
-    let what = if right.entitlement.is_none() { format!("an account in {}", right.application) } else { what };
-    let said = match right.verdict {
-        Verdict::Has => format!("{identity} has {what}"),
-        Verdict::Disabled => format!("{identity} has {what}, disabled"),
-        Verdict::NotYet => format!("{identity} {}", begins(answer, right, &what)),
-        Verdict::Unknown => format!(
-            "whether {identity} has {what} cannot be told: nothing new is given, what is held by these policies is kept"
-        ),
-        Verdict::Not if ended => format!("{identity} does not have {what}: it has ended"),
-        Verdict::Not => format!("{identity} does not have {what}"),
-    };
-    push(out, &wrapped("", &said));
+    push(out, &wrapped("", &said(answer, right)));
     if let Some(missing) = &right.missing {
         push(out, &wrapped("  ", missing));
     }
     if ended {
         return;
     }
+    let unread = answer.standing.as_ref().is_some_and(|standing| standing.unread);
     right.allows.iter().chain(&right.denies).for_each(|policy| one_policy(out, policy, locate));
-    if !right.nearest.is_empty() {
+    if unread {
+        let which =
+            format!("which policies name it cannot be told: the manifest of Identity {} is invalid", answer.identity);
+        push(out, &wrapped("", &which));
+    } else if !right.nearest.is_empty() {
         push(out, "no AccessPolicy gives it; the nearest:");
         right.nearest.iter().for_each(|policy| one_policy(out, policy, locate));
     } else if right.allows.is_empty() {
         push(out, "no AccessPolicy names it");
     }
     let denies = match right.denies.iter().any(|deny| deny.truth == Truth::Yes) {
+        _ if unread => "whether a Deny concerns it cannot be told",
         _ if right.denies.is_empty() => "no Deny concerns it",
         true => "denied as above",
         false => "may be denied, as above",
@@ -360,31 +359,23 @@ fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
     }
 }
 
-fn row(right: &Right, state: State) -> String {
+fn row(right: &Right, standing: &Stands) -> String {
     let what = right_of(&right.application, right.entitlement.as_ref());
     let by = |policies: &[PolicyAnswer]| {
         let names: Vec<Name> = policies.iter().map(|policy| policy.policy.clone()).collect();
         list(&names, "no policy")
     };
     let requires = right.requires.as_ref().is_some_and(|rule| rule.truth == Truth::No);
+    let deny: Vec<_> = right.denies.iter().filter(|deny| deny.truth == Truth::Yes && !deny.audit).cloned().collect();
     let why = match (right.verdict, right.denies.is_empty(), requires) {
+        (Verdict::Unknown, ..) if !deny.is_empty() => format!("suspended, and denied by {}", by(&deny)),
         (Verdict::Not, false, _) => format!("denied by {}", by(&right.denies)),
         (Verdict::Not, true, true) => "requires is false".into(),
-        (Verdict::Not, ..) if state == State::Ended => "ended".into(),
+        (Verdict::Unknown, ..) if standing.unread => "its manifest is invalid".into(),
+        (Verdict::Not, ..) if standing.state == State::Ended => "ended".into(),
         _ => by(&right.allows),
     };
     wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)
-}
-
-/// One word for a verdict.
-pub fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Has => "has",
-        Verdict::Disabled => "disabled",
-        Verdict::NotYet => "later",
-        Verdict::Unknown => "unknown",
-        Verdict::Not => "not",
-    }
 }
 
 fn truth(truth: Truth) -> &'static str {

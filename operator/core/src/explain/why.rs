@@ -9,7 +9,7 @@ use crate::directory::{
     Direct, Directory, IdentityView, MembershipTrace, PolicyTrace, RuleTrace, Standing, SubjectTrace, Truth, Wanted,
     Window, Withheld,
 };
-use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, State, Subject};
+use crate::model::{Effect, GrantWhat, Name, ObjectKind, ObjectRef, PolicyMode, Reason, State, Subject};
 use crate::policy::Outcome;
 
 /// How many policies are named that come near, where none grants.
@@ -76,6 +76,9 @@ pub struct Stands {
     pub frozen: Option<String>,
     /// The groups it is in, sorted.
     pub groups: Vec<Name>,
+    /// Its manifest cannot be read: no policy is asked about it.
+    #[serde(skip)]
+    pub unread: bool,
 }
 
 /// One account or entitlement, and what the policies say of it.
@@ -110,6 +113,7 @@ pub enum Verdict {
     /// It will, once it has started.
     NotYet,
     /// It cannot be told: what the ledger says rests on these policies is kept, nothing new is given.
+    /// So is an account that is denied to somebody suspended.
     Unknown,
     /// It has not.
     Not,
@@ -239,6 +243,7 @@ fn as_it_is(
             problem.map_or_else(|| reason.as_str().to_owned(), |problem| problem.to_string())
         }),
         groups: directory.groups_of(identity).into_iter().cloned().collect(),
+        unread: view.spec.is_err(),
     });
     let mut rights = Vec::new();
     if standing.is_some() {
@@ -300,15 +305,25 @@ fn answers(directory: &Directory, identity: &Name, names: &mut dyn Iterator<Item
 
 /// What is told of a person: whose account is left as it is has what is there, and that is not known here.
 pub(super) fn told(wanted: &Wanted, owner: Standing, account: bool) -> Verdict {
+    let unread = owner.frozen == Some(Reason::InvalidSpec) && owner.state != State::Ended;
     match verdict(wanted, owner.state, owner.lead, account) {
-        Verdict::Not => Verdict::Not,
+        Verdict::Not if !unread => Verdict::Not,
         _ if owner.frozen.is_some() => Verdict::Unknown,
         verdict => verdict,
     }
 }
 
+/// Whether an account is denied to somebody suspended: one that they have stays until the suspension ends, and whether they
+/// have one is not known here.
+pub(super) fn denied_at_rest(wanted: &Wanted, state: State, account: bool) -> bool {
+    account && state == State::Suspended && wanted.is_denied()
+}
+
 /// What is wanted, seen through the lifecycle.
 pub(super) fn verdict(wanted: &Wanted, state: State, lead: bool, account: bool) -> Verdict {
+    if denied_at_rest(wanted, state, account) {
+        return Verdict::Unknown;
+    }
     if state == State::Ended || wanted.is_refused() {
         return Verdict::Not;
     }

@@ -91,8 +91,10 @@ fn frozen_or(standing: Standing, holding: Holding) -> Holding {
 
 fn frozen_problem(reason: Reason) -> Problem {
     let message = match reason {
-        Reason::DuplicateUserName => "an older Identity has this userName: the account is left as it is",
-        Reason::DuplicateExternalId => "an older Identity has this externalId: the account is left as it is",
+        Reason::DuplicateUserName => "another Identity comes first with this userName: the account is left as it is",
+        Reason::DuplicateExternalId => {
+            "another Identity comes first with this externalId: the account is left as it is"
+        }
         _ => "the Identity is not valid: the account is left as it is until it is",
     };
     Problem::new(reason, message)

@@ -346,3 +346,14 @@ fn before_the_start_what_rests_on_what_is_unknown_alone_stays_as_it_is_and_what_
     let after = plan(&ada).record.unwrap();
     assert_eq!((after.state, after.policies), (RecordState::Disabled, BTreeSet::new()));
 }
+
+#[test]
+fn of_an_account_that_is_left_for_another_identity_with_its_key_neither_is_called_older() {
+    // Two may be as old: it is said elsewhere what decides between them.
+    for (reason, key) in [(Reason::DuplicateUserName, "userName"), (Reason::DuplicateExternalId, "externalId")] {
+        let mut ada = ada(State::Active);
+        ada.decision.owner.as_mut().unwrap().frozen = Some(reason);
+        let words = format!("another Identity comes first with this {key}: the account is left as it is");
+        assert_eq!(told(&plan(&ada)), format!("{}: {words}", reason.as_str()));
+    }
+}

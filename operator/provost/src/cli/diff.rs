@@ -64,7 +64,8 @@ pub fn run(diff: &Diff, screen: &mut Screen<'_>) -> Result<u8, Failure> {
     skipped(if old.skipped > new.skipped { &old } else { &new }, screen)?;
     let when = at(diff.at);
     let usual = usual_namespace(&[&old, &new]);
-    let (mut old, mut new) = (loaded(&old, usual, when, screen)?, loaded(&new, usual, when, screen)?);
+    let mut old = loaded(&old, usual, when, "the manifests before", screen)?;
+    let mut new = loaded(&new, usual, when, "the manifests after", screen)?;
     if old.directories.is_empty() && new.directories.is_empty() {
         return Err(Failure::Said("no manifests of provost.dev found in either version".to_owned()));
     }
@@ -100,9 +101,9 @@ fn versions(diff: &Diff) -> Result<(Read, Read), Failure> {
 }
 
 /// A version without any manifest is one: everything in the other is new, or gone.
-fn loaded(read: &Read, usual: &str, when: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
+fn loaded(read: &Read, usual: &str, when: Timestamp, whose: &str, screen: &mut Screen<'_>) -> Result<Loaded, Failure> {
     let loaded = load(read, usual, when);
-    warn(&loaded, screen)?;
+    warn(&loaded, whose, screen)?;
     Ok(loaded)
 }
 

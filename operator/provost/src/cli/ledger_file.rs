@@ -96,6 +96,20 @@ pub fn without_asking(program: clap::Command) -> clap::Command {
     })
 }
 
+/// The program as shells complete it, which offer what is hidden too: what is for asking is given to those alone that ask.
+pub fn completed(program: clap::Command) -> clap::Command {
+    program.mut_subcommand("ledger", |ledger| {
+        let asking = ledger.get_arguments().filter(|a| a.is_global_set());
+        let asking: Vec<_> = asking.map(|a| a.clone().global(false)).collect();
+        let mut ledger = ledger.mut_args(|a| a.global(false));
+        let all: Vec<_> = ledger.get_subcommands().map(|action| action.get_name().to_owned()).collect();
+        for name in all.iter().filter(|name| !ACTIONS.contains(&name.as_str())) {
+            ledger = ledger.mut_subcommand(name, |action| action.args(asking.clone()));
+        }
+        ledger
+    })
+}
+
 /// Refuses what these would not obey, before their name or behind it; variables are for other commands.
 pub fn refuse_asking(program: &clap::Command, found: &ArgMatches) -> Result<(), clap::Error> {
     let (Some(ledger), Some(("ledger", found))) = (program.find_subcommand("ledger"), found.subcommand()) else {

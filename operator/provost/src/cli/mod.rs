@@ -189,7 +189,7 @@ fn command(command: Command, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         Command::Held(asked) => record::held(&asked, screen),
         Command::Ledger(asked) => record::ledger(&asked, screen),
         Command::Import(asked) => import::run(&asked, screen),
-        Command::Completion(asked) => shells::completion(&asked, definition(), screen),
+        Command::Completion(asked) => shells::completion(&asked, ledger_file::completed(Cli::command()), screen),
         Command::Man(asked) => shells::man(&asked, definition(), screen),
         Command::Operator(settings) => {
             crate::operator::run(*settings)?;
@@ -220,7 +220,7 @@ fn read(files: &Files, at: Timestamp, screen: &mut Screen<'_>) -> Result<Loaded,
     for_sure(&read)?;
     let loaded = load(&read, usual_namespace(&[&read]), at);
     skipped(&read, screen)?;
-    warn(&loaded, screen)?;
+    warn(&loaded, "the manifests", screen)?;
     if loaded.directories.is_empty() {
         return Err(Failure::Said(NOTHING_READ.to_owned()));
     }
@@ -238,15 +238,16 @@ fn misread(broken: &Unreadable) -> Failure {
     Failure::Said(format!("{file}:{line}:{column}: {message}; {}", remedy.unwrap_or_default()))
 }
 
-/// Says on `err` that something is wrong, if so. Rules that match nobody are no concern of who asks, and are not counted.
-fn warn(loaded: &Loaded, screen: &mut Screen<'_>) -> Result<(), Failure> {
+/// Says on `err` that something is wrong, if so, and in which manifests. Rules that match nobody are no concern of who asks, and
+/// are not counted.
+fn warn(loaded: &Loaded, whose: &str, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let errors = loaded.findings.iter().filter(|f| f.error).count();
     let said = found(errors, loaded.findings.len() - errors);
     if said.is_empty() {
         return Ok(());
     }
     let so = if errors > 0 { ": what errors touch is unknown here" } else { "" };
-    writeln!(screen.err, "warning: {said} in the manifests{so};")?;
+    writeln!(screen.err, "warning: {said} in {whose}{so};")?;
     Ok(writeln!(screen.err, "`provost lint` names them, and rules that match nobody")?)
 }
 

@@ -352,6 +352,11 @@ fn of_doubles_one_is_called_older_where_both_have_an_age_alone_and_the_other_has
 
 /// What `diff` said of two versions.
 fn between(arguments: &[&str], old: &str, new: &str) -> (u8, String) {
+    let (status, out, _) = compared(arguments, old, new);
+    (status, out)
+}
+
+fn compared(arguments: &[&str], old: &str, new: &str) -> (u8, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let files = [("old.yaml", old), ("new.yaml", new)].map(|(name, manifests)| {
         let file = folder.path().join(name);
@@ -361,7 +366,17 @@ fn between(arguments: &[&str], old: &str, new: &str) -> (u8, String) {
     let all = [&["provost", "diff", &files[0], &files[1]], arguments].concat();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = run(all.into_iter().map(OsString::from), false, &mut out, &mut err);
-    (status, String::from_utf8(out).unwrap())
+    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[test]
+fn a_difference_warns_of_the_version_of_which_something_is_wrong() {
+    let [wrong, right] = ["{userNam: x}", "{}"].map(|spec| manifest("Identity", "ada", spec));
+    for (old, new, which) in [(&wrong, &right, "before"), (&right, &wrong, "after")] {
+        let (_, _, err) = compared(&[], old, new);
+        assert!(err.starts_with(&format!("warning: 1 error in the manifests {which}: ")), "{err}");
+        assert_eq!(err.matches("warning").count(), 1, "{err}");
+    }
 }
 
 #[test]

@@ -148,3 +148,43 @@ fn what_others_took_from_somebody_suspended_rests_no_more_on_a_policy_that_grant
     assert_eq!(rests(&world), ["some"]);
     assert_eq!(world.names_in("editors"), ["bob"], "nothing is given to who is suspended");
 }
+
+#[test]
+fn a_status_names_more_than_the_first_of_what_is_not_there_and_says_how_much_more_there_is() {
+    let group = |name: &str| json!({"kind": "Group", "name": name});
+    let mut world = editors(false);
+    let mut lacking = policy("lacking", "Science", &["editor", "owner"]);
+    lacking["spec"]["subjects"] = json!([group("a"), group("b"), group("c"), group("d")]);
+    tell(&mut world, &[lacking.clone()]);
+    world.pass(30);
+    assert_eq!(world.written("lacking"), ["False ReferenceNotFound"]);
+    let message = ready(&world, "lacking");
+    let owner =
+        "spec.grants[application=wiki].entitlements: TargetApplication wiki has no entitlement owner; it has: editor";
+    assert_eq!(message, format!("{owner}; also not there: Group a, Group b and 2 more"));
+
+    tell(&mut world, &["a", "b", "c"].map(|name| object("Group", name, &json!({}))));
+    world.pass(30);
+    assert_eq!(ready(&world, "lacking"), format!("{owner}; also not there: Group d"));
+    tell(&mut world, &[object("Group", "d", &json!({}))]);
+    world.pass(30);
+    assert_eq!(ready(&world, "lacking"), owner);
+
+    // A catalogue that is longer than a message.
+    let mut large = wiki("Additive", false, &json!([]));
+    large["metadata"]["generation"] = json!(2);
+    let entry = |n: usize| json!({"name": format!("entitlement-{n}"), "target": {"group": {"name": format!("g{n}")}}});
+    large["spec"]["entitlements"] = (0..50).map(entry).collect();
+    tell(&mut world, &[large]);
+    world.pass(30);
+    let message = ready(&world, "lacking");
+    assert!(message.ends_with("; also not there: entitlement owner of wiki"), "{message}");
+
+    let pushed = ["x", "y"].map(|name| json!({"name": name, "groupRef": {"name": name}}));
+    let mut pushing = wiki("Additive", false, &json!(pushed));
+    pushing["metadata"]["generation"] = json!(3);
+    tell(&mut world, &[pushing]);
+    world.pass(30);
+    let message = ready(&world, "wiki");
+    assert!(message.contains("there is no Group x; ") && message.ends_with("; also not there: Group y"), "{message}");
+}

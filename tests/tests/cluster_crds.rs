@@ -280,14 +280,30 @@ fn columns_fit_and_selectors_work() {
     assert!(table.lines().all(|line| line.len() <= 100), "{table}");
 }
 
-/// What may stand in metadata beside the name.
-fn metadata() -> Vec<Value> {
-    let long = |length: usize| "x".repeat(length);
+/// References to an owner.
+fn owners() -> Vec<Value> {
     let owner = |field: &str, value: Value| {
         let mut owner = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u"});
         owner[field] = value;
         json!({"ownerReferences": [owner]})
     };
+    vec![
+        owner("name", json!("other")),
+        owner("uid", json!("")),
+        owner("uid", Value::Null),
+        owner("kind", json!(5)),
+        owner("controller", json!(true)),
+        owner("controller", json!("true")),
+        owner("contoller", json!(true)),
+        owner("apiVersion", json!("a/b/c")),
+        owner("apiVersion", json!("apps/")),
+        owner("apiVersion", json!("/v1")),
+    ]
+}
+
+/// What may stand in metadata beside the name.
+fn metadata() -> Vec<Value> {
+    let long = |length: usize| "x".repeat(length);
     let mut all = vec![
         json!({}),
         json!({"labels": null, "annotations": null, "finalizers": null, "ownerReferences": null, "creationTimestamp": null}),
@@ -317,17 +333,8 @@ fn metadata() -> Vec<Value> {
         json!({"creationTimestamp": "2024-01-01T00:00:00Z"}),
         json!({"creationTimestamp": "2024-01-01"}),
         json!({"creationTimestamp": 5}),
-        owner("name", json!("other")),
-        owner("uid", json!("")),
-        owner("uid", Value::Null),
-        owner("kind", json!(5)),
-        owner("controller", json!(true)),
-        owner("controller", json!("true")),
-        owner("contoller", json!(true)),
-        owner("apiVersion", json!("a/b/c")),
-        owner("apiVersion", json!("apps/")),
-        owner("apiVersion", json!("/v1")),
     ];
+    all.extend(owners());
     let mut texts: Vec<String> = vec![String::new(), "a/b/c".to_owned()];
     for sign in ["x", "X", "0", "-", "_", ".", "/", " ", "*", "\u{e9}"] {
         texts.extend(["", "x"].iter().flat_map(|before| ["", "x"].map(|after| format!("{before}{sign}{after}"))));

@@ -3,6 +3,7 @@ use serde::Serialize;
 
 use super::desired::{Desired, DesiredApplication, planned};
 use super::difference::{Turn, given_nothing, turns};
+use super::text::STAYS;
 use crate::directory::Directory;
 use crate::model::Name;
 
@@ -85,7 +86,8 @@ fn untold(directory: &Directory, desired: &Desired, identity: &Name) -> Vec<Unto
         application.undecided.iter().map(|right| Untold {
             application: name.clone(),
             entitlement: right.entitlement.clone(),
-            why: right.why.clone(),
+            // It has ended: nothing stays.
+            why: right.why.trim_end_matches(STAYS).trim_end_matches(": ").to_owned(),
         })
     });
     invalid.chain(undecided).collect()

@@ -274,11 +274,12 @@ fn one_right(out: &mut String, answer: &Explanation, right: &Right, locate: Loca
     } else if right.allows.is_empty() {
         push(out, "no AccessPolicy names it");
     }
-    let denies = match right.denies.iter().any(|deny| deny.truth == Truth::Yes) {
+    let denies = match deniers(right).is_empty() {
         _ if unread => "whether a Deny concerns it cannot be told",
         _ if right.denies.is_empty() => "no Deny concerns it",
-        true => "denied as above",
-        false => "may be denied, as above",
+        _ if right.denies.iter().all(|deny| deny.audit) => "no Deny in force concerns it",
+        false => "denied as above",
+        true => "may be denied, as above",
     };
     match &right.requires {
         // What an entitlement that cannot be read requires is not known.
@@ -359,6 +360,11 @@ fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
     }
 }
 
+/// What denies it. A Deny in mode Audit does not.
+fn deniers(right: &Right) -> Vec<PolicyAnswer> {
+    right.denies.iter().filter(|deny| deny.truth == Truth::Yes && !deny.audit).cloned().collect()
+}
+
 fn row(right: &Right, standing: &Stands) -> String {
     let what = right_of(&right.application, right.entitlement.as_ref());
     let by = |policies: &[PolicyAnswer]| {
@@ -366,10 +372,11 @@ fn row(right: &Right, standing: &Stands) -> String {
         list(&names, "no policy")
     };
     let requires = right.requires.as_ref().is_some_and(|rule| rule.truth == Truth::No);
-    let deny: Vec<_> = right.denies.iter().filter(|deny| deny.truth == Truth::Yes && !deny.audit).cloned().collect();
-    let why = match (right.verdict, right.denies.is_empty(), requires) {
-        (Verdict::Unknown, ..) if !deny.is_empty() => format!("suspended, and denied by {}", by(&deny)),
-        (Verdict::Not, false, _) => format!("denied by {}", by(&right.denies)),
+    let deny = deniers(right);
+    let rests = standing.state == State::Suspended && right.entitlement.is_none() && right.missing.is_none();
+    let why = match (right.verdict, deny.is_empty(), requires) {
+        (Verdict::Unknown, false, _) if rests => format!("suspended, and denied by {}", by(&deny)),
+        (Verdict::Not, false, _) => format!("denied by {}", by(&deny)),
         (Verdict::Not, true, true) => "requires is false".into(),
         (Verdict::Unknown, ..) if standing.unread => "its manifest is invalid".into(),
         (Verdict::Not, ..) if standing.state == State::Ended => "ended".into(),

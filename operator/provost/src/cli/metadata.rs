@@ -65,12 +65,12 @@ pub fn errors(metadata: &Value) -> Vec<FieldError> {
         errors.push(wrong("metadata.namespace", namespace, "is no name of a namespace", remedy));
     }
     for (key, value) in fields(metadata, "labels") {
-        let path = format!("metadata.labels.{key}");
         if !is_key(key) {
-            errors.push(error(&path, None, NO_KEY.to_owned(), KEY.to_owned()));
+            errors.push(no_key("metadata.labels", key));
         }
+        let path = format!("metadata.labels.{key}");
         let value = value.as_str().unwrap_or_default();
-        if !value.is_empty() && !is_word(value) {
+        if is_key(key) && !value.is_empty() && !is_word(value) {
             let remedy = "must be at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit; an \
                           annotation may be any text";
             errors.push(wrong(&path, value, "is no value of a label", remedy));
@@ -78,7 +78,7 @@ pub fn errors(metadata: &Value) -> Vec<FieldError> {
     }
     // The server compares these in lower case.
     for (key, _) in fields(metadata, "annotations").filter(|(key, _)| !is_key(&key.to_lowercase())) {
-        errors.push(error(&format!("metadata.annotations.{key}"), None, NO_KEY.to_owned(), KEY.to_owned()));
+        errors.push(no_key("metadata.annotations", key));
     }
     let bytes = |(key, value): (&String, &Value)| key.len() + value.as_str().map_or(0, str::len);
     let bytes: usize = fields(metadata, "annotations").map(bytes).sum();
@@ -104,6 +104,14 @@ fn of_owner(at: usize, owner: &Value) -> Vec<FieldError> {
         errors.push(wrong(&path("apiVersion"), version, "is no version", "must be as in apps/v1, or v1"));
     }
     errors
+}
+
+/// A key that may be a secret is not named.
+fn no_key(place: &str, key: &str) -> FieldError {
+    if may_hold(key) {
+        return error(place, None, "has a key that is none".to_owned(), KEY.to_owned());
+    }
+    error(&format!("{place}.{key}"), None, NO_KEY.to_owned(), KEY.to_owned())
 }
 
 /// Nothing is repeated that may be a secret.

@@ -246,9 +246,11 @@ fn warn(loaded: &Loaded, whose: &str, screen: &mut Screen<'_>) -> Result<(), Fai
     if said.is_empty() {
         return Ok(());
     }
-    let so = if errors > 0 { ": what errors touch is unknown here" } else { "" };
+    // Beside errors it is not told, as little is known of who there is.
+    let (so, nobody) =
+        if errors > 0 { (": what errors touch is unknown here", "") } else { ("", ", and rules that match nobody") };
     writeln!(screen.err, "warning: {said} in {whose}{so};")?;
-    Ok(writeln!(screen.err, "`provost lint` names them, and rules that match nobody")?)
+    Ok(writeln!(screen.err, "`provost lint` names them{nobody}")?)
 }
 
 /// Says on `err` how many documents are not ours.

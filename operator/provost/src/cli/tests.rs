@@ -3,6 +3,7 @@
 mod at_once;
 mod metadata;
 mod misread;
+mod versions;
 
 use super::*;
 
@@ -367,16 +368,6 @@ fn compared(arguments: &[&str], old: &str, new: &str) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = run(all.into_iter().map(OsString::from), false, &mut out, &mut err);
     (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
-}
-
-#[test]
-fn a_difference_warns_of_the_version_of_which_something_is_wrong() {
-    let [wrong, right] = ["{userNam: x}", "{}"].map(|spec| manifest("Identity", "ada", spec));
-    for (old, new, which) in [(&wrong, &right, "before"), (&right, &wrong, "after")] {
-        let (_, _, err) = compared(&[], old, new);
-        assert!(err.starts_with(&format!("warning: 1 error in the manifests {which}: ")), "{err}");
-        assert_eq!(err.matches("warning").count(), 1, "{err}");
-    }
 }
 
 #[test]

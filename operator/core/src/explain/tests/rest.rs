@@ -1,6 +1,7 @@
 //! What is told of somebody suspended, who keeps the account that they have.
 
 use super::*;
+use crate::model::{AccessPolicy, PolicyMode};
 
 fn suspended(name: &str) -> Change {
     person_with(name, "Engineering", |who| who.lifecycle.suspended = true)
@@ -88,4 +89,27 @@ fn of_an_identity_that_cannot_be_read_neither_a_policy_nor_a_deny_nor_what_is_re
         let all = text::why(&why(&mut directory, &"ada".into(), None, None), &located);
         assert!(all.contains("\nwiki                      unknown   its manifest is invalid\n"), "{all}");
     }
+}
+
+#[test]
+fn a_deny_is_told_as_the_cause_only_where_it_denies() {
+    let mode = |policy: &mut AccessPolicy| policy.mode = PolicyMode::Audit;
+    let audit = policy("no-wiki", Effect::Deny, &[who("eve")], None, "wiki", &[], mode);
+    let mut directory = version(vec![audit]);
+    let editor = explained(&mut directory, "eve", Some("editor"));
+    assert!(editor.contains("\n  no Deny in force concerns it; requires: none\n"), "{editor}");
+    let mut directory = version(vec![denied(), broken_target("wiki")]);
+    let all = text::why(&why(&mut directory, &"eve".into(), None, None), &located);
+    assert!(all.contains("\nwiki                      unknown   ") && !all.contains("suspended"), "{all}");
+}
+
+#[test]
+fn of_an_account_that_ended_it_is_not_said_that_it_stays() {
+    let ended = person_with("eve", "Engineering", |eve| {
+        eve.lifecycle.suspended = true;
+        eve.lifecycle.end = Some(time("2026-11-01T00:00:00Z"));
+    });
+    let mut directory = version(vec![ended, denied()]);
+    let said = text::why(&why(&mut directory, &"eve".into(), None, None), &located);
+    assert!(said.contains("what it had cannot be told:") && !said.contains("stays"), "{said}");
 }

@@ -87,3 +87,14 @@ fn metadata_as_the_api_server_shows_it_is_right() {
                  ownerReferences: [{apiVersion: v1, kind: X, name: x, uid: u, controller: true}]\nspec: {}\n";
     assert_eq!(said(&["lint"], shown), (0, "1 manifest: nothing to say\n".to_owned(), String::new()));
 }
+
+#[test]
+fn a_key_that_may_be_a_secret_is_not_repeated() {
+    for place in ["labels", "annotations"] {
+        for fields in ["{'https://u:hunter2@x/y': x}", "\n    'https://u:hunter2@x/y': x"] {
+            let out = linted(&format!("  {place}: {fields}\n"));
+            let told = out.contains(&format!("metadata.{place} has a key that is none"));
+            assert!(told && !out.contains("hunter2"), "{out}");
+        }
+    }
+}

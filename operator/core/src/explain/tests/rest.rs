@@ -94,10 +94,12 @@ fn of_an_identity_that_cannot_be_read_neither_a_policy_nor_a_deny_nor_what_is_re
 #[test]
 fn a_deny_is_told_as_the_cause_only_where_it_denies() {
     let mode = |policy: &mut AccessPolicy| policy.mode = PolicyMode::Audit;
-    let audit = policy("no-wiki", Effect::Deny, &[who("eve")], None, "wiki", &[], mode);
-    let mut directory = version(vec![audit]);
+    let audit = policy("no-wiki", Effect::Deny, &[who("eve"), who("bob")], None, "wiki", &[], mode);
+    let mut directory = version(vec![person_with("bob", "Sales", |_| {}), audit, target_with("chat", &[], |_| {})]);
     let editor = explained(&mut directory, "eve", Some("editor"));
     assert!(editor.contains("\n  no Deny in force concerns it; requires: none\n"), "{editor}");
+    let all = text::why(&why(&mut directory, &"bob".into(), None, None), &located);
+    assert!(all.contains("\nwiki                      not       no policy\n"), "{all}");
     let mut directory = version(vec![denied(), broken_target("wiki")]);
     let all = text::why(&why(&mut directory, &"eve".into(), None, None), &located);
     assert!(all.contains("\nwiki                      unknown   ") && !all.contains("suspended"), "{all}");

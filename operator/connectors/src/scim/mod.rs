@@ -194,8 +194,8 @@ impl Scim {
     }
 }
 
-/// A failure of the target itself, and what it cannot do at all, say no more than their status: with what it was asked. Ids and what stands in a query are
-/// left out, as is the base: they may be nobody's business.
+/// A failure of the target itself, and what it cannot do at all, say no more than their status: with what it was asked. Ids and
+/// what stands in a query are left out, as is the base: they may be nobody's business.
 fn asked(refusal: Refusal, method: &Method, segments: &[&str], query: &str) -> Refusal {
     let what = segments.first().unwrap_or(&"");
     let id = if segments.len() > 1 { "/{id}" } else { "" };

@@ -242,16 +242,13 @@ pub(super) fn turns(old: &DesiredApplication, new: &DesiredApplication) -> Vec<(
     turns.extend(lost.map(|identity| (identity.clone(), None, Turn::Lost)));
     let entitlements: BTreeSet<&Name> = old.entitlements.keys().chain(new.entitlements.keys()).collect();
     for name in entitlements {
-        let holds = |side: &DesiredApplication, who: &Name| {
-            side.entitlements.get(name).is_some_and(|entry| entry.holders.contains_key(who))
-        };
         let of = |side: &DesiredApplication| -> BTreeSet<Name> {
             side.entitlements.get(name).into_iter().flat_map(|entry| entry.holders.keys().cloned()).collect()
         };
-        for who in of(new).into_iter().filter(|who| !holds(old, who)) {
+        for who in of(new).into_iter().filter(|who| !old.has(who, Some(name))) {
             turns.push((who, Some(name.clone()), Turn::Gained));
         }
-        for who in of(old).into_iter().filter(|who| !holds(new, who)) {
+        for who in of(old).into_iter().filter(|who| !new.has(who, Some(name))) {
             if !kept.contains(&(&who, Some(name))) {
                 turns.push((who.clone(), Some(name.clone()), Turn::Lost));
             }

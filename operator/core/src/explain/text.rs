@@ -361,13 +361,13 @@ fn one_rule(out: &mut String, label: &str, rule: &RuleAnswer) {
 }
 
 /// What denies it. A Deny in mode Audit does not.
-fn deniers(right: &Right) -> Vec<PolicyAnswer> {
-    right.denies.iter().filter(|deny| deny.truth == Truth::Yes && !deny.audit).cloned().collect()
+fn deniers(right: &Right) -> Vec<&PolicyAnswer> {
+    right.denies.iter().filter(|deny| deny.truth == Truth::Yes && !deny.audit).collect()
 }
 
 fn row(right: &Right, standing: &Stands) -> String {
     let what = right_of(&right.application, right.entitlement.as_ref());
-    let by = |policies: &[PolicyAnswer]| {
+    let by = |policies: &[&PolicyAnswer]| {
         let names: Vec<Name> = policies.iter().map(|policy| policy.policy.clone()).collect();
         list(&names, "no policy")
     };
@@ -380,7 +380,7 @@ fn row(right: &Right, standing: &Stands) -> String {
         (Verdict::Not, true, true) => "requires is false".into(),
         (Verdict::Unknown, ..) if standing.unread => "its manifest is invalid".into(),
         (Verdict::Not, ..) if standing.state == State::Ended => "ended".into(),
-        _ => by(&right.allows),
+        _ => by(&right.allows.iter().collect::<Vec<_>>()),
     };
     wrapped(&format!("{what:24}  {:8}  ", verdict(right.verdict)), &why)
 }

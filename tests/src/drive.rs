@@ -12,7 +12,7 @@ use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, Engin
 use provost_core::input;
 use provost_core::model::{Change, Ledger, Name, Now, Spent};
 use provost_crds::{self as crds, from_manifest};
-use provost_store::{Fresh, Store};
+use provost_store::{Fresh, Store, give_way};
 use secrecy::SecretBox;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,7 +88,7 @@ impl Drive {
         let store = store(folder.path());
         let (back, answers) = unbounded_channel();
         Self {
-            engine: Engine::new("acme", provost_connectors::schema),
+            engine: Engine::new("acme", provost_connectors::schema).pausing(give_way),
             parts: Parts { target: Arc::new(target), store: Some(store), start: Instant::now(), back },
             _folder: folder,
             events: VecDeque::new(),

@@ -15,7 +15,7 @@ use crate::digest::Key;
 use crate::erasure::{FORGOTTEN, cleanse};
 use crate::journal::Granted;
 use crate::tables::{ATTEMPTS, EPOCHS, Fault, GROUPS, INTENTS, JOURNAL, NEXT, OpenIntent, RECORDS, STANDING};
-use crate::{JournalRecord, retention::Sizes};
+use crate::{JournalRecord, give_way, retention::Sizes};
 
 /// The tables of a write transaction, opened once for all its jobs.
 pub(crate) struct Tables<'t> {
@@ -97,6 +97,7 @@ impl<'t> Tables<'t> {
         // Of what is put more than once only the last is to be kept.
         for record in put.values() {
             self.put(place, record)?;
+            give_way();
         }
         self.raise_next(place, highest)?;
         self.raise_epoch(place)?;
@@ -108,6 +109,7 @@ impl<'t> Tables<'t> {
                 LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, &made)?),
                 _ => {}
             }
+            give_way();
         }
         Ok(closed)
     }

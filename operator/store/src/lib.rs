@@ -2,7 +2,7 @@
 //! file that one process at a time may hold.
 //!
 //! Guarantees: what was answered is on disk; a transaction is there whole or not at all; every waiter is answered, also
-//! when the disk fails. The library never prints, has no clock and no randomness: both are given to it.
+//! when the disk fails. The library never prints, reads no wall clock and has no randomness: both are given to it.
 
 mod apply;
 mod attempts;
@@ -21,6 +21,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod way;
 mod writer;
 
 pub use disk::Disk;
@@ -31,3 +32,4 @@ pub use rebuild::Rebuilt;
 pub use retention::Keep;
 pub use store::{Fresh, Store};
 pub use transfer::{Counted, Export};
+pub use way::give_way;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use provost_connectors::AnyTarget;
 use provost_core::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent};
 use provost_core::model::{Change, GrantWhat, Step};
+use provost_store::give_way;
 use tests::drive::{Parts, store};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -16,8 +17,12 @@ use crate::world;
 /// So many accounts of one application at its target, whose server has this process id; with the store on disk or without
 /// any. The time is from the first step sent to the last answer.
 pub async fn create(application: Change, target: AnyTarget, server: u32, accounts: usize, stored: bool) -> Run {
-    // In a task, as the operator's namespaces.
-    tokio::spawn(run(application, target, server, accounts, stored)).await.unwrap()
+    // On a thread of its own, as the operator's namespaces.
+    let runtime = tokio::runtime::Handle::current();
+    let (done, result) = tokio::sync::oneshot::channel();
+    let run = run(application, target, server, accounts, stored);
+    std::thread::spawn(move || done.send(runtime.block_on(run)));
+    result.await.unwrap()
 }
 
 async fn run(application: Change, target: AnyTarget, server: u32, accounts: usize, stored: bool) -> Run {
@@ -25,7 +30,7 @@ async fn run(application: Change, target: AnyTarget, server: u32, accounts: usiz
     let (back, mut answers) = unbounded_channel();
     let store = stored.then(|| store(folder.path()));
     let parts = Parts { start: Instant::now(), store, target: Arc::new(target), back };
-    let mut engine = Engine::new("acme", provost_connectors::schema);
+    let mut engine = Engine::new("acme", provost_connectors::schema).pausing(give_way);
     let mut all: Vec<_> = (0..accounts).map(|at| world::identity(at, "Engineering", "Engineer")).collect();
     all.push(world::allow("everyone", None, Some("identity.type == 'Person'".to_owned()), "wiki", GrantWhat::Account));
     all.push(application);
@@ -48,7 +53,7 @@ async fn run(application: Change, target: AnyTarget, server: u32, accounts: usiz
                 }
             }
             if events.is_empty() && engine.is_behind() {
-                tokio::task::yield_now().await;
+                give_way();
                 events.push_back(EngineEvent::Tick);
             }
         }

@@ -34,6 +34,7 @@ pub struct Engine {
     resources: Option<Arc<str>>,
     skew: Option<Arc<str>>,
     next_effect: u64,
+    between: fn(),
 }
 
 impl Engine {
@@ -51,7 +52,16 @@ impl Engine {
             resources: None,
             skew: None,
             next_effect: 1,
+            between: || {},
         }
+    }
+
+    /// The same, calling this between two turns of a long row of them: whoever runs it may let others work. Nothing that is decided
+    /// depends on it.
+    #[must_use]
+    pub fn pausing(mut self, between: fn()) -> Self {
+        self.between = between;
+        self
     }
 
     /// Takes an event and says what to do about it.
@@ -271,7 +281,13 @@ impl Engine {
         for name in &touched.applications {
             self.declared(name, now, out);
         }
-        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
+        let cx = Context {
+            directory: &self.directory,
+            board: &self.board,
+            namespace: &self.namespace,
+            now,
+            between: self.between,
+        };
         let mut pushed: Vec<(Name, BTreeSet<Name>)> = Vec::new();
         for (name, sync) in &self.syncs {
             pushed.push((name.clone(), sync.pushed_to(&touched.groups, &cx)));
@@ -318,7 +334,13 @@ impl Engine {
         application: &Name,
         now: Now,
     ) -> Vec<(Name, Name, bool)> {
-        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
+        let cx = Context {
+            directory: &self.directory,
+            board: &self.board,
+            namespace: &self.namespace,
+            now,
+            between: self.between,
+        };
         let doubted = owners.into_iter().filter_map(|owner| sync.doubt(&owner, &cx).map(|desired| (owner, desired)));
         doubted.map(|(owner, desired)| (owner, application.clone(), desired)).collect()
     }
@@ -402,7 +424,13 @@ impl Engine {
         call: impl FnOnce(&mut Sync, &Context<'_>, &mut Out),
     ) {
         let Some(sync) = self.syncs.get_mut(name) else { return };
-        let cx = Context { directory: &self.directory, board: &self.board, namespace: &self.namespace, now };
+        let cx = Context {
+            directory: &self.directory,
+            board: &self.board,
+            namespace: &self.namespace,
+            now,
+            between: self.between,
+        };
         let mut wanted = Out { next_effect: self.next_effect, ..Out::default() };
         call(sync, &cx, &mut wanted);
         self.collect(name, wanted, out);

@@ -75,6 +75,8 @@ pub struct Context<'a> {
     pub namespace: &'a str,
     /// The time.
     pub now: Now,
+    /// Called between two turns, and between what comes of two writes.
+    pub between: fn(),
 }
 
 /// What a call wants done.

@@ -50,6 +50,7 @@ impl Sync {
         for (id, outcome) in answered {
             if let Some(flight) = self.flights.remove(&id) {
                 self.landed(&flight, outcome, cx, out);
+                (cx.between)();
             }
         }
     }

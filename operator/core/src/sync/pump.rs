@@ -201,6 +201,7 @@ impl Sync {
             let Some(best) = self.queue.best().filter(|best| *best <= at_least && self.has_room(*best)) else { return };
             let Some((name, priority)) = self.queue.pop(best) else { return };
             self.turn(&name, priority, cx, out);
+            (cx.between)();
         }
     }
 

@@ -22,6 +22,7 @@ use provost_kubernetes::{
     watch::{Watch, Watched},
 };
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
@@ -161,7 +162,8 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
 struct Tasks<Begin> {
     begin: Begin,
     inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>>,
-    running: JoinSet<Arc<str>>,
+    /// Each with its name, once it has ended as it should.
+    running: JoinSet<Option<Arc<str>>>,
     /// Of namespaces that are gone, until they have ended. Where the name is back already, with the inbox of the next one: two
     /// would write to one ledger.
     ending: HashMap<Arc<str>, Option<UnboundedReceiver<EngineEvent>>>,
@@ -212,10 +214,7 @@ where
 
     fn begin(&mut self, namespace: Arc<str>, events: UnboundedReceiver<EngineEvent>) {
         let task = (self.begin)(Arc::clone(&namespace), events);
-        self.running.spawn(async move {
-            task.await;
-            namespace
-        });
+        self.running.spawn(async move { alone(&namespace, task).await.then_some(namespace) });
     }
 
     fn let_go(&mut self, namespace: Arc<str>) {
@@ -224,13 +223,36 @@ where
         }
     }
 
-    fn ended(&mut self, task: Result<Arc<str>, JoinError>) -> Result<(), OperatorError> {
-        let ended = task.ok().and_then(|namespace| self.ending.remove_entry(&namespace));
+    fn ended(&mut self, task: Result<Option<Arc<str>>, JoinError>) -> Result<(), OperatorError> {
+        let ended = task.ok().flatten().and_then(|namespace| self.ending.remove_entry(&namespace));
         if let (namespace, Some(next)) = ended.ok_or(TASK_ENDED)? {
             self.begin(namespace, next);
         }
         Ok(())
     }
+}
+
+/// Runs a namespace's task on a thread of its own; whether it ended as it should. An engine that has much to decide would keep
+/// waiting whatever else has its turn on the same thread, the answers of targets before all. The task ends where nobody waits for it.
+async fn alone(namespace: &str, task: impl Future<Output = ()> + Send + 'static) -> bool {
+    let runtime = tokio::runtime::Handle::current();
+    let (mut end, ended) = oneshot::channel();
+    let run = move || {
+        let ran = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = end.closed() => false,
+                () = task => true,
+            }
+        });
+        // Nobody may wait for it any more.
+        let _ = end.send(ran);
+    };
+    let thread = std::thread::Builder::new().name(format!("ns {namespace}")).spawn(run);
+    if let Err(error) = &thread {
+        warn!(namespace, %error, "there is no thread for the namespace");
+    }
+    thread.is_ok() && ended.await == Ok(true)
 }
 
 const TASK_ENDED: OperatorError = OperatorError::TaskEnded("a namespace's task");

@@ -1,4 +1,5 @@
-//! One namespace's task: owns its engine, hands it events, and sets off what it wants done. It waits for nothing itself.
+//! One namespace's task, on a thread of its own: owns its engine, hands it events, and sets off what it wants done. It waits for
+//! nothing itself.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use provost_core::engine::{Answer, Effect, EffectId, Engine, EngineEffect, EngineEvent, StoreFailure};
 use provost_core::model::{Name, Now, ObjectRef, Spent, TargetError};
 use provost_kubernetes::status::Written;
+use provost_store::give_way;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -107,7 +109,7 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
     let (mut measured, mut gone) = (None, false);
     info!(namespace = &*namespace, "the namespace is watched");
     let mut desk = Desk {
-        engine: Engine::new(Arc::clone(&namespace), provost_connectors::schema),
+        engine: Engine::new(Arc::clone(&namespace), provost_connectors::schema).pausing(give_way),
         targets: Targets::new(Arc::clone(&shell), Arc::clone(&namespace)),
         back,
         writing: BTreeSet::new(),
@@ -131,9 +133,9 @@ pub async fn run(shell: Arc<Shell>, namespace: Arc<str>, mut inbox: UnboundedRec
             Some(ask) = asked.recv() => desk.answer(ask),
             Some(back) = answers.recv() => desk.take_in(back, &mut answers, &inbox),
             slot = desk.shell.statuses.slot(), if due => desk.write_status(slot),
-            () = tokio::time::sleep_until(wake(&desk.engine, now, due, gone)) => desk.go_on(&inbox, &answers).await,
+            () = tokio::time::sleep_until(wake(&desk.engine, now, due, gone)) => desk.go_on(&inbox, &answers),
         }
-        desk.go_on_if_behind().await;
+        desk.go_on_if_behind();
         let now = desk.shell.now().mono;
         if measured.is_none_or(|at| now > at + MEASURE) {
             measured = Some(now);
@@ -176,11 +178,11 @@ impl Desk {
     }
 
     /// Does what is due, until something comes.
-    async fn go_on(&mut self, inbox: &UnboundedReceiver<EngineEvent>, answers: &UnboundedReceiver<Back>) {
+    fn go_on(&mut self, inbox: &UnboundedReceiver<EngineEvent>, answers: &UnboundedReceiver<Back>) {
         let until = self.shell.now().mono + PATIENCE;
         loop {
             self.handle(EngineEvent::Tick);
-            tokio::task::yield_now().await;
+            give_way();
             let now = self.shell.now();
             if now.mono >= until || !inbox.is_empty() || !answers.is_empty() || !is_due(&self.engine, now) {
                 return;
@@ -189,11 +191,11 @@ impl Desk {
     }
 
     /// What the next write need not wait for is done once that is sent; what is due by itself is also done where answers never end.
-    async fn go_on_if_behind(&mut self) {
+    fn go_on_if_behind(&mut self) {
         let now = self.shell.now();
         if self.engine.is_behind() || is_overdue(&self.engine, self.ticked, now) {
-            // What was set off is a task of this thread as a rule: it reaches the target before the rest is done.
-            tokio::task::yield_now().await;
+            // What was set off reaches the target before the rest is done, also where this thread has the only processor.
+            give_way();
             self.handle(EngineEvent::Tick);
         }
     }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use provost_core::model::{
@@ -35,7 +36,7 @@ fn at(minute: i64) -> Timestamp {
 }
 
 fn record(id: u64, name: &str) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(id),
         owner: Owner { name: name.into(), uid: name.into() },
         external_id: None,
@@ -87,7 +88,7 @@ fn write(store: &Store, of: Written<'_>) {
         after: of.after.map(Box::new),
     };
     let id = intent.id;
-    store.record_here("acme", &application, at(of.minute), vec![LedgerChange::Open(Box::new(intent))]).unwrap();
+    store.record_here("acme", &application, at(of.minute), vec![LedgerChange::Open(Arc::new(intent))]).unwrap();
     store.record_here("acme", &application, at(of.minute + 1), vec![LedgerChange::Close(id, of.outcome)]).unwrap();
 }
 

@@ -8,7 +8,7 @@
 )]
 
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use jiff::Timestamp;
 use provost_core::model::{
@@ -36,7 +36,7 @@ fn write(store: &Store, changes: Vec<LedgerChange>) -> Vec<String> {
 }
 
 fn ada(target: Option<&str>) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(1),
         owner: Owner { name: "ada".into(), uid: "u-1".into() },
         external_id: None,
@@ -67,7 +67,7 @@ fn filled(folder: &Path) -> Vec<String> {
         before: None,
         after: None,
     };
-    write(&store, vec![ada(None), LedgerChange::Open(Box::new(intent))]);
+    write(&store, vec![ada(None), LedgerChange::Open(Arc::new(intent))]);
     write(&store, vec![ada(Some("t-1")), LedgerChange::Close(IntentId(2), Outcome::Done)])
 }
 

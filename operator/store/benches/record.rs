@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -87,7 +87,7 @@ fn open(id: u64) -> Vec<LedgerChange> {
             ..Image::default()
         })),
     };
-    vec![record(id, None), LedgerChange::Open(Box::new(intent))]
+    vec![record(id, None), LedgerChange::Open(Arc::new(intent))]
 }
 
 fn close(id: u64) -> Vec<LedgerChange> {
@@ -95,7 +95,7 @@ fn close(id: u64) -> Vec<LedgerChange> {
 }
 
 fn record(id: u64, target: Option<String>) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(id),
         owner: Owner { name: Name::new(format!("identity-{id}")), uid: "3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10".into() },
         external_id: Some("E-1001".into()),

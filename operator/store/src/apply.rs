@@ -107,7 +107,7 @@ impl<'t> Tables<'t> {
             match change {
                 LedgerChange::Open(intent) => self.open_intent(place, intent, &made)?,
                 LedgerChange::Close(id, outcome) => closed.extend(self.close_intent(place, *id, outcome, &made)?),
-                _ => {}
+                _ => continue,
             }
             give_way();
         }

@@ -1,6 +1,7 @@
 //! What the journal costs: steps a second as one application journals them, and a sync of 5,000 accounts at scim2-server with
 //! the store and without it, in turns.
 
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ fn open(id: u64) -> Vec<LedgerChange> {
             ..Image::default()
         })),
     };
-    vec![record(id, None), LedgerChange::Open(Box::new(intent))]
+    vec![record(id, None), LedgerChange::Open(Arc::new(intent))]
 }
 
 fn close(id: u64) -> Vec<LedgerChange> {
@@ -89,7 +90,7 @@ fn close(id: u64) -> Vec<LedgerChange> {
 }
 
 fn record(id: u64, target: Option<String>) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(id),
         owner: Owner { name: Name::new(format!("identity-{id}")), uid: "3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10".into() },
         external_id: Some(format!("E-{id}").into()),

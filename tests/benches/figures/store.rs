@@ -1,6 +1,7 @@
 //! Ledger records a second on the disk of the folder for temporary files, one caller. `cargo bench -p provost-store`
 //! has more.
 
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub fn measure(table: &mut Table) {
 }
 
 fn record(id: u64) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(id),
         owner: Owner { name: Name::new(format!("identity-{id}")), uid: "3f0c8f3a-2f1c-4a57-9d55-1f0a7f6f4f10".into() },
         external_id: Some(format!("E-{id}").into()),

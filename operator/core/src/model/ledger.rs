@@ -297,11 +297,11 @@ pub struct LedgerMismatch {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LedgerChange {
     /// Write a record.
-    Put(Box<Record>),
+    Put(Arc<Record>),
     /// Remove a record.
     Forget(RecordId),
     /// Open an intent: before the write.
-    Open(Box<Intent>),
+    Open(Arc<Intent>),
     /// Close an intent: after the write.
     Close(IntentId, Outcome),
     /// Bind a group.

@@ -101,17 +101,23 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     Some(number.to_be_bytes())
 }
 
+/// As text, the other way.
+fn written(bytes: [u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.into_iter().enumerate() {
+        if [4, 6, 8, 10].contains(&at) {
+            text.push('-');
+        }
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(if digit < 10 { b'0' } else { b'a' - 10 } + digit)));
+    }
+    text
+}
+
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Held::Text(text) => f.write_str(text),
-            Held::Uuid(bytes) => {
-                for (at, byte) in bytes.iter().enumerate() {
-                    f.write_str(if [4, 6, 8, 10].contains(&at) { "-" } else { "" })?;
-                    write!(f, "{byte:02x}")?;
-                }
-                Ok(())
-            }
+            Held::Uuid(bytes) => f.write_str(&written(*bytes)),
         }
     }
 }
@@ -130,7 +136,10 @@ impl From<&str> for Uid {
 
 impl Serialize for Uid {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match &self.0 {
+            Held::Text(text) => serializer.serialize_str(text),
+            Held::Uuid(bytes) => serializer.serialize_str(&written(*bytes)),
+        }
     }
 }
 

@@ -150,10 +150,13 @@ impl Shade {
     pub fn of(observed: &Observed, keys: &Arc<[AttributeName]>, schema: &Schema) -> Self {
         let digests = observed.attributes.iter();
         let digests = digests.filter_map(|(name, value)| Some((name.clone(), digest(value, Fold::of(schema, name))?)));
-        let texts =
-            (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(observed.attributes.get(key)?)?)));
-        let (digests, texts) = (digests.collect(), texts.collect());
-        let enabled = observed.enabled;
+        Self::with(observed.enabled, &observed.attributes, digests.collect(), keys)
+    }
+
+    /// The same, where the digests are known.
+    pub(crate) fn with(enabled: bool, attributes: &Attributes, digests: Digests, keys: &Arc<[AttributeName]>) -> Self {
+        let texts = (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(attributes.get(key)?)?)));
+        let texts = texts.collect();
         Self { enabled, fresh: true, barred: !enabled, digests, keys: Arc::clone(keys), texts }
     }
 

@@ -1,6 +1,7 @@
 //! Writes under way: the intent is recorded, stored, asked for again, sent.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gather::Gathered;
@@ -13,7 +14,7 @@ use crate::plan::{Fold, Planned};
 /// One write, from its intent to its outcome.
 #[derive(Debug)]
 pub(super) struct Flight {
-    pub(super) intent: Intent,
+    pub(super) intent: Arc<Intent>,
     /// The accounts it concerns, in the order of the step's members; none for a group's own create.
     pub(super) parts: Vec<Part>,
     /// The group, role or licence that is written.

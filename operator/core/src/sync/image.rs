@@ -16,12 +16,12 @@ impl Sync {
         cause: Arc<str>,
         plan: Option<Arc<str>>,
         cx: &Context<'_>,
-    ) -> Intent {
+    ) -> Arc<Intent> {
         let told = |image: Image| (!image.is_unknown()).then(|| Box::new(image));
         let (before, after) = (told(self.before(&step)), told(after(&step, self.schema)));
         let id = IntentId(self.ledger.fresh_id());
-        let intent = Intent { id, records, step, at: cx.now.wall, cause, plan, before, after };
-        self.ledger.open(intent.clone());
+        let intent = Arc::new(Intent { id, records, step, at: cx.now.wall, cause, plan, before, after });
+        self.ledger.open(Arc::clone(&intent));
         intent
     }
 

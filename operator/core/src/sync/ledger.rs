@@ -106,7 +106,7 @@ impl Cache {
         if self.record(record.id).is_some_and(|row| row.is(&record)) {
             return;
         }
-        self.outgoing.push(LedgerChange::Put(Box::new(record.clone())));
+        self.outgoing.push(LedgerChange::Put(Arc::new(record.clone())));
         self.index(record);
     }
 
@@ -116,8 +116,8 @@ impl Cache {
         self.outgoing.push(LedgerChange::Forget(id));
     }
 
-    pub(super) fn open(&mut self, intent: Intent) {
-        self.outgoing.push(LedgerChange::Open(Box::new(intent)));
+    pub(super) fn open(&mut self, intent: Arc<Intent>) {
+        self.outgoing.push(LedgerChange::Open(intent));
     }
 
     pub(super) fn close(&mut self, id: IntentId, outcome: Outcome) {

@@ -175,7 +175,9 @@ impl Sync {
                     let name = record.owner.name.clone();
                     let keys = self.keys_written(attributes);
                     self.claim(&name, keys);
-                    self.looks.unresolved.insert(name, Unresolved { intent, before: None, deadline, attempts: 0 });
+                    self.looks
+                        .unresolved
+                        .insert(name, Unresolved { intent: Arc::new(intent), before: None, deadline, attempts: 0 });
                 }
                 (Step::CreateGroup { name, .. }, _) => {
                     let key = (EntitlementKind::Group, Arc::clone(name));

@@ -46,7 +46,7 @@ pub(super) struct Found {
 /// A create whose answer never came.
 #[derive(Debug)]
 pub(super) struct Unresolved {
-    pub(super) intent: Intent,
+    pub(super) intent: Arc<Intent>,
     /// The record as it was before; `None`: there was none.
     pub(super) before: Option<Record>,
     /// A search that began after this and found nothing means that it was not done.

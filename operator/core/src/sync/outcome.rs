@@ -151,16 +151,9 @@ impl Sync {
         let Some(id) = row.target_id().map(TargetId::from) else { return };
         let (schema, round) = (self.schema, self.shadow.round());
         match (&planned.step, &planned.change) {
-            (Step::CreateAccount { attributes, enabled, .. }, _) => {
-                let observed = crate::model::Observed {
-                    id: id.clone(),
-                    enabled: *enabled,
-                    attributes: attributes.clone(),
-                    holds: None,
-                };
+            (Step::CreateAccount { attributes, enabled, .. }, Change::Create { written, .. }) => {
                 self.doubts.absent.remove(&id);
-                self.ledger.remember(&observed, false, round);
-                self.ledger.believe(&id, round, |_| {});
+                self.ledger.made(&id, *enabled, attributes, written, round);
             }
             (Step::UpdateAccount { set, .. } | Step::RenameAccount { set, .. }, _) => {
                 self.ledger.believe(&id, round, |shade| shade.written(set, schema));
@@ -323,7 +316,7 @@ impl Sync {
     /// in the ledger.
     fn uncertain(&mut self, flight: &Flight, error: &TargetError, cx: &Context<'_>) {
         let deadline = cx.now.mono + 2 * self.visibility();
-        let intent = flight.intent.clone();
+        let intent = Arc::clone(&flight.intent);
         match flight.step() {
             Step::CreateAccount { .. } => {
                 if let Some(part) = flight.parts.first() {

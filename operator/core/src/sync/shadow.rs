@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::ledger::Cache;
 use super::row::Account;
 use super::table::Place;
-use crate::model::{AttributeName, EntitlementKind, Kind, Observed, ObservedEntitlement, TargetId};
+use crate::model::{AttributeName, Attributes, Digest, EntitlementKind, Kind, Observed, ObservedEntitlement, TargetId};
 use crate::plan::Shade;
 
 /// A group, role or licence.
@@ -85,7 +85,22 @@ impl Cache {
         self.see(&observed.id, shade, round);
     }
 
-    /// An account as we believe to have made it.
+    /// A new account as we believe to have made it: these are the digests of all its attributes.
+    pub(super) fn made(
+        &mut self,
+        id: &TargetId,
+        enabled: bool,
+        attributes: &Attributes,
+        digests: &BTreeMap<AttributeName, Digest>,
+        round: u32,
+    ) {
+        let digests = digests.iter().map(|(name, digest)| (name.clone(), *digest)).collect();
+        let mut shade = Shade::with(enabled, attributes, digests, &self.accounts.common.keys);
+        shade.fresh = false;
+        self.see(id, shade, round);
+    }
+
+    /// An account as we believe to have changed it.
     pub(super) fn believe(&mut self, id: &TargetId, round: u32, change: impl FnOnce(&mut Shade)) {
         let Some(mut shade) = self.seen(id) else { return };
         change(&mut shade);

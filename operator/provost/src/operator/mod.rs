@@ -318,6 +318,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_namespace_has_a_thread_of_its_own_which_ends_with_it_and_where_nobody_waits_for_it() {
+        let here = std::thread::current().id();
+        let elsewhere = async move { assert_ne!(std::thread::current().id(), here) };
+        assert!(alone("acme", elsewhere).await);
+        assert!(!alone("acme", async { panic!("an error of ours") }).await);
+        let (held, let_go) = oneshot::channel::<()>();
+        let goes_on = async move {
+            pending::<()>().await;
+            drop(held);
+        };
+        let waits = tokio::spawn(alone("acme", goes_on));
+        tokio::task::yield_now().await;
+        waits.abort();
+        assert!(let_go.await.is_err(), "what it holds is let go of");
+    }
+
+    #[tokio::test]
     async fn the_task_of_a_namespace_that_is_gone_ends_and_only_then_another_one_begins_under_its_name() {
         let (events, mut heard) = tokio::sync::mpsc::channel(8);
         let (say, mut said) = unbounded_channel();

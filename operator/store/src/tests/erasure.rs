@@ -1,5 +1,7 @@
 //! What the journal holds of a person is erased, and that something happened stays.
 
+use std::sync::Arc;
+
 use provost_core::model::{LedgerChange, Outcome, Step};
 
 use super::journal::{all, close, create, intent, ledger_record, pictured};
@@ -98,7 +100,7 @@ fn an_account_that_was_nobodys_any_more_is_forgotten_with_the_name_it_was_made_f
     let store = lived();
     let orphan = |id, account: &str, made_for: &str| {
         let LedgerChange::Open(mut intent) = pictured(id, &[], disable(account), None, None) else { unreachable!() };
-        intent.cause = format!("orphaned, made for {made_for}").into();
+        Arc::make_mut(&mut intent).cause = format!("orphaned, made for {made_for}").into();
         LedgerChange::Open(intent)
     };
     let taken = Step::RemoveMembers { group: "g-1".into(), members: vec!["u-ada".into()] };

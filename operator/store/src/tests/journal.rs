@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use provost_core::model::{
     Image, Intent, IntentId, LedgerChange, Outcome, Owner, Record, RecordId, RecordState, Step, Value,
@@ -11,7 +12,7 @@ use crate::{JournalQuery, JournalRecord, Keep, Store};
 const SECRET: &str = "hunter2-canary";
 
 pub(super) fn ledger_record(id: u64, owner: &str, target: Option<&str>) -> LedgerChange {
-    LedgerChange::Put(Box::new(Record {
+    LedgerChange::Put(Arc::new(Record {
         id: RecordId(id),
         owner: Owner { name: owner.into(), uid: owner.into() },
         external_id: None,
@@ -47,7 +48,7 @@ pub(super) fn pictured(
     before: Option<Image>,
     after: Option<Image>,
 ) -> LedgerChange {
-    LedgerChange::Open(Box::new(Intent {
+    LedgerChange::Open(Arc::new(Intent {
         id: IntentId(id),
         records: records.iter().copied().map(RecordId).collect(),
         step,

@@ -1,6 +1,7 @@
 //! Random changes, against a map.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -75,9 +76,9 @@ pub(super) fn jobs() -> impl Strategy<Value = Vec<(&'static str, Vec<LedgerChang
 
 fn change() -> impl Strategy<Value = LedgerChange> {
     prop_oneof![
-        4 => ledger_record().prop_map(|record| LedgerChange::Put(Box::new(record))),
+        4 => ledger_record().prop_map(|record| LedgerChange::Put(Arc::new(record))),
         1 => (0..12_u64).prop_map(|id| LedgerChange::Forget(RecordId(id))),
-        3 => intent().prop_map(|intent| LedgerChange::Open(Box::new(intent))),
+        3 => intent().prop_map(|intent| LedgerChange::Open(Arc::new(intent))),
         3 => ((0..12_u64), outcome()).prop_map(|(id, outcome)| LedgerChange::Close(IntentId(id), outcome)),
         1 => group().prop_map(LedgerChange::PutGroup),
         1 => target_id().prop_map(LedgerChange::ForgetGroup),

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use provost_core::model::{
@@ -107,7 +108,7 @@ fn member(id: u64, owner: &str, target: &str, group: &str) -> LedgerChange {
     let LedgerChange::Put(mut it) = ledger_record(id, owner, Some(target)) else { unreachable!() };
     let policies = ["engineers-wiki".into()].into();
     let grant = Grant { entitlement: "editor".into(), kind: EntitlementKind::Group, policies, privileged: true };
-    it.grants.insert(group.into(), grant);
+    Arc::make_mut(&mut it).grants.insert(group.into(), grant);
     LedgerChange::Put(it)
 }
 

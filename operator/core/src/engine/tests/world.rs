@@ -401,13 +401,13 @@ impl World {
         match change {
             LedgerChange::Put(record) => {
                 self.next = self.next.max(record.id.0 + 1);
-                self.records.insert(record.id, *record);
+                self.records.insert(record.id, (*record).clone());
             }
             LedgerChange::Forget(id) => _ = self.records.remove(&id),
             LedgerChange::Open(intent) => {
                 self.next = self.next.max(intent.id.0 + 1);
                 self.opened.push((*intent).clone());
-                self.intents.insert(intent.id, *intent);
+                self.intents.insert(intent.id, (*intent).clone());
             }
             LedgerChange::Close(_, Outcome::Lost) => {}
             LedgerChange::Close(id, _) => _ = self.intents.remove(&id),

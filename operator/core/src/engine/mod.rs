@@ -56,8 +56,8 @@ impl Engine {
         }
     }
 
-    /// The same, calling this between two turns of a long row of them: whoever runs it may let others work. Nothing that is decided
-    /// depends on it.
+    /// The same, calling this between two turns of accounts, and between what comes of two writes: whoever runs it may let others
+    /// work. Nothing that is decided depends on it.
     #[must_use]
     pub fn pausing(mut self, between: fn()) -> Self {
         self.between = between;

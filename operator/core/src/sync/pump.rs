@@ -196,11 +196,11 @@ impl Sync {
         for _ in 0..TURNS {
             if let Some(group) = self.next_gathered().cloned() {
                 self.turn_to_gathered(group, cx, out);
-                continue;
+            } else {
+                let best = self.queue.best().filter(|best| *best <= at_least && self.has_room(*best));
+                let Some((name, priority)) = best.and_then(|best| self.queue.pop(best)) else { return };
+                self.turn(&name, priority, cx, out);
             }
-            let Some(best) = self.queue.best().filter(|best| *best <= at_least && self.has_room(*best)) else { return };
-            let Some((name, priority)) = self.queue.pop(best) else { return };
-            self.turn(&name, priority, cx, out);
             (cx.between)();
         }
     }

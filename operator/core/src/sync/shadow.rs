@@ -248,7 +248,8 @@ pub(super) fn kind_of(kind: EntitlementKind) -> Kind {
 mod tests {
     use super::*;
     use crate::directory::tests::SCHEMA;
-    use crate::model::{Digest, Owner, Record, RecordId, RecordState, Value};
+    use crate::model::{Owner, Record, RecordId, RecordState, Value};
+    use crate::plan::{Fold, digest};
     use crate::random::{seeds, splitmix64};
     use crate::sync::row::Row;
 
@@ -326,6 +327,28 @@ mod tests {
     const ACCOUNTS: [&str; 3] = ["t0", "t1", "t2"];
     /// Names, externalIds and key texts alike; some look like what stands for another text.
     const TEXTS: [&str; 5] = ["ada", "=ada", "\u{2}", "E-1", "t1"];
+
+    #[test]
+    fn a_new_account_is_remembered_as_one_that_was_seen_and_then_written() {
+        for enabled in [true, false] {
+            let observed = Observed { enabled, ..observed("t0", "Ada", Some("E-1")) };
+            let fold = |name| Fold::of(&SCHEMA, name);
+            let digests =
+                observed.attributes.iter().map(|(name, value)| (name.clone(), digest(value, fold(name)).unwrap()));
+            let [mut seen, mut made] = [(); 2].map(|()| Cache::new(KEYS.map(Into::into).into(), &SCHEMA));
+            seen.remember(&observed, false, 3);
+            seen.believe(&observed.id, 3, |_| {});
+            made.made(&observed.id, enabled, &observed.attributes, &digests.collect(), 3);
+            for round in [3, 4] {
+                assert_eq!(made.seen(&observed.id), seen.seen(&observed.id), "enabled {enabled}, round {round}");
+                assert_eq!(made.is_seen("t0"), round == 3 || seen.is_seen("t0"));
+                assert_eq!(made.with_key(&"userName".into(), "ada"), seen.with_key(&"userName".into(), "ada"));
+                for cache in [&mut seen, &mut made] {
+                    cache.end_round(round + 1, |_| false);
+                }
+            }
+        }
+    }
 
     #[test]
     fn accounts_are_found_and_read_as_if_records_and_what_was_seen_were_apart() {

@@ -21,10 +21,10 @@ use provost_kubernetes::{
     metrics::Metrics,
     watch::{Watch, Watched},
 };
-use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use inquiries::Inquiries;
 use leading::Leading;
@@ -112,10 +112,7 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
             let heard = (won, readiness, metrics, inquiries);
             let shell = Arc::new(Shell::new(&settings, rules, client, heard, &mut tasks));
             shell.compare_clocks().await;
-            tokio::select! {
-                ended = lead(shell, &settings, signals.next()) => ended,
-                () = leads.lost(epoch) => Err(OperatorError::LeaseLost),
-            }
+            lead_until(leads.lost(epoch), shell, &settings, signals.next()).await
         }
         None => Ok(()),
     };
@@ -127,9 +124,34 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
     ended
 }
 
+/// The same as [`lead`], until the Lease is lost at most. What the threads of the namespaces have, the store before all, is let go of when
+/// it ends.
+async fn lead_until(
+    lost: impl Future<Output = ()>,
+    shell: Arc<Shell>,
+    settings: &Settings,
+    stop: impl Future<Output = ()>,
+) -> Result<(), OperatorError> {
+    let (alive, mut over) = mpsc::channel(1);
+    let ended = tokio::select! {
+        ended = lead(shell, settings, alive, stop) => ended,
+        () = lost => Err(OperatorError::LeaseLost),
+    };
+    let late = tokio::time::timeout(GRACE, over.recv()).await.is_err();
+    if late {
+        warn!("a namespace's thread did not end in time; what it has not stored is looked for at the next start");
+    }
+    ended
+}
+
 /// Watches, and gives each namespace's events to its task, until `stop`; then no write begins any more, and what is under
 /// way may end.
-async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output = ()>) -> Result<(), OperatorError> {
+async fn lead(
+    shell: Arc<Shell>,
+    settings: &Settings,
+    alive: mpsc::Sender<()>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), OperatorError> {
     let (events, mut heard) = tokio::sync::mpsc::channel(256);
     let watch = Watch {
         client: shell.client.clone(),
@@ -138,7 +160,7 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
         readiness: shell.readiness.clone(),
     };
     let watching = tokio::spawn(watch.run(events));
-    let mut tasks = Tasks::new(|namespace, events| namespace::run(Arc::clone(&shell), namespace, events));
+    let mut tasks = Tasks::new(alive, |namespace, events| namespace::run(Arc::clone(&shell), namespace, events));
     let ended = tasks.hand_out(&mut heard, stop).await;
     watching.abort();
     for inbox in tasks.inboxes.values() {
@@ -161,6 +183,8 @@ async fn lead(shell: Arc<Shell>, settings: &Settings, stop: impl Future<Output =
 /// The tasks of the namespaces, and where each hears of its events.
 struct Tasks<Begin> {
     begin: Begin,
+    /// What each thread has until it is over.
+    alive: mpsc::Sender<()>,
     inboxes: HashMap<Arc<str>, UnboundedSender<EngineEvent>>,
     /// Each with its name, once it has ended as it should.
     running: JoinSet<Option<Arc<str>>>,
@@ -174,8 +198,8 @@ where
     Begin: Fn(Arc<str>, UnboundedReceiver<EngineEvent>) -> Task,
     Task: Future<Output = ()> + Send + 'static,
 {
-    fn new(begin: Begin) -> Self {
-        Self { begin, inboxes: HashMap::new(), running: JoinSet::new(), ending: HashMap::new() }
+    fn new(alive: mpsc::Sender<()>, begin: Begin) -> Self {
+        Self { begin, alive, inboxes: HashMap::new(), running: JoinSet::new(), ending: HashMap::new() }
     }
 
     /// Gives each namespace's events to its task, which begins with the first of them and ends when the namespace is gone, until
@@ -214,7 +238,8 @@ where
 
     fn begin(&mut self, namespace: Arc<str>, events: UnboundedReceiver<EngineEvent>) {
         let task = (self.begin)(Arc::clone(&namespace), events);
-        self.running.spawn(async move { alone(&namespace, task).await.then_some(namespace) });
+        let alive = self.alive.clone();
+        self.running.spawn(async move { alone(&namespace, alive, task).await.then_some(namespace) });
     }
 
     fn let_go(&mut self, namespace: Arc<str>) {
@@ -234,7 +259,7 @@ where
 
 /// Runs a namespace's task on a thread of its own; whether it ended as it should. An engine that has much to decide would keep
 /// waiting whatever else has its turn on the same thread, the answers of targets before all. The task ends where nobody waits for it.
-async fn alone(namespace: &str, task: impl Future<Output = ()> + Send + 'static) -> bool {
+async fn alone(namespace: &str, alive: mpsc::Sender<()>, task: impl Future<Output = ()> + Send + 'static) -> bool {
     let runtime = tokio::runtime::Handle::current();
     let (mut end, ended) = oneshot::channel();
     let run = move || {
@@ -247,10 +272,11 @@ async fn alone(namespace: &str, task: impl Future<Output = ()> + Send + 'static)
         });
         // Nobody may wait for it any more.
         let _ = end.send(ran);
+        drop(alive);
     };
     let thread = std::thread::Builder::new().name(format!("ns {namespace}")).spawn(run);
     if let Err(error) = &thread {
-        warn!(namespace, %error, "there is no thread for the namespace");
+        error!(namespace, %error, "there is no thread for the namespace; raise the limit of processes");
     }
     thread.is_ok() && ended.await == Ok(true)
 }
@@ -298,7 +324,7 @@ mod tests {
                 pending::<()>().await;
             }
         };
-        let ended = Tasks::new(begin).hand_out(&mut heard, stop).await;
+        let ended = Tasks::new(mpsc::channel(1).0, begin).hand_out(&mut heard, stop).await;
         ended.map_or_else(|error| error.to_string(), |()| "asked to stop".to_owned())
     }
 
@@ -321,17 +347,20 @@ mod tests {
     async fn a_namespace_has_a_thread_of_its_own_which_ends_with_it_and_where_nobody_waits_for_it() {
         let here = std::thread::current().id();
         let elsewhere = async move { assert_ne!(std::thread::current().id(), here) };
-        assert!(alone("acme", elsewhere).await);
-        assert!(!alone("acme", async { panic!("an error of ours") }).await);
-        let (held, let_go) = oneshot::channel::<()>();
+        let (alive, mut over) = mpsc::channel(1);
+        assert!(alone("acme", alive.clone(), elsewhere).await);
+        assert!(!alone("acme", alive.clone(), async { panic!("an error of ours") }).await);
+        let held = Arc::new(());
+        let weak = Arc::downgrade(&held);
         let goes_on = async move {
             pending::<()>().await;
             drop(held);
         };
-        let waits = tokio::spawn(alone("acme", goes_on));
+        let waits = tokio::spawn(alone("acme", alive, goes_on));
         tokio::task::yield_now().await;
+        assert!(weak.upgrade().is_some());
         waits.abort();
-        assert!(let_go.await.is_err(), "what it holds is let go of");
+        assert_eq!((over.recv().await, weak.upgrade()), (None, None), "what it holds is let go of first");
     }
 
     #[tokio::test]
@@ -366,7 +395,7 @@ mod tests {
             may_end.notify_one();
             assert_eq!([next().await, next().await, next().await], ["acme begins", "acme hears", "acme hears"]);
         };
-        let ended = Tasks::new(begin).hand_out(&mut heard, listen).await;
+        let ended = Tasks::new(mpsc::channel(1).0, begin).hand_out(&mut heard, listen).await;
         assert!(ended.is_ok(), "{ended:?}");
     }
 }

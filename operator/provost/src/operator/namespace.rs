@@ -194,7 +194,7 @@ impl Desk {
     fn go_on_if_behind(&mut self) {
         let now = self.shell.now();
         if self.engine.is_behind() || is_overdue(&self.engine, self.ticked, now) {
-            // What was set off reaches the target before the rest is done, also where this thread has the only processor.
+            // What was set off may reach the target first, also where this thread has the only processor.
             give_way();
             self.handle(EngineEvent::Tick);
         }

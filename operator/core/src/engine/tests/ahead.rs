@@ -1,5 +1,6 @@
 //! What is done between the answer to a write and the next one, and what waits.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::membership::{object, policy};
 use super::{World, declared, identity, scientist};
-use crate::engine::{Answer, Effect, EngineEffect, EngineEvent};
+use crate::engine::{Answer, Effect, Engine, EngineEffect, EngineEvent};
 use crate::model::{LedgerChange, Outcome, Spent, Step, TargetError};
 
 /// So many scientists, and a wiki that is asked as fast as it answers, by one request at a time.
@@ -84,6 +85,24 @@ fn the_next_write_is_sent_before_the_outcome_of_the_last_is_recorded() {
     assert_eq!(world.engine.next_wake(world.now()).mono, Some(world.now().mono), "the rest is due at once");
     let rest = world.handle(EngineEvent::Tick);
     assert_eq!((done(&rest), world.engine.is_behind()), (1, false));
+}
+
+thread_local! {
+    static PAUSES: Cell<usize> = const { Cell::new(0) };
+}
+
+#[test]
+fn others_may_work_between_two_turns_and_between_what_comes_of_two_writes() {
+    let mut world = World::new();
+    world.engine = Engine::new("acme", world.schemas).pausing(|| PAUSES.set(PAUSES.get() + 1));
+    let mut writes = world.listed(&team(3));
+    let turns = PAUSES.replace(0);
+    assert!(turns >= 3, "{turns}");
+    let answer = world.answer_to(writes.pop_front().unwrap());
+    world.handle(answer);
+    assert_eq!(PAUSES.get(), 0, "nothing is put between an answer and the next write");
+    world.handle(EngineEvent::Tick);
+    assert!(PAUSES.get() >= 1);
 }
 
 #[test]

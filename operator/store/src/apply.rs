@@ -166,7 +166,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    fn open_intent(&mut self, place: Place<'_>, intent: &Intent, made: &Made<'_>) -> Result<(), Fault> {
+    fn open_intent(&mut self, place: Place<'_>, intent: &Arc<Intent>, made: &Made<'_>) -> Result<(), Fault> {
         let keyed = |image: &Image| image.map(|digest| Arc::from(made.key.digest(&digest.0.to_be_bytes())));
         let (before, after) = (intent.before.as_deref().map(keyed), intent.after.as_deref().map(keyed));
         // Opened twice, it has one entry more; both are of this attempt.
@@ -175,7 +175,7 @@ impl<'t> Tables<'t> {
         let mut entries = known.transpose()?.map(|known| known.entries).unwrap_or_default();
         entries.push(self.entry);
         let (identities, uids) = (Vec::new(), Vec::new());
-        let mut open = OpenIntent { intent: intent.clone(), identities, uids, entries, before, after };
+        let mut open = OpenIntent { intent: Arc::clone(intent), identities, uids, entries, before, after };
         for id in &intent.records {
             if let Some(record) = self.record(place, *id, made)? {
                 open.identities.push(record.owner.name.clone());
@@ -184,7 +184,7 @@ impl<'t> Tables<'t> {
         }
         let value = serde_json::to_vec(&open)?;
         self.intents.insert(at, value.as_slice())?;
-        let entry = self.entry(place, &open, None, made)?;
+        let entry = self.entry(place, &mut open, None, made)?;
         self.append(&entry)
     }
 
@@ -201,25 +201,27 @@ impl<'t> Tables<'t> {
             return Ok(None);
         };
         let mut open = open?;
-        let mut entry = self.entry(place, &open, Some(outcome.clone()), made)?;
         if *outcome == Outcome::Lost {
             open.entries.push(self.entry);
             self.intents.insert(at, serde_json::to_vec(&open)?.as_slice())?;
         } else {
             self.intents.remove(at)?;
-            match outcome {
-                Outcome::Done => self.succeeded(place, &open, made.key)?,
-                _ => self.failed(place, &open, &mut entry, made.key)?,
-            }
+        }
+        let mut entry = self.entry(place, &mut open, Some(outcome.clone()), made)?;
+        match outcome {
+            Outcome::Lost => {}
+            Outcome::Done => self.succeeded(place, &open, made.key)?,
+            _ => self.failed(place, &open, &mut entry, made.key)?,
         }
         self.append(&entry)?;
         Ok(Some(entry))
     }
 
+    /// What was and is there is moved into the entry: the intent is stored already, or is no more.
     fn entry(
         &self,
         place: Place<'_>,
-        open: &OpenIntent,
+        open: &mut OpenIntent,
         outcome: Option<Outcome>,
         made: &Made<'_>,
     ) -> Result<JournalRecord, Fault> {
@@ -244,8 +246,8 @@ impl<'t> Tables<'t> {
             account,
             granted: self.granted(place, open, entitlement.as_ref(), made)?,
             entitlement,
-            before: open.before.clone(),
-            after: open.after.clone(),
+            before: open.before.take(),
+            after: open.after.take(),
             attributes: [].into(),
             cause: Arc::clone(&open.intent.cause),
             plan: open.intent.plan.clone(),

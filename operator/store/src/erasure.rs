@@ -263,7 +263,7 @@ impl Whom<'_> {
                     open.identities.push(FORGOTTEN.into());
                 }
                 if *open.intent.cause == *made_for(self.identity.as_str()) {
-                    open.intent.cause = made_for(FORGOTTEN);
+                    Arc::make_mut(&mut open.intent).cause = made_for(FORGOTTEN);
                 }
                 changed.push((application.to_owned(), id, serde_json::to_vec(&open)?));
             }

@@ -274,7 +274,8 @@ fn load(database: &Database, id: &Arc<str>, namespace: &str, application: &str) 
         ledger.records.push(serde_json::from_slice(row?.1.value())?);
     }
     for row in transaction.open_table(INTENTS)?.range(all)? {
-        ledger.intents.push(serde_json::from_slice::<OpenIntent>(row?.1.value())?.intent);
+        let open: OpenIntent = serde_json::from_slice(row?.1.value())?;
+        ledger.intents.push(Arc::unwrap_or_clone(open.intent));
     }
     for row in transaction.open_table(GROUPS)?.range((namespace, application, "")..)? {
         let (key, value) = row?;

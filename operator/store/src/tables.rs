@@ -33,7 +33,7 @@ pub(crate) const ATTEMPTS: TableDefinition<(&str, &str, u64, u64), &[u8]> = Tabl
 /// An unresolved intent, with the names that its outcome will be journalled under: its records may be gone by then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenIntent {
-    pub intent: Intent,
+    pub intent: Arc<Intent>,
     pub identities: Vec<Name>,
     #[serde(default)]
     pub uids: Vec<Uid>,

@@ -130,9 +130,13 @@ async fn directory(table: &mut Table) {
     table.shown(format!("{what}, by a bare client"), bare.as_secs_f64(), "s");
     table.shown("  by the first sync of engine, connector and store", first.as_secs_f64(), "s");
     table.shown("  its rate, of the bare client's", bare.as_secs_f64() / first.as_secs_f64(), "");
+    let first = server.operations();
+    table.exactly("  its requests to add an entry", first["Add"], PEOPLE + names.len(), "");
+    table.shown("  its requests to change one", f64::from(u32::try_from(first["Modify"]).unwrap()), "");
+    // Asked what has changed, the server tells of everything that was created: not while the next sync is counted.
+    tamper(&server, 99);
+    drive.write().await;
     let before = server.operations();
-    table.exactly("  its requests to add an entry", before["Add"], PEOPLE + names.len(), "");
-    table.shown("  its requests to change one", f64::from(u32::try_from(before["Modify"]).unwrap()), "");
     drive.told(EngineEvent::Changed(vec![asked("nothing")]));
     let time = drive.idle().await;
     let (searches, writes) = since(&before, &server);
@@ -145,8 +149,8 @@ async fn directory(table: &mut Table) {
     );
     table.exactly("    its writes", writes, 0, "");
 
-    server.edit(&format!("dn: {}\nchangetype: modify\nreplace: title\ntitle: Tampered\n", dn(&world::name(4321))));
-    let time = corrected(&mut drive, asked("edit"), &server, &dn(&world::name(4321)), "(title=Engineer)").await;
+    let edited = tamper(&server, 4321);
+    let time = corrected(&mut drive, asked("edit"), &server, &edited, "(title=Engineer)").await;
     table.shown(
         "  an edit of an account, from the sync asked for to its correction and the end of the sync",
         time.as_secs_f64(),
@@ -160,14 +164,20 @@ async fn directory(table: &mut Table) {
     noticed(table, &mut drive, &server).await;
 }
 
+/// Somebody edits an account at the server; its name.
+fn tamper(server: &Slapd, person: usize) -> String {
+    let dn = dn(&world::name(person));
+    server.edit(&format!("dn: {dn}\nchangetype: modify\nreplace: title\ntitle: Tampered\n"));
+    dn
+}
+
 /// Edits of which nobody tells the operator: it asks the server every few seconds what has changed. Each comes at another moment
 /// between two questions.
 async fn noticed(table: &mut Table, drive: &mut Drive, server: &Slapd) {
     let mut times = Vec::new();
     for at in 0..EDITS {
         drive.pass(Duration::from_millis(700) * at).await;
-        let dn = dn(&world::name(1234 + usize::try_from(at).unwrap()));
-        server.edit(&format!("dn: {dn}\nchangetype: modify\nreplace: title\ntitle: Tampered\n"));
+        let dn = tamper(server, 1234 + usize::try_from(at).unwrap());
         let edited = Instant::now();
         drive.write().await;
         times.push(edited.elapsed().as_secs_f64());

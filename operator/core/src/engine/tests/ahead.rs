@@ -102,7 +102,7 @@ fn others_may_work_between_two_turns_and_between_what_comes_of_two_writes() {
     world.handle(answer);
     assert_eq!(PAUSES.get(), 0, "nothing is put between an answer and the next write");
     world.handle(EngineEvent::Tick);
-    assert!(PAUSES.get() >= 1);
+    assert_eq!(PAUSES.get(), 2, "what came of the write, and the turn of whoever it was of");
 }
 
 #[test]

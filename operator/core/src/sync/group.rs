@@ -88,14 +88,18 @@ impl Sync {
         format!("provost:{}/{}/{name}", cx.namespace, self.application).into()
     }
 
-    /// The one group of this name, or of several the one with our mark.
+    /// The one group of this name, or of several the one with our mark; where there is none, the one with our mark that
+    /// others gave a name that nothing declares. And whether it is ours.
     fn named(&self, kind: EntitlementKind, name: &Arc<str>, mark: &Arc<str>) -> Option<(TargetId, bool)> {
-        let same = self.shadow.groups().filter(|(_, group)| group.kind == kind && group.name == *name);
-        let same: Vec<_> = same.collect();
-        let marked = same.iter().filter(|(_, group)| group.mark.as_ref() == Some(mark)).collect::<Vec<_>>();
-        match (same.as_slice(), marked.as_slice()) {
-            (_, [(id, _)]) => Some(((*id).clone(), true)),
-            ([(id, _)], _) => Some(((*id).clone(), false)),
+        let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.kind == kind && e.target.name == *name);
+        let of_kind = self.shadow.groups().filter(|(_, group)| group.kind == kind);
+        let (marked, others): (Vec<_>, Vec<_>) = of_kind.partition(|(_, group)| group.mark.as_ref() == Some(mark));
+        let mut others = others.iter().filter(|(_, group)| group.name == *name);
+        let (named, renamed): (Vec<_>, Vec<_>) = marked.iter().partition(|(_, group)| group.name == *name);
+        match (named.as_slice(), others.next(), renamed.as_slice()) {
+            ([(id, _)], ..) => Some(((*id).clone(), true)),
+            ([], Some((id, _)), _) => others.next().is_none().then(|| ((*id).clone(), false)),
+            ([], None, [(id, group)]) => (!declared(&group.name)).then(|| ((*id).clone(), true)),
             _ => None,
         }
     }

@@ -78,6 +78,46 @@ fn a_group_that_we_made_is_named_again_as_declared_and_one_that_was_there_is_not
 }
 
 #[test]
+fn a_group_of_ours_that_others_renamed_is_known_by_its_mark_where_it_was_taken_for_gone() {
+    let mode = |mode: &str, generation: i64| {
+        let mut wiki = wiki();
+        wiki["spec"]["mode"] = json!(mode);
+        wiki["metadata"]["generation"] = json!(generation);
+        wiki
+    };
+    let mut world = edited("Analyst");
+    world.counts = false;
+    tell(&mut world, &[mode("Plan", 2)]);
+    let mut hidden = std::mem::take(&mut world.mirrors);
+    world.mirror("Others", None);
+    world.pass(300);
+    assert!(world.groups.is_empty(), "two listings without a total are believed");
+    hidden.values_mut().for_each(|group| group.name = "Redaktion".into());
+    world.mirrors.append(&mut hidden);
+    world.pass(120);
+    world.applied.clear();
+    tell(&mut world, &[mode("Enforce", 3)]);
+    world.pass(300);
+    assert_eq!(world.applied, ["UpdateGroup"], "nobody is taken out, and no second one is made");
+    assert_eq!(world.mirrors.values().map(|group| &*group.name).collect::<Vec<_>>(), ["Editors", "Others"]);
+    assert_eq!(world.names_in("Editors"), ["ada"]);
+}
+
+#[test]
+fn a_marked_group_that_has_the_name_of_another_entry_is_not_bound_twice() {
+    let entry = |name: &str| json!({"name": name, "target": {"group": {"name": name, "create": true}}});
+    let sync = json!({"concurrency": 1, "interval": "1m"});
+    let entries = [entry("Editors"), entry("Readers")];
+    let wiki = json!({"connector": {"fake": {}}, "sync": sync, "entitlements": entries});
+    let mut world = World::new();
+    world.mirror("Readers", Some("provost:acme/wiki/Editors".into()));
+    world.list(&[object("TargetApplication", "wiki", &wiki)]);
+    world.pass(120);
+    assert_eq!(world.applied, ["CreateGroup"], "of what is declared as Editors");
+    assert_eq!(world.groups.len(), 2);
+}
+
+#[test]
 fn a_group_whose_name_another_group_has_is_named_again_once_that_is_gone() {
     let mut world = edited("Analyst");
     rename(&mut world, "g-Editors", "Redaktion");

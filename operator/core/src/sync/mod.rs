@@ -261,8 +261,9 @@ const FORESEEN: usize = 200;
 /// Intents recorded ahead at most.
 const AHEAD: usize = 64;
 /// While so many writes are stored and wait for the target, what is to be recorded waits for more: one commit of the store
-/// costs as much as several writes of a fast target.
-const ENOUGH: usize = AHEAD / 4;
+/// costs as much as several writes of a fast target. They last until that commit is done: with a quarter, slapd waited for every
+/// other one.
+const ENOUGH: usize = AHEAD / 2;
 /// For so long at most.
 const GATHER: Duration = Duration::from_millis(5);
 

@@ -220,6 +220,30 @@ fn what_is_recorded_while_the_target_has_enough_to_do_is_recorded_together() {
 }
 
 #[test]
+fn the_target_has_enough_to_do_until_the_next_writes_are_stored() {
+    let mut world = World::new();
+    let mut writes = world.listed(&team(200));
+    let (mut recording, mut meanwhile) = (false, 0);
+    while let Some(write) = writes.pop_front() {
+        meanwhile += usize::from(recording);
+        let answer = world.answer_to(write);
+        let mut effects = world.handle(answer);
+        while world.engine.is_behind() {
+            effects.extend(world.handle(EngineEvent::Tick));
+        }
+        for effect in effects {
+            match &effect {
+                EngineEffect::Do { effect: Effect::Apply(_), .. } => writes.push_back(effect),
+                EngineEffect::Do { effect: Effect::Record(_), .. } => recording = true,
+                EngineEffect::Do { .. } => panic!("{effect:?}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(recording && meanwhile >= 30, "{meanwhile}");
+}
+
+#[test]
 fn an_outcome_waits_for_others_no_longer_than_a_moment() {
     let mut world = World::new();
     let mut writes = world.listed(&team(60));

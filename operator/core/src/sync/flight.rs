@@ -8,7 +8,9 @@ use super::gather::Gathered;
 use super::queue::Priority;
 use super::{AHEAD, Awaited, Context, ENOUGH, GATHER, Out, Sync, excess};
 use crate::engine::Effect;
-use crate::model::{CorrelationKey, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId};
+use crate::model::{
+    CorrelationKey, EntitlementKind, Intent, IntentId, Name, Outcome, Record, RecordId, Step, TargetId,
+};
 use crate::plan::{Fold, Planned};
 
 /// One write, from its intent to its outcome.
@@ -291,7 +293,8 @@ impl Sync {
     fn is_still_wanted(&self, id: IntentId, cx: &Context<'_>) -> bool {
         let Some(flight) = self.flights.get(&id) else { return false };
         if let Step::CreateGroup { name, .. } = flight.step() {
-            return self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name);
+            return self.bound(EntitlementKind::Group, name).is_none()
+                && self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name);
         }
         if let Step::UpdateGroup { id, name } = flight.step() {
             let differs = self.shadow.group(id).is_some_and(|group| group.name != *name);

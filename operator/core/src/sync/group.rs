@@ -1,5 +1,5 @@
-//! Catalogue entries and the target's groups, roles and licences: bound by name at first contact, then by id; created
-//! where the manifest says so.
+//! Catalogue entries and the target's groups, roles and licences: bound by name or by our mark at first contact, then by id;
+//! created where the manifest says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,14 +92,19 @@ impl Sync {
     /// others gave a name that nothing declares. And whether it is ours.
     fn named(&self, kind: EntitlementKind, name: &Arc<str>, mark: &Arc<str>) -> Option<(TargetId, bool)> {
         let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.kind == kind && e.target.name == *name);
-        let of_kind = self.shadow.groups().filter(|(_, group)| group.kind == kind);
-        let (marked, others): (Vec<_>, Vec<_>) = of_kind.partition(|(_, group)| group.mark.as_ref() == Some(mark));
-        let mut others = others.iter().filter(|(_, group)| group.name == *name);
-        let (named, renamed): (Vec<_>, Vec<_>) = marked.iter().partition(|(_, group)| group.name == *name);
-        match (named.as_slice(), others.next(), renamed.as_slice()) {
-            ([(id, _)], ..) => Some(((*id).clone(), true)),
-            ([], Some((id, _)), _) => others.next().is_none().then(|| ((*id).clone(), false)),
-            ([], None, [(id, group)]) => (!declared(&group.name)).then(|| ((*id).clone(), true)),
+        // What is bound to another entry stays so, whatever others call it.
+        let bound = |id: &TargetId| {
+            self.ledger.groups().any(|group| group.target_id == *id && group.name != *name && declared(&group.name))
+        };
+        let there = self.shadow.groups().filter(|(id, group)| {
+            let renamed = || group.mark.as_ref() == Some(mark) && !declared(&group.name);
+            group.kind == kind && (group.name == *name || renamed()) && !bound(id)
+        });
+        let (same, renamed): (Vec<_>, Vec<_>) = there.partition(|(_, group)| group.name == *name);
+        let marked: Vec<_> = same.iter().filter(|(_, group)| group.mark.as_ref() == Some(mark)).collect();
+        match (same.as_slice(), marked.as_slice(), renamed.as_slice()) {
+            (_, [(id, _)], _) | ([], _, [(id, _)]) => Some(((*id).clone(), true)),
+            ([(id, _)], ..) => Some(((*id).clone(), false)),
             _ => None,
         }
     }
@@ -156,7 +161,7 @@ impl Sync {
         }
     }
 
-    /// Another target: an id there may be any group's. They are bound by their names again.
+    /// Another target: an id there may be any group's. They are bound by their names and marks again.
     pub(super) fn unbind_groups(&mut self) {
         let shown = |group: &GroupRecord| {
             self.shadow.group(&group.target_id).is_some_and(|g| g.kind == group.kind && g.name == group.name)

@@ -126,6 +126,8 @@ impl Cache {
 
     pub(super) fn put_group(&mut self, group: GroupRecord) {
         self.outgoing.push(LedgerChange::PutGroup(group.clone()));
+        // As the store has it: one record for an id.
+        self.groups.retain(|_, known| known.target_id != group.target_id);
         self.groups.insert((group.kind, Arc::clone(&group.name)), group);
     }
 

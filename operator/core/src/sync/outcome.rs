@@ -191,8 +191,9 @@ impl Sync {
         *self.counters.failed.entry(reason).or_default() += 1;
         self.on_error(error, cx, out);
         if let Step::DeleteGroup { id } = flight.step() {
-            // Whether it is still there, and empty, only another listing tells.
+            // Whether it is still there, and empty, only a listing that begins after this tells.
             self.shadow.forget_group(id);
+            self.groups.writes.insert(id.clone(), cx.now.mono);
         }
         let creates = matches!(flight.step(), Step::CreateAccount { .. } | Step::CreateGroup { .. });
         match error {

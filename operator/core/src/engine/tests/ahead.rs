@@ -296,3 +296,42 @@ fn those_who_join_together_are_put_into_their_group_by_few_writes() {
     // A write takes 100 of them.
     assert_eq!((writes("CreateAccount"), writes("AddMembers")), (250, 4));
 }
+
+#[test]
+fn a_group_that_turns_up_under_our_mark_before_its_create_is_sent_is_not_made_again() {
+    let wiki = |create: bool, generation: i64| {
+        let editor = json!({"name": "editor", "target": {"group": {"name": "Editors", "create": create}}});
+        let sync = json!({"concurrency": 1, "interval": "1m"});
+        let spec = json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [editor]});
+        let mut wiki = object("TargetApplication", "wiki", &spec);
+        wiki["metadata"]["generation"] = json!(generation);
+        wiki
+    };
+    let makes =
+        |change: &LedgerChange| matches!(change, LedgerChange::Open(intent) if intent.step.name() == "CreateGroup");
+    let mut world = World::new();
+    world.mirror("Others", None);
+    world.list(&[wiki(false, 1)]);
+    world.pass(60);
+    let declared = world.change(&wiki(true, 2));
+    let mut effects = VecDeque::from(world.handle(EngineEvent::Changed(vec![declared])));
+    let held = loop {
+        match effects.pop_front().expect("its create is recorded") {
+            held @ EngineEffect::Do { effect: Effect::Record(_), .. } if matches!(&held, EngineEffect::Do { effect: Effect::Record(all), .. } if all.iter().any(makes)) =>
+            {
+                break held;
+            }
+            effect @ EngineEffect::Do { .. } => {
+                let answer = world.answer_to(effect);
+                effects.extend(world.handle(answer));
+            }
+            _ => {}
+        }
+    };
+    world.mirror("Redaktion", Some("provost:acme/wiki/Editors".into()));
+    world.pass(65);
+    let stored = world.answer_to(held);
+    world.tell(stored);
+    world.pass(65);
+    assert_eq!(world.applied, ["UpdateGroup"]);
+}

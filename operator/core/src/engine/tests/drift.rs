@@ -92,7 +92,7 @@ fn a_group_of_ours_that_others_renamed_is_known_by_its_mark_where_it_was_taken_f
     world.mirror("Others", None);
     world.pass(300);
     assert!(world.groups.is_empty(), "two listings without a total are believed");
-    hidden.values_mut().for_each(|group| group.name = "Redaktion".into());
+    hidden.get_mut(&TargetId::new("g-Editors")).unwrap().name = "Redaktion".into();
     world.mirrors.append(&mut hidden);
     world.pass(120);
     world.applied.clear();
@@ -115,6 +115,50 @@ fn a_marked_group_that_has_the_name_of_another_entry_is_not_bound_twice() {
     world.pass(120);
     assert_eq!(world.applied, ["CreateGroup"], "of what is declared as Editors");
     assert_eq!(world.groups.len(), 2);
+}
+
+#[test]
+fn a_group_that_others_give_the_name_of_another_entry_stays_with_its_own() {
+    let mut world = edited("Analyst");
+    rename(&mut world, "g-Editors", "Readers");
+    let mut wiki = wiki();
+    let reader = json!({"name": "reader", "target": {"group": {"name": "Readers", "create": true}}});
+    wiki["spec"]["entitlements"].as_array_mut().unwrap().push(reader);
+    wiki["metadata"]["generation"] = json!(2);
+    world.forbidden = Some("UpdateGroup");
+    world.pass(60);
+    tell(&mut world, &[wiki]);
+    world.pass(60);
+    world.forbidden = None;
+    world.applied.clear();
+    world.pass(1200);
+    assert_eq!(world.applied, ["UpdateGroup", "CreateGroup"], "nobody is put in or taken out");
+    assert_eq!(world.mirrors.values().map(|group| &*group.name).collect::<Vec<_>>(), ["Editors", "Readers"]);
+    assert_eq!(world.groups.len(), 2);
+}
+
+#[test]
+fn a_group_that_passed_to_another_entry_by_its_name_does_not_go_with_the_first() {
+    let pushed = |name: &str, generation: i64| {
+        let sync = json!({"concurrency": 1, "interval": "1m"});
+        let pushed = json!([{"groupRef": {"name": "team"}, "name": name, "prune": true}]);
+        let spec = json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [], "pushedGroups": pushed});
+        let mut wiki = object("TargetApplication", "wiki", &spec);
+        wiki["metadata"]["generation"] = json!(generation);
+        wiki
+    };
+    let mut world = World::new();
+    world.list(&[object("Group", "team", &json!({"members": []})), pushed("Team A", 1)]);
+    world.pass(120);
+    assert_eq!(world.applied, ["CreateGroup"]);
+    rename(&mut world, "g-Team A", "Team B");
+    world.forbidden = Some("UpdateGroup");
+    world.pass(60);
+    world.applied.clear();
+    tell(&mut world, &[pushed("Team B", 2)]);
+    world.pass(300);
+    assert_eq!(world.applied, Vec::<&str>::new(), "it is there under its new name, and not deleted");
+    assert_eq!(world.groups.len(), 1);
 }
 
 #[test]

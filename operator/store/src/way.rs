@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// Whoever keeps the processor for so long has much to do as well, and takes its share without being let through. What is woken by a
-/// request or an answer takes a fifth of a millisecond; a turn of Linux's scheduler is at least 0.7 ms.
-const LONG: Duration = Duration::from_micros(500);
+/// request or an answer takes 0.2 to 0.5 ms.
+const LONG: Duration = Duration::from_millis(1);
 
 /// After that it is not offered for so many times as long: a neighbour that never ends costs a twentieth of the time at most.
 const TIMES: u32 = 20;
@@ -42,7 +42,7 @@ mod tests {
         let began = Instant::now();
         let after = |micros| began + Duration::from_micros(micros);
         for (took, until) in
-            [(0, None), (499, None), (500, Some(10_500)), (4_000, Some(84_000)), (60_000_000, Some(61_000_000))]
+            [(0, None), (999, None), (1_000, Some(21_000)), (4_000, Some(84_000)), (60_000_000, Some(61_000_000))]
         {
             assert_eq!(not_before(began, after(took)), until.map(after), "{took} us");
         }

@@ -94,7 +94,7 @@ pub(super) struct Pace {
 /// Nothing urgent waits longer for a free request than this, as a rule.
 const MOMENT: Duration = Duration::from_millis(10);
 /// Together at most.
-const FEW: u128 = 16;
+const FEW: u128 = 24;
 
 impl Pace {
     /// So many steps were done in this time.
@@ -148,7 +148,7 @@ mod tests {
         for _ in 0..20 {
             pace.took(Duration::from_micros(1_600), 8);
         }
-        assert_eq!(pace.together(), 16);
+        assert_eq!(pace.together(), 24);
         pace.took(Duration::from_millis(300), 1);
         assert_eq!(pace.together(), 1);
         // A clock that does not move says nothing.

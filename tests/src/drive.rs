@@ -194,7 +194,7 @@ impl Drive {
             }
             busy |= self.handle(event);
             if self.events.is_empty() && self.engine.is_behind() {
-                tokio::task::yield_now().await;
+                give_way();
                 self.events.push_back(EngineEvent::Tick);
             }
         }
@@ -202,7 +202,7 @@ impl Drive {
         let until = Instant::now() + BURST;
         while Instant::now() < until && self.is_due() && self.answers.is_empty() {
             self.handle(EngineEvent::Tick);
-            tokio::task::yield_now().await;
+            give_way();
             busy = true;
         }
         let now = self.now();

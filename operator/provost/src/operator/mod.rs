@@ -36,6 +36,9 @@ use targets::Rules;
 /// How long writes under way may take to end when the operator is asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// And the threads of the namespaces after that: with these and the Lease's all ends before the 30 s that a Pod has.
+const LAST: Duration = Duration::from_secs(5);
+
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
@@ -137,7 +140,7 @@ async fn lead_until(
         ended = lead(shell, settings, alive, stop) => ended,
         () = lost => Err(OperatorError::LeaseLost),
     };
-    let late = tokio::time::timeout(GRACE, over.recv()).await.is_err();
+    let late = tokio::time::timeout(LAST, over.recv()).await.is_err();
     if late {
         warn!("a namespace's thread did not end in time; what it has not stored is looked for at the next start");
     }

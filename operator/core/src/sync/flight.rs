@@ -293,8 +293,7 @@ impl Sync {
     fn is_still_wanted(&self, id: IntentId, cx: &Context<'_>) -> bool {
         let Some(flight) = self.flights.get(&id) else { return false };
         if let Step::CreateGroup { name, .. } = flight.step() {
-            return self.bound(EntitlementKind::Group, name).is_none()
-                && self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name);
+            return self.creates(name) && self.bound(EntitlementKind::Group, name).is_none();
         }
         if let Step::UpdateGroup { id, name } = flight.step() {
             let differs = self.shadow.group(id).is_some_and(|group| group.name != *name);

@@ -9,7 +9,7 @@ use super::flight::Flight;
 use super::queue::Priority;
 use super::shadow::kind_of;
 use super::{Context, Sync};
-use crate::model::{EntitlementKind, GroupRecord, IntentId, Kind, Name, Outcome, Step, TargetId};
+use crate::model::{Entitlement, EntitlementKind, GroupRecord, IntentId, Kind, Name, Outcome, Step, TargetId};
 
 /// A group's create whose answer never came.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ pub(super) struct Groups {
     /// Who waits to be put into a group together with others.
     pub(super) gathering: BTreeMap<TargetId, BTreeSet<Name>>,
     pub(super) unresolved: BTreeMap<(EntitlementKind, Arc<str>), UnresolvedGroup>,
+}
+
+/// Whether an entry names this group, role or licence.
+pub(super) fn is_declared(entries: &[Entitlement], kind: EntitlementKind, name: &Arc<str>) -> bool {
+    entries.iter().any(|entry| entry.target.kind == kind && entry.target.name == *name)
 }
 
 impl Sync {
@@ -84,6 +89,11 @@ impl Sync {
         }
     }
 
+    /// Whether a group of this name is declared and to be made where it is not there.
+    pub(super) fn creates(&self, name: &Arc<str>) -> bool {
+        self.entries.iter().any(|entry| entry.target.create && entry.target.name == *name)
+    }
+
     pub(super) fn group_mark(&self, cx: &Context<'_>, name: &str) -> Arc<str> {
         format!("provost:{}/{}/{name}", cx.namespace, self.application).into()
     }
@@ -91,7 +101,7 @@ impl Sync {
     /// The one group of this name, or of several the one with our mark; where there is none, the one with our mark that
     /// others gave a name that nothing declares. And whether it is ours.
     fn named(&self, kind: EntitlementKind, name: &Arc<str>, mark: &Arc<str>) -> Option<(TargetId, bool)> {
-        let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.kind == kind && e.target.name == *name);
+        let declared = |name: &Arc<str>| is_declared(&self.entries, kind, name);
         // What is bound to another entry stays so, whatever others call it.
         let bound = |id: &TargetId| {
             self.ledger.groups().any(|group| group.target_id == *id && group.name != *name && declared(&group.name))
@@ -129,8 +139,7 @@ impl Sync {
     /// is of no interest any more.
     fn give_up_undeclared(&mut self) {
         let Some(listed) = self.complete_listing(Kind::Groups) else { return };
-        let declared = |name: &Arc<str>| self.entries.iter().any(|e| e.target.create && e.target.name == *name);
-        let over = self.groups.unresolved.iter().filter(|((_, name), u)| listed >= u.deadline && !declared(name));
+        let over = self.groups.unresolved.iter().filter(|((_, name), u)| listed >= u.deadline && !self.creates(name));
         for key in over.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             if let Some(unresolved) = self.groups.unresolved.remove(&key) {
                 let why = "the answer was lost, and it is not declared any more";

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::flight::group_of;
+use super::group::is_declared;
 use super::lookup::Unresolved;
 use super::queue::Priority;
 use super::rate::backoff;
@@ -120,9 +121,7 @@ impl Sync {
         if self.enforces() {
             self.planned.clear();
         }
-        self.groups
-            .bound
-            .retain(|(kind, name), _| self.entries.iter().any(|e| e.target.kind == *kind && e.target.name == *name));
+        self.groups.bound.retain(|(kind, name), _| is_declared(&self.entries, *kind, name));
         self.bind_groups(cx);
     }
 

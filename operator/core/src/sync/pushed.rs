@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::flight::Flight;
+use super::group::is_declared;
 use super::queue::Priority;
 use super::shadow::{GroupShade, kind_of};
 use super::{Context, Sync};
@@ -106,11 +107,10 @@ impl Sync {
 
     /// We created it, it is to go with its declaration, nothing declares it, and nothing of ours is in it.
     pub(super) fn is_to_be_pruned(&self, group: &GroupRecord) -> bool {
-        let declared = |entry: &Entitlement| entry.target.kind == group.kind && entry.target.name == group.name;
         group.kind == EntitlementKind::Group
             && group.created
             && group.prune
-            && !self.entries.iter().any(declared)
+            && !is_declared(&self.entries, group.kind, &group.name)
             && !self.ledger.records().any(|r| r.holds(&group.target_id))
     }
 

@@ -47,6 +47,22 @@ impl World {
         }
     }
 
+    /// Tells the engine, and answers all that follows until this effect, which is left for later.
+    fn but_one(&mut self, event: EngineEvent, is: impl Fn(&Effect) -> bool) -> EngineEffect {
+        let mut effects = VecDeque::from(self.handle(event));
+        loop {
+            let effect = effects.pop_front().expect("it is among what follows");
+            match &effect {
+                EngineEffect::Do { effect: asked, .. } if is(asked) => return effect,
+                EngineEffect::Do { .. } => {
+                    let event = self.answer_to(effect);
+                    effects.extend(self.handle(event));
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn listed(&mut self, all: &[Value]) -> VecDeque<EngineEffect> {
         let all = all.iter().map(|object| self.change(object)).collect();
         self.but_writes(EngineEvent::Listed(all)).0
@@ -314,24 +330,46 @@ fn a_group_that_turns_up_under_our_mark_before_its_create_is_sent_is_not_made_ag
     world.list(&[wiki(false, 1)]);
     world.pass(60);
     let declared = world.change(&wiki(true, 2));
-    let mut effects = VecDeque::from(world.handle(EngineEvent::Changed(vec![declared])));
-    let held = loop {
-        match effects.pop_front().expect("its create is recorded") {
-            held @ EngineEffect::Do { effect: Effect::Record(_), .. } if matches!(&held, EngineEffect::Do { effect: Effect::Record(all), .. } if all.iter().any(makes)) =>
-            {
-                break held;
-            }
-            effect @ EngineEffect::Do { .. } => {
-                let answer = world.answer_to(effect);
-                effects.extend(world.handle(answer));
-            }
-            _ => {}
-        }
-    };
+    let held = world.but_one(
+        EngineEvent::Changed(vec![declared]),
+        |effect| matches!(effect, Effect::Record(all) if all.iter().any(makes)),
+    );
     world.mirror("Redaktion", Some("provost:acme/wiki/Editors".into()));
     world.pass(65);
     let stored = world.answer_to(held);
     world.tell(stored);
     world.pass(65);
     assert_eq!(world.applied, ["UpdateGroup"]);
+}
+
+#[test]
+fn a_group_whose_deletion_was_refused_is_ours_until_it_is_listed_again() {
+    let wiki = |pushed: Value, interval: &str, generation: i64| {
+        let sync = json!({"concurrency": 2, "interval": interval});
+        let spec = json!({"connector": {"fake": {}}, "sync": sync, "entitlements": [], "pushedGroups": pushed});
+        let mut wiki = object("TargetApplication", "wiki", &spec);
+        wiki["metadata"]["generation"] = json!(generation);
+        wiki
+    };
+    let mut world = World::new();
+    let pushed = json!([{"groupRef": {"name": "team"}, "name": "Team", "prune": true}]);
+    world.list(&[object("Group", "team", &json!({"members": []})), wiki(pushed, "1m", 1)]);
+    world.pass(120);
+    assert_eq!(world.groups.len(), 1);
+    let undeclared = world.change(&wiki(json!([]), "1m", 2));
+    let deletes = |step: &Step| matches!(step, Step::DeleteGroup { .. });
+    let held = world.but_one(
+        EngineEvent::Changed(vec![undeclared]),
+        |effect| matches!(effect, Effect::Apply(steps) if steps.iter().any(deletes)),
+    );
+    // A listing begins and ends while it is under way.
+    let before = world.listings;
+    world.pass(130);
+    assert!(world.listings > before);
+    world.forbidden = Some("DeleteGroup");
+    let refused = world.answer_to(held);
+    world.tell(refused);
+    let edited = world.change(&wiki(json!([]), "2m", 3));
+    world.tell(EngineEvent::Changed(vec![edited]));
+    assert_eq!(world.groups.len(), 1, "it is there, and is tried again");
 }

@@ -26,7 +26,7 @@ define story
 @target=$$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'); \
   quiet=--quiet; \
   if [[ ! -x "$$target/debug/provost" || ! -x "$$target/debug/demo" ]]; then \
-    quiet=; echo "Building the operator and the demo: about 5 minutes on 2 cores, this once."; \
+    quiet=; echo "Building the operator and the demo: 5 to 8 minutes on 2 cores, this once."; \
   fi; \
   cargo build $$quiet -p provost -p tests --bins; \
   PROVOST_BIN="$$target/debug/provost" "$$target/debug/demo" $(2) $(if $(KEEP),--keep)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use provost_core::input::ACTIVE_DIRECTORY_CONTROL;
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -43,31 +44,7 @@ const MAPPING: &[(&str, &str)] = &[
 pub(crate) static SCHEMA: Schema = Schema {
     mapping: MAPPING,
     references: &["manager"],
-    control: &[
-        "objectClass",
-        "objectGUID",
-        "objectSid",
-        "sIDHistory",
-        "nTSecurityDescriptor",
-        "unicodePwd",
-        "userPassword",
-        "pwdLastSet",
-        "lockoutTime",
-        CONTROL,
-        "member",
-        "memberOf",
-        "primaryGroupID",
-        "adminCount",
-        "isCriticalSystemObject",
-        "altSecurityIdentities",
-        "servicePrincipalName",
-        "msDS-KeyCredentialLink",
-        "msDS-AllowedToDelegateTo",
-        "msDS-AllowedToActOnBehalfOfOtherIdentity",
-        "distinguishedName",
-        "name",
-        PROTECTION,
-    ],
+    control: ACTIVE_DIRECTORY_CONTROL,
     spelling: Spelling::Ldap,
     case_insensitive: &[LOGIN, "userPrincipalName", "mail", PARENT],
     mark: Some(MARK),

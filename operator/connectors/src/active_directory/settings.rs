@@ -36,20 +36,20 @@ impl Settings {
     /// `more`: attributes that the rest of the manifest maps, looks up or protects.
     pub(super) fn new(spec: &ActiveDirectorySpec, more: &[String]) -> Result<Self, TargetError> {
         let accounts = &spec.accounts;
-        let base = dn::checked("accounts.baseDN", &accounts.base_dn)?;
-        one_controller(&spec.url, &base)?;
-        let place = accounts.disabled_dn.as_ref().map(|dn| dn::checked("accounts.disabledDN", dn)).transpose()?;
-        if place.as_ref().is_some_and(|place| dn::is_within(&dn::normal(&base), &dn::normal(place))) {
-            let text = "accounts.disabledDN must not be accounts.baseDN or above it: nobody could be enabled";
-            return Err(TargetError::Malformed(text.into()));
-        }
+        one_controller(&spec.url, &accounts.base_dn)?;
         let mapped = SCHEMA.mapping.iter().map(|(name, _)| *name);
         let names = mapped.chain([MARK, PROTECTION]).chain(more.iter().map(String::as_str));
         let mut shown: Vec<AttributeName> = names.map(AttributeName::from).collect();
         shown.sort();
         shown.dedup();
         let groups = spec.groups.as_ref().map(groups).transpose()?;
-        Ok(Self { base, place, mark: accounts.mark_attribute.clone(), groups, shown })
+        Ok(Self {
+            base: accounts.base_dn.clone(),
+            place: accounts.disabled_dn.clone(),
+            mark: accounts.mark_attribute.clone(),
+            groups,
+            shown,
+        })
     }
 
     /// The entries below which accounts are; none is below another one.
@@ -123,7 +123,7 @@ fn groups(spec: &ActiveDirectoryGroups) -> Result<Groups, TargetError> {
         Some(Type::Unrecognised(_)) => return Err(wrong("type")),
     };
     Ok(Groups {
-        base: dn::checked("groups.baseDN", &spec.base_dn)?,
+        base: spec.base_dn.clone(),
         bits: security | scope,
         mark: spec.mark_attribute.clone().unwrap_or_else(|| "info".to_owned()),
     })
@@ -168,8 +168,6 @@ pub(super) mod tests {
                 && settings.is_put_aside("CN=a,OU=left,DC=acme,DC=test")
         );
         assert!(!settings.is_account("CN=a,CN=Users,DC=acme,DC=test"));
-        let above = json!({"/accounts/disabledDN": "DC=acme,DC=test"});
-        assert!(super::tests::settings(&above).is_err(), "nobody could be enabled");
     }
 
     #[test]

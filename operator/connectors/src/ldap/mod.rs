@@ -350,7 +350,7 @@ pub(crate) fn connect(
     let mut client = None;
     let bind = match (&spec.bind.simple, &spec.bind.external) {
         (Some(simple), None) => Bind::Simple {
-            dn: wire::dn::checked("bind.simple.dn", &simple.dn)?,
+            dn: simple.dn.clone(),
             password: credentials.take(Role::Password, &simple.password_secret_ref)?,
         },
         (None, Some(external)) => {

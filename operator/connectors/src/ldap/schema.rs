@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use provost_core::input::LDAP_CONTROL;
 use provost_core::model::{EntitlementKind, Schema, Spelling};
 
 /// The name under which mapping and correlation know the attribute that carries our mark.
@@ -38,23 +39,7 @@ const MAPPING: &[(&str, &str)] = &[
 pub(crate) static SCHEMA: Schema = Schema {
     mapping: MAPPING,
     references: &["manager"],
-    control: &[
-        "objectClass",
-        "entryUUID",
-        "userPassword",
-        "authPassword",
-        "userPKCS12",
-        "memberOf",
-        "member",
-        "uniqueMember",
-        "memberUid",
-        "pwdAccountLockedTime",
-        "pwdChangedTime",
-        "pwdFailureTime",
-        "pwdHistory",
-        "pwdPolicySubentry",
-        "pwdReset",
-    ],
+    control: LDAP_CONTROL,
     spelling: Spelling::Ldap,
     case_insensitive: &[LOGIN, "mail"],
     mark: Some(MARK),

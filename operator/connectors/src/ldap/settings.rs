@@ -92,7 +92,7 @@ impl Settings {
             Some(posix) => Some(Range {
                 first: posix.first.unsigned_abs(),
                 last: posix.last.unsigned_abs(),
-                counter: dn::checked("accounts.posix.counterDN", &posix.counter_dn)?,
+                counter: posix.counter_dn.clone(),
                 gid: posix.gid_number.map(i32::unsigned_abs),
             }),
             None => None,
@@ -102,20 +102,13 @@ impl Settings {
             mapped.chain([MARK]).chain(more.iter().map(String::as_str)).map(AttributeName::from).collect();
         shown.sort();
         shown.dedup();
-        let (base, disable) = (dn::checked("accounts.baseDN", &accounts.base_dn)?, disable(&accounts.disable)?);
-        if let Disable::MoveTo { normal, .. } = &disable
-            && dn::is_within(&dn::normal(&base), normal)
-        {
-            let text = "accounts.disable.moveTo.dn must not be accounts.baseDN or above it: nobody could be enabled";
-            return Err(TargetError::Malformed(text.into()));
-        }
         Ok(Self {
-            base,
+            base: accounts.base_dn.clone(),
             naming: AttributeName::from(accounts.rdn_attribute.as_deref().unwrap_or(LOGIN)),
             classes: accounts.object_classes.clone().unwrap_or_else(|| vec!["inetOrgPerson".to_owned()]),
             id: accounts.id_attribute.clone().unwrap_or_else(|| "entryUUID".to_owned()),
             mark: accounts.mark_attribute.clone(),
-            disable,
+            disable: disable(&accounts.disable)?,
             numbers,
             groups: spec.groups.as_ref().map(groups).transpose()?,
             shown,
@@ -165,10 +158,7 @@ fn disable(spec: &LdapDisable) -> Result<Disable, TargetError> {
             enabled_value: attribute.enabled_value.clone(),
         }),
         (None, Some(_), None) => Ok(Disable::PasswordLock),
-        (None, None, Some(place)) => {
-            let dn = dn::checked("accounts.disable.moveTo.dn", &place.dn)?;
-            Ok(Disable::MoveTo { normal: dn::normal(&dn), dn })
-        }
+        (None, None, Some(place)) => Ok(Disable::MoveTo { normal: dn::normal(&place.dn), dn: place.dn.clone() }),
         _ => Err(TargetError::Malformed("exactly one way to disable must be named; correct the manifest".into())),
     }
 }
@@ -183,9 +173,9 @@ fn groups(spec: &LdapGroups) -> Result<Groups, TargetError> {
         }
     };
     Ok(Groups {
-        base: dn::checked("groups.baseDN", &spec.base_dn)?,
+        base: spec.base_dn.clone(),
         style,
-        placeholder: dn::checked("groups.placeholder", spec.placeholder.as_deref().unwrap_or("cn=nobody"))?,
+        placeholder: spec.placeholder.clone().unwrap_or_else(|| "cn=nobody".to_owned()),
         mark: spec.mark_attribute.clone().unwrap_or_else(|| "description".to_owned()),
     })
 }

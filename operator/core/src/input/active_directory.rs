@@ -4,8 +4,39 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::connector::secret_key;
-use super::ldap::{authority, url};
+use super::directory::{authority, dn, own, put_aside, url};
 use super::path::Path;
+
+/// Attributes that are never mapped, nor written by the settings: they hold passwords, members or rights, or are the domain's own.
+pub const ACTIVE_DIRECTORY_CONTROL: &[&str] = &[
+    "objectClass",
+    "objectGUID",
+    "objectSid",
+    "sIDHistory",
+    "nTSecurityDescriptor",
+    "unicodePwd",
+    "userPassword",
+    "pwdLastSet",
+    "lockoutTime",
+    "userAccountControl",
+    "member",
+    "memberOf",
+    "primaryGroupID",
+    "adminCount",
+    "isCriticalSystemObject",
+    "altSecurityIdentities",
+    "servicePrincipalName",
+    "msDS-KeyCredentialLink",
+    "msDS-AllowedToDelegateTo",
+    "msDS-AllowedToActOnBehalfOfOtherIdentity",
+    "distinguishedName",
+    "name",
+    // What the connector shows of a protected account.
+    "protection",
+];
+
+/// What names an entry.
+const NAMES: &[&str] = &["sAMAccountName", "cn"];
 
 /// Checks the settings and gives what tells the domain's part from others: its host and the base of its accounts.
 pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirectorySpec) -> String {
@@ -18,19 +49,25 @@ pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirect
     secret_key(checks, bind.field("passwordSecretRef"), &spec.bind.password_secret_ref);
     authority(checks, at.field("tls"), spec.tls.as_ref());
     let accounts = at.field("accounts");
-    checks.text(accounts.field("baseDN"), &spec.accounts.base_dn, 1, 1024);
-    checks.optional(accounts.field("markAttribute"), spec.accounts.mark_attribute.as_ref(), 1, 256);
-    checks.optional(accounts.field("disabledDN"), spec.accounts.disabled_dn.as_ref(), 1, 1024);
+    dn(checks, accounts.field("baseDN"), &spec.accounts.base_dn);
+    if let Some(mark) = &spec.accounts.mark_attribute {
+        own(checks, accounts.field("markAttribute"), mark, ACTIVE_DIRECTORY_CONTROL, NAMES);
+    }
+    if let Some(place) = &spec.accounts.disabled_dn {
+        put_aside(checks, accounts.field("disabledDN"), place, &spec.accounts.base_dn);
+    }
     if let Some(groups) = &spec.groups {
         let at = at.field("groups");
-        checks.text(at.field("baseDN"), &groups.base_dn, 1, 1024);
+        dn(checks, at.field("baseDN"), &groups.base_dn);
         if let Some(crds::ActiveDirectoryGroupScope::Unrecognised(word)) = &groups.scope {
             checks.unrecognised(at.field("scope"), word, crds::ActiveDirectoryGroupScope::WORDS, ());
         }
         if let Some(crds::ActiveDirectoryGroupType::Unrecognised(word)) = &groups.group_type {
             checks.unrecognised(at.field("type"), word, crds::ActiveDirectoryGroupType::WORDS, ());
         }
-        checks.optional(at.field("markAttribute"), groups.mark_attribute.as_ref(), 1, 256);
+        if let Some(mark) = &groups.mark_attribute {
+            own(checks, at.field("markAttribute"), mark, ACTIVE_DIRECTORY_CONTROL, NAMES);
+        }
     }
     format!("activeDirectory {}/{}", host.unwrap_or_default(), spec.accounts.base_dn.to_lowercase())
 }

@@ -7,6 +7,7 @@ mod active_directory;
 mod change;
 mod check;
 mod connector;
+mod directory;
 mod group;
 mod identity;
 mod keycloak;
@@ -20,11 +21,13 @@ mod url;
 mod tests;
 
 pub use access_policy::access_policy;
+pub use active_directory::ACTIVE_DIRECTORY_CONTROL;
 pub use change::{
     access_policy_change, draft, group_change, identity_change, meta, target_application_change, unreadable,
 };
 pub use check::is_object_name;
 pub use group::group;
 pub use identity::{identity, mapped_user_name};
+pub use ldap::LDAP_CONTROL;
 pub use manifest::{access_policy_manifest, group_manifest, identity_errors, identity_manifest};
 pub use target_application::target_application;

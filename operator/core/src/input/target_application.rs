@@ -54,7 +54,7 @@ pub(super) fn read(object: &crds::TargetApplication) -> (TargetApplication, Vec<
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
     rules_together(&mut checks, at, &application);
-    super::ldap::complete(
+    super::directory::complete(
         &mut checks,
         &mut application.connector.settings,
         &mut application.account,

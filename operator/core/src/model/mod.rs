@@ -3,6 +3,7 @@
 
 mod access_policy;
 mod change;
+pub mod dn;
 mod group;
 mod identity;
 mod ledger;

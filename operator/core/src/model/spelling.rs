@@ -51,6 +51,18 @@ impl Spelling {
         }
     }
 
+    /// Whether a directory can have an attribute of that name (RFC 4512, 2.5): a keyword or a number, and options. Some servers
+    /// allow `_` besides.
+    pub fn is_description(name: &str) -> bool {
+        let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let keyword = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic()) && word(text);
+        let number =
+            |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let mut parts = name.split(';');
+        parts.next().is_some_and(|name| keyword(name) || number(name))
+            && parts.all(|option| !option.is_empty() && word(option))
+    }
+
     /// Whether two names are of one attribute, whatever else they say.
     pub fn is_of(self, one: &str, other: &str) -> bool {
         self.attribute(one) == self.attribute(other)
@@ -102,6 +114,17 @@ mod tests {
             (Scim, "urn:acme:1.0:User:Title", "urn:acme:1.0:user:title"),
         ] {
             assert_eq!(spelling.canonical(name), canonical, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_directory_can_have_is_told() {
+        for name in ["mail", "mail;lang-fr;x-a", "2.16.840.1", "msDS-Key", "acme_level", "l"] {
+            assert!(super::Spelling::is_description(name), "{name}");
+        }
+        for name in ["", " mail", "car License", "1a", "2..5", "mail;", ";x", "-a", "emails[0]", "straße", "a=b", "a.b"]
+        {
+            assert!(!super::Spelling::is_description(name), "{name}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! A step that needs a budget waits until its lane has settled; then the lane's wave passes whole, and is stored as
 //! released, or is held whole, under a hash. What is no longer wanted drops out of both.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -457,10 +458,11 @@ fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Adm
         (_, 1) => "identity loses something",
         _ => "identities lose something",
     };
-    // Of those who lost something within the window already it counts what is new.
-    let counts = match usize::try_from(cost) {
-        Ok(cost) if cost == identities => String::new(),
-        _ => format!(", which counts {cost} (a privileged removal three, who was counted already what is new)"),
+    const AGAIN: &str = "somebody who was counted before counts for what is new alone";
+    let counts = match usize::try_from(cost).unwrap_or(usize::MAX).cmp(&identities) {
+        Ordering::Equal => String::new(),
+        Ordering::Greater => format!(", which the budget counts as {cost}: three for a privileged right that is taken"),
+        Ordering::Less => format!(", which the budget counts as {cost}: {AGAIN}"),
     };
     let noun = if accounts == 1 { "account" } else { "accounts" };
     let budget = match admission {
@@ -481,5 +483,18 @@ fn span(window: Duration) -> String {
         days if days > 0 && days % 1440 == 0 => format!("{} days", days / 1440),
         hours if hours > 60 && hours % 60 == 0 => format!("{} h", hours / 60),
         minutes => format!("{minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_wave_says_how_the_budget_counts_where_that_is_not_how_many_they_are() {
+        let told = |cost| told(Lane::Derived, 4, 6, cost, &Admission::Pass);
+        assert!(told(4).ends_with("lose something, of 6 accounts"));
+        assert!(told(8).ends_with(", which the budget counts as 8: three for a privileged right that is taken"));
+        assert!(told(3).ends_with("counts as 3: somebody who was counted before counts for what is new alone"));
     }
 }

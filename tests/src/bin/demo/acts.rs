@@ -99,8 +99,13 @@ pub fn drift(stage: &Stage) {
     let (main, place) = (stage.main(), stage.main().said());
     main.tamper(who, "Chief of Everything");
     let title = main.account(who).map(|account| account.title).unwrap_or_default();
-    stage.tell(&format!("{who} is now '{title}' in the {place}; the next sync is asked for"));
-    stage.kubectl(&["annotate", "--overwrite", &stage.application(), "provost.dev/reconcile-now=drift"]).ok();
+    let edited = format!("{who} is now '{title}' in the {place}");
+    if main.tells_of_edits() {
+        stage.tell(&format!("{edited}, which tells what was edited; nobody asks for a sync"));
+    } else {
+        stage.tell(&format!("{edited}; the next sync is asked for"));
+        stage.kubectl(&["annotate", "--overwrite", &stage.application(), "provost.dev/reconcile-now=drift"]).ok();
+    }
     stage.see(&format!("{who}'s title is {right} again"), |s| {
         s.main().account(who).is_some_and(|account| account.title == right)
     });

@@ -70,6 +70,10 @@ impl Server for Directory {
         names
     }
 
+    fn tells_of_edits(&self) -> bool {
+        true
+    }
+
     fn tamper(&self, user_name: &str, title: &str) {
         self.0.edit(&format!("dn: uid={user_name},{}\nchangetype: modify\nreplace: title\ntitle: {title}\n", people()));
     }
@@ -79,11 +83,7 @@ impl Server for Directory {
         let filter = format!("(|(uid={user_name})(member=uid={user_name},{}))", people());
         let found = self.0.search(SUFFIX, &filter, &asked);
         let lines: Vec<&str> = found.lines().filter(|line| !line.is_empty()).collect();
-        format!(
-            "$ ldapsearch '(|(uid={user_name})(member=uid={user_name},...))' {}\n{}",
-            asked.join(" "),
-            lines.join("\n")
-        )
+        format!("$ ldapsearch '{filter}' {}\n{}", asked.join(" "), lines.join("\n"))
     }
 
     fn how_to_ask(&self) -> String {

@@ -33,6 +33,11 @@ pub trait Server {
     /// The user names in a group, sorted; nobody, if there is none.
     fn members(&self, group: &str) -> Vec<String>;
 
+    /// Whether it tells of edits, so that nobody need ask for a sync.
+    fn tells_of_edits(&self) -> bool {
+        false
+    }
+
     /// Changes the title behind Provost's back.
     fn tamper(&self, user_name: &str, title: &str);
 

@@ -4,7 +4,6 @@
 pub(crate) mod ber;
 mod client;
 pub(crate) mod connect;
-pub(crate) mod dn;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod filter;
@@ -17,6 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+pub(crate) use provost_core::model::dn;
 use provost_core::model::{Spent, TargetError};
 use secrecy::SecretString;
 

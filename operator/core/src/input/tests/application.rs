@@ -3,14 +3,8 @@
 use provost_crds as crds;
 use serde_json::{Value, json};
 
-use super::{errors, says};
-use crate::input::target_application;
-use crate::model::{ConnectorKind, DeprovisionStep, MappingSource, TargetApplication};
-
-fn application(spec: &Value) -> TargetApplication {
-    let manifest = json!({"metadata": {"name": "wiki", "namespace": "acme"}, "spec": spec});
-    target_application(&crds::from_manifest(manifest).unwrap()).unwrap()
-}
+use super::{application, errors, says};
+use crate::model::{ConnectorKind, DeprovisionStep, MappingSource};
 
 fn scim(url: &str) -> Value {
     json!({"connector": {"scim": {"url": url, "auth": {"bearer": {"secretRef": {"name": "a", "key": "b"}}}}}})
@@ -326,45 +320,4 @@ fn what_a_realm_cannot_have_is_refused() {
             ),
         ],
     );
-}
-
-#[test]
-fn the_attribute_that_disables_in_a_directory_is_mapped_by_nobody() {
-    let with = |disables: &str, attributes: Value| {
-        let mut ldap = super::samples::directory();
-        ldap["accounts"]["disable"] = json!({"attribute": {"name": disables, "value": "disabled"}});
-        json!({"connector": {"ldap": ldap}, "account": {"attributes": attributes}})
-    };
-    let refused = |at: usize, name: &str| {
-        format!(
-            "spec.account.attributes[{at}].name: {name:?}: is the attribute that disables accounts; must be removed, or \
-             connector.ldap.accounts.disable must name another attribute"
-        )
-    };
-    let title = json!({"name": "title", "value": "x"});
-    let both = |name: &str| json!([title, {"name": name, "value": "x", "apply": "OnCreate"}]);
-    says(
-        "TargetApplication",
-        &[
-            (with("loginShell", both("loginShell")), &[&refused(1, "loginShell")]),
-            (with("loginShell", both("LOGINSHELL")), &[&refused(1, "LOGINSHELL")]),
-            (with("loginShell", both("loginshell;x-a")), &[&refused(1, "loginshell;x-a")]),
-            (with("loginShell", both("homeDirectory")), &[]),
-            (with("loginShell", json!([{"name": "LoginShell", "apply": "Never"}])), &[]),
-        ],
-    );
-    let its_own = "says something else of an account; must be one of its own: neither uid nor objectClass, nor the rdnAttribute, \
-                   idAttribute or markAttribute";
-    for name in ["UID", "entryuuid", "CARLICENSE", "objectclass"] {
-        let said = errors("TargetApplication", &with(name, json!([])));
-        assert_eq!(said, [format!("spec.connector.ldap.accounts.disable.attribute.name: {name:?}: {its_own}")]);
-    }
-    let number = "2.16.840.1.113730.3.1.4";
-    let said = errors("TargetApplication", &with(number, json!([])));
-    assert!(said.len() == 1 && said[0].contains("is the number of an attribute"), "{said:?}");
-
-    // What the default mapping has of it is left out.
-    let left = application(&with("EmployeeType", json!([title])));
-    let left: Vec<_> = left.account.attributes.iter().filter(|m| m.source == MappingSource::Never).collect();
-    assert!(matches!(left.as_slice(), [one] if one.attribute.as_str() == "EmployeeType"), "{left:?}");
 }

@@ -115,12 +115,9 @@ impl Walk {
             }
         } else if schema["x-kubernetes-validations"].is_null() && !place.path.to_lowercase().ends_with("url") {
             let Place { path, pointer, .. } = place.clone();
-            self.longest.push(Spoiled {
-                path,
-                bound: "at maxLength".to_owned(),
-                pointer,
-                value: json!("a".repeat(most)),
-            });
+            let is_a_dn = path.to_lowercase().ends_with("dn") || path.ends_with("placeholder");
+            let longest = if is_a_dn { format!("o={}", "a".repeat(most - 2)) } else { "a".repeat(most) };
+            self.longest.push(Spoiled { path, bound: "at maxLength".to_owned(), pointer, value: json!(longest) });
         }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn directory() -> Value {
     })
 }
 
-fn domain() -> Value {
+pub(super) fn domain() -> Value {
     json!({
         "url": "ldaps://dc1.acme.test", "bind": {"user": "provost@acme.test", "passwordSecretRef": {"name": "ad", "key": "password"}},
         "tls": {"caSecretRef": {"name": "acme-ca", "key": "ca.crt"}},
@@ -64,7 +64,7 @@ fn local_directory() -> Value {
     })
 }
 
-fn another_directory() -> Value {
+pub(super) fn another_directory() -> Value {
     let secret = json!({"name": "ldap", "key": "tls.crt"});
     json!({
         "url": "ldap://ldap.acme.test", "bind": {"external": {"certificateSecretRef": secret, "keySecretRef": secret}},

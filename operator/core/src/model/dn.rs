@@ -2,13 +2,11 @@
 
 use std::fmt::Write as _;
 
-use provost_core::model::TargetError;
-
 /// One relative name: its attributes and values, unescaped, in the order written.
-pub(crate) type Rdn = Vec<(String, String)>;
+pub type Rdn = Vec<(String, String)>;
 
 /// `attribute=value`, escaped.
-pub(crate) fn rdn(attribute: &str, value: &str) -> String {
+pub fn rdn(attribute: &str, value: &str) -> String {
     let mut rdn = format!("{attribute}=");
     for (at, c) in value.char_indices() {
         // Blanks at either end, and a number sign at the beginning.
@@ -23,12 +21,12 @@ pub(crate) fn rdn(attribute: &str, value: &str) -> String {
 }
 
 /// A name directly below another one.
-pub(crate) fn below(rdn: &str, parent: &str) -> String {
+pub fn below(rdn: &str, parent: &str) -> String {
     if parent.is_empty() { rdn.to_owned() } else { format!("{rdn},{parent}") }
 }
 
 /// The relative names of a DN, the entry's own first. `None`: it is none. Hexadecimal values (`#04..`) stay as they are.
-pub(crate) fn parse(dn: &str) -> Option<Vec<Rdn>> {
+pub fn parse(dn: &str) -> Option<Vec<Rdn>> {
     if dn.trim().is_empty() {
         return Some(Vec::new());
     }
@@ -38,7 +36,7 @@ pub(crate) fn parse(dn: &str) -> Option<Vec<Rdn>> {
         let (attribute, after) = rest.split_once('=')?;
         let attribute = attribute.trim();
         let named = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.' || c == '_' || c == ';';
-        if attribute.is_empty() || !attribute.chars().all(named) {
+        if !attribute.starts_with(|c: char| c.is_ascii_alphanumeric()) || !attribute.chars().all(named) {
             return None;
         }
         let (value, end, after) = value(after)?;
@@ -92,7 +90,7 @@ fn value(text: &str) -> Option<(String, Option<char>, &str)> {
 
 /// The form in which two names of one entry are the same: letter case and spelling do not count, as in every attribute that
 /// names entries in practice.
-pub(crate) fn normal(dn: &str) -> String {
+pub fn normal(dn: &str) -> String {
     if is_plain(dn) {
         return dn.to_ascii_lowercase();
     }
@@ -125,32 +123,27 @@ fn is_plain(dn: &str) -> bool {
 }
 
 /// Whether a name (normal form) is below another one (normal form), or is it.
-pub(crate) fn is_within(dn: &str, base: &str) -> bool {
+pub fn is_within(dn: &str, base: &str) -> bool {
     dn == base || base.is_empty() || dn.strip_suffix(base).is_some_and(|before| before.ends_with(','))
 }
 
 /// A place and another one, unless that is below it: so that nothing is found twice.
-pub(crate) fn apart<'a>(base: &'a str, other: Option<&'a str>) -> Vec<&'a str> {
+pub fn apart<'a>(base: &'a str, other: Option<&'a str>) -> Vec<&'a str> {
     let other = other.filter(|other| !is_within(&normal(other), &normal(base)));
     std::iter::once(base).chain(other).collect()
 }
 
 /// The relative name of an entry, and the name of the entry above.
-pub(crate) fn split(dn: &str) -> Option<(String, String)> {
+pub fn split(dn: &str) -> Option<(String, String)> {
     let one = |rdn: Rdn| rdn.iter().map(|(a, v)| self::rdn(a, v)).collect::<Vec<_>>().join("+");
     let mut rdns = parse(dn)?.into_iter().map(one);
     let first = rdns.next()?;
     Some((first, rdns.collect::<Vec<_>>().join(",")))
 }
 
-/// A DN of the manifest, if it is one.
-pub(crate) fn checked(field: &str, dn: &str) -> Result<String, TargetError> {
-    match parse(dn) {
-        Some(rdns) if !rdns.is_empty() => Ok(dn.to_owned()),
-        _ => {
-            Err(TargetError::Malformed(format!("{field} is no DN; write it as in ou=people,dc=example,dc=com").into()))
-        }
-    }
+/// Whether this is the name of an entry, and not of the root.
+pub fn names_an_entry(dn: &str) -> bool {
+    parse(dn).is_some_and(|rdns| !rdns.is_empty())
 }
 
 #[cfg(test)]
@@ -219,10 +212,12 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_told() {
-        for text in ["people", "=x", "ou=people,", "ou=a,,dc=b", r"ou=a\", "ou=a,b c=d", r"ou=a\C3,dc=b"] {
+        for text in
+            ["people", "=x", ";dc=x", "ou=a;;dc=b", "ou=people,", "ou=a,,dc=b", r"ou=a\", "ou=a,b c=d", r"ou=a\C3,dc=b"]
+        {
             assert_eq!(parse(text), None, "{text:?}");
         }
-        assert!(checked("baseDN", "").is_err() && checked("baseDN", "dc=acme").is_ok());
+        assert!(!names_an_entry("") && names_an_entry("dc=acme"));
     }
 
     #[test]

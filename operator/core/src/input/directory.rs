@@ -1,0 +1,177 @@
+//! What the settings of LDAP and of Active Directory have in common.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use provost_crds as crds;
+use serde_json::{Value as Json, json};
+
+use super::check::Checks;
+use super::connector::secret_key;
+use super::path::Path;
+use crate::model::{AccountSettings, AttributeName, Mapping, MappingSource, Safety, Spelling, dn};
+
+const URL: &str = "must be ldaps://host, ldap://host (with StartTLS) or ldapi://%2Fpath%2Fof%2Fsocket, without user info, query and DN, as in ldaps://ldap.example.com";
+
+/// The attribute under which the mapping knows the one that carries our mark.
+const MARK: &str = "externalId";
+
+/// The Secret of a private authority.
+pub(super) fn authority(checks: &mut Checks, at: Path<'_>, tls: Option<&crds::TlsSpec>) {
+    if let Some(secret) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        secret_key(checks, at.field("caSecretRef"), secret);
+    }
+}
+
+/// The DN of an entry.
+pub(super) fn dn(checks: &mut Checks, at: Path<'_>, dn: &str) {
+    checks.text(at, dn, 1, 1024);
+    if !dn.is_empty() && !dn::names_an_entry(dn) {
+        let remedy = r#"must be one as in ou=people,dc=example,dc=com, with a backslash before each , + " \ < > ; within a value"#;
+        checks.wrong(at, dn, "is no DN", remedy);
+    }
+}
+
+/// The place of disabled accounts, which cannot be that of all accounts, nor above it.
+pub(super) fn put_aside(checks: &mut Checks, at: Path<'_>, place: &str, base: &str) {
+    dn(checks, at, place);
+    if dn::names_an_entry(place) && dn::is_within(&dn::normal(base), &dn::normal(place)) {
+        checks.wrong(
+            at,
+            place,
+            "is accounts.baseDN, or above it",
+            "must be another place or one below, else nobody could be enabled",
+        );
+    }
+}
+
+/// The name of an attribute, or of an object class.
+pub(super) fn name(checks: &mut Checks, at: Path<'_>, name: &str) {
+    checks.text(at, name, 1, 256);
+    is_name(checks, at, name);
+}
+
+fn is_name(checks: &mut Checks, at: Path<'_>, name: &str) {
+    if !name.is_empty() && !Spelling::is_description(name) {
+        let remedy = "must be a letter and then letters, digits and hyphens, as in employeeNumber";
+        checks.wrong(at, name, "is no name in a directory", remedy);
+    }
+}
+
+/// The name of an attribute that Provost writes by itself: it is neither one of `taken` nor one that controls an entry.
+pub(super) fn own(checks: &mut Checks, at: Path<'_>, own: &str, control: &[&str], taken: &[&str]) {
+    name(checks, at, own);
+    if taken.iter().chain(control).any(|other| Spelling::Ldap.is_of(other, own)) {
+        let taken: Vec<&str> = taken.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let remedy = format!(
+            "must be one of its own: not {}, and none that holds passwords, members or what the server itself writes",
+            taken.join(", ")
+        );
+        checks.wrong(at, own, "is used for something else", remedy);
+    }
+    if own.starts_with(|c: char| c.is_ascii_digit()) {
+        let remedy = "must be its name, by which it is told from what is mapped";
+        checks.wrong(at, own, "is the number of an attribute", remedy);
+    }
+}
+
+/// What follows for the rest of a directory's application: attributes have names that can exist, those that the settings name are
+/// not the mapping's, where accounts carry no mark nobody is asked to write one, and the connector knows which attributes to show.
+pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
+    let given = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
+    let Some(kind) = ["ldap", "activeDirectory"].into_iter().find(given) else { return };
+    let Some(directory) = settings.get_mut(kind) else { return };
+    let named = |pointer: &str| directory.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+    let (disables, mark) = (named("/accounts/disable/attribute/name"), named("/accounts/markAttribute"));
+    names(checks, account, safety);
+    let mapped = account.attributes.iter().map(|mapping| &mapping.attribute);
+    let looked_up = account.correlate.iter().map(|key| &key.attribute);
+    let protected = safety.protected.iter().map(|(attribute, _)| attribute);
+    let shown: BTreeSet<&str> = mapped.chain(looked_up).chain(protected).map(AttributeName::as_str).collect();
+    directory["attributes"] = json!(shown);
+    if let Some(name) = disables {
+        let remedy = "must be removed, or connector.ldap.accounts.disable must name another attribute";
+        not_mapped(checks, account, &name, "is the attribute that disables accounts", remedy);
+    }
+    let Some(name) = mark else {
+        let remedy = format!("must be named by connector.{kind}.accounts.markAttribute");
+        return not_mapped(checks, account, MARK, "is our mark, which has no attribute here", &remedy);
+    };
+    // An attribute of that very name is mapped by it.
+    if !name.eq_ignore_ascii_case(MARK) {
+        let remedy = format!(
+            "must be mapped by the name {MARK}, or connector.{kind}.accounts.markAttribute must name another one"
+        );
+        not_mapped(checks, account, &name, "is the markAttribute", &remedy);
+    }
+}
+
+/// What the rest of the manifest says of attributes names such as can exist.
+fn names(checks: &mut Checks, account: &AccountSettings, safety: &Safety) {
+    let spec = Path::Root("spec");
+    let (account_at, safety_at) = (spec.field("account"), spec.field("safety"));
+    let mut each = |list: Path<'_>, field: &str, names: &mut dyn Iterator<Item = &AttributeName>| {
+        for (index, name) in names.enumerate() {
+            is_name(checks, list.item(index).field(field), name.as_str());
+        }
+    };
+    each(account_at.field("attributes"), "name", &mut account.attributes.iter().map(|mapping| &mapping.attribute));
+    each(account_at.field("correlate"), "attribute", &mut account.correlate.iter().map(|key| &key.attribute));
+    each(safety_at.field("protected"), "attribute", &mut safety.protected.iter().map(|(attribute, _)| attribute));
+}
+
+/// An attribute that the settings give to something else is not the mapping's to write, which would undo that: the manifest may
+/// not map it, and the default mapping leaves it out.
+fn not_mapped(checks: &mut Checks, account: &mut AccountSettings, name: &str, message: &str, remedy: &str) {
+    let spec = Path::Root("spec");
+    let at = spec.field("account");
+    let at = at.field("attributes");
+    let mut left_out = false;
+    for (index, mapping) in account.attributes.iter().enumerate() {
+        let declared = mapping.attribute.as_str();
+        if !Spelling::Ldap.is_of(declared, name) {
+            continue;
+        }
+        left_out |= declared.eq_ignore_ascii_case(name);
+        if mapping.source != MappingSource::Never {
+            checks.wrong(at.item(index).field("name"), declared, message, remedy);
+        }
+    }
+    if !left_out {
+        account.attributes.push(Mapping { attribute: name.into(), source: MappingSource::Never });
+    }
+}
+
+/// Host and port as the fingerprint has them. The URL is never repeated: somebody may have written a password into it.
+pub(super) fn url(checks: &mut Checks, at: Path<'_>, url: &str) -> Option<Arc<str>> {
+    checks.length(at, None, url, 0, 2048);
+    let found = host(url);
+    if found.is_none() {
+        checks.wrong_untold(at, "is no URL of a directory", URL);
+    }
+    found.map(Into::into)
+}
+
+fn host(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let stray = |c: char| "/?#@\\".contains(c) || c.is_whitespace() || c.is_control();
+    if rest.is_empty() || rest.contains(stray) {
+        return None;
+    }
+    let usual = match scheme {
+        "ldaps" => ":636",
+        "ldap" => ":389",
+        "ldapi" => return (!rest.contains(':')).then(|| format!("ldapi {rest}")),
+        _ => return None,
+    };
+    if rest.contains('%') {
+        return None;
+    }
+    let host = rest.to_lowercase();
+    let name = host.strip_suffix(usual).unwrap_or(&host);
+    // One directory, whichever way it is reached.
+    let port = name.rsplit_once(':').filter(|(before, _)| !before.contains(':') || before.ends_with(']'));
+    let sound = port.is_none_or(|(before, port)| !before.is_empty() && port.parse::<u16>().is_ok());
+    sound.then(|| name.to_owned())
+}

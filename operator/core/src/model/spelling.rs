@@ -51,16 +51,19 @@ impl Spelling {
         }
     }
 
-    /// Whether a directory can have an attribute of that name (RFC 4512, 2.5): a keyword or a number, and options. Some servers
-    /// allow `_` besides.
+    /// Whether a directory can have an attribute of that name (RFC 4512, 2.5): a keyword, in which some servers allow `_` besides,
+    /// or a number, and options, which in Active Directory hold a range (MS-ADTS, 3.1.1.3.1.3.3).
     pub fn is_description(name: &str) -> bool {
         let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         let keyword = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic()) && word(text);
-        let number =
-            |text: &str| text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-        let mut parts = name.split(';');
-        parts.next().is_some_and(|name| keyword(name) || number(name))
-            && parts.all(|option| !option.is_empty() && word(option))
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |text: &str| {
+            let prefixed = text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("oid."));
+            text.get(if prefixed { 4 } else { 0 }..).is_some_and(|number| number.split('.').all(digits))
+        };
+        let option = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let (name, options) = name.split_once(';').map_or((name, None), |(name, options)| (name, Some(options)));
+        (keyword(name) || number(name)) && options.is_none_or(|options| options.split(';').all(option))
     }
 
     /// Whether two names are of one attribute, whatever else they say.
@@ -119,11 +122,28 @@ mod tests {
 
     #[test]
     fn a_name_that_no_directory_can_have_is_told() {
-        for name in ["mail", "mail;lang-fr;x-a", "2.16.840.1", "msDS-Key", "acme_level", "l"] {
+        for name in
+            ["mail", "mail;lang-fr;x-a", "member;range=0-*", "2.16.840.1", "OID.2.5.4.3", "msDS-Key", "acme_level", "l"]
+        {
             assert!(super::Spelling::is_description(name), "{name}");
         }
-        for name in ["", " mail", "car License", "1a", "2..5", "mail;", ";x", "-a", "emails[0]", "straße", "a=b", "a.b"]
-        {
+        for name in [
+            "",
+            " mail",
+            "car License",
+            "1a",
+            "2..5",
+            "mail;",
+            "mail;a b",
+            ";x",
+            "oid.",
+            "oid.x",
+            "-a",
+            "emails[0]",
+            "straße",
+            "a=b",
+            "a.b",
+        ] {
             assert!(!super::Spelling::is_description(name), "{name}");
         }
     }

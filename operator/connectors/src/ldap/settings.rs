@@ -88,15 +88,12 @@ impl Settings {
     /// `more`: attributes that the rest of the manifest maps, looks up or protects.
     pub(super) fn new(spec: &LdapSpec, more: &[String]) -> Result<Self, TargetError> {
         let accounts = &spec.accounts;
-        let numbers = match &accounts.posix {
-            Some(posix) => Some(Range {
-                first: posix.first.unsigned_abs(),
-                last: posix.last.unsigned_abs(),
-                counter: posix.counter_dn.clone(),
-                gid: posix.gid_number.map(i32::unsigned_abs),
-            }),
-            None => None,
-        };
+        let numbers = accounts.posix.as_ref().map(|posix| Range {
+            first: posix.first.unsigned_abs(),
+            last: posix.last.unsigned_abs(),
+            counter: posix.counter_dn.clone(),
+            gid: posix.gid_number.map(i32::unsigned_abs),
+        });
         let mapped = SCHEMA.mapping.iter().map(|(name, _)| *name);
         let mut shown: Vec<AttributeName> =
             mapped.chain([MARK]).chain(more.iter().map(String::as_str)).map(AttributeName::from).collect();

@@ -458,11 +458,10 @@ fn told(lane: Lane, identities: usize, accounts: u32, cost: u32, admission: &Adm
         (_, 1) => "identity loses something",
         _ => "identities lose something",
     };
-    const AGAIN: &str = "somebody who was counted before counts for what is new alone";
     let counts = match usize::try_from(cost).unwrap_or(usize::MAX).cmp(&identities) {
         Ordering::Equal => String::new(),
-        Ordering::Greater => format!(", which the budget counts as {cost}: three for a privileged right that is taken"),
-        Ordering::Less => format!(", which the budget counts as {cost}: {AGAIN}"),
+        Ordering::Greater => format!(", which counts as {cost}: three for a privileged right that is taken"),
+        Ordering::Less => format!(", which counts as {cost}: who was counted before counts for the rest alone"),
     };
     let noun = if accounts == 1 { "account" } else { "accounts" };
     let budget = match admission {
@@ -494,7 +493,7 @@ mod tests {
     fn a_held_wave_says_how_the_budget_counts_where_that_is_not_how_many_they_are() {
         let told = |cost| told(Lane::Derived, 4, 6, cost, &Admission::Pass);
         assert!(told(4).ends_with("lose something, of 6 accounts"));
-        assert!(told(8).ends_with(", which the budget counts as 8: three for a privileged right that is taken"));
-        assert!(told(3).ends_with("counts as 3: somebody who was counted before counts for what is new alone"));
+        assert!(told(8).ends_with(", which counts as 8: three for a privileged right that is taken"));
+        assert!(told(3).ends_with("counts as 3: who was counted before counts for the rest alone"));
     }
 }

@@ -35,8 +35,8 @@ pub const ACTIVE_DIRECTORY_CONTROL: &[&str] = &[
     "protection",
 ];
 
-/// What names an entry.
-const NAMES: &[&str] = &["sAMAccountName", "cn"];
+/// What names an entry, or its place, or another one.
+const NAMES: &[&str] = &["sAMAccountName", "cn", "manager", "parentDN"];
 
 /// Checks the settings and gives what tells the domain's part from others: its host and the base of its accounts.
 pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirectorySpec) -> String {

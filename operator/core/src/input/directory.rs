@@ -29,6 +29,9 @@ pub(super) fn dn(checks: &mut Checks, at: Path<'_>, dn: &str) {
     if !dn.is_empty() && !dn::names_an_entry(dn) {
         let remedy = r#"must be one as in ou=people,dc=example,dc=com, with a backslash before each , + " \ < > ; within a value"#;
         checks.wrong(at, dn, "is no DN", remedy);
+    } else if !dn::has_short_names(dn) {
+        let remedy = "must have short ones, with which servers answer, as in ou=people,dc=example,dc=com";
+        checks.wrong(at, dn, "has the number or the long name of an attribute", remedy);
     }
 }
 
@@ -61,6 +64,9 @@ fn is_name(checks: &mut Checks, at: Path<'_>, name: &str) {
 /// The name of an attribute that Provost writes by itself: it is neither one of `taken` nor one that controls an entry.
 pub(super) fn own(checks: &mut Checks, at: Path<'_>, own: &str, control: &[&str], taken: &[&str]) {
     name(checks, at, own);
+    if !Spelling::is_description(own) {
+        return;
+    }
     if taken.iter().chain(control).any(|other| Spelling::Ldap.is_of(other, own)) {
         let taken: Vec<&str> = taken.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let remedy = format!(
@@ -89,7 +95,7 @@ pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut A
     let protected = safety.protected.iter().map(|(attribute, _)| attribute);
     let shown: BTreeSet<&str> = mapped.chain(looked_up).chain(protected).map(AttributeName::as_str).collect();
     directory["attributes"] = json!(shown);
-    if let Some(name) = disables {
+    if let Some(name) = disables.filter(|name| Spelling::is_description(name)) {
         let remedy = "must be removed, or connector.ldap.accounts.disable must name another attribute";
         not_mapped(checks, account, &name, "is the attribute that disables accounts", remedy);
     }
@@ -98,7 +104,7 @@ pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut A
         return not_mapped(checks, account, MARK, "is our mark, which has no attribute here", &remedy);
     };
     // An attribute of that very name is mapped by it.
-    if !name.eq_ignore_ascii_case(MARK) {
+    if !name.eq_ignore_ascii_case(MARK) && Spelling::is_description(&name) {
         let remedy = format!(
             "must be mapped by the name {MARK}, or connector.{kind}.accounts.markAttribute must name another one"
         );

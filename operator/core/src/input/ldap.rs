@@ -29,6 +29,9 @@ pub const LDAP_CONTROL: &[&str] = &[
 /// Of these, the one that may disable.
 const LOCK: &str = "pwdAccountLockedTime";
 
+/// What names an account, and what its schema or Provost itself needs.
+const DEMANDED: &[&str] = &["uid", "cn", "sn", "manager"];
+
 /// The largest number of the range of a posixAccount.
 const MOST: u32 = 2_000_000_000;
 
@@ -85,7 +88,7 @@ fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
         }
     }
     if let Some(mark) = &accounts.mark_attribute {
-        let taken: Vec<&str> = ["uid"].into_iter().chain(naming).chain(id).collect();
+        let taken: Vec<&str> = DEMANDED.iter().copied().chain(naming).chain(id).collect();
         own(checks, at.field("markAttribute"), mark, LDAP_CONTROL, &taken);
     }
     let classes = accounts.object_classes.as_deref();
@@ -127,7 +130,7 @@ fn disable(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     if let Some(attribute) = &disable.attribute {
         let at = at.field("attribute");
         let named = [&accounts.rdn_attribute, &accounts.id_attribute, &accounts.mark_attribute];
-        let taken: Vec<&str> = ["uid"].into_iter().chain(named.into_iter().filter_map(Option::as_deref)).collect();
+        let taken: Vec<&str> = DEMANDED.iter().copied().chain(named.into_iter().filter_map(Option::as_deref)).collect();
         let control: Vec<&str> = LDAP_CONTROL.iter().copied().filter(|control| *control != LOCK).collect();
         own(checks, at.field("name"), &attribute.name, &control, &taken);
         checks.text(at.field("value"), &attribute.value, 1, 1024);

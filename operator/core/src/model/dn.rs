@@ -2,6 +2,22 @@
 
 use std::fmt::Write as _;
 
+use super::Spelling;
+
+/// Second names of the attributes that names are made of (RFC 4519, 2).
+const LONG: [&str; 10] = [
+    "commonName",
+    "countryName",
+    "domainComponent",
+    "localityName",
+    "organizationName",
+    "organizationalUnitName",
+    "stateOrProvinceName",
+    "streetAddress",
+    "surname",
+    "userid",
+];
+
 /// One relative name: its attributes and values, unescaped, in the order written.
 pub type Rdn = Vec<(String, String)>;
 
@@ -141,9 +157,46 @@ pub fn split(dn: &str) -> Option<(String, String)> {
     Some((first, rdns.collect::<Vec<_>>().join(",")))
 }
 
-/// Whether this is the name of an entry, and not of the root.
+/// Whether a person may write this for the name of an entry, and not of the root: no value is empty or in hexadecimal, and what has
+/// a meaning of its own is escaped.
 pub fn names_an_entry(dn: &str) -> bool {
-    parse(dn).is_some_and(|rdns| !rdns.is_empty())
+    let named = |(attribute, value): &(String, String)| {
+        !attribute.contains(';') && Spelling::is_description(attribute) && !value.is_empty()
+    };
+    let sound = |rdns: Vec<Rdn>| !rdns.is_empty() && rdns.iter().flatten().all(named);
+    is_escaped(dn) && parse(dn).is_some_and(sound)
+}
+
+/// What RFC 4514, 2.4 wants escaped is, and after a backslash is what it allows there.
+fn is_escaped(dn: &str) -> bool {
+    let mut chars = dn.chars();
+    let mut before = ',';
+    while let Some(c) = chars.next() {
+        let sound = match c {
+            '\\' => match chars.next() {
+                Some(high) if high.is_ascii_hexdigit() => chars.next().is_some_and(|low| low.is_ascii_hexdigit()),
+                Some(next) => " \"#+,;<=>\\".contains(next),
+                None => false,
+            },
+            '#' => before != '=',
+            c => !matches!(c, '"' | '<' | '>' | '\0'),
+        };
+        if !sound {
+            return false;
+        }
+        if c != ' ' {
+            before = c;
+        }
+    }
+    true
+}
+
+/// Whether every attribute has its short name (RFC 4514, 3), with which servers answer: with another, what is compared with the names
+/// of entries would be the same as none.
+pub fn has_short_names(dn: &str) -> bool {
+    let is_long = |name: &str| LONG.iter().any(|long| long.eq_ignore_ascii_case(name));
+    let is_number = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
+    parse(dn).unwrap_or_default().iter().flatten().all(|(name, _)| !is_long(name) && !is_number(name))
 }
 
 #[cfg(test)]
@@ -217,7 +270,34 @@ mod tests {
         {
             assert_eq!(parse(text), None, "{text:?}");
         }
-        assert!(!names_an_entry("") && names_an_entry("dc=acme"));
+    }
+
+    #[test]
+    fn what_a_person_may_not_write_for_a_name_is_told() {
+        for dn in
+            ["dc=acme", r"cn=a\, b\2c\#,ou=P Q,dc=x", "cn=a+uid=b, dc=x", "ou=Zoë,dc=x", r"cn=\ a\ ,dc=x", "cn=a#b=c"]
+        {
+            assert!(names_an_entry(dn), "{dn}");
+        }
+        for dn in [
+            "",
+            " ",
+            "people",
+            r#"ou=peo"ple"#,
+            r"ou=pe\zzple",
+            r"ou=a\",
+            "ou= #04",
+            "ou=,dc=a",
+            "2.5..11=a",
+            "a;b=c",
+            "ou=<a>",
+        ] {
+            assert!(!names_an_entry(dn), "{dn}");
+        }
+        for dn in ["2.5.4.11=people,dc=acme", "ou=people,DomainComponent=acme", "USERID=a+cn=b,dc=c"] {
+            assert!(names_an_entry(dn) && !has_short_names(dn), "{dn}");
+        }
+        assert!(has_short_names("OU=people,dc=acme") && has_short_names("msDS-x=a"));
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl Spelling {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = |text: &str| {
             let prefixed = text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("oid."));
-            text.get(if prefixed { 4 } else { 0 }..).is_some_and(|number| number.split('.').all(digits))
+            text.get(if prefixed { 4 } else { 0 }..)
+                .is_some_and(|number| number.contains('.') && number.split('.').all(digits))
         };
         let option = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         let (name, options) = name.split_once(';').map_or((name, None), |(name, options)| (name, Some(options)));
@@ -132,6 +133,7 @@ mod tests {
             " mail",
             "car License",
             "1a",
+            "9",
             "2..5",
             "mail;",
             "mail;a b",

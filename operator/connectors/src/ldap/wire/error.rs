@@ -126,6 +126,10 @@ pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[
         ),
         (12, _) => TargetError::Unsupported(said.into()),
         (32, _) => TargetError::NotFound,
+        (34, Asked::Login) => TargetError::Unauthorized(format!("{said}; correct the bind DN").into()),
+        (34, Asked::Read) => TargetError::Unsupported(
+            format!("{said}; correct the DNs of connector.ldap or connector.activeDirectory").into(),
+        ),
         (50, Asked::Write) => rejected(format!("{said}: the bind DN has no right to write this")),
         (50, _) => TargetError::Transient(format!("{said}: the bind DN has no right to read this; grant it").into()),
         (51 | 52, _) => TargetError::Transient(said.into()),
@@ -248,6 +252,8 @@ mod tests {
         assert!(matches!(of(49, Asked::Login), TargetError::Unauthorized(_)));
         assert!(matches!(of(13, Asked::Login), TargetError::Tls(_)));
         assert!(matches!(of(10, Asked::Read), TargetError::Malformed(_)));
+        assert!(matches!(of(34, Asked::Read), TargetError::Unsupported(_)));
+        assert!(matches!(of(34, Asked::Login), TargetError::Unauthorized(_)));
         assert!(matches!(of(50, Asked::Write), TargetError::Rejected { .. }));
         assert!(matches!(of(80, Asked::Write), TargetError::Lost(_)), "it may have been done");
         assert_eq!(of(68, Asked::Write), TargetError::Conflict);

@@ -33,8 +33,7 @@ fn the_attribute_that_disables_in_a_directory_is_mapped_by_nobody() {
     );
     for name in ["UID", "entryuuid", "CARLICENSE", "objectclass", "userPassword", "member"] {
         let said = errors("TargetApplication", &with(name, json!([])));
-        let its_own =
-            "is used for something else; must be one of its own: not carLicense, entryUUID, uid, and none that holds";
+        let its_own = "is used for something else; must be one of its own: not carLicense, cn, entryUUID, manager, sn, uid, and none that holds";
         let expected = format!("spec.connector.ldap.accounts.disable.attribute.name: {name:?}: {its_own}");
         assert!(said.iter().any(|said| said.starts_with(&expected)), "{said:?}");
     }
@@ -174,12 +173,15 @@ fn every_dn_of_a_manifest_is_one() {
         ("activeDirectory", "/accounts/disabledDN"),
         ("activeDirectory", "/groups/baseDN"),
     ] {
-        for dn in ["people", "ou=people;;dc=acme", "ou=people,", " "] {
+        for dn in ["people", "ou=people;;dc=acme", "ou=people,", " ", r"ou=pe\zzple,dc=acme"] {
             let said = at(kind, pointer, dn);
             let path = format!("spec.connector.{}{}", kind.replace("moved", "ldap"), pointer.replace('/', "."));
             let expected = format!("{path}: {dn:?}: is no DN; must be one as in ou=people,dc=example,dc=com");
             assert!(matches!(said.as_slice(), [one] if one.starts_with(&expected)), "{said:?}");
         }
+        let said = at(kind, pointer, "2.5.4.11=people,dc=acme,dc=test");
+        let by_number = "has the number or the long name of an attribute; must have short ones";
+        assert!(matches!(said.as_slice(), [one] if one.contains(by_number)), "{said:?}");
         let said = at(kind, pointer, r"ou=a\, b,dc=acme,dc=test");
         assert!(said.is_empty(), "{pointer}: {said:?}");
     }

@@ -75,7 +75,7 @@ pub(super) fn own(checks: &mut Checks, at: Path<'_>, own: &str, control: &[&str]
         );
         checks.wrong(at, own, "is used for something else", remedy);
     }
-    if own.starts_with(|c: char| c.is_ascii_digit()) {
+    if Spelling::is_number(own) {
         let remedy = "must be its name, by which it is told from what is mapped";
         checks.wrong(at, own, "is the number of an attribute", remedy);
     }

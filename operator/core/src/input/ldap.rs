@@ -18,16 +18,13 @@ pub const LDAP_CONTROL: &[&str] = &[
     "member",
     "uniqueMember",
     "memberUid",
-    LOCK,
+    "pwdAccountLockedTime",
     "pwdChangedTime",
     "pwdFailureTime",
     "pwdHistory",
     "pwdPolicySubentry",
     "pwdReset",
 ];
-
-/// Of these, the one that may disable.
-const LOCK: &str = "pwdAccountLockedTime";
 
 /// What names an account, and what its schema or Provost itself needs.
 const DEMANDED: &[&str] = &["uid", "cn", "sn", "manager"];
@@ -131,8 +128,7 @@ fn disable(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
         let at = at.field("attribute");
         let named = [&accounts.rdn_attribute, &accounts.id_attribute, &accounts.mark_attribute];
         let taken: Vec<&str> = DEMANDED.iter().copied().chain(named.into_iter().filter_map(Option::as_deref)).collect();
-        let control: Vec<&str> = LDAP_CONTROL.iter().copied().filter(|control| *control != LOCK).collect();
-        own(checks, at.field("name"), &attribute.name, &control, &taken);
+        own(checks, at.field("name"), &attribute.name, LDAP_CONTROL, &taken);
         checks.text(at.field("value"), &attribute.value, 1, 1024);
         checks.optional(at.field("enabledValue"), attribute.enabled_value.as_ref(), 1, 1024);
     }

@@ -167,7 +167,8 @@ pub fn names_an_entry(dn: &str) -> bool {
     is_escaped(dn) && parse(dn).is_some_and(sound)
 }
 
-/// What RFC 4514, 2.4 wants escaped is, and after a backslash is what it allows there.
+/// What RFC 4514, 2.4 wants escaped is, and after a backslash is what it allows there. The break at the end of a block of YAML would
+/// be part of the last value.
 fn is_escaped(dn: &str) -> bool {
     let mut chars = dn.chars();
     let mut before = ',';
@@ -179,7 +180,7 @@ fn is_escaped(dn: &str) -> bool {
                 None => false,
             },
             '#' => before != '=',
-            c => !matches!(c, '"' | '<' | '>' | '\0'),
+            c => !matches!(c, '"' | '<' | '>') && !c.is_control(),
         };
         if !sound {
             return false;
@@ -195,8 +196,7 @@ fn is_escaped(dn: &str) -> bool {
 /// of entries would be the same as none.
 pub fn has_short_names(dn: &str) -> bool {
     let is_long = |name: &str| LONG.iter().any(|long| long.eq_ignore_ascii_case(name));
-    let is_number = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
-    parse(dn).unwrap_or_default().iter().flatten().all(|(name, _)| !is_long(name) && !is_number(name))
+    parse(dn).unwrap_or_default().iter().flatten().all(|(name, _)| !is_long(name) && !Spelling::is_number(name))
 }
 
 #[cfg(test)]
@@ -291,10 +291,16 @@ mod tests {
             "2.5..11=a",
             "a;b=c",
             "ou=<a>",
+            "ou=a\n",
         ] {
             assert!(!names_an_entry(dn), "{dn}");
         }
-        for dn in ["2.5.4.11=people,dc=acme", "ou=people,DomainComponent=acme", "USERID=a+cn=b,dc=c"] {
+        for dn in [
+            "2.5.4.11=people,dc=acme",
+            "OID.2.5.4.11=people,dc=acme",
+            "ou=people,DomainComponent=acme",
+            "USERID=a+cn=b,dc=c",
+        ] {
             assert!(names_an_entry(dn) && !has_short_names(dn), "{dn}");
         }
         assert!(has_short_names("OU=people,dc=acme") && has_short_names("msDS-x=a"));

@@ -58,18 +58,29 @@ impl Spelling {
         let keyword = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic()) && word(text);
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let number = |text: &str| {
-            let prefixed = text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("oid."));
-            text.get(if prefixed { 4 } else { 0 }..)
-                .is_some_and(|number| number.contains('.') && number.split('.').all(digits))
+            let text = without_prefix(text);
+            text.contains('.') && text.split('.').all(digits)
         };
         let option = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         let (name, options) = name.split_once(';').map_or((name, None), |(name, options)| (name, Some(options)));
         (keyword(name) || number(name)) && options.is_none_or(|options| options.split(';').all(option))
     }
 
+    /// Whether a directory is told the attribute by its number, also with `oid.` before it (RFC 2251, 4.1.4).
+    pub fn is_number(name: &str) -> bool {
+        without_prefix(name).starts_with(|c: char| c.is_ascii_digit())
+    }
+
     /// Whether two names are of one attribute, whatever else they say.
     pub fn is_of(self, one: &str, other: &str) -> bool {
         self.attribute(one) == self.attribute(other)
+    }
+}
+
+fn without_prefix(name: &str) -> &str {
+    match name.split_at_checked(4) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("oid.") => rest,
+        _ => name,
     }
 }
 
@@ -92,8 +103,7 @@ impl Schema {
                 if name.as_str() == *control { control.to_string() } else { format!("{name}, which is {control},") };
             return Some(format!("{what} is controlled by Provost itself and cannot be mapped; remove this entry"));
         }
-        let number = attribute.strip_prefix("oid.").unwrap_or(&attribute);
-        if self.spelling == Spelling::Ldap && number.starts_with(|c: char| c.is_ascii_digit()) {
+        if self.spelling == Spelling::Ldap && Spelling::is_number(&attribute) {
             return Some(format!(
                 "{name} is a number, which does not say whether it can be mapped; write the attribute's name"
             ));

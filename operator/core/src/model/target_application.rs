@@ -85,7 +85,7 @@ pub enum SyncMode {
     Paused,
 }
 
-/// The connector's settings as the shell will hand them to it. The core reads the kind and the fingerprint alone.
+/// The connector's settings as the shell will hand them to it. Beyond the input room, the core reads the kind and the fingerprint alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connector {
     /// Which connector.

@@ -4,18 +4,26 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::connector::secret_key;
-use super::directory::{authority, dn, own, put_aside, url};
+use super::directory::{Kind, authority, dn, own, put_aside, url};
 use super::path::Path;
 
-/// Attributes that are never mapped, nor written by the settings: they hold passwords, members or rights, or are the domain's own.
+/// Attributes that are never mapped, nor written by the settings: they hold passwords, members or rights, or are the domain's own
+/// (MS-ADTS, 3.1.1.4.5 and 3.1.1.5.3.2; MS-ADA1 to 3 for each).
 pub const ACTIVE_DIRECTORY_CONTROL: &[&str] = &[
     "objectClass",
+    "objectCategory",
     "objectGUID",
     "objectSid",
     "sIDHistory",
+    "sAMAccountType",
+    "groupType",
     "nTSecurityDescriptor",
     "unicodePwd",
     "userPassword",
+    "dBCSPwd",
+    "lmPwdHistory",
+    "ntPwdHistory",
+    "supplementalCredentials",
     "pwdLastSet",
     "lockoutTime",
     "userAccountControl",
@@ -31,12 +39,22 @@ pub const ACTIVE_DIRECTORY_CONTROL: &[&str] = &[
     "msDS-AllowedToActOnBehalfOfOtherIdentity",
     "distinguishedName",
     "name",
+    "createTimestamp",
+    "modifyTimestamp",
+    "whenCreated",
+    "whenChanged",
+    "uSNCreated",
+    "uSNChanged",
+    "lastLogon",
+    "lastLogonTimestamp",
+    "badPwdCount",
+    "badPasswordTime",
     // What the connector shows of a protected account.
     "protection",
 ];
 
-/// What names an entry, or its place, or another one.
-const NAMES: &[&str] = &["sAMAccountName", "cn", "manager", "parentDN"];
+/// What names an entry, or its place, or another one, or says when it ends.
+const NAMES: &[&str] = &["sAMAccountName", "userPrincipalName", "cn", "manager", "parentDN", "accountExpires"];
 
 /// Checks the settings and gives what tells the domain's part from others: its host and the base of its accounts.
 pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirectorySpec) -> String {
@@ -51,7 +69,7 @@ pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirect
     let accounts = at.field("accounts");
     dn(checks, accounts.field("baseDN"), &spec.accounts.base_dn);
     if let Some(mark) = &spec.accounts.mark_attribute {
-        own(checks, accounts.field("markAttribute"), mark, ACTIVE_DIRECTORY_CONTROL, NAMES);
+        own(checks, accounts.field("markAttribute"), Kind::ActiveDirectory, mark, NAMES);
     }
     if let Some(place) = &spec.accounts.disabled_dn {
         put_aside(checks, accounts.field("disabledDN"), place, &spec.accounts.base_dn);
@@ -66,7 +84,7 @@ pub(super) fn check(checks: &mut Checks, at: Path<'_>, spec: &crds::ActiveDirect
             checks.unrecognised(at.field("type"), word, crds::ActiveDirectoryGroupType::WORDS, ());
         }
         if let Some(mark) = &groups.mark_attribute {
-            own(checks, at.field("markAttribute"), mark, ACTIVE_DIRECTORY_CONTROL, NAMES);
+            own(checks, at.field("markAttribute"), Kind::ActiveDirectory, mark, NAMES);
         }
     }
     format!("activeDirectory {}/{}", host.unwrap_or_default(), spec.accounts.base_dn.to_lowercase())

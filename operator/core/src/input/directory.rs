@@ -6,10 +6,36 @@ use std::sync::Arc;
 use provost_crds as crds;
 use serde_json::{Value as Json, json};
 
+use super::active_directory::ACTIVE_DIRECTORY_CONTROL;
 use super::check::Checks;
 use super::connector::secret_key;
+use super::ldap::LDAP_CONTROL;
 use super::path::Path;
 use crate::model::{AccountSettings, AttributeName, Mapping, MappingSource, Safety, Spelling, dn};
+
+/// A directory whose names of attributes are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Ldap,
+    ActiveDirectory,
+}
+
+impl Kind {
+    /// Its word in the manifest.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ldap => "ldap",
+            Self::ActiveDirectory => "activeDirectory",
+        }
+    }
+
+    fn control(self) -> &'static [&'static str] {
+        match self {
+            Self::Ldap => LDAP_CONTROL,
+            Self::ActiveDirectory => ACTIVE_DIRECTORY_CONTROL,
+        }
+    }
+}
 
 const URL: &str = "must be ldaps://host, ldap://host (with StartTLS) or ldapi://%2Fpath%2Fof%2Fsocket, without user info, query and DN, as in ldaps://ldap.example.com";
 
@@ -48,48 +74,86 @@ pub(super) fn put_aside(checks: &mut Checks, at: Path<'_>, place: &str, base: &s
     }
 }
 
-/// The name of an attribute, or of an object class.
-pub(super) fn name(checks: &mut Checks, at: Path<'_>, name: &str) {
+/// The name of an object class.
+pub(super) fn class(checks: &mut Checks, at: Path<'_>, name: &str) {
     checks.text(at, name, 1, 256);
-    is_name(checks, at, name);
+    if !name.is_empty() && (!Spelling::is_description(name) || name.contains(';')) {
+        checks.wrong(at, name, "is no object class", "must be its name, as in inetOrgPerson");
+    }
 }
 
-fn is_name(checks: &mut Checks, at: Path<'_>, name: &str) {
-    if !name.is_empty() && !Spelling::is_description(name) {
+/// The name by which the settings have an attribute, and whether it is one: no number and no option, by which it would not be found
+/// among what the directory answers.
+pub(super) fn attribute(checks: &mut Checks, at: Path<'_>, kind: Kind, name: &str) -> bool {
+    checks.text(at, name, 1, 256);
+    if !is_name(checks, at, kind, name) || is_number(checks, at, name) {
+        return false;
+    }
+    let whole = !name.contains(';');
+    if !whole {
+        checks.wrong(at, name, "has an option", "must be the name of the attribute alone, as in employeeNumber");
+    }
+    whole
+}
+
+fn is_name(checks: &mut Checks, at: Path<'_>, kind: Kind, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    if !Spelling::is_description(name) {
         let remedy = "must be a letter and then letters, digits and hyphens, as in employeeNumber";
         checks.wrong(at, name, "is no name in a directory", remedy);
+        return false;
+    }
+    // In Active Directory streetAddress and street are two attributes, and the other second names none.
+    let first = Spelling::first_name(name).filter(|_| kind == Kind::Ldap);
+    if let Some(first) = first {
+        let remedy = format!("must be {first}, with which servers answer");
+        checks.wrong(at, name, "is the second name of an attribute", remedy);
+    }
+    first.is_none()
+}
+
+fn is_number(checks: &mut Checks, at: Path<'_>, name: &str) -> bool {
+    let is_number = Spelling::is_number(name);
+    if is_number {
+        checks.wrong(at, name, "is the number of an attribute", "must be its name, with which servers answer");
+    }
+    is_number
+}
+
+/// An attribute that is named for one purpose, and has none of `taken`.
+pub(super) fn apart(checks: &mut Checks, at: Path<'_>, name: &str, taken: &[&str]) {
+    if taken.iter().any(|other| Spelling::Ldap.is_of(other, name)) {
+        let taken: Vec<&str> = taken.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let remedy = format!("must be an attribute of its own, not one of {}", taken.join(", "));
+        checks.wrong(at, name, "is used for something else", remedy);
     }
 }
 
-/// The name of an attribute that Provost writes by itself: it is neither one of `taken` nor one that controls an entry.
-pub(super) fn own(checks: &mut Checks, at: Path<'_>, own: &str, control: &[&str], taken: &[&str]) {
-    name(checks, at, own);
-    if !Spelling::is_description(own) {
+/// An attribute that Provost writes by itself: it is neither one of `taken` nor one that controls an entry.
+pub(super) fn own(checks: &mut Checks, at: Path<'_>, kind: Kind, name: &str, taken: &[&str]) {
+    if !attribute(checks, at, kind, name) {
         return;
     }
-    if taken.iter().chain(control).any(|other| Spelling::Ldap.is_of(other, own)) {
-        let taken: Vec<&str> = taken.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let remedy = format!(
-            "must be one of its own: not {}, and none that holds passwords, members or what the server itself writes",
-            taken.join(", ")
-        );
-        checks.wrong(at, own, "is used for something else", remedy);
-    }
-    if Spelling::is_number(own) {
-        let remedy = "must be its name, by which it is told from what is mapped";
-        checks.wrong(at, own, "is the number of an attribute", remedy);
+    if kind.control().iter().any(|control| Spelling::Ldap.is_of(control, name)) {
+        let message = "holds passwords, members or rights, or what the directory itself writes";
+        checks.wrong(at, name, message, "must be another attribute, which nothing else uses");
+    } else {
+        apart(checks, at, name, taken);
     }
 }
 
 /// What follows for the rest of a directory's application: attributes have names that can exist, those that the settings name are
 /// not the mapping's, where accounts carry no mark nobody is asked to write one, and the connector knows which attributes to show.
 pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
-    let given = |kind: &&str| settings.get(*kind).is_some_and(Json::is_object);
-    let Some(kind) = ["ldap", "activeDirectory"].into_iter().find(given) else { return };
-    let Some(directory) = settings.get_mut(kind) else { return };
+    let given = |kind: &Kind| settings.get(kind.word()).is_some_and(Json::is_object);
+    let Some(kind) = [Kind::Ldap, Kind::ActiveDirectory].into_iter().find(given) else { return };
+    let Some(directory) = settings.get_mut(kind.word()) else { return };
     let named = |pointer: &str| directory.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
     let (disables, mark) = (named("/accounts/disable/attribute/name"), named("/accounts/markAttribute"));
-    names(checks, account, safety);
+    let id = named("/accounts/idAttribute");
+    names(checks, kind, account, safety);
     let mapped = account.attributes.iter().map(|mapping| &mapping.attribute);
     let looked_up = account.correlate.iter().map(|key| &key.attribute);
     let protected = safety.protected.iter().map(|(attribute, _)| attribute);
@@ -99,31 +163,43 @@ pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut A
         let remedy = "must be removed, or connector.ldap.accounts.disable must name another attribute";
         not_mapped(checks, account, &name, "is the attribute that disables accounts", remedy);
     }
+    // What is never mapped is told as that.
+    let is_control = |id: &String| kind.control().iter().any(|control| Spelling::Ldap.is_of(control, id));
+    if let Some(name) = id.filter(|id| Spelling::is_description(id) && !is_control(id)) {
+        let remedy = "must be removed, or connector.ldap.accounts.idAttribute must name another attribute, which the directory itself writes";
+        not_mapped(checks, account, &name, "is the idAttribute, by which accounts are known again", remedy);
+    }
     let Some(name) = mark else {
-        let remedy = format!("must be named by connector.{kind}.accounts.markAttribute");
+        let remedy = format!("must be named by connector.{}.accounts.markAttribute", kind.word());
         return not_mapped(checks, account, MARK, "is our mark, which has no attribute here", &remedy);
     };
     // An attribute of that very name is mapped by it.
     if !name.eq_ignore_ascii_case(MARK) && Spelling::is_description(&name) {
         let remedy = format!(
-            "must be mapped by the name {MARK}, or connector.{kind}.accounts.markAttribute must name another one"
+            "must be mapped by the name {MARK}, or connector.{}.accounts.markAttribute must name another one",
+            kind.word()
         );
         not_mapped(checks, account, &name, "is the markAttribute", &remedy);
     }
 }
 
 /// What the rest of the manifest says of attributes names such as can exist.
-fn names(checks: &mut Checks, account: &AccountSettings, safety: &Safety) {
+fn names(checks: &mut Checks, kind: Kind, account: &AccountSettings, safety: &Safety) {
     let spec = Path::Root("spec");
     let (account_at, safety_at) = (spec.field("account"), spec.field("safety"));
-    let mut each = |list: Path<'_>, field: &str, names: &mut dyn Iterator<Item = &AttributeName>| {
+    // That a number cannot be mapped is told where it is known what can.
+    for (index, mapping) in account.attributes.iter().enumerate() {
+        is_name(checks, account_at.field("attributes").item(index).field("name"), kind, mapping.attribute.as_str());
+    }
+    let mut each = |list: Path<'_>, names: &mut dyn Iterator<Item = &AttributeName>| {
         for (index, name) in names.enumerate() {
-            is_name(checks, list.item(index).field(field), name.as_str());
+            let at = list.item(index);
+            let _ = is_name(checks, at.field("attribute"), kind, name.as_str())
+                && is_number(checks, at.field("attribute"), name.as_str());
         }
     };
-    each(account_at.field("attributes"), "name", &mut account.attributes.iter().map(|mapping| &mapping.attribute));
-    each(account_at.field("correlate"), "attribute", &mut account.correlate.iter().map(|key| &key.attribute));
-    each(safety_at.field("protected"), "attribute", &mut safety.protected.iter().map(|(attribute, _)| attribute));
+    each(account_at.field("correlate"), &mut account.correlate.iter().map(|key| &key.attribute));
+    each(safety_at.field("protected"), &mut safety.protected.iter().map(|(attribute, _)| attribute));
 }
 
 /// An attribute that the settings give to something else is not the mapping's to write, which would undo that: the manifest may

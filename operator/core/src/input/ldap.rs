@@ -4,16 +4,31 @@ use provost_crds as crds;
 
 use super::check::Checks;
 use super::connector::secret_key;
-use super::directory::{authority, dn, name, own, put_aside, url};
+use super::directory::{Kind, apart, attribute, authority, class, dn, own, put_aside, url};
 use super::path::Path;
 
-/// Attributes that are never mapped, nor written by the settings: they hold passwords or members, or are the server's own.
+/// Attributes that are never mapped, nor written by the settings: they hold passwords or members, or are the server's own
+/// (RFC 4512, 3.4; RFC 4530; RFC 5020; draft-behera-ldap-password-policy; 389 Directory Server).
 pub const LDAP_CONTROL: &[&str] = &[
     "objectClass",
+    "structuralObjectClass",
+    "entryDN",
     "entryUUID",
+    "entryCSN",
+    "nsUniqueId",
+    "createTimestamp",
+    "creatorsName",
+    "modifyTimestamp",
+    "modifiersName",
+    "subschemaSubentry",
+    "hasSubordinates",
+    "numSubordinates",
     "userPassword",
     "authPassword",
     "userPKCS12",
+    "krbPrincipalKey",
+    "sambaNTPassword",
+    "sambaLMPassword",
     "memberOf",
     "member",
     "uniqueMember",
@@ -28,6 +43,9 @@ pub const LDAP_CONTROL: &[&str] = &[
 
 /// What names an account, and what its schema or Provost itself needs.
 const DEMANDED: &[&str] = &["uid", "cn", "sn", "manager"];
+
+/// What a range of numbers is written to.
+const NUMBERS: [&str; 2] = ["uidNumber", "gidNumber"];
 
 /// The largest number of the range of a posixAccount.
 const MOST: u32 = 2_000_000_000;
@@ -79,14 +97,17 @@ fn bind(checks: &mut Checks, at: Path<'_>, bind: &crds::LdapBind, local: bool) {
 fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     dn(checks, at.field("baseDN"), &accounts.base_dn);
     let (naming, id) = (accounts.rdn_attribute.as_deref(), accounts.id_attribute.as_deref());
-    for (field, named) in [("rdnAttribute", naming), ("idAttribute", id)] {
-        if let Some(named) = named {
-            name(checks, at.field(field), named);
-        }
+    if let Some(naming) = naming {
+        own(checks, at.field("rdnAttribute"), Kind::Ldap, naming, &[]);
+    }
+    if let Some(id) = id
+        && attribute(checks, at.field("idAttribute"), Kind::Ldap, id)
+    {
+        apart(checks, at.field("idAttribute"), id, &taken(naming.into_iter()));
     }
     if let Some(mark) = &accounts.mark_attribute {
-        let taken: Vec<&str> = DEMANDED.iter().copied().chain(naming).chain(id).collect();
-        own(checks, at.field("markAttribute"), mark, LDAP_CONTROL, &taken);
+        let numbers = accounts.posix.iter().flat_map(|_| NUMBERS);
+        own(checks, at.field("markAttribute"), Kind::Ldap, mark, &taken(naming.into_iter().chain(id).chain(numbers)));
     }
     let classes = accounts.object_classes.as_deref();
     if let Some(classes) = classes {
@@ -94,7 +115,7 @@ fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
         let classes = checks.list(at, classes, 1, 16);
         checks.unique(at, "value", classes.iter().map(|class| (class, class.clone())));
         for (index, class) in classes.iter().enumerate() {
-            name(checks, at.item(index), class);
+            self::class(checks, at.item(index), class);
         }
     }
     disable(checks, at.field("disable"), accounts);
@@ -116,6 +137,11 @@ fn accounts(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     }
 }
 
+/// What already has a purpose in an entry.
+fn taken<'a>(named: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    DEMANDED.iter().copied().chain(named).collect()
+}
+
 fn disable(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     let disable = &accounts.disable;
     let members = [
@@ -127,8 +153,9 @@ fn disable(checks: &mut Checks, at: Path<'_>, accounts: &crds::LdapAccounts) {
     if let Some(attribute) = &disable.attribute {
         let at = at.field("attribute");
         let named = [&accounts.rdn_attribute, &accounts.id_attribute, &accounts.mark_attribute];
-        let taken: Vec<&str> = DEMANDED.iter().copied().chain(named.into_iter().filter_map(Option::as_deref)).collect();
-        own(checks, at.field("name"), &attribute.name, LDAP_CONTROL, &taken);
+        let named = named.into_iter().filter_map(Option::as_deref);
+        let numbers = accounts.posix.iter().flat_map(|_| NUMBERS);
+        own(checks, at.field("name"), Kind::Ldap, &attribute.name, &taken(named.chain(numbers)));
         checks.text(at.field("value"), &attribute.value, 1, 1024);
         checks.optional(at.field("enabledValue"), attribute.enabled_value.as_ref(), 1, 1024);
     }
@@ -146,6 +173,6 @@ fn groups(checks: &mut Checks, at: Path<'_>, groups: &crds::LdapGroups) {
         dn(checks, at.field("placeholder"), placeholder);
     }
     if let Some(mark) = &groups.mark_attribute {
-        own(checks, at.field("markAttribute"), mark, LDAP_CONTROL, &["cn"]);
+        own(checks, at.field("markAttribute"), Kind::Ldap, mark, &["cn", "gidNumber"]);
     }
 }

@@ -4,20 +4,6 @@ use std::fmt::Write as _;
 
 use super::Spelling;
 
-/// Second names of the attributes that names are made of (RFC 4519, 2).
-const LONG: [&str; 10] = [
-    "commonName",
-    "countryName",
-    "domainComponent",
-    "localityName",
-    "organizationName",
-    "organizationalUnitName",
-    "stateOrProvinceName",
-    "streetAddress",
-    "surname",
-    "userid",
-];
-
 /// One relative name: its attributes and values, unescaped, in the order written.
 pub type Rdn = Vec<(String, String)>;
 
@@ -180,7 +166,7 @@ fn is_escaped(dn: &str) -> bool {
                 None => false,
             },
             '#' => before != '=',
-            c => !matches!(c, '"' | '<' | '>') && !c.is_control(),
+            c => !matches!(c, '"' | '<' | '>' | ';') && !c.is_control(),
         };
         if !sound {
             return false;
@@ -195,8 +181,8 @@ fn is_escaped(dn: &str) -> bool {
 /// Whether every attribute has its short name (RFC 4514, 3), with which servers answer: with another, what is compared with the names
 /// of entries would be the same as none.
 pub fn has_short_names(dn: &str) -> bool {
-    let is_long = |name: &str| LONG.iter().any(|long| long.eq_ignore_ascii_case(name));
-    parse(dn).unwrap_or_default().iter().flatten().all(|(name, _)| !is_long(name) && !Spelling::is_number(name))
+    let is_short = |name: &str| Spelling::first_name(name).is_none() && !Spelling::is_number(name);
+    parse(dn).unwrap_or_default().iter().flatten().all(|(name, _)| is_short(name))
 }
 
 #[cfg(test)]
@@ -292,6 +278,7 @@ mod tests {
             "a;b=c",
             "ou=<a>",
             "ou=a\n",
+            "ou=a;dc=b",
         ] {
             assert!(!names_an_entry(dn), "{dn}");
         }

@@ -4,6 +4,28 @@ use super::{AttributeName, Schema};
 const PLAIN: [&str; 2] =
     ["urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"];
 
+/// Second names and the ones that directories answer with (RFC 4519, 2; RFC 4524, 2; RFC 2798, 9.1; RFC 4514, 3).
+const SECOND: [(&str, &str); 18] = [
+    ("commonName", "cn"),
+    ("countryName", "c"),
+    ("domainComponent", "dc"),
+    ("favouriteDrink", "drink"),
+    ("fax", "facsimileTelephoneNumber"),
+    ("friendlyCountryName", "co"),
+    ("gn", "givenName"),
+    ("homeTelephoneNumber", "homePhone"),
+    ("localityName", "l"),
+    ("mobileTelephoneNumber", "mobile"),
+    ("organizationName", "o"),
+    ("organizationalUnitName", "ou"),
+    ("pagerTelephoneNumber", "pager"),
+    ("rfc822Mailbox", "mail"),
+    ("stateOrProvinceName", "st"),
+    ("streetAddress", "street"),
+    ("surname", "sn"),
+    ("userid", "uid"),
+];
+
 /// Which spellings of an attribute's name are the same to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
@@ -69,6 +91,12 @@ impl Spelling {
     /// Whether a directory is told the attribute by its number, also with `oid.` before it (RFC 2251, 4.1.4).
     pub fn is_number(name: &str) -> bool {
         without_prefix(name).starts_with(|c: char| c.is_ascii_digit())
+    }
+
+    /// The name that a directory answers with where this is the second one of an attribute.
+    pub fn first_name(name: &str) -> Option<&'static str> {
+        let asked = Self::Ldap.attribute(name);
+        SECOND.into_iter().find_map(|(second, first)| second.eq_ignore_ascii_case(&asked).then_some(first))
     }
 
     /// Whether two names are of one attribute, whatever else they say.

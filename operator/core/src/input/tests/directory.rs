@@ -6,6 +6,9 @@ use super::samples::{another_directory, directory, domain};
 use super::{application, errors, says};
 use crate::model::MappingSource;
 
+const TAKEN: &str = "is used for something else; must be an attribute of its own, not one of";
+const CONTROL: &str = "holds passwords, members or rights, or what the directory itself writes; must be another attribute";
+
 #[test]
 fn the_attribute_that_disables_in_a_directory_is_mapped_by_nobody() {
     let with = |disables: &str, attributes: Value| {
@@ -31,11 +34,15 @@ fn the_attribute_that_disables_in_a_directory_is_mapped_by_nobody() {
             (with("loginShell", json!([{"name": "LoginShell", "apply": "Never"}])), &[]),
         ],
     );
-    for name in ["UID", "entryuuid", "CARLICENSE", "objectclass", "userPassword", "member", "pwdAccountLockedTime"] {
+    for name in ["UID", "CARLICENSE", "sn", "gidNumber"] {
         let said = errors("TargetApplication", &with(name, json!([])));
-        let its_own = "is used for something else; must be one of its own: not carLicense, cn, entryUUID, manager, sn, uid, and none that holds";
-        let expected = format!("spec.connector.ldap.accounts.disable.attribute.name: {name:?}: {its_own}");
-        assert!(said.iter().any(|said| said.starts_with(&expected)), "{said:?}");
+        let expected = format!("spec.connector.ldap.accounts.disable.attribute.name: {name:?}: {TAKEN}");
+        assert!(said.iter().any(|said| said.starts_with(&expected) && said.contains(" carLicense, cn,")), "{said:?}");
+    }
+    for name in ["entryuuid", "objectclass", "userPassword", "member", "pwdAccountLockedTime", "modifyTimestamp"] {
+        let said = errors("TargetApplication", &with(name, json!([])));
+        let expected = format!("spec.connector.ldap.accounts.disable.attribute.name: {name:?}: {CONTROL}");
+        assert!(said.len() == 1 && said[0].starts_with(&expected), "{said:?}");
     }
     for number in ["2.16.840.1.113730.3.1.4", "OID.2.16.840.1.113730.3.1.4"] {
         let said = errors("TargetApplication", &with(number, json!([])));
@@ -95,25 +102,70 @@ fn what_an_entry_needs_itself_is_no_place_for_our_mark() {
         let kind = pointer.split('/').nth(1).unwrap();
         errors("TargetApplication", &json!({"connector": {kind: connector[kind]}}))
     };
-    for (pointer, names) in [
-        ("/ldap/accounts/markAttribute", ["UID", "entryUUID", "userPassword", "objectclass", "pwdAccountLockedTime"]),
-        ("/ldap/groups/markAttribute", ["cn", "member", "uniqueMember", "MEMBERUID", "objectClass"]),
-        (
-            "/activeDirectory/accounts/markAttribute",
-            ["sAMAccountName", "CN", "unicodePwd", "name", "userAccountControl"],
-        ),
-        ("/activeDirectory/groups/markAttribute", ["samaccountname", "cn", "member", "objectGUID", "adminCount"]),
+    let (domain, ldap) = (["sAMAccountName", "CN", "accountExpires"], ["unicodePwd", "name", "groupType"]);
+    for (pointer, taken, control) in [
+        ("/ldap/accounts/markAttribute", ["UID", "sn", "uidNumber"], ["entryUUID", "userPassword", "entryDN"]),
+        ("/ldap/accounts/rdnAttribute", ["", "", ""], ["memberOf", "userPassword", "nsUniqueId"]),
+        ("/ldap/accounts/idAttribute", ["UID", "cn", "manager"], ["", "", ""]),
+        ("/ldap/groups/markAttribute", ["cn", "CN", "GIDNUMBER"], ["member", "MEMBERUID", "objectClass"]),
+        ("/activeDirectory/accounts/markAttribute", domain, ldap),
+        ("/activeDirectory/groups/markAttribute", domain, ldap),
     ] {
         let path = format!("spec.connector{}", pointer.replace('/', "."));
-        for name in names {
-            let said = at(pointer, name);
-            let expected = format!("{path}: {name:?}: is used for something else; must be one of its own: not ");
-            assert!(matches!(said.as_slice(), [one] if one.starts_with(&expected)), "{said:?}");
+        let taken = taken.map(|name| (name, TAKEN));
+        let control = control.map(|name| (name, CONTROL));
+        let written = [
+            ("car License", "is no name in a directory; must be a letter and then"),
+            ("OID.2.5.4.3", "is the number of an attribute; must be its name"),
+            ("description;x-a", "has an option; must be the name of the attribute alone"),
+        ];
+        for (name, why) in taken.into_iter().chain(control).chain(written).filter(|(name, _)| !name.is_empty()) {
+            let (said, expected) = (at(pointer, name), format!("{path}: {name:?}: {why}"));
+            assert!(matches!(said.as_slice(), [one] if one.starts_with(&expected)), "{name}: {said:?}");
         }
-        let said = at(pointer, "car License");
-        let expected = format!("{path}: \"car License\": is no name in a directory; must be a letter and then");
-        assert!(matches!(said.as_slice(), [one] if one.starts_with(&expected)), "{said:?}");
     }
+}
+
+#[test]
+fn an_attribute_has_the_name_with_which_servers_answer() {
+    let spec = |kind: &str, settings: Value| {
+        json!({
+            "connector": {kind: settings},
+            "account": {
+                "attributes": [{"name": "STREETADDRESS;lang-de", "value": "x"}],
+                "correlate": [{"attribute": "rfc822Mailbox", "expression": "identity.primaryEmail()"}],
+            },
+            "safety": {"protected": [{"attribute": "2.5.4.4", "values": ["x"]}, {"attribute": "surname", "values": ["x"]}]},
+        })
+    };
+    let number = r#"spec.safety.protected[0].attribute: "2.5.4.4": is the number of an attribute; must be its name, with which servers answer"#;
+    let second = |path: &str, name: &str, first: &str| {
+        format!("spec.{path}: {name:?}: is the second name of an attribute; must be {first}, with which servers answer")
+    };
+    let mut ldap = directory();
+    ldap["accounts"]["markAttribute"] = json!("gn");
+    let expected = [
+        second("connector.ldap.accounts.markAttribute", "gn", "givenName"),
+        second("account.attributes[0].name", "STREETADDRESS;lang-de", "street"),
+        second("account.correlate[0].attribute", "rfc822Mailbox", "mail"),
+        number.to_owned(),
+        second("safety.protected[1].attribute", "surname", "sn"),
+    ];
+    assert_eq!(errors("TargetApplication", &spec("ldap", ldap)), expected);
+    assert_eq!(errors("TargetApplication", &spec("activeDirectory", domain())), [number]);
+}
+
+#[test]
+fn what_accounts_are_known_by_is_mapped_by_nobody() {
+    let mut ldap = directory();
+    ldap["accounts"]["idAttribute"] = json!("employeeNumber");
+    let mapped = json!([{"name": "employeenumber", "value": "x"}]);
+    let said = errors("TargetApplication", &json!({"connector": {"ldap": ldap}, "account": {"attributes": mapped}}));
+    let expected = r#"spec.account.attributes[0].name: "employeenumber": is the idAttribute, by which accounts are known again; must be removed, or"#;
+    assert!(matches!(said.as_slice(), [one] if one.starts_with(expected)), "{said:?}");
+    let left = application(&json!({"connector": {"ldap": ldap}, "account": {"attributes": []}}));
+    let never = left.account.attributes.iter().filter(|mapping| mapping.source == MappingSource::Never);
+    assert!(never.into_iter().any(|mapping| mapping.attribute.as_str() == "employeeNumber"));
 }
 
 #[test]
@@ -139,14 +191,12 @@ fn a_directory_has_no_attribute_of_a_name_that_cannot_be() {
         no_name("safety.protected[0].attribute", "emails[0]"),
     ];
     assert_eq!(errors("TargetApplication", &spec), expected);
-    for pointer in ["/accounts/rdnAttribute", "/accounts/idAttribute", "/accounts/objectClasses/0"] {
+    for class in ["a b", "person;x-a"] {
         let mut ldap = directory();
-        *ldap.pointer_mut(pointer).unwrap() = json!("a b");
+        ldap["accounts"]["objectClasses"][0] = json!(class);
         let said = errors("TargetApplication", &json!({"connector": {"ldap": ldap}}));
-        assert!(
-            matches!(said.as_slice(), [one] if one.contains("\"a b\": is no name in a directory")),
-            "{pointer} {said:?}"
-        );
+        let expected = format!("spec.connector.ldap.accounts.objectClasses[0]: {class:?}: is no object class; must be");
+        assert!(matches!(said.as_slice(), [one] if one.starts_with(&expected)), "{said:?}");
     }
 }
 
@@ -173,7 +223,7 @@ fn every_dn_of_a_manifest_is_one() {
         ("activeDirectory", "/accounts/disabledDN"),
         ("activeDirectory", "/groups/baseDN"),
     ] {
-        for dn in ["people", "ou=people;;dc=acme", "ou=people,", " ", r"ou=pe\zzple,dc=acme"] {
+        for dn in ["people", "ou=people;;dc=acme", "ou=people,", " ", "ou=people;dc=acme", r"ou=pe\zzple,dc=acme"] {
             let said = at(kind, pointer, dn);
             let path = format!("spec.connector.{}{}", kind.replace("moved", "ldap"), pointer.replace('/', "."));
             let expected = format!("{path}: {dn:?}: is no DN; must be one as in ou=people,dc=example,dc=com");

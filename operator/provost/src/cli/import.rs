@@ -45,7 +45,7 @@ pub struct Import {
     /// Folder to write the manifests to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Overwrite the files that are there
+    /// Overwrite the files that are there, but for those that -f names
     #[arg(long)]
     force: bool,
     /// How the report is written
@@ -66,7 +66,7 @@ pub fn run(asked: &Import, screen: &mut Screen<'_>) -> Result<u8, Failure> {
         let errors = super::count(errors, "error");
         return Err(Failure::Said(format!("{errors} in the manifests; `provost lint` names them")));
     }
-    let files = OutFiles::new(&asked.out, asked.force)?;
+    let files = OutFiles::new(&asked.out, asked.force, &read)?;
     let named = read.documents.iter().any(|document| document.text("/metadata/namespace").is_some());
     let (namespace, declared) = declared(asked, load::changes(&read))?;
     let shown_namespace = named.then_some(namespace.as_str());
@@ -302,33 +302,46 @@ struct OutFiles {
 impl OutFiles {
     const NAMES: [&str; 3] = ["identities.yaml", "groups.yaml", "policies.yaml"];
 
-    /// What is there is not overwritten unless that is asked for.
-    fn new(folder: &Path, force: bool) -> Result<Self, Failure> {
-        let there = Self::NAMES.iter().map(|name| folder.join(name)).find(|file| file.exists());
-        match there {
-            Some(file) if !force => {
-                let text =
-                    format!("{} is there already; name another folder with --out, or add --force", file.display());
-                Err(Failure::Said(text))
+    /// What is there is not overwritten unless that is asked for, and what was read never: what is declared there already is not
+    /// declared again, and would be lost.
+    fn new(folder: &Path, force: bool, read: &source::Read) -> Result<Self, Failure> {
+        let sources: Vec<PathBuf> = read.texts.keys().filter_map(|file| std::fs::canonicalize(file).ok()).collect();
+        for file in Self::NAMES.iter().map(|name| folder.join(name)).filter(|file| file.exists()) {
+            let file_shown = file.display();
+            if std::fs::canonicalize(&file).is_ok_and(|file| sources.contains(&file)) {
+                let text = format!(
+                    "{file_shown} is read by -f, and what it declares is not written again; name another folder with --out"
+                );
+                return Err(Failure::Said(text));
             }
-            _ => Ok(Self { folder: folder.to_owned() }),
+            if !force {
+                let text = format!("{file_shown} is there already; name another folder with --out, or add --force");
+                return Err(Failure::Said(text));
+            }
         }
+        Ok(Self { folder: folder.to_owned() })
     }
 
+    /// Everything or, where nothing would take the place of an older file, nothing: it would be applied with the rest.
     fn write(&self, brought: &Brought, namespace: Option<&str>) -> Result<Vec<Written>, Failure> {
-        std::fs::create_dir_all(&self.folder)?;
         let [identities, groups, policies] = Self::NAMES;
         let manifest = |(name, of): &(Name, _)| input::identity_manifest(namespace, name, of);
-        let mut written = Vec::new();
-        written.extend(self.file(identities, "Identity", ("identity", "identities"), &brought.identities, manifest)?);
+        let identities =
+            self.file(identities, "Identity", ("identity", "identities"), &brought.identities, manifest)?;
         let manifest = |(name, of): &(Name, _)| input::group_manifest(namespace, name, of);
-        written.extend(self.file(groups, "Group", ("group", "groups"), &brought.groups, manifest)?);
+        let groups = self.file(groups, "Group", ("group", "groups"), &brought.groups, manifest)?;
         let manifest = |(name, of): &(Name, _)| input::access_policy_manifest(namespace, name, of);
-        written.extend(self.file(policies, "AccessPolicy", ("policy", "policies"), &brought.policies, manifest)?);
+        let policies = self.file(policies, "AccessPolicy", ("policy", "policies"), &brought.policies, manifest)?;
+        std::fs::create_dir_all(&self.folder)?;
+        let mut written = Vec::new();
+        for (file, text) in [identities, groups, policies].into_iter().flatten() {
+            std::fs::write(&file.file, text)?;
+            written.push(file);
+        }
         Ok(written)
     }
 
-    /// One document each, in the order of the names. Where there is none, an older file goes, too: it would be applied.
+    /// One document each, in the order of the names.
     fn file<T, M: Serialize>(
         &self,
         name: &str,
@@ -336,11 +349,15 @@ impl OutFiles {
         noun: (&'static str, &'static str),
         all: &[(Name, T)],
         manifest: impl Fn(&(Name, T)) -> M,
-    ) -> Result<Option<Written>, Failure> {
-        let file = self.folder.join(name);
+    ) -> Result<Option<(Written, String)>, Failure> {
+        let file = self.folder.join(name).display().to_string();
         if all.is_empty() {
-            if file.exists() {
-                std::fs::remove_file(&file)?;
+            if Path::new(&file).exists() {
+                let (_, several) = noun;
+                let text = format!(
+                    "there are no {several} to write to {file}, which is there already; remove it, or name another folder with --out"
+                );
+                return Err(Failure::Said(text));
             }
             return Ok(None);
         }
@@ -353,8 +370,7 @@ impl OutFiles {
                 text.push('\n');
             }
         }
-        std::fs::write(&file, text)?;
         let names = all.iter().map(|(name, _)| name.to_string()).collect();
-        Ok(Some(Written { file: file.display().to_string(), kind, noun, names }))
+        Ok(Some((Written { file, kind, noun, names }, text)))
     }
 }

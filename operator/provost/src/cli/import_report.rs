@@ -126,7 +126,7 @@ fn foreseen(told: &Rehearsal, rows: usize, screen: &mut Screen<'_>) -> Result<()
     let updates = alike.keys().any(|(_, attributes)| !attributes.is_empty());
     if updates {
         screen.line("  what is not to be written: map it by another expression, or leave it to the target in account.attributes,")?;
-        screen.line("  as in {name: title, apply: Never}; then import again")?;
+        screen.line("  as in {name: title, expression: identity.title, apply: OnCreate}, which new accounts alone get; then import again")?;
     }
     if !waiting.is_empty() {
         screen.line("")?;

@@ -22,6 +22,9 @@ const TOP: [&str; 2] = ["metadata", "spec"];
 pub const NO_FIELD: &str = "is no field here";
 /// What is said of a label or an annotation that cannot be named so.
 pub const NO_KEY: &str = "is no key here";
+/// What to do about a name without a value.
+const OF_THE_TEXT_BEFORE: &str =
+    "write a value, or remove it; if it belongs to the text before it, put all of that text in quotes";
 /// Its group.
 const GROUP: &str = "provost.dev";
 
@@ -182,7 +185,7 @@ impl Shape {
         }
     }
 
-    /// A field that is null is not there.
+    /// A field that is null is not there; nor is it one, if it is none.
     fn object(&mut self, path: &str, fields: &serde_json::Map<String, Value>, schema: &JSONSchemaProps) -> Value {
         let mut kept = serde_json::Map::new();
         let property = |name: &str| schema.properties.as_ref().and_then(|properties| properties.get(name));
@@ -194,8 +197,8 @@ impl Shape {
         };
         let names = || schema.properties.iter().flatten().map(|(name, _)| name.as_str());
         let is_free = schema.x_kubernetes_preserve_unknown_fields == Some(true);
-        let there = || fields.iter().filter(|(_, value)| !value.is_null());
-        let unknown_here = there().map(|(name, _)| name).filter(|name| !is_free && known(name).is_none());
+        let is_unknown = |name: &str| !is_free && known(name).is_none();
+        let unknown_here = fields.keys().filter(|name| is_unknown(name));
         let required = schema.required.as_deref().unwrap_or_default();
         for name in required.iter().filter(|name| fields.get(*name).is_none_or(Value::is_null)) {
             // Of one that is misspelt that is said alone.
@@ -206,9 +209,13 @@ impl Shape {
             self.keyless.push(path.to_owned());
             kept.insert(name.clone(), property(name).map_or(Value::Null, empty));
         }
-        for (name, value) in there() {
+        for (name, value) in fields.iter().filter(|(name, value)| !value.is_null() || is_unknown(name)) {
             let within = format!("{path}.{name}");
-            if let Some(known) = known(name) {
+            if value.is_null() {
+                // A comma ends a text in {}.
+                let remedy = nearest(name, names()).unwrap_or_else(|| OF_THE_TEXT_BEFORE.to_owned());
+                self.errors.push(error(&within, Some(name), NO_FIELD.to_owned(), remedy));
+            } else if let Some(known) = known(name) {
                 let errors = self.errors.len();
                 kept.insert(name.clone(), self.value(&within, value, known));
                 if required.contains(name) && self.errors.len() > errors {
@@ -359,6 +366,23 @@ mod tests {
     fn an_unknown_field_gets_the_nearest_name() {
         let manifest = json!({"kind": "Identity", "spec": {"departmnt": "x"}});
         assert_eq!(said(&manifest), [r#"spec.departmnt: "departmnt": is no field here; did you mean 'department'?"#]);
+    }
+
+    #[test]
+    fn a_name_without_a_value_is_told_where_it_is_no_field_and_one_that_is_left_empty_is_not_there() {
+        let manifest = |spec: Value| json!({"kind": "Identity", "spec": spec});
+        assert_eq!(said(&manifest(json!({"title": null, "name": null, "lifecycle": {"endTime": null}}))), [""; 0]);
+        let quotes = "write a value, or remove it; if it belongs to the text before it, put all of that text in quotes";
+        for (spec, expected) in [
+            // {department: Sales, EMEA}
+            (json!({"department": "Sales", "EMEA": null}), format!(r#"spec.EMEA: "EMEA": is no field here; {quotes}"#)),
+            (
+                json!({"departmnt": null}),
+                r#"spec.departmnt: "departmnt": is no field here; did you mean 'department'?"#.to_owned(),
+            ),
+        ] {
+            assert_eq!(said(&manifest(spec)), [expected]);
+        }
     }
 
     #[test]

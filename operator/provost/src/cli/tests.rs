@@ -1,6 +1,7 @@
 //! What the commands say of manifests that are wrong.
 
 mod at_once;
+mod import;
 mod metadata;
 mod misread;
 mod versions;
@@ -440,41 +441,6 @@ fn every_application_is_told_of_where_none_is_named() {
     assert_eq!(status, 0, "{err}");
     let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows, [vec!["chat", "not", "no", "policy"], vec!["wiki", "has", "p"], vec!["wiki/editor", "has", "p"]]);
-}
-
-/// What `import` said of a table.
-fn imported(table: &str) -> (u8, String, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("t.csv");
-    std::fs::write(&file, table).unwrap();
-    let (file, out) = (file.to_str().unwrap(), folder.path().join("out"));
-    let all = ["provost", "import", "--csv", file, "--out", out.to_str().unwrap()];
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = run(all.map(OsString::from), false, &mut out, &mut err);
-    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap().replace(file, "t.csv"))
-}
-
-#[test]
-fn a_table_of_doubles_names_their_lines_and_one_with_semicolons_is_noticed() {
-    let (status, out, err) = imported("userName,givenName\nada,A\nada,B\nADA,C\n");
-    assert_eq!(status, 1, "{err}");
-    assert!(out.starts_with("nothing was written: all that is there was left out, as told below\n"), "{out}");
-    let same = "lines 2, 3 and 4 have this user name\n";
-    assert!(out.contains("left out (3)\n") && out.matches(same).count() == 2, "{out}");
-    for table in [
-        "userName;givenName\nada;A\n",
-        "userName;\"givenName\"\nada;A\n",
-        "\"userName\";\"givenName\"\r\nada;A\r\n",
-        "userName;givenName;groups\nada;A;\"B, C\"\n",
-    ] {
-        let (status, _, err) = imported(table);
-        let semicolons = "provost: t.csv:1:1: the columns are parted by semicolons; part";
-        assert!(status == 2 && err.starts_with(semicolons), "{table}: {err}");
-    }
-    let (_, _, err) = imported("userName,givenName\nada\n");
-    assert!(err.contains("there is 1 cell here and 2 columns; write"), "{err}");
-    let (_, _, err) = imported("userName\nada,A\n");
-    assert!(err.contains("there are 2 cells here and 1 column; put"), "{err}");
 }
 
 #[test]

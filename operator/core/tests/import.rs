@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use provost_core::import::{Brought, Rehearsal, Shown, What, from_table, from_target, rehearse};
 use provost_core::input;
 use provost_core::model::{
-    AttributeName, Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability,
-    Observed, ObservedEntitlement, Profile, Schema, Spelling, TargetId, Value,
+    Capabilities, Change, ConnectorKind, DeleteMeans, EntitlementKind, Field, Name, Observability, Observed,
+    ObservedEntitlement, Profile, Schema, Spelling, TargetId, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -193,16 +193,29 @@ fn what_the_mapping_cannot_give_back_is_foreseen_and_left_alone_once_the_manifes
     let declared = [application(&json!({"entitlements": []}))];
     let brought = bring(&declared, &shown);
     let told = applied(&declared, &brought, &shown);
-    assert_eq!((told.adopted, told.writes.len()), (1, 1));
-    assert_eq!(
-        told.writes[0].attributes.iter().map(AttributeName::as_str).collect::<Vec<_>>(),
-        ["displayName", "externalId"]
-    );
-    let never = json!({"attributes": [{"name": "displayName", "apply": "Never"}]});
-    let declared = [application(&json!({"entitlements": [], "account": never}))];
+    assert_eq!((told.adopted, told.marks, told.writes.len()), (1, 1, 1));
+    assert_eq!(told.writes[0].attributes, ["displayName".into()], "the mark is counted once");
+    for left in [
+        json!({"name": "displayName", "apply": "Never"}),
+        json!({"name": "displayName", "expression": "identity.displayName", "apply": "OnCreate"}),
+    ] {
+        let declared = [application(&json!({"entitlements": [], "account": {"attributes": [left]}}))];
+        let brought = bring(&declared, &shown);
+        let told = applied(&declared, &brought, &shown);
+        assert_eq!((told.adopted, told.marks, told.writes.len()), (1, 1, 0), "{left}");
+    }
+}
+
+#[test]
+fn whose_user_name_it_is_says_the_attribute_that_the_target_goes_by() {
+    let mapped = json!({"attributes": [{"name": "cn", "expression": "identity.userName"}]});
+    let declared = [application(&json!({"entitlements": [], "account": mapped}))];
+    let shown =
+        shown(vec![account("1", &[("uid", "ada"), ("cn", "lovelace"), ("sn", "L"), ("externalId", "1")])], vec![]);
     let brought = bring(&declared, &shown);
+    assert_eq!(names(&brought), ["ada"]);
     let told = applied(&declared, &brought, &shown);
-    assert_eq!((told.adopted, told.marks, told.writes.len()), (1, 1, 0));
+    assert_eq!((told.adopted, told.writes.len(), &told.writes[0].attributes[..]), (1, 1, &["cn".into()][..]));
 }
 
 #[test]
@@ -240,6 +253,9 @@ fn whoever_is_left_out_is_named_with_the_reason() {
     let (mut one, mut two) = (of("6", "fay"), of("7", "gus"));
     one.attributes.insert("externalId".into(), "E-1".into());
     two.attributes.insert("externalId".into(), "E-1".into());
+    let mut several = of("11", "jim");
+    let mails = vec![Value::from("jim@acme.test"), Value::from("postmaster@acme.test")];
+    several.attributes.insert("mail".into(), Value::List(mails));
     let long = account("8", &[("uid", "hal"), ("title", &"x".repeat(300))]);
     let accounts = vec![
         of("1", "Admin"),
@@ -252,17 +268,21 @@ fn whoever_is_left_out_is_named_with_the_reason() {
         long,
         of("9", "own"),
         of("10", "ida"),
+        several,
     ];
     let mut shown = shown(accounts, vec![group("g", "Wiki Editors", &["1", "10", "x"])]);
     shown.profile.principal = Some(TargetId::from("9"));
     shown.elsewhere = vec![(What::Account, 2), (What::Group, 0)];
-    let declared = [application(&json!({"safety": {"protected": [{"attribute": "uid", "values": ["admin"]}]}}))];
+    let protected =
+        json!([{"attribute": "uid", "values": ["admin"]}, {"attribute": "mail", "values": ["JIM@acme.test"]}]);
+    let declared = [application(&json!({"safety": {"protected": protected}}))];
     let brought = bring(&declared, &shown);
     assert_eq!(names(&brought), ["ida"]);
     let told = whys(&brought);
     for (name, why) in [
         ("Admin", "protected"),
         ("2", "it has no uid"),
+        ("jim", "protected"),
         ("bob", "2 accounts have this user name"),
         ("BOB", "2 accounts have this user name"),
         ("eve", "another namespace than acme"),
@@ -275,7 +295,7 @@ fn whoever_is_left_out_is_named_with_the_reason() {
     ] {
         assert!(told.iter().any(|(_, of, said)| *of == name && said.contains(why)), "{name}: {told:?}");
     }
-    assert_eq!(told.len(), 11);
+    assert_eq!(told.len(), 12);
     assert_eq!(applied(&declared, &brought, &shown).writes, []);
 }
 

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::people::{Manager, Person};
 use crate::directory::{ApplicationSpec, From};
 use crate::model::{AttributeName, Name, Observed, State, Value};
-use crate::plan::{Fold, digest, key_text};
+use crate::plan::{Fold, digest, has};
 use crate::policy::{self, Cost, Facts, Memberships, Rule, Told};
 
 /// What every mark begins with that is made of an Identity's name.
@@ -51,9 +51,8 @@ pub(super) fn person(
 
 fn is_protected(account: &Observed, spec: &ApplicationSpec) -> bool {
     spec.application.safety.protected.iter().any(|(attribute, values)| {
-        let fold = Fold::of(spec.schema, attribute);
-        let held = account.attributes.get(attribute).and_then(key_text);
-        held.is_some_and(|held| values.iter().any(|value| fold.apply(value) == fold.apply(&held)))
+        let held = account.attributes.get(attribute);
+        held.is_some_and(|held| values.iter().any(|value| has(held, value)))
     })
 }
 
@@ -92,9 +91,12 @@ impl Backwards<'_> {
         (!ours).then_some(value)
     }
 
-    /// What is shown as it is.
+    /// What is shown as it is: of several that show one field, first that by which the target itself goes.
     fn plain(&self, draft: &mut Draft) {
-        for (_, rule, value) in self.rules().filter(|(_, rule, _)| rule.is_plain()) {
+        let (user_name, external_id) = (self.spec.schema.user_name, self.spec.schema.external_id);
+        let mut plain: Vec<_> = self.rules().filter(|(_, rule, _)| rule.is_plain()).collect();
+        plain.sort_by_key(|(name, _, _)| name.as_str() != user_name && Some(name.as_str()) != external_id);
+        for (_, rule, value) in plain {
             rule.inverse(value).into_iter().for_each(|told| draft.take(told));
         }
     }

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_mins(9);
 pub struct Rehearsal {
     /// Accounts that would be ours.
     pub adopted: usize,
-    /// Of these, the ones that would be written our mark, and nothing else.
+    /// Of these, the ones that would be written our mark.
     pub marks: usize,
     /// Everything else that would be written.
     pub writes: Vec<Write>,
@@ -160,22 +160,24 @@ impl Stage<'_> {
     fn apply(&mut self, step: &Step) -> Applied {
         let create = matches!(step, Step::CreateAccount { .. } | Step::CreateGroup { .. });
         self.made += usize::from(create);
-        if self.is_mark(step) {
+        let mut attributes = attributes(step);
+        if let Some(mark) = self.mark(step) {
             self.told.marks += 1;
-        } else {
-            let write = Write { step: step.name(), on: self.on(step), attributes: attributes(step) };
-            self.told.writes.push(write);
+            attributes.retain(|attribute| *attribute != mark);
+        }
+        if self.mark(step).is_none() || !attributes.is_empty() {
+            self.told.writes.push(Write { step: step.name(), on: self.on(step), attributes });
         }
         let id = create.then(|| TargetId::new(format!("rehearsed-{}", self.made)));
         Applied { id, ..Applied::default() }
     }
 
-    /// Whether a step writes our mark, where there is none, and nothing else.
-    fn is_mark(&self, step: &Step) -> bool {
-        let (Step::UpdateAccount { id, set }, Some(mark)) = (step, self.schema.mark) else { return false };
-        let mark = AttributeName::from(mark);
+    /// The attribute of our mark, if a step writes it where there is none.
+    fn mark(&self, step: &Step) -> Option<AttributeName> {
+        let Step::UpdateAccount { id, set } = step else { return None };
+        let mark = AttributeName::from(self.schema.mark?);
         let carried = self.accounts.get(id).is_some_and(|account| account.attributes.contains_key(&mark));
-        set.len() == 1 && set.contains_key(&mark) && !carried
+        (set.contains_key(&mark) && !carried).then_some(mark)
     }
 
     fn on(&self, step: &Step) -> Arc<str> {

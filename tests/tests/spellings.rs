@@ -33,13 +33,19 @@ fn connector(kind: &str) -> Value {
 
 /// What `provost lint` says of an application that maps these attributes.
 fn lint(kind: &str, attributes: &[&str]) -> (u8, String) {
-    let folder = tempfile::tempdir().unwrap();
     let mapped: Vec<Value> = attributes.iter().map(|name| json!({"name": name, "value": "512"})).collect();
-    let manifest = json!({
-        "apiVersion": "provost.dev/v1alpha1", "kind": "TargetApplication", "metadata": {"name": "wiki", "namespace": "acme"},
-        "spec": {"connector": connector(kind), "account": {"attributes": mapped}},
-    });
-    std::fs::write(folder.path().join("wiki.yaml"), manifest.to_string()).unwrap();
+    lint_spec(&json!({"connector": connector(kind), "account": {"attributes": mapped}}))
+}
+
+fn manifest(spec: &Value) -> String {
+    let metadata = json!({"name": "wiki", "namespace": "acme"});
+    json!({"apiVersion": "provost.dev/v1alpha1", "kind": "TargetApplication", "metadata": metadata, "spec": spec})
+        .to_string()
+}
+
+fn lint_spec(spec: &Value) -> (u8, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("wiki.yaml"), manifest(spec)).unwrap();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let all = ["provost", "lint", "-f", folder.path().to_str().unwrap()].map(std::ffi::OsString::from);
     let status = provost::cli::run(all, false, &mut out, &mut err);
@@ -105,6 +111,33 @@ fn an_attribute_is_mapped_once_whatever_its_spellings() {
         let expected = format!("{second} is {first}, which an entry before maps");
         assert!(status == 1 && said.contains(&expected), "{kind} {first} {second}: {said}");
     }
+}
+
+#[test]
+fn a_name_that_is_surely_meant_for_another_is_refused_wherever_it_stands() {
+    for (kind, name, meant) in [
+        ("ldap", "userName", "uid"),
+        ("activeDirectory", "username", "sAMAccountName"),
+        ("keycloak", "userName", "username"),
+        ("keycloak", "firstname", "firstName"),
+        ("fake", "username", "userName"),
+    ] {
+        let expected = format!("{name} is no attribute of this target; write {meant}");
+        let (status, said) = lint(kind, &[name]);
+        assert!(status == 1 && said.contains(&expected), "{kind} {name}: {said}");
+        let correlate = json!([{"attribute": name, "expression": "identity.userName"}]);
+        let protected = json!([{"attribute": "title", "values": ["x"]}, {"attribute": name, "values": ["x"]}]);
+        for more in [json!({"account": {"correlate": correlate}}), json!({"safety": {"protected": protected}})] {
+            let mut spec = json!({"connector": connector(kind)});
+            spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let (status, said) = lint_spec(&spec);
+            let column = manifest(&spec).find(&format!("\"{name}\"")).unwrap() + 1;
+            let expected = format!("wiki.yaml:1:{column} error {expected} ");
+            assert!(status == 1 && said.contains(&expected), "{kind} {name}: {said}");
+        }
+    }
+    let protected = json!([{"attribute": "urn:ietf:params:scim:schemas:core:2.0:User:USERNAME", "values": ["root"]}]);
+    assert_eq!(lint_spec(&json!({"connector": connector("scim"), "safety": {"protected": protected}})).0, 0);
 }
 
 #[test]

@@ -56,10 +56,10 @@ pub struct Budget {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ProtectedAccounts {
-    /// Name of the attribute at the target.
+    /// Name of the attribute at the target, as in the mapping: userName, uid, sAMAccountName or username for the login name.
     #[schemars(length(min = 1, max = 256))]
     pub attribute: String,
-    /// Its values, compared as the target compares them.
+    /// Its values, in whatever case: an account that has one of them, alone or among others, is protected.
     #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub values: Vec<String>,

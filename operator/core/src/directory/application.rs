@@ -56,14 +56,15 @@ pub(crate) enum From {
 
 impl ApplicationSpec {
     /// With its expressions compiled.
-    pub fn new(application: TargetApplication, schema: &'static Schema, names: &mut Names<'_>) -> Self {
+    pub fn new(mut application: TargetApplication, schema: &'static Schema, names: &mut Names<'_>) -> Self {
+        let faults = spell(&mut application, schema);
         let mut spec = Self {
             catalogue: catalogue(&application, names),
             mapping: defaults(schema, names),
             unmapped: Vec::new(),
             correlate: correlate(&application, schema, names),
             reads_manager: false,
-            faults: Vec::new(),
+            faults,
             application,
             schema,
         };
@@ -94,7 +95,9 @@ impl ApplicationSpec {
                 before
                     .map(|before| format!("{declared} is {before}, which an entry before maps; remove one of the two"))
             };
-            if let Some(why) = self.schema.unmappable(declared).or_else(twice) {
+            if let Some(why) =
+                self.schema.unmappable(declared).or_else(|| self.schema.mistaken(declared)).or_else(twice)
+            {
                 let path = format!("spec.account.attributes[name={declared}]").into();
                 self.faults.push(Problem::at(Reason::InvalidSpec, path, why));
                 if let MappingSource::Expression(source, _) = &mapping.source {
@@ -132,6 +135,22 @@ impl ApplicationSpec {
             }
         }
     }
+}
+
+/// Attributes that accounts are recognised or protected by, as the schema spells them; what is wrong with one.
+fn spell(application: &mut TargetApplication, schema: &Schema) -> Vec<Problem> {
+    let recognised = application.account.correlate.iter_mut().map(|key| &mut key.attribute);
+    let recognised = recognised.enumerate().map(|(at, name)| (format!("spec.account.correlate[{at}]"), name));
+    let protected = application.safety.protected.iter_mut().map(|(attribute, _)| attribute);
+    let protected = protected.enumerate().map(|(at, name)| (format!("spec.safety.protected[{at}]"), name));
+    let mut faults = Vec::new();
+    for (place, name) in recognised.chain(protected) {
+        if let Some(why) = schema.mistaken(name) {
+            faults.push(Problem::at(Reason::InvalidSpec, format!("{place}.attribute").into(), why));
+        }
+        *name = schema.spelled(name);
+    }
+    faults
 }
 
 fn catalogue(application: &TargetApplication, names: &mut Names<'_>) -> BTreeMap<Name, Option<Ruled>> {

@@ -11,7 +11,10 @@ use super::check::Checks;
 use super::connector::secret_key;
 use super::ldap::LDAP_CONTROL;
 use super::path::Path;
-use crate::model::{AccountSettings, AttributeName, Mapping, MappingSource, Safety, Spelling, dn};
+use crate::model::{
+    AccountSettings, AttributeName, Entitlement, EntitlementKind, Mapping, MappingSource, PushedGroup, Safety,
+    Spelling, TargetApplication, dn,
+};
 
 /// A directory whose names of attributes are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -146,13 +149,18 @@ pub(super) fn own(checks: &mut Checks, at: Path<'_>, kind: Kind, name: &str, tak
 
 /// What follows for the rest of a directory's application: attributes have names that can exist, those that the settings name are
 /// not the mapping's, where accounts carry no mark nobody is asked to write one, and the connector knows which attributes to show.
-pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut AccountSettings, safety: &Safety) {
+pub(super) fn complete(checks: &mut Checks, application: &mut TargetApplication) {
+    let TargetApplication { connector, account, safety, entitlements, pushed_groups, .. } = application;
+    let settings = &mut connector.settings;
     let given = |kind: &Kind| settings.get(kind.word()).is_some_and(Json::is_object);
     let Some(kind) = [Kind::Ldap, Kind::ActiveDirectory].into_iter().find(given) else { return };
     let Some(directory) = settings.get_mut(kind.word()) else { return };
     let named = |pointer: &str| directory.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
     let (disables, mark) = (named("/accounts/disable/attribute/name"), named("/accounts/markAttribute"));
     let id = named("/accounts/idAttribute");
+    if !directory.get("groups").is_some_and(Json::is_object) {
+        have_no_place(checks, kind, entitlements, pushed_groups);
+    }
     names(checks, kind, account, safety);
     let mapped = account.attributes.iter().map(|mapping| &mapping.attribute);
     let looked_up = account.correlate.iter().map(|key| &key.attribute);
@@ -180,6 +188,20 @@ pub(super) fn complete(checks: &mut Checks, settings: &mut Json, account: &mut A
             kind.word()
         );
         not_mapped(checks, account, &name, "is the markAttribute", &remedy);
+    }
+}
+
+/// Groups are named, and the settings name no place where groups are.
+fn have_no_place(checks: &mut Checks, kind: Kind, entitlements: &[Entitlement], pushed: &[PushedGroup]) {
+    let root = Path::Root("spec");
+    let message = format!("is a group, and connector.{} names no place where groups are", kind.word());
+    let remedy = format!("must be removed, or connector.{}.groups added", kind.word());
+    for entry in entitlements.iter().filter(|entry| entry.target.kind == EntitlementKind::Group) {
+        let list = root.field("entitlements");
+        checks.wrong(list.key("name", entry.name.as_str()).field("target"), &entry.target.name, &*message, &*remedy);
+    }
+    for group in pushed {
+        checks.wrong(root.field("pushedGroups"), &group.name, &*message, &*remedy);
     }
 }
 

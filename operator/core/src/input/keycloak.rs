@@ -56,6 +56,23 @@ pub(super) fn complete(checks: &mut Checks, spec: &crds::KeycloakSpec, applicati
     for pushed in &mut application.pushed_groups {
         pushed.name = without_slash(&pushed.name);
     }
+    let root = Path::Root("spec");
+    for Entitlement { name, target, .. } in &application.entitlements {
+        let list = root.field("entitlements");
+        let at = list.key("name", name.as_str());
+        match target.kind {
+            EntitlementKind::Group => is_path(checks, at.field("target"), &target.name),
+            // The id of a client may have slashes, as that of one for SAML, which is an address.
+            _ if target.name.rsplit_once('/').is_some_and(|(client, role)| client.is_empty() || role.is_empty()) => {
+                let remedy = "must be a role of the realm, or of a client as in wiki/editor";
+                checks.wrong(at.field("target"), &target.name, "has a name that is empty", remedy);
+            }
+            _ => {}
+        }
+    }
+    for pushed in &application.pushed_groups {
+        is_path(checks, root.field("pushedGroups"), &pushed.name);
+    }
     let mut named_twice = HashSet::new();
     let pushed = application.pushed_groups.iter().map(|pushed| (EntitlementKind::Group, &pushed.name));
     for (kind, name) in
@@ -102,6 +119,14 @@ fn mark(checks: &mut Checks, spec: &crds::KeycloakSpec, application: &mut Target
                 );
             }
         },
+    }
+}
+
+/// The names from the top down, none of them empty. A slash within a name is written `~/`, and a tilde before one `~~`.
+fn is_path(checks: &mut Checks, at: Path<'_>, path: &str) {
+    if path.replace("~~", "-").replace("~/", "-").split('/').any(str::is_empty) {
+        let remedy = "must be as in staff/admins, from the top down; a slash in a name is written ~/";
+        checks.wrong(at, path, "has a name that is empty", remedy);
     }
 }
 

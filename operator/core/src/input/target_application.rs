@@ -54,12 +54,7 @@ pub(super) fn read(object: &crds::TargetApplication) -> (TargetApplication, Vec<
         release_after: span_or(&mut checks, at.field("releaseAfter"), release_after, 10 * MINUTE),
     };
     rules_together(&mut checks, at, &application);
-    super::directory::complete(
-        &mut checks,
-        &mut application.connector.settings,
-        &mut application.account,
-        &application.safety,
-    );
+    super::directory::complete(&mut checks, &mut application);
     if let Some(keycloak) = &spec.connector.keycloak {
         super::keycloak::complete(&mut checks, keycloak, &mut application);
     }

@@ -113,13 +113,28 @@ fn without_prefix(name: &str) -> &str {
 }
 
 impl Schema {
+    fn known(&self) -> impl Iterator<Item = &'static str> {
+        let mapped = self.mapping.iter().map(|(name, _)| *name);
+        mapped.chain([self.user_name]).chain(self.external_id).chain(self.mark)
+    }
+
     /// A name as this schema spells it, where it knows the attribute.
     pub fn spelled(&self, name: &AttributeName) -> AttributeName {
-        let mapped = self.mapping.iter().map(|(name, _)| *name);
-        let known = mapped.chain([self.user_name]).chain(self.external_id).chain(self.mark);
         let canonical = self.spelling.canonical(name.as_str());
-        let mut known = known.filter(|known| self.spelling.canonical(known) == canonical);
+        let mut known = self.known().filter(|known| self.spelling.canonical(known) == canonical);
         known.next().map_or_else(|| name.clone(), AttributeName::from)
+    }
+
+    /// That a name is surely meant for an attribute that is called otherwise here, and for which.
+    pub fn mistaken(&self, name: &AttributeName) -> Option<String> {
+        if self.known().any(|known| self.spelling.canonical(known) == self.spelling.canonical(name.as_str())) {
+            return None;
+        }
+        let alike = self.known().find(|known| known.eq_ignore_ascii_case(name.as_str()));
+        // As SCIM and Provost call it.
+        let user_name = || name.as_str().eq_ignore_ascii_case("userName").then_some(self.user_name);
+        let known = alike.or_else(user_name)?;
+        Some(format!("{name} is no attribute of this target; write {known}"))
     }
 
     /// Why an attribute can never be mapped, if it cannot, in whatever spelling.

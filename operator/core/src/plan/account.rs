@@ -201,10 +201,8 @@ impl Work<'_> {
             report::Account::Pending(None)
         } else if let Some(problem) = disabled {
             report::Account::DisabledAtTarget(problem)
-        } else if let Some(reason) = missing {
-            let message =
-                "an entitlement that is granted is not at the target (yet): see the TargetApplication's catalogue";
-            report::Account::Pending(Some(Problem::new(reason, message)))
+        } else if missing.is_some() {
+            report::Account::Pending(missing)
         } else {
             report::Account::Provisioned
         };

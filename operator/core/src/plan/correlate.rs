@@ -66,6 +66,46 @@ pub fn key_text(value: &Value) -> Option<Arc<str>> {
     }
 }
 
+/// After each text of a value that has several.
+const END: char = '\0';
+
+/// What is remembered of the value of a key attribute: its text, or the texts by which it can be told without being a key, of a flag
+/// or of the members of a list.
+pub(super) fn remembered(value: &Value) -> Option<Arc<str>> {
+    key_text(value).or_else(|| {
+        let mut texts = String::new();
+        tell(value, &mut texts);
+        (!texts.is_empty()).then(|| texts.into())
+    })
+}
+
+fn tell(value: &Value, texts: &mut String) {
+    match value {
+        Value::List(list) => list.iter().for_each(|value| tell(value, texts)),
+        // Of a complex value that is the significant one (RFC 7643, 2.4).
+        Value::Map(map) => map.get("value").into_iter().for_each(|value| tell(value, texts)),
+        Value::Bool(bit) => texts.extend([if *bit { "true" } else { "false" }, "\0"]),
+        value => texts.extend(key_text(value).iter().flat_map(|text| [text, "\0"])),
+    }
+}
+
+/// The text, where what is remembered is one that can be a key.
+pub(super) fn key(remembered: &str) -> Option<&str> {
+    (!remembered.contains(END)).then_some(remembered)
+}
+
+/// Whether one of the texts is what somebody wrote. Always without case: not every target's rules are known, and
+/// what is protected by mistake can be seen.
+pub(super) fn tells(remembered: &str, written: &str) -> bool {
+    let written = Fold::Case.apply(written);
+    remembered.split(END).any(|text| Fold::Case.apply(text) == written)
+}
+
+/// Whether an attribute has a value that somebody wrote, as [`Shade::has`].
+pub fn has(value: &Value, written: &str) -> bool {
+    remembered(value).is_some_and(|texts| tells(&texts, written))
+}
+
 /// Judges the matches: re-checked exactly with the attribute's own case rule.
 pub(super) fn correlate(subject: &Subject<'_>, rules: &AppRules<'_>) -> Correlated {
     let exact: Vec<(&Candidate, Strength)> =

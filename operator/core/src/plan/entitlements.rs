@@ -3,7 +3,10 @@ use std::sync::Arc;
 
 use super::{CatalogueView, Change, Planned};
 use crate::directory::{Wanted, Withheld};
-use crate::model::{AttributeName, EntitlementKind, Grant, Lane, Membership, Name, Reason, Record, Step, TargetId};
+use crate::model::{
+    AttributeName, Entitlement, EntitlementKind, Grant, Lane, Membership, Name, Reason, Record, Step, TargetId,
+};
+use crate::report::Problem;
 
 /// What a membership, role or licence that others took is counted under.
 const MEMBERSHIP: &str = "membership";
@@ -61,8 +64,8 @@ pub(super) struct Entitlements {
     pub(super) grants: Vec<Planned>,
     /// Other revokes: once the grants were attempted.
     pub(super) revokes: Vec<Planned>,
-    /// A wanted entry that is not there at the target, or cannot be.
-    pub(super) missing: Option<Reason>,
+    /// A wanted entry that is not there at the target.
+    pub(super) missing: Option<Problem>,
 }
 
 impl Entitlements {
@@ -98,8 +101,7 @@ pub(super) fn entitlements(
         }
         let Some(group) = view.id else {
             if fate == Fate::Give && matches!(holding, Holding::Decided | Holding::Rehired) {
-                out.missing =
-                    Some(if view.entry.target.create { Reason::Progressing } else { Reason::ReferenceNotFound });
+                out.missing = Some(missing(view.entry));
             }
             continue;
         };
@@ -129,6 +131,22 @@ pub(super) fn entitlements(
     out.first.extend(first);
     out.revokes.extend(later);
     out
+}
+
+fn missing(entry: &Entitlement) -> Problem {
+    let (name, at) = (&entry.name, &entry.target.name);
+    if entry.target.create {
+        return Problem::new(Reason::Progressing, format!("the group {at} of the entitlement {name} is being made"));
+    }
+    let kind = match entry.target.kind {
+        EntitlementKind::Group => "group",
+        EntitlementKind::Role => "role",
+        EntitlementKind::License => "licence",
+    };
+    let message = format!(
+        "the entitlement {name} is granted, and the target shows no {kind} {at}, or several: make it there, or correct spec.entitlements of the TargetApplication"
+    );
+    Problem::new(Reason::ReferenceNotFound, message)
 }
 
 /// Whether a membership that others gave is taken: from who ended, and where the declared members are all there are, as

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use account::account;
 pub use budget::{Admission, Window, admit, held_hash};
-pub use correlate::{Candidate, Matches, Strength, asks_for_approval, key_text};
+pub use correlate::{Candidate, Matches, Strength, asks_for_approval, has, key_text};
 pub use digest::{Fold, digest};
 pub use digests::Digests;
 pub(crate) use digests::Lists;
@@ -155,7 +155,8 @@ impl Shade {
 
     /// The same, where the digests are known.
     pub(crate) fn with(enabled: bool, attributes: &Attributes, digests: Digests, keys: &Arc<[AttributeName]>) -> Self {
-        let texts = (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, key_text(attributes.get(key)?)?)));
+        let texts =
+            (0..124).zip(keys.iter()).filter_map(|(at, key)| Some((at, correlate::remembered(attributes.get(key)?)?)));
         let texts = texts.collect();
         Self { enabled, fresh: true, barred: !enabled, digests, keys: Arc::clone(keys), texts }
     }
@@ -190,15 +191,25 @@ impl Shade {
         &self.texts
     }
 
-    /// The text of a key attribute.
+    /// The text of a key attribute that has one value.
     pub fn key(&self, name: &str) -> Option<&str> {
+        correlate::key(self.remembered(name)?)
+    }
+
+    fn remembered(&self, name: &str) -> Option<&str> {
         let at = self.keys.iter().position(|key| key.as_str() == name)?;
         self.texts.get(u8::try_from(at).ok()?)
     }
 
     /// Every key with its text.
     pub fn keys(&self) -> impl Iterator<Item = (&AttributeName, &str)> {
-        self.texts.iter().filter_map(|(at, text)| Some((self.keys.get(usize::from(at))?, text)))
+        let all = self.texts.iter();
+        all.filter_map(|(at, text)| Some((self.keys.get(usize::from(at))?, correlate::key(text)?)))
+    }
+
+    /// Whether a key attribute has this value, in whatever case, among others or alone.
+    pub fn has(&self, name: &AttributeName, written: &str) -> bool {
+        self.remembered(name.as_str()).is_some_and(|texts| correlate::tells(texts, written))
     }
 
     /// What it is believed to be once `set` was written.
@@ -210,7 +221,7 @@ impl Shade {
         let digests = kept.chain(digests).collect();
         let texts = (0..124).zip(self.keys.iter()).filter_map(|(at, key)| {
             let text = match set.get(key) {
-                Some(value) => key_text(value)?,
+                Some(value) => correlate::remembered(value)?,
                 None => self.texts.get(at)?.into(),
             };
             Some((at, text))

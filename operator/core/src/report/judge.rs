@@ -11,7 +11,7 @@ use super::{
     HeldPlanStatus, IdentityAccounts, IdentityStatus, IdentitySummary, PlannedSummary, Prior, Problem, Starts,
     TargetApplicationStatus, TargetApplicationSummary, Truth, worst,
 };
-use crate::model::{Name, Reason, State, SyncMode};
+use crate::model::{AttributeName, Name, Reason, State, SyncMode};
 
 /// Problems that an Identity names; applications that it names; problems, held plans and findings that a TargetApplication
 /// names. The resources' schemas have the same bounds.
@@ -20,6 +20,7 @@ const IDENTITY_APPLICATIONS: usize = 64;
 const APPLICATION_PROBLEMS: usize = 10;
 const HELD_PLANS: usize = 16;
 const PROFILE_ENTRIES: usize = 64;
+const ABSENT: usize = 8;
 
 /// The status of an Identity. `accounts` are those in applications of mode Enforce, sorted by application: Plan and Paused are
 /// told on the TargetApplication alone, and an outage also where something is left to do.
@@ -261,14 +262,45 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
             Reason::Progressing,
             "accounts are recognised, adopted and compared with what is decided, one after the other".into(),
         ),
+        _ if accounts.pending > 0 && !summary.absent.is_empty() => {
+            Verdict::NotReady(Reason::ReferenceNotFound, absent(summary).into())
+        }
         _ if accounts.pending > 0 || summary.entitlements.pending > 0 || summary.orphans.is_some() => {
             Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())
         }
         _ if accounts.failed > 0 || accounts.blocked > 0 => {
-            Verdict::Ready(Reason::Synced, "in sync, except for the accounts that status.problems names".into())
+            well("in sync, except for the accounts that status.problems names", summary)
         }
-        _ => Verdict::Ready(Reason::Synced, "every account is as decided".into()),
+        _ => well("every account is as decided", summary),
     }
+}
+
+/// Which entries of the catalogue the target does not have.
+fn absent(summary: &TargetApplicationSummary) -> String {
+    let shown = summary.absent.iter().take(ABSENT).map(|(name, at)| format!("{name} ({at})"));
+    let more = match summary.absent.len().saturating_sub(ABSENT) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "the target does not show what these entitlements name, or several of one name: {}{more}; make it there, or correct spec.entitlements",
+        shown.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// What is well with the application, and what a person should look at all the same.
+fn well(well: &str, summary: &TargetApplicationSummary) -> Verdict {
+    let unprotecting = (!summary.unprotecting.is_empty()).then(|| {
+        let names: Vec<&str> = summary.unprotecting.iter().map(AttributeName::as_str).collect();
+        format!(
+            "no account has a value that spec.safety.protected lists for {}; correct the attribute or the values, or remove the entry",
+            names.join(", ")
+        )
+    });
+    let absent = (!summary.absent.is_empty()).then(|| absent(summary));
+    let warnings: Vec<String> = unprotecting.into_iter().chain(absent).collect();
+    let warning: Option<Arc<str>> = (!warnings.is_empty()).then(|| warnings.join("; warning: ").into());
+    Verdict::Ready(Reason::Synced, warned(well, warning.as_ref()))
 }
 
 /// Nothing goes on but a wait for the rest of the same change.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{EntitlementCounts, HeldPlanStatus, Problem, TargetIdentification};
-use crate::model::{HeldPlan, Lane, Reason, State, SyncMode};
+use crate::model::{AttributeName, HeldPlan, Lane, Name, Reason, State, SyncMode};
 
 /// What the engine knows of one object, besides what stands on the board.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,10 @@ pub struct TargetApplicationSummary {
     pub orphans: Option<Reason>,
     /// Accounts that were never ours.
     pub unmanaged: u32,
+    /// Entitlements that the target does not show, and that are not to be made: each with its name there.
+    pub absent: Vec<(Name, Arc<str>)>,
+    /// Attributes by which `safety.protected` names none of the accounts that are there.
+    pub unprotecting: Vec<AttributeName>,
     /// What the target was measured to support; the first 64 are told.
     pub profile: BTreeMap<Arc<str>, Arc<str>>,
     /// By what target and store are recognised.

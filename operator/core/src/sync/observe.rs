@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Item, Kind, Page, PageToken, TargetId};
+use crate::model::{AttributeName, Item, Kind, Page, PageToken, TargetId};
 
 /// An observation under way.
 #[derive(Debug)]
@@ -69,6 +69,8 @@ pub(super) struct Observing {
     pub(super) counted: BTreeSet<Kind>,
     /// A listing of the observation under way was not complete.
     pub(super) partial: bool,
+    /// Attributes by which `safety.protected` names none of the accounts that the last one showed.
+    pub(super) unprotecting: Vec<AttributeName>,
 }
 
 impl Observation {

@@ -186,11 +186,8 @@ impl Sync {
 
     /// Whether `safety.protected` names an account as it looks now.
     fn is_named_protected(&self, shade: &plan::Shade) -> bool {
-        self.settings.safety.protected.iter().any(|(attribute, values)| {
-            let fold = Fold::of(self.schema, attribute);
-            let text = shade.key(attribute.as_str());
-            text.is_some_and(|text| values.iter().any(|value| fold.apply(value) == fold.apply(text)))
-        })
+        let mut entries = self.settings.safety.protected.iter();
+        entries.any(|(attribute, values)| values.iter().any(|value| shade.has(attribute, value)))
     }
 
     /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection; only an
@@ -202,10 +199,21 @@ impl Sync {
             protected.extend(named.map(|(id, _)| id));
             protected.extend(self.ledger.standing.protected.iter().cloned());
         }
+        self.observing.unprotecting = self.unprotecting();
         if protected != self.ledger.standing.protected {
             self.ledger.standing.protected = protected;
             self.ledger.put_standing();
         }
+    }
+
+    /// By which attributes nobody is named among the accounts that a complete listing showed.
+    fn unprotecting(&self) -> Vec<AttributeName> {
+        let entries = self.settings.safety.protected.iter().filter(|_| self.is_observed());
+        let names = |attribute, values: &[std::sync::Arc<str>]| {
+            self.ledger.all_seen().any(|(_, shade)| values.iter().any(|value| shade.has(attribute, value)))
+        };
+        let nobody = entries.filter(|(attribute, values)| !names(attribute, values));
+        nobody.map(|(attribute, _)| attribute.clone()).collect()
     }
 
     fn is_privileged(&self, id: &TargetId) -> bool {

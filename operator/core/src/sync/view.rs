@@ -237,6 +237,8 @@ impl Sync {
             orphaned,
             orphans: self.orphans_wait(),
             unmanaged,
+            absent: self.absent(),
+            unprotecting: self.observing.unprotecting.clone(),
             profile: self.reach.profile.as_ref().map(|p| p.measured.clone()).unwrap_or_default(),
             target: self.identification(),
             planned: self.planned_summary(),
@@ -245,6 +247,14 @@ impl Sync {
             settling: 0,
             last_handled_reconcile: self.reconcile_now.clone(),
         }
+    }
+
+    fn absent(&self) -> Vec<(Name, Arc<str>)> {
+        let entries = self.entries.iter().filter(|entry| !entry.target.create);
+        let listed =
+            entries.filter(|entry| self.observing.complete.contains_key(&super::shadow::kind_of(entry.target.kind)));
+        let absent = listed.filter(|entry| self.bound(entry.target.kind, &entry.target.name).is_none());
+        absent.map(|entry| (entry.name.clone(), Arc::clone(&entry.target.name))).collect()
     }
 
     fn planned_summary(&self) -> Option<PlannedSummary> {

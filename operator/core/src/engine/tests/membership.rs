@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{World, identity, tell};
+use super::{World, declared, identity, scientist, tell};
 use crate::engine::{Effect, EngineEffect, EngineEvent};
 use crate::model::{ObjectKind, ObjectRef, Observed, Step, TargetId};
 
@@ -346,4 +346,32 @@ fn what_was_given_in_a_group_that_others_deleted_is_counted_no_longer_once_there
     assert_eq!(world.mirrors[&second].members, Some(vec![world.id_of("ada")]));
     let hers = world.records.values().find(|record| &*record.user_name == "ada").unwrap();
     assert_eq!(hers.grants.keys().collect::<Vec<_>>(), [&second]);
+}
+
+#[test]
+fn what_the_target_does_not_have_is_named_to_whom_it_was_granted_and_for_the_application() {
+    let mut all = declared(&[identity("ada", 1, &scientist("Analyst"))]);
+    all[1]["spec"]["grants"][0]["entitlements"] = json!(["editor"]);
+    let target = json!({"group": {"name": "Editors"}});
+    all[2]["spec"]["entitlements"] =
+        json!([{"name": "editor", "target": target}, {"name": "x", "target": {"group": {"name": "X"}}}]);
+    all[2]["spec"]["sync"] = json!({"interval": "1m"});
+    let mut world = World::new();
+    world.list(&all);
+    world.pass(30);
+    let ready = |world: &World, name: &str| {
+        let ready = &world.statuses[name]["conditions"][0];
+        format!("{} {}", ready["reason"].as_str().unwrap(), ready["message"].as_str().unwrap())
+    };
+    let absent = "the target does not show what these entitlements name, or several of one name: ";
+    let remedy = "make it there, or correct spec.entitlements";
+    assert_eq!(ready(&world, "wiki"), format!("ReferenceNotFound {absent}editor (Editors), x (X); {remedy}"));
+    let told = ready(&world, "ada");
+    let expected =
+        "the entitlement editor is granted, and the target shows no group Editors, or several: make it there";
+    assert!(told.starts_with("ReferenceNotFound ") && told.contains(expected), "{told}");
+
+    world.mirror("Editors", None);
+    world.pass(200);
+    assert_eq!(ready(&world, "wiki"), format!("Synced every account is as decided; warning: {absent}x (X); {remedy}"));
 }

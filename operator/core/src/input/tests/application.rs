@@ -318,6 +318,26 @@ fn what_a_realm_cannot_have_is_refused() {
                 ]})),
                 &[r#"spec.entitlements: "sales": is named with and without a slash; must be named once"#],
             ),
+            (
+                realm(&json!({
+                    "entitlements": [
+                        {"name": "a", "target": {"group": {"name": "//sales"}}},
+                        {"name": "b", "target": {"group": {"name": "sales/"}}},
+                        {"name": "c", "target": {"role": {"name": "wiki/"}}},
+                        {"name": "d", "target": {"role": {"name": "/editor"}}},
+                        {"name": "e", "target": {"role": {"name": "https://wiki.acme.test//editor"}}},
+                        {"name": "f", "target": {"group": {"name": "R~/D~~/a"}}},
+                    ],
+                    "pushedGroups": [{"groupRef": {"name": "sales"}, "name": "a//b"}],
+                })),
+                &[
+                    r#"spec.entitlements[name=a].target: "/sales": has a name that is empty; must be as in staff/admins, from the top down; a slash in a name is written ~/"#,
+                    r#"spec.entitlements[name=b].target: "sales/": has a name that is empty; must be as in staff/admins, from the top down; a slash in a name is written ~/"#,
+                    r#"spec.entitlements[name=c].target: "wiki/": has a name that is empty; must be a role of the realm, or of a client as in wiki/editor"#,
+                    r#"spec.entitlements[name=d].target: "/editor": has a name that is empty; must be a role of the realm, or of a client as in wiki/editor"#,
+                    r#"spec.pushedGroups: "a//b": has a name that is empty; must be as in staff/admins, from the top down; a slash in a name is written ~/"#,
+                ],
+            ),
         ],
     );
 }

@@ -7,7 +7,8 @@ use super::{application, errors, says};
 use crate::model::MappingSource;
 
 const TAKEN: &str = "is used for something else; must be an attribute of its own, not one of";
-const CONTROL: &str = "holds passwords, members or rights, or what the directory itself writes; must be another attribute";
+const CONTROL: &str =
+    "holds passwords, members or rights, or what the directory itself writes; must be another attribute";
 
 #[test]
 fn the_attribute_that_disables_in_a_directory_is_mapped_by_nobody() {
@@ -166,6 +167,27 @@ fn what_accounts_are_known_by_is_mapped_by_nobody() {
     let left = application(&json!({"connector": {"ldap": ldap}, "account": {"attributes": []}}));
     let never = left.account.attributes.iter().filter(|mapping| mapping.source == MappingSource::Never);
     assert!(never.into_iter().any(|mapping| mapping.attribute.as_str() == "employeeNumber"));
+}
+
+#[test]
+fn groups_that_are_named_have_a_place() {
+    let named = json!([{"name": "vpn", "target": {"group": {"name": "VPN"}}}]);
+    let pushed = json!([{"groupRef": {"name": "sales"}, "name": "Sales"}]);
+    for (kind, mut settings) in [("ldap", directory()), ("activeDirectory", domain())] {
+        let spec =
+            |settings: &Value| json!({"connector": {kind: settings}, "entitlements": named, "pushedGroups": pushed});
+        settings["groups"] = json!({"baseDN": "ou=groups,dc=acme,dc=test"});
+        assert_eq!(errors("TargetApplication", &spec(&settings)), [""; 0]);
+        settings.as_object_mut().unwrap().remove("groups");
+        let why = format!(
+            "is a group, and connector.{kind} names no place where groups are; must be removed, or connector.{kind}.groups added"
+        );
+        let expected = [
+            format!("spec.entitlements[name=vpn].target: \"VPN\": {why}"),
+            format!("spec.pushedGroups: \"Sales\": {why}"),
+        ];
+        assert_eq!(errors("TargetApplication", &spec(&settings)), expected);
+    }
 }
 
 #[test]

@@ -124,6 +124,8 @@ fn application_summary() -> impl Strategy<Value = TargetApplicationSummary> {
                 orphaned: some,
                 orphans: [None, Some(Reason::Settling), Some(Reason::Progressing)][some as usize],
                 unmanaged: 12,
+                absent: ["a", "b"].into_iter().take(some as usize).map(|name| (name.into(), "At".into())).collect(),
+                unprotecting: ["uid", "mail"].into_iter().take(some as usize).map(Into::into).collect(),
                 profile: profile.into_iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
                 target,
                 last_handled_reconcile: reconcile.map(Into::into),

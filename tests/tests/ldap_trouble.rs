@@ -186,10 +186,9 @@ async fn what_the_schema_refuses_of_one_account_names_the_attribute() {
     attributes.remove("sn");
     let step = Step::CreateAccount { attributes, enabled: true, password: true };
     let error = apply(&target, step).await.unwrap_err();
-    assert!(
-        matches!(&error, TargetError::Rejected { reason, .. } if reason.contains("objectClassViolation")),
-        "{error}"
-    );
+    let TargetError::Rejected { field, reason, .. } = &error else { panic!("{error}") };
+    assert!(reason.contains("objectClassViolation") && reason.contains("map it"), "{reason}");
+    assert_eq!(field.as_ref().unwrap().as_str(), "sn", "it was not sent, and the server names it");
     create(&target, "carl").await;
 }
 

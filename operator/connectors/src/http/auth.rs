@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Request, Sender};
+use super::{Request, Sender, error};
 
 /// How requests to the target are signed.
 #[derive(Debug)]
@@ -160,11 +160,17 @@ fn without_a_token(error: TargetError) -> TargetError {
     let refused = |why: &str| TargetError::Unauthorized(format!("the token endpoint: {why}").into());
     match error {
         TargetError::Rejected { reason, .. } => refused(&reason),
+        TargetError::Unauthorized(why) if *why == *error::UNAUTHORIZED => {
+            TargetError::Unauthorized("the token endpoint: HTTP 401; check the client id and its secret".into())
+        }
         TargetError::NotFound => TargetError::Unauthorized(
             "the token endpoint is not there, HTTP 404; check its url (for Keycloak: url and realm)".into(),
         ),
         TargetError::Conflict => refused("HTTP 409"),
-        TargetError::Unsupported(why) => refused(&why),
+        // Pages for people take no POST.
+        TargetError::Unsupported(why) => {
+            refused(&format!("{why}; check its url (for Keycloak: url, without the path of a console, and realm)"))
+        }
         TargetError::Lost(why) | TargetError::Transient(why) => {
             TargetError::Transient(format!("the token endpoint: {why}").into())
         }

@@ -81,6 +81,9 @@ fn place(error: &reqwest::Error) -> String {
     place.unwrap_or_else(|| "the target".to_owned())
 }
 
+/// What is said of a credential that is not taken.
+pub(super) const UNAUTHORIZED: &str = "HTTP 401; check the credential in the Secret";
+
 /// Of an answer that is not 2xx.
 pub(super) fn of_status(
     status: u16,
@@ -95,7 +98,7 @@ pub(super) fn of_status(
         detail: scrubbed(&String::from_utf8_lossy(body), hidden).into(),
     };
     match status {
-        401 => TargetError::Unauthorized("HTTP 401; check the credential in the Secret".into()),
+        401 => TargetError::Unauthorized(UNAUTHORIZED.into()),
         404 | 410 => TargetError::NotFound,
         409 => TargetError::Conflict,
         412 => TargetError::Transient("it was changed meanwhile, HTTP 412".into()),

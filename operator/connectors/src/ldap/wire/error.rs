@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use provost_core::model::{AttributeName, TargetError};
+use provost_core::model::{AttributeName, Spelling, TargetError};
 use secrecy::SecretString;
 
 use super::Refusal;
@@ -104,7 +104,7 @@ fn name(code: u32) -> &'static str {
 pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[SecretString]) -> TargetError {
     let (rc, name) = (result.code, name(result.code));
     let rejected = |reason: String| TargetError::Rejected {
-        field: field(&result.text, names).map(AttributeName::new),
+        field: quoted(&result.text).or_else(|| field(&result.text, names)).map(AttributeName::new),
         reason: reason.into(),
         detail: scrubbed(&result.text, hidden).into(),
     };
@@ -140,6 +140,9 @@ pub(crate) fn of_result(result: &Ended, asked: Asked, names: &[&str], hidden: &[
         }
         (53, Asked::Write) => rejected(format!(
             "{said}: a rule of the server's own forbids it, which its words in the journal name; change the value or that rule"
+        )),
+        (65, Asked::Write) => rejected(format!(
+            "{said}: the object classes demand it, and the mapping gives it no value, or do not allow it; map it, or correct objectClasses"
         )),
         (66, Asked::Write) => rejected(format!("{said}: other entries are below it; delete or move those first")),
         (71, Asked::Write) => {
@@ -186,15 +189,27 @@ pub(crate) fn no_base(refusal: Refusal, base: &str) -> TargetError {
     refusal.into()
 }
 
-/// The attribute that the server's words name: the longest that they hold, else the only one that was sent.
+/// The attribute that the server's words name in quotes, sent or not: "requires attribute 'sn'" (slapd),
+/// "missing attribute \"sn\" required by" (389 Directory Server).
+fn quoted(text: &str) -> Option<&str> {
+    let (_, after) = text.split_once("attribute ")?;
+    let name = after.strip_prefix(['\'', '"'])?.split(['\'', '"']).next()?;
+    (name.len() <= 64 && Spelling::is_description(name)).then_some(name)
+}
+
+/// The attribute of those sent that the server's words name: the longest, else the only one.
 fn field<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
-    let text = text.to_lowercase();
-    let longest = names.iter().filter(|name| text.contains(&name.to_lowercase())).max_by_key(|name| name.len());
+    let is_named = |name: &&&str| text.split(|c: char| !is_in_a_name(c)).any(|word| word.eq_ignore_ascii_case(name));
+    let longest = names.iter().filter(is_named).max_by_key(|name| name.len());
     match (longest, names) {
         (Some(name), _) => Some(name),
         (None, [only]) => Some(only),
         (None, _) => None,
     }
+}
+
+fn is_in_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | ';')
 }
 
 /// Of what came in place of an answer.
@@ -261,6 +276,25 @@ mod tests {
         assert_eq!(field.as_ref().map(AttributeName::as_str), Some("title"));
         assert_eq!(&*detail, "title: value #0 invalid per syntax");
         assert_eq!(&*reason, "invalidAttributeSyntax, LDAP 21");
+    }
+
+    #[test]
+    fn the_attribute_that_a_server_names_is_told_also_where_it_was_not_sent() {
+        for (code, text, expected) in [
+            (65, "object class 'inetOrgPerson' requires attribute 'sn'", Some("sn")),
+            (65, "missing attribute \"sn\" required by object class \"inetOrgPerson\"", Some("sn")),
+            (65, "attribute 'roomNumber' not allowed", Some("roomNumber")),
+            (65, "no structural object class provided", None),
+            (21, "telephoneNumber: value #0 invalid per syntax", Some("telephoneNumber")),
+            (19, "some attributes \"<script>\" are bad", None),
+            (19, "attribute 'a b' is bad", None),
+        ] {
+            let result = Ended { code, text: text.to_owned(), controls: Vec::new() };
+            let told = of_result(&result, Asked::Write, &["o", "cn", "telephoneNumber"], &[]);
+            let TargetError::Rejected { field, reason, .. } = told else { panic!("{text}") };
+            assert_eq!(field.as_ref().map(AttributeName::as_str), expected, "{text}");
+            assert_eq!(code == 65, reason.contains("map it, or correct objectClasses"), "{reason}");
+        }
     }
 
     #[test]

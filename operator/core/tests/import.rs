@@ -207,6 +207,21 @@ fn what_the_mapping_cannot_give_back_is_foreseen_and_left_alone_once_the_manifes
 }
 
 #[test]
+fn values_that_no_field_takes_are_named_and_the_target_keeps_them() {
+    let mut ada = account("1", &[("uid", "ada"), ("cn", "ada"), ("sn", "L"), ("externalId", "1"), ("title", "Boss")]);
+    let mut bob = account("2", &[("uid", "bob"), ("cn", "bob"), ("sn", "B"), ("externalId", "2")]);
+    let several = |values: [&str; 2]| Value::List(values.map(Value::from).into());
+    ada.attributes.insert("mail".into(), several(["ada@acme.test", "a@acme.test"]));
+    bob.attributes.insert("title".into(), several(["Boss", "Clerk"]));
+    let shown = shown(vec![ada, bob], vec![]);
+    let declared = [application(&json!({"entitlements": []}))];
+    let brought = bring(&declared, &shown);
+    let untaken: Vec<_> = brought.untaken.iter().map(|(name, on)| (name.as_str(), on.join(","))).collect();
+    assert_eq!(untaken, [("title", "bob".to_owned())]);
+    assert_eq!(applied(&declared, &brought, &shown), Rehearsal { adopted: 2, ..Rehearsal::default() });
+}
+
+#[test]
 fn whose_user_name_it_is_says_the_attribute_that_the_target_goes_by() {
     let mapped = json!({"attributes": [{"name": "cn", "expression": "identity.userName"}]});
     let declared = [application(&json!({"entitlements": [], "account": mapped}))];
@@ -290,7 +305,7 @@ fn whoever_is_left_out_is_named_with_the_reason() {
         ("gus", "2 accounts have the externalId"),
         ("hal", "spec.title"),
         ("own", "operator itself"),
-        ("Wiki Editors", "2 members are none of those"),
+        ("Wiki Editors", "2 members are none of those that are brought in: Admin, x"),
         ("elsewhere", "other servers hold parts of the list (2)"),
     ] {
         assert!(told.iter().any(|(_, of, said)| *of == name && said.contains(why)), "{name}: {told:?}");
@@ -341,7 +356,7 @@ fn a_group_that_is_told_from_accounts_is_found_by_its_id_also_where_an_account_h
     let brought = bring(&declared, &shown);
     assert_eq!(members(&brought, "wiki-editors"), [r#"Group("chiefs")"#, r#"Group("wiki-editors-direct")"#]);
     assert_eq!(members(&brought, "wiki-editors-direct"), [r#"Identity("ada")"#]);
-    assert_eq!(whys(&brought), [("member", "Wiki Editors", "1 member is none of those that are brought in")]);
+    assert_eq!(whys(&brought), [("member", "Wiki Editors", "1 member is none of those that are brought in: 9")]);
     assert_eq!(applied(&declared, &brought, &shown), Rehearsal { adopted: 2, ..Rehearsal::default() });
 }
 

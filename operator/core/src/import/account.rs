@@ -46,7 +46,8 @@ pub(super) fn person(
     }
     let manager = spec.schema.references.iter().find_map(|name| account.text(name)).map(Into::into);
     let manager = manager.map(Manager::Id).or_else(|| draft.manager.clone().map(Manager::Name));
-    Ok(Person { id: account.id.as_str().into(), called, draft, manager })
+    let untaken = mapped.untaken(&draft);
+    Ok(Person { id: account.id.as_str().into(), called, draft, manager, untaken })
 }
 
 fn is_protected(account: &Observed, spec: &ApplicationSpec) -> bool {
@@ -131,8 +132,20 @@ impl Backwards<'_> {
         }
     }
 
+    /// What the account has, and the mapping gives nothing for: of this nothing is declared, and the target keeps it.
+    fn untaken(&self, draft: &Draft) -> Vec<AttributeName> {
+        let nothing = |rule: &Rule| self.given(rule, draft).is_some_and(|given| given.is_empty());
+        let untaken = self.rules().filter(|(_, rule, value)| !value.is_empty() && nothing(rule));
+        untaken.map(|(name, ..)| name.clone()).collect()
+    }
+
     /// Whether the rule gives what the account has.
     fn gives(&self, name: &AttributeName, rule: &Rule, value: &Value, draft: &Draft) -> bool {
+        let fold = Fold::of(self.spec.schema, name);
+        self.given(rule, draft).is_some_and(|given| digest(&given, fold) == digest(value, fold))
+    }
+
+    fn given(&self, rule: &Rule, draft: &Draft) -> Option<Value> {
         let identity = draft.identity(draft.manager.as_deref().map(Name::from)).pack();
         let facts = Facts {
             identity: &identity,
@@ -141,8 +154,6 @@ impl Backwards<'_> {
             application: Some(self.application.as_str()),
             groups: Memberships { sure: &[], unknown: &[], name: &|_| None },
         };
-        let fold = Fold::of(self.spec.schema, name);
-        let given = policy::evaluate(rule, &facts, &mut Cost::default());
-        given.is_ok_and(|given| digest(&given, fold) == digest(value, fold))
+        policy::evaluate(rule, &facts, &mut Cost::default()).ok()
     }
 }

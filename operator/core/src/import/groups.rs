@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::people::{Taken, everybody, named};
-use super::{Brought, Names, Shown, Skipped, What};
+use super::{Brought, Logins, Names, Shown, Skipped, What};
 use crate::directory::Directory;
 use crate::model::{
     AccessPolicy, Effect, Entitlement, EntitlementKind, GrantSpec, GrantWhat, Group, Member, Name, ObjectKind,
-    ObservedEntitlement, PolicyMode, Subject,
+    ObservedEntitlement, PolicyMode, Subject, TargetId,
 };
 
 /// So many members a Group lists; more of them are listed by groups within it.
 const MOST_MEMBERS: usize = 4096;
 /// So many characters has a name that is shown.
 const MOST_SHOWN: usize = 256;
+/// So many members are named who are nobody's.
+const STRANGERS_SHOWN: usize = 5;
 
 /// What the application has to give.
 pub(super) struct Granted<'a> {
@@ -57,6 +59,7 @@ pub(super) fn of_target(
     directory: &Directory,
     shown: &Shown,
     names: &Names,
+    logins: &Logins<'_>,
     brought: &mut Brought,
 ) {
     let mut given = Given::beside(directory);
@@ -81,7 +84,7 @@ pub(super) fn of_target(
     }
     let nested = nested(granted, names, &called, brought);
     for (id, (name, seen)) in &called {
-        let people = members(seen, names, &called, brought);
+        let people = members(seen, names, logins, &called, brought);
         let within = nested.get(id).cloned().unwrap_or_default();
         let entry = in_catalogue(seen);
         if entry.is_none() {
@@ -166,26 +169,32 @@ fn policy(brought: &mut Brought, given: &mut Given, wanted: &str, application: &
     brought.policies.push((named(&mut given.policies, wanted, "policy"), policy));
 }
 
-/// Who is in a group, of those that are brought in; the others are counted.
+/// Who is in a group, of those that are brought in; of the others the first are named.
 fn members(
     seen: &ObservedEntitlement,
     names: &Names,
+    logins: &Logins<'_>,
     groups: &BTreeMap<Arc<str>, (Name, &ObservedEntitlement)>,
     brought: &mut Brought,
 ) -> BTreeSet<Name> {
     let mut found = BTreeSet::new();
-    let mut strangers = 0_usize;
+    let mut strangers = Vec::new();
     for id in seen.members.iter().flatten() {
         match names.get(id.as_str()) {
             Some(name) => drop(found.insert(name.clone())),
             None if groups.contains_key(id.as_str()) => {}
-            None => strangers += 1,
+            None => strangers.push(id.as_str()),
         }
     }
-    strangers += seen.groups.iter().filter(|id| !groups.contains_key(id.as_str())).count();
-    if strangers > 0 {
-        let noun = if strangers == 1 { "member is" } else { "members are" };
-        let why = format!("{strangers} {noun} none of those that are brought in");
+    strangers.extend(seen.groups.iter().map(TargetId::as_str).filter(|id| !groups.contains_key(*id)));
+    if !strangers.is_empty() {
+        let noun = if strangers.len() == 1 { "member is" } else { "members are" };
+        let mut shown: Vec<&str> = strangers.iter().map(|id| logins.get(id).copied().unwrap_or(id)).collect();
+        shown.sort_unstable();
+        let more = shown.len().saturating_sub(STRANGERS_SHOWN);
+        shown.truncate(STRANGERS_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let why = format!("{} {noun} none of those that are brought in: {}{more}", strangers.len(), shown.join(", "));
         brought.skipped.push(Skipped { what: What::Member, name: Arc::clone(&seen.name), why: why.into() });
     }
     found

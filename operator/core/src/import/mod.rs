@@ -12,10 +12,13 @@ mod people;
 mod rehearsal;
 mod table;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::directory::{Directory, Schemas};
-use crate::model::{AccessPolicy, Change, Group, Identity, Name, Observed, ObservedEntitlement, Profile};
+use crate::model::{
+    AccessPolicy, AttributeName, Change, Group, Identity, Name, Observed, ObservedEntitlement, Profile,
+};
 
 pub use csv::Misplaced;
 pub use rehearsal::{Rehearsal, Write, rehearse};
@@ -49,6 +52,9 @@ pub struct Brought {
     pub policies: Vec<(Name, AccessPolicy)>,
     /// What was left out, in the order of the source.
     pub skipped: Vec<Skipped>,
+    /// Attributes that have a value of which nothing is declared, since the mapping gives nothing for it, and on whose accounts:
+    /// several values where a field has one, or an expression that cannot be read backwards. The target keeps them.
+    pub untaken: BTreeMap<AttributeName, Vec<Arc<str>>>,
     /// Groups of the target that the catalogue does not name: membership in them grants nothing yet.
     pub uncatalogued: Vec<Arc<str>>,
 }
@@ -128,9 +134,11 @@ pub fn from_target(
             }
         }
     }
-    let names = people.settle(&mut brought);
+    let logins = shown.accounts.iter();
+    let logins: Logins<'_> = logins.filter_map(|a| Some((a.id.as_str(), a.text(spec.schema.user_name)?))).collect();
+    let names = people.settle(&logins, &mut brought);
     let granted = Granted { application, catalogue: &spec.application.entitlements, paths: spec.schema.paths };
-    groups::of_target(&granted, &directory, shown, &names, &mut brought);
+    groups::of_target(&granted, &directory, shown, &names, &logins, &mut brought);
     Ok(brought)
 }
 
@@ -154,10 +162,13 @@ pub fn from_table(
         listed.note(&row.person.id, row.groups);
         people.push(row.person);
     }
-    let names = people.settle(&mut brought);
+    let names = people.settle(&Logins::new(), &mut brought);
     groups::of_table(application, &directory, &listed, &names, &mut brought);
     Ok(brought)
 }
 
+/// The login names of accounts, by their ids, also of those that are left out: what people know them by.
+type Logins<'a> = BTreeMap<&'a str, &'a str>;
+
 /// An account or a row under its name: who it is here.
-type Names = std::collections::BTreeMap<Arc<str>, Name>;
+type Names = BTreeMap<Arc<str>, Name>;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::{Brought, Names, Skipped, What};
+use super::{Brought, Logins, Names, Skipped, What};
 use crate::directory::Directory;
 use crate::input::{identity_errors, mapped_user_name};
-use crate::model::Name;
+use crate::model::{AttributeName, Name};
 use crate::policy::slug;
 
 /// A name of an object is a label, so that it can be part of other names.
@@ -26,6 +26,8 @@ pub(super) struct Person {
     pub called: Option<Name>,
     pub draft: Draft,
     pub manager: Option<Manager>,
+    /// Attributes that have a value of which nothing is declared.
+    pub untaken: Vec<AttributeName>,
 }
 
 /// How a source names the manager.
@@ -67,7 +69,7 @@ impl People {
     }
 
     /// Names everybody; who is left out is told. Who is who by the source's ids.
-    pub fn settle(mut self, brought: &mut Brought) -> Names {
+    pub fn settle(mut self, logins: &Logins<'_>, brought: &mut Brought) -> Names {
         let mut all = std::mem::take(&mut self.all);
         all.sort_by_cached_key(|person| (folded(&person.draft), Arc::clone(&person.id)));
         let all = without_doubles(all, brought);
@@ -94,10 +96,15 @@ impl People {
         }
         let who = Who::new(&names, &new, &self);
         for (name, person) in &new {
+            for attribute in &person.untaken {
+                brought.untaken.entry(attribute.clone()).or_default().push(shown(person));
+            }
             let manager = person.manager.as_ref().and_then(|manager| {
                 let found = who.is(manager);
                 if found.is_none() {
-                    let why = format!("the manager {} is none of those that are brought in", manager.shown());
+                    let manager = manager.shown();
+                    let manager = logins.get(manager).copied().unwrap_or(manager);
+                    let why = format!("the manager {manager} is none of those that are brought in");
                     brought.skipped.push(Skipped { what: What::Manager, name: shown(person), why: why.into() });
                 }
                 found

@@ -141,7 +141,10 @@ fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
             column => fill(&mut draft, column, cell, text)?,
         }
     }
-    Ok(Row { person: Person { id: format!("{LINE}{line}").into(), called: None, draft, manager }, groups })
+    Ok(Row {
+        person: Person { id: format!("{LINE}{line}").into(), called: None, draft, manager, untaken: Vec::new() },
+        groups,
+    })
 }
 
 /// "there is 1 cell here and 2 columns".
@@ -199,9 +202,10 @@ fn time(cell: &Cell, text: &str) -> Result<Timestamp, Misplaced> {
 }
 
 fn truth(cell: &Cell, text: &str) -> Result<bool, Misplaced> {
-    match text {
+    // Spreadsheets write TRUE.
+    match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(cell.wrong(format!("{text:?} is neither true nor false"))),
+        _ => Err(cell.wrong(format!("{text:?} is neither true nor false; write one of them"))),
     }
 }

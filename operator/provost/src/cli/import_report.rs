@@ -53,6 +53,7 @@ pub fn write(
                     "{groups} that the catalogue of {application} does not name, so that they give nothing yet: {names}"
                 ))?;
             }
+            untaken(brought, rows, screen)?;
             rehearsal.map_or(Ok(()), |told| foreseen(told, rows, screen))
         }
     }
@@ -100,6 +101,20 @@ fn left_out(skipped: &[Skipped], rows: usize, screen: &mut Screen<'_>) -> Result
         screen.line(&format!("  {:<8}{name:width$}  {why}", what.as_str()))?;
     }
     more(unlike.len(), rows, screen)
+}
+
+/// What the manifests say nothing of, which the target keeps.
+fn untaken(brought: &Brought, rows: usize, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    if brought.untaken.is_empty() {
+        return Ok(());
+    }
+    screen.line("")?;
+    screen.line("values that no field has taken, so that nothing is declared of them and the target keeps them:")?;
+    for (attribute, on) in &brought.untaken {
+        let names: Vec<String> = on.iter().map(ToString::to_string).collect();
+        screen.line(&format!("  {attribute}  on {} ({})", on.len(), some(&names, rows)))?;
+    }
+    Ok(())
 }
 
 fn more(all: usize, rows: usize, screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -170,6 +185,9 @@ fn answer(written: &[Written], brought: &Brought, rehearsal: Option<&Rehearsal>)
         "files": written.iter().map(file).collect::<Vec<_>>(),
         "known": brought.known,
         "leftOut": brought.skipped.iter().map(left_out).collect::<Vec<_>>(),
+        "untaken": brought.untaken.iter().map(|(attribute, on)| {
+            json!({"attribute": attribute.as_str(), "on": on.iter().map(|name| &**name).collect::<Vec<_>>()})
+        }).collect::<Vec<_>>(),
         "uncatalogued": brought.uncatalogued.iter().map(|name| &**name).collect::<Vec<_>>(),
         "foreseen": foreseen,
     })

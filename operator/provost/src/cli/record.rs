@@ -1,6 +1,6 @@
 //! `provost held` and `ledger`: what waits for approval, what is ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provost_core::engine::DeletionOrder;
@@ -160,15 +160,20 @@ fn planned_row(step: &inquiry::Foreseen) -> Vec<String> {
 
 /// "disable 41 accounts, revoke 3 memberships": what approving would do.
 fn counted(held: &Held) -> String {
-    let one = |(step, n): (&std::sync::Arc<str>, &usize)| match &**step {
-        "DisableAccount" => format!("disable {}", count(*n, "account")),
-        "AdoptAccount" => format!("adopt {}", count(*n, "account")),
-        "DeleteAccount" => format!("delete {}", count(*n, "account")),
-        "RemoveMembers" | "Revoke" => format!("revoke {}", count(*n, "entitlement")),
-        "AddMembers" | "Assign" => format!("grant {}", count(*n, "entitlement")),
-        other => format!("{other} {n}"),
-    };
-    held.counts.iter().map(one).collect::<Vec<_>>().join(", ")
+    let mut alike: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (step, n) in &held.counts {
+        let done = match &**step {
+            "DisableAccount" => ("disable", "account"),
+            "AdoptAccount" => ("adopt", "account"),
+            "DeleteAccount" => ("delete", "account"),
+            "RemoveMembers" | "Revoke" => ("revoke", "entitlement"),
+            "AddMembers" | "Assign" => ("grant", "entitlement"),
+            other => (other, "step"),
+        };
+        *alike.entry(done).or_default() += n;
+    }
+    let all = alike.into_iter().map(|((does, what), n)| format!("{does} {}", count(n, what)));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// Prints the ledger, or orders something about a deletion.

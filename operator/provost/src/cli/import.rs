@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::import_report::{self, Written};
 use super::load::{self, DEFAULT_NAMESPACE};
 use super::screen::{Output, Screen};
+use super::shape::did_you_mean;
 use super::source::{self, Files};
 use super::{DONE, FINDINGS, Failure, skipped};
 
@@ -105,6 +106,11 @@ fn declared(
         };
         all.iter().any(is)
     };
+    let applications = changes.values().flatten().filter_map(|change| match change {
+        Change::TargetApplication(manifest) => Some(manifest.meta.name.to_string()),
+        _ => None,
+    });
+    let applications: Vec<String> = applications.collect();
     let several = changes.values().filter(|all| holds(all)).count() > 1;
     let name = asked.application.as_deref().unwrap_or_default();
     if several {
@@ -121,8 +127,12 @@ fn declared(
     }
     match found {
         Some(found) => Ok(found),
-        None if asked.csv.is_none() => {
-            Err(Failure::Said(format!("there is no TargetApplication {name} in the manifests that -f names")))
+        // A table needs none; where some are named, one that is misspelt is none of them.
+        None if asked.csv.is_none() || (!name.is_empty() && !applications.is_empty()) => {
+            let known: Vec<&str> = applications.iter().map(String::as_str).collect();
+            let remedy = if known.is_empty() { String::new() } else { format!("; {}", did_you_mean(name, &known)) };
+            let text = format!("there is no TargetApplication {name} in the manifests that -f names{remedy}");
+            Err(Failure::Said(text))
         }
         None if only.len() > 1 => {
             Err(Failure::Said("the manifests are of several namespaces; name the files of one with -f".to_owned()))

@@ -78,3 +78,19 @@ fn a_file_that_was_read_or_that_nothing_would_replace_is_never_lost() {
     assert_eq!(within(folder.path(), "--csv HERE/t.csv --out HERE/acme --force").0, 0);
     assert!(read("acme/identities.yaml").contains("name: cyn"));
 }
+
+#[test]
+fn an_application_that_is_misspelt_is_told_also_for_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("t.csv", "userName\nada\n");
+    write("wiki.yaml", &manifest("TargetApplication", "wiki", WIKI));
+    write("eve.yaml", &manifest("Identity", "eve", "{}"));
+    let asked = |more: &str| within(folder.path(), &format!("--csv HERE/t.csv --out HERE/acme {more}"));
+    let expected =
+        "provost: there is no TargetApplication wikki in the manifests that -f names; did you mean 'wiki'?\n";
+    assert_eq!(asked("--application wikki -f HERE/wiki.yaml"), (2, expected.to_owned()));
+    assert_eq!(asked("--application wiki -f HERE/wiki.yaml").0, 0);
+    // Who is declared is named alone: the application may be declared elsewhere.
+    assert_eq!(asked("--application chat -f HERE/eve.yaml --force").0, 0);
+}

@@ -419,7 +419,7 @@ fn what_is_wrong_with_a_table_is_told_by_line_and_column() {
         ("userName,endTime\nada,2027-01-01\n", 2, 5, "is no time"),
         ("userName,type\nada,Robot\n", 2, 5, "is no type"),
     ] {
-        let error = from_table(schemas, text, None, &[]).unwrap_err();
+        let error = from_table(schemas, text, None, &[]).unwrap_err().remove(0);
         assert_eq!((error.line, error.column), (line, column), "{text:?}: {error}");
         assert!(error.message.contains(said), "{text:?}: {error}");
     }
@@ -475,4 +475,25 @@ proptest! {
         prop_assert!(told.adopted + told.waiting.len() >= brought.identities.len(), "{:?} {:?}", names(&brought), told);
         prop_assert!(told.writes.iter().all(|write| write.step == "UpdateAccount" || write.step == "RenameAccount"), "{:?}", told);
     }
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_table_is_told_at_once() {
+    let wrong = |text: &str| -> Vec<String> {
+        from_table(schemas, text, None, &[]).unwrap_err().iter().map(ToString::to_string).collect()
+    };
+    let [titel, nobody, twice] = &wrong("titel,email,email\n,,\n")[..] else { panic!("three") };
+    assert!(
+        titel.starts_with("1:1: \"titel\" is no column") && nobody.starts_with("1:13: the column email"),
+        "{titel}"
+    );
+    assert!(twice.starts_with("1:1: no column is named userName"), "{twice}");
+    let table = "userName,suspended,endTime,type\nada,TRUE,,Person\nbob,no,2026-12-31,Robot\ncyn\n";
+    let expected = [
+        "3:5: \"no\" is neither true nor false; write one of them",
+        "3:8: \"2026-12-31\" is no time; write it as 2026-12-01T08:00:00Z",
+        "3:19: \"Robot\" is no type; write Person, Service or Agent",
+        "4:1: there is 1 cell here and 4 columns; write the empty ones, too",
+    ];
+    assert_eq!(wrong(table), expected);
 }

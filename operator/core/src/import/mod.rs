@@ -145,13 +145,13 @@ pub fn from_target(
 /// What a table in CSV holds. `application`: what everybody in it has an account of.
 ///
 /// # Errors
-/// The table cannot be read, and where.
+/// The table cannot be read, and each place where, as far as they can be told in one look.
 pub fn from_table(
     schemas: Schemas,
     text: &str,
     application: Option<&Name>,
     declared: &[Change],
-) -> Result<Brought, Misplaced> {
+) -> Result<Brought, Vec<Misplaced>> {
     let rows = table::rows(text)?;
     let mut directory = Directory::new(schemas);
     directory.replace(declared.to_vec(), jiff::Timestamp::UNIX_EPOCH);

@@ -59,16 +59,23 @@ pub(super) struct Row {
     pub groups: Vec<Arc<str>>,
 }
 
-/// Everybody in a table.
-pub(super) fn rows(text: &str) -> Result<Vec<Row>, Misplaced> {
-    by_commas(text)?;
-    let mut records = records(text)?.into_iter();
+/// Everybody in a table, or everything that is wrong with it: what its columns are must be known for the rest.
+pub(super) fn rows(text: &str) -> Result<Vec<Row>, Vec<Misplaced>> {
+    by_commas(text).map_err(|misplaced| vec![misplaced])?;
+    let mut records = records(text).map_err(|misplaced| vec![misplaced])?.into_iter();
     let Some(header) = records.next() else {
         let message = "the table is empty; its first line must name the columns, as in userName,email,department";
-        return Err(Misplaced { line: 1, column: 1, message: message.to_owned() });
+        return Err(vec![Misplaced { line: 1, column: 1, message: message.to_owned() }]);
     };
     let columns = columns(&header)?;
-    records.map(|cells| row(&columns, &cells)).collect()
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    for cells in records {
+        match row(&columns, &cells) {
+            Ok(row) => rows.push(row),
+            Err(mut here) => wrong.append(&mut here),
+        }
+    }
+    if wrong.is_empty() { Ok(rows) } else { Err(wrong) }
 }
 
 /// Told before anything else: to read cells that are parted otherwise finds faults with them that are none.
@@ -87,22 +94,23 @@ fn by_commas(text: &str) -> Result<(), Misplaced> {
     }
 }
 
-fn columns(header: &[Cell]) -> Result<Vec<Column>, Misplaced> {
+fn columns(header: &[Cell]) -> Result<Vec<Column>, Vec<Misplaced>> {
     let mut columns: Vec<Column> = Vec::with_capacity(header.len());
+    let mut wrong = Vec::new();
     for cell in header {
-        let column = column(cell)?;
-        if columns.contains(&column) {
-            return Err(cell.wrong(format!("the column {} is there twice; leave one out", cell.text.trim())));
+        match column(cell) {
+            Ok(column) if columns.contains(&column) => {
+                wrong.push(cell.wrong(format!("the column {} is there twice; leave one out", cell.text.trim())));
+            }
+            Ok(column) => columns.push(column),
+            Err(misplaced) => wrong.push(misplaced),
         }
-        columns.push(column);
     }
     if !columns.contains(&Column::UserName) {
-        let first = header
-            .first()
-            .map(|cell| cell.wrong("no column is named userName; name the one by which people log in so"));
-        return Err(first.unwrap_or(Misplaced { line: 1, column: 1, message: "no column".to_owned() }));
+        let message = "no column is named userName; name the one by which people log in so";
+        wrong.extend(header.first().map(|cell| cell.wrong(message)));
     }
-    Ok(columns)
+    if wrong.is_empty() { Ok(columns) } else { Err(wrong) }
 }
 
 fn column(cell: &Cell) -> Result<Column, Misplaced> {
@@ -118,18 +126,17 @@ fn column(cell: &Cell) -> Result<Column, Misplaced> {
     })
 }
 
-fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
+fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Vec<Misplaced>> {
     if let Some(cell) = cells.get(columns.len()) {
-        return Err(cell.wrong(format!("{}; put cells with commas in quotes", numbers(cells, columns))));
+        return Err(vec![cell.wrong(format!("{}; put cells with commas in quotes", numbers(cells, columns)))]);
     }
-    if cells.len() < columns.len() {
-        let last =
-            cells.last().map(|cell| cell.wrong(format!("{}; write the empty ones, too", numbers(cells, columns))));
-        return Err(last.unwrap_or(Misplaced { line: 1, column: 1, message: "an empty line".to_owned() }));
+    // A record has one cell at least.
+    if let Some(last) = cells.last().filter(|_| cells.len() < columns.len()) {
+        return Err(vec![last.wrong(format!("{}; write the empty ones, too", numbers(cells, columns)))]);
     }
     let line = cells.first().map_or(0, |cell| cell.line);
     let mut draft = Draft::default();
-    let (mut manager, mut groups) = (None, Vec::new());
+    let (mut manager, mut groups, mut wrong) = (None, Vec::new(), Vec::new());
     for (column, cell) in columns.iter().zip(cells) {
         let text = cell.text.trim();
         if text.is_empty() {
@@ -138,8 +145,11 @@ fn row(columns: &[Column], cells: &[Cell]) -> Result<Row, Misplaced> {
         match column {
             Column::Manager => manager = Some(Manager::Name(text.into())),
             Column::Groups => groups = several(text),
-            column => fill(&mut draft, column, cell, text)?,
+            column => wrong.extend(fill(&mut draft, column, cell, text).err()),
         }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
     }
     Ok(Row {
         person: Person { id: format!("{LINE}{line}").into(), called: None, draft, manager, untaken: Vec::new() },

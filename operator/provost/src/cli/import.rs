@@ -19,6 +19,8 @@ use super::shape::did_you_mean;
 use super::source::{self, Files};
 use super::{DONE, FINDINGS, Failure, skipped};
 
+/// So many places of a table are named that are wrong.
+const CELLS: usize = 20;
 /// How often a target that asks to wait is asked again, and how long it may have one wait.
 const PATIENCE: usize = 10;
 /// So many times what broke off is asked for again.
@@ -145,8 +147,13 @@ fn table(file: &Path, application: Option<&Name>, declared: &[Change]) -> Result
     let bytes = std::fs::read(file).map_err(|error| Failure::Said(format!("{}: {error}", file.display())))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| super::misread(&source::misread(&file.display().to_string(), &error)))?;
-    from_table(provost_connectors::schema, &text, application, declared)
-        .map_err(|misplaced| Failure::Said(format!("{}:{misplaced}", file.display())))
+    from_table(provost_connectors::schema, &text, application, declared).map_err(|misplaced| {
+        let mut lines: Vec<String> =
+            misplaced.iter().take(CELLS).map(|one| format!("{}:{one}", file.display())).collect();
+        let more = misplaced.len().saturating_sub(CELLS);
+        lines.extend((more > 0).then(|| format!("{}: and {more} more", file.display())));
+        Failure::Said(lines.join("\n"))
+    })
 }
 
 /// Reads everything that the target shows.

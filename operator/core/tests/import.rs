@@ -296,7 +296,7 @@ fn whoever_is_left_out_is_named_with_the_reason() {
     let told = whys(&brought);
     for (name, why) in [
         ("Admin", "protected"),
-        ("2", "it has no uid"),
+        ("nobody", "it has no uid"),
         ("jim", "protected"),
         ("bob", "2 accounts have this user name"),
         ("BOB", "2 accounts have this user name"),
@@ -322,6 +322,11 @@ fn who_is_disabled_is_suspended_keeps_the_groups_and_is_not_written_to() {
     let declared = [application(&json!({}))];
     let brought = bring(&declared, &shown);
     assert!(brought.identities[0].1.lifecycle.suspended);
+    let entry = |name: &str, create: bool| json!({"name": name, "target": {"group": {"name": "X", "create": create}}});
+    let lacking = [application(&json!({"entitlements": [entry("x", false)]}))];
+    assert_eq!(bring(&lacking, &shown).absent, [(Name::from("x"), "X".into())]);
+    let made = [application(&json!({"entitlements": [entry("x", true)]}))];
+    assert_eq!(bring(&made, &shown).absent, []);
     let told = applied(&declared, &brought, &shown);
     assert_eq!(told, Rehearsal { adopted: 1, ..Rehearsal::default() });
 }
@@ -337,6 +342,7 @@ fn groups_within_groups_are_kept_and_give_nobody_more() {
     let shown = shown(vec![of("1", "ada"), of("2", "bob")], groups);
     let declared = [application(&json!({}))];
     let brought = bring(&declared, &shown);
+    assert_eq!(brought.absent, [], "the catalogue's group is there");
     let groups: Vec<&str> = brought.groups.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(groups, ["chiefs-co", "chiefs-co-2", "wiki-accounts", "wiki-editors", "wiki-editors-direct"]);
     assert_eq!(members(&brought, "wiki-editors"), [r#"Group("chiefs-co")"#, r#"Group("wiki-editors-direct")"#]);

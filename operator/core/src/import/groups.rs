@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::people::{Taken, everybody, named};
-use super::{Brought, Logins, Names, Shown, Skipped, What};
+use super::{Brought, Labels, Names, Shown, Skipped, What};
 use crate::directory::Directory;
 use crate::model::{
     AccessPolicy, Effect, Entitlement, EntitlementKind, GrantSpec, GrantWhat, Group, Member, Name, ObjectKind,
@@ -59,7 +59,7 @@ pub(super) fn of_target(
     directory: &Directory,
     shown: &Shown,
     names: &Names,
-    logins: &Logins<'_>,
+    labels: &Labels<'_>,
     brought: &mut Brought,
 ) {
     let mut given = Given::beside(directory);
@@ -84,7 +84,7 @@ pub(super) fn of_target(
     }
     let nested = nested(granted, names, &called, brought);
     for (id, (name, seen)) in &called {
-        let people = members(seen, names, logins, &called, brought);
+        let people = members(seen, names, labels, &called, brought);
         let within = nested.get(id).cloned().unwrap_or_default();
         let entry = in_catalogue(seen);
         if entry.is_none() {
@@ -103,6 +103,12 @@ pub(super) fn of_target(
         }
     }
     brought.uncatalogued.sort();
+    let is_there = |entry: &&Entitlement| {
+        let is = |seen: &ObservedEntitlement| entry.target.kind == seen.kind && entry.target.name == seen.name;
+        entry.target.create || shown.entitlements.iter().any(is)
+    };
+    let absent = granted.catalogue.iter().filter(|entry| !is_there(entry));
+    brought.absent = absent.map(|entry| (entry.name.clone(), Arc::clone(&entry.target.name))).collect();
     sort(brought);
 }
 
@@ -173,7 +179,7 @@ fn policy(brought: &mut Brought, given: &mut Given, wanted: &str, application: &
 fn members(
     seen: &ObservedEntitlement,
     names: &Names,
-    logins: &Logins<'_>,
+    labels: &Labels<'_>,
     groups: &BTreeMap<Arc<str>, (Name, &ObservedEntitlement)>,
     brought: &mut Brought,
 ) -> BTreeSet<Name> {
@@ -189,7 +195,7 @@ fn members(
     strangers.extend(seen.groups.iter().map(TargetId::as_str).filter(|id| !groups.contains_key(*id)));
     if !strangers.is_empty() {
         let noun = if strangers.len() == 1 { "member is" } else { "members are" };
-        let mut shown: Vec<&str> = strangers.iter().map(|id| logins.get(id).copied().unwrap_or(id)).collect();
+        let mut shown: Vec<&str> = strangers.iter().map(|id| labels.get(id).copied().unwrap_or(id)).collect();
         shown.sort_unstable();
         let more = shown.len().saturating_sub(STRANGERS_SHOWN);
         shown.truncate(STRANGERS_SHOWN);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::directory::{Directory, Schemas};
 use crate::model::{
-    AccessPolicy, AttributeName, Change, Group, Identity, Name, Observed, ObservedEntitlement, Profile,
+    AccessPolicy, AttributeName, Change, Group, Identity, Name, Observed, ObservedEntitlement, Profile, Schema,
 };
 
 pub use csv::Misplaced;
@@ -55,6 +55,8 @@ pub struct Brought {
     /// Attributes that have a value of which nothing is declared, since the mapping gives nothing for it, and on whose accounts:
     /// several values where a field has one, or an expression that cannot be read backwards. The target keeps them.
     pub untaken: BTreeMap<AttributeName, Vec<Arc<str>>>,
+    /// Entries of the catalogue, each with its name at the target, that the target does not show and that are not to be made.
+    pub absent: Vec<(Name, Arc<str>)>,
     /// Groups of the target that the catalogue does not name: membership in them grants nothing yet.
     pub uncatalogued: Vec<Arc<str>>,
 }
@@ -129,16 +131,16 @@ pub fn from_target(
         match account::person(account, own, spec, namespace, application) {
             Ok(person) => people.push(person),
             Err(why) => {
-                let name = account.text(spec.schema.user_name).unwrap_or(account.id.as_str());
+                let name = label(account, spec.schema).unwrap_or(account.id.as_str());
                 brought.skipped.push(Skipped { what: What::Account, name: name.into(), why });
             }
         }
     }
-    let logins = shown.accounts.iter();
-    let logins: Logins<'_> = logins.filter_map(|a| Some((a.id.as_str(), a.text(spec.schema.user_name)?))).collect();
-    let names = people.settle(&logins, &mut brought);
+    let labels = shown.accounts.iter();
+    let labels: Labels<'_> = labels.filter_map(|a| Some((a.id.as_str(), label(a, spec.schema)?))).collect();
+    let names = people.settle(&labels, &mut brought);
     let granted = Granted { application, catalogue: &spec.application.entitlements, paths: spec.schema.paths };
-    groups::of_target(&granted, &directory, shown, &names, &logins, &mut brought);
+    groups::of_target(&granted, &directory, shown, &names, &labels, &mut brought);
     Ok(brought)
 }
 
@@ -162,13 +164,18 @@ pub fn from_table(
         listed.note(&row.person.id, row.groups);
         people.push(row.person);
     }
-    let names = people.settle(&Logins::new(), &mut brought);
+    let names = people.settle(&Labels::new(), &mut brought);
     groups::of_table(application, &directory, &listed, &names, &mut brought);
     Ok(brought)
 }
 
-/// The login names of accounts, by their ids, also of those that are left out: what people know them by.
-type Logins<'a> = BTreeMap<&'a str, &'a str>;
+/// What people know accounts by, by their ids, also those that are left out.
+type Labels<'a> = BTreeMap<&'a str, &'a str>;
+
+/// The login name of an account; of one without, as of a service's entry in a directory, the name that it shows.
+fn label<'a>(account: &'a Observed, schema: &Schema) -> Option<&'a str> {
+    [schema.user_name, "displayName", "cn", "mail", "email"].into_iter().find_map(|attribute| account.text(attribute))
+}
 
 /// An account or a row under its name: who it is here.
 type Names = BTreeMap<Arc<str>, Name>;

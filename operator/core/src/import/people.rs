@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::{Brought, Logins, Names, Skipped, What};
+use super::{Brought, Labels, Names, Skipped, What};
 use crate::directory::Directory;
 use crate::input::{identity_errors, mapped_user_name};
 use crate::model::{AttributeName, Name};
@@ -69,7 +69,7 @@ impl People {
     }
 
     /// Names everybody; who is left out is told. Who is who by the source's ids.
-    pub fn settle(mut self, logins: &Logins<'_>, brought: &mut Brought) -> Names {
+    pub fn settle(mut self, labels: &Labels<'_>, brought: &mut Brought) -> Names {
         let mut all = std::mem::take(&mut self.all);
         all.sort_by_cached_key(|person| (folded(&person.draft), Arc::clone(&person.id)));
         let all = without_doubles(all, brought);
@@ -103,7 +103,7 @@ impl People {
                 let found = who.is(manager);
                 if found.is_none() {
                     let manager = manager.shown();
-                    let manager = logins.get(manager).copied().unwrap_or(manager);
+                    let manager = labels.get(manager).copied().unwrap_or(manager);
                     let why = format!("the manager {manager} is none of those that are brought in");
                     brought.skipped.push(Skipped { what: What::Manager, name: shown(person), why: why.into() });
                 }

@@ -53,6 +53,15 @@ pub fn write(
                     "{groups} that the catalogue of {application} does not name, so that they give nothing yet: {names}"
                 ))?;
             }
+            if let (Some(application), [_, ..]) = (application, brought.absent.as_slice()) {
+                let all: Vec<String> = brought.absent.iter().map(|(name, at)| format!("{name} ({at})")).collect();
+                let entitlements = count(all.len(), "entitlement");
+                screen.line("")?;
+                screen.line(&format!(
+                    "{entitlements} of {application} that the target does not have: {}; correct spec.entitlements, or make it there",
+                    some(&all, rows)
+                ))?;
+            }
             untaken(brought, rows, screen)?;
             rehearsal.map_or(Ok(()), |told| foreseen(told, rows, screen))
         }
@@ -185,6 +194,7 @@ fn answer(written: &[Written], brought: &Brought, rehearsal: Option<&Rehearsal>)
         "files": written.iter().map(file).collect::<Vec<_>>(),
         "known": brought.known,
         "leftOut": brought.skipped.iter().map(left_out).collect::<Vec<_>>(),
+        "absent": brought.absent.iter().map(|(name, at)| json!({"entitlement": name.as_str(), "target": &**at})).collect::<Vec<_>>(),
         "untaken": brought.untaken.iter().map(|(attribute, on)| {
             json!({"attribute": attribute.as_str(), "on": on.iter().map(|name| &**name).collect::<Vec<_>>()})
         }).collect::<Vec<_>>(),

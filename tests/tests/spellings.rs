@@ -146,7 +146,7 @@ fn what_only_looks_alike_is_mapped() {
         ("ldap", &["cn;lang-fr", "cn", "memberNumber", "userPasswordHint"]),
         ("activeDirectory", &["extensionAttribute1", "memberNumber", "userPrincipalName"]),
         ("scim", &["name.givenName", "name.familyName", "activeSince", "urn:acme:params:1.0:User:active", "nickName"]),
-        ("keycloak", &["Enabled", "groupsOfYore"]),
+        ("keycloak", &["Enabled", "groupsOfYore", "externalID"]),
         ("fake", &["Enabled", "title"]),
     ];
     for (kind, names) in cases {

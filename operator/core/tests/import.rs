@@ -231,6 +231,11 @@ fn whose_user_name_it_is_says_the_attribute_that_the_target_goes_by() {
     assert_eq!(names(&brought), ["ada"]);
     let told = applied(&declared, &brought, &shown);
     assert_eq!((told.adopted, told.writes.len(), &told.writes[0].attributes[..]), (1, 1, &["cn".into()][..]));
+    let ends = json!({"name": "uid", "expression": "identity.userName + '@acme.test'"});
+    let mapped = json!({"attributes": [{"name": "cn", "expression": "identity.userName"}, ends]});
+    let declared = [application(&json!({"entitlements": [], "account": mapped}))];
+    let addy = account("1", &[("uid", "ada@acme.test"), ("cn", "Addy"), ("sn", "L"), ("externalId", "1")]);
+    assert_eq!(names(&bring(&declared, &self::shown(vec![addy], vec![]))), ["ada"]);
 }
 
 #[test]
@@ -409,28 +414,6 @@ fn a_table_becomes_identities_and_groups() {
     assert!(from_table(schemas, text, None, &[]).unwrap().policies.is_empty());
 }
 
-#[test]
-fn what_is_wrong_with_a_table_is_told_by_line_and_column() {
-    for (text, line, column, said) in [
-        ("", 1, 1, "is empty"),
-        ("email\na@b", 1, 1, "no column is named userName"),
-        ("userName,departmnt\na,b", 1, 10, "\"departmnt\" is no column"),
-        ("userName,email,emails\n", 1, 16, "is there twice"),
-        ("userName,title\nada", 2, 1, "1 cell here and 2 columns"),
-        ("userName,title\nada,x,y", 2, 7, "3 cells here and 2 columns"),
-        ("userName,title\nada,\"x\nbob,y\n", 2, 5, "never closed"),
-        ("userName,title\nada,x\"y", 2, 5, "a quote stands within"),
-        ("userName,title\nada,\"x\"y", 2, 5, "after the closing quote"),
-        ("userName,title,suspended\nada,\"x\ny\",maybe\n", 3, 4, "neither true nor false"),
-        ("userName,endTime\nada,2027-01-01\n", 2, 5, "is no time"),
-        ("userName,type\nada,Robot\n", 2, 5, "is no type"),
-    ] {
-        let error = from_table(schemas, text, None, &[]).unwrap_err().remove(0);
-        assert_eq!((error.line, error.column), (line, column), "{text:?}: {error}");
-        assert!(error.message.contains(said), "{text:?}: {error}");
-    }
-}
-
 fn a_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-c]{1,3}",
@@ -481,25 +464,4 @@ proptest! {
         prop_assert!(told.adopted + told.waiting.len() >= brought.identities.len(), "{:?} {:?}", names(&brought), told);
         prop_assert!(told.writes.iter().all(|write| write.step == "UpdateAccount" || write.step == "RenameAccount"), "{:?}", told);
     }
-}
-
-#[test]
-fn everything_that_is_wrong_with_a_table_is_told_at_once() {
-    let wrong = |text: &str| -> Vec<String> {
-        from_table(schemas, text, None, &[]).unwrap_err().iter().map(ToString::to_string).collect()
-    };
-    let [titel, nobody, twice] = &wrong("titel,email,email\n,,\n")[..] else { panic!("three") };
-    assert!(
-        titel.starts_with("1:1: \"titel\" is no column") && nobody.starts_with("1:13: the column email"),
-        "{titel}"
-    );
-    assert!(twice.starts_with("1:1: no column is named userName"), "{twice}");
-    let table = "userName,suspended,endTime,type\nada,TRUE,,Person\nbob,no,2026-12-31,Robot\ncyn\n";
-    let expected = [
-        "3:5: \"no\" is neither true nor false; write one of them",
-        "3:8: \"2026-12-31\" is no time; write it as 2026-12-01T08:00:00Z",
-        "3:19: \"Robot\" is no type; write Person, Service or Agent",
-        "4:1: there is 1 cell here and 4 columns; write the empty ones, too",
-    ];
-    assert_eq!(wrong(table), expected);
 }

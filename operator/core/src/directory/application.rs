@@ -96,7 +96,7 @@ impl ApplicationSpec {
                     .map(|before| format!("{declared} is {before}, which an entry before maps; remove one of the two"))
             };
             if let Some(why) =
-                self.schema.unmappable(declared).or_else(|| self.schema.mistaken(declared)).or_else(twice)
+                self.schema.unmappable(declared).or_else(|| mistaken(self.schema, declared)).or_else(twice)
             {
                 let path = format!("spec.account.attributes[name={declared}]").into();
                 self.faults.push(Problem::at(Reason::InvalidSpec, path, why));
@@ -137,7 +137,8 @@ impl ApplicationSpec {
     }
 }
 
-/// Attributes that accounts are recognised or protected by, as the schema spells them; what is wrong with one.
+/// Attributes that accounts are recognised or protected by, as the schema spells them; what is wrong with one. One that is surely
+/// meant protects all the same.
 fn spell(application: &mut TargetApplication, schema: &Schema) -> Vec<Problem> {
     let recognised = application.account.correlate.iter_mut().map(|key| &mut key.attribute);
     let recognised = recognised.enumerate().map(|(at, name)| (format!("spec.account.correlate[{at}]"), name));
@@ -145,12 +146,16 @@ fn spell(application: &mut TargetApplication, schema: &Schema) -> Vec<Problem> {
     let protected = protected.enumerate().map(|(at, name)| (format!("spec.safety.protected[{at}]"), name));
     let mut faults = Vec::new();
     for (place, name) in recognised.chain(protected) {
-        if let Some(why) = schema.mistaken(name) {
+        if let Some(why) = mistaken(schema, name) {
             faults.push(Problem::at(Reason::InvalidSpec, format!("{place}.attribute").into(), why));
         }
-        *name = schema.spelled(name);
+        *name = schema.meant(name).map_or_else(|| schema.spelled(name), AttributeName::from);
     }
     faults
+}
+
+fn mistaken(schema: &Schema, name: &AttributeName) -> Option<String> {
+    schema.meant(name).map(|meant| format!("{name} is no attribute of this target; write {meant}"))
 }
 
 fn catalogue(application: &TargetApplication, names: &mut Names<'_>) -> BTreeMap<Name, Option<Ruled>> {

@@ -29,6 +29,7 @@ pub(super) fn person(
     let called = marked(account, spec, namespace)?;
     let mut draft = Draft::default();
     let mapped = Backwards { account, spec, application };
+    mapped.login(&mut draft);
     mapped.plain(&mut draft);
     mapped.user_name(&mut draft);
     mapped.others(&mut draft);
@@ -92,11 +93,25 @@ impl Backwards<'_> {
         (!ours).then_some(value)
     }
 
-    /// What is shown as it is: of several that show one field, first that by which the target itself goes.
+    /// The user name that the attribute alone gives by which the target itself goes, whatever others show.
+    fn login(&self, draft: &mut Draft) {
+        let wanted = self.spec.schema.user_name;
+        let Some((name, rule, value)) = self.rules().find(|(name, _, _)| name.as_str() == wanted) else { return };
+        for told in rule.inverse(value).into_iter().filter(|told| matches!(told, Told::UserName(_))) {
+            let mut tried = draft.clone();
+            tried.take(told);
+            if self.gives(name, rule, value, &tried) {
+                *draft = tried;
+                return;
+            }
+        }
+    }
+
+    /// What is shown as it is: of several that show one key, first that by which the target itself goes.
     fn plain(&self, draft: &mut Draft) {
-        let (user_name, external_id) = (self.spec.schema.user_name, self.spec.schema.external_id);
+        let external_id = self.spec.schema.external_id;
         let mut plain: Vec<_> = self.rules().filter(|(_, rule, _)| rule.is_plain()).collect();
-        plain.sort_by_key(|(name, _, _)| name.as_str() != user_name && Some(name.as_str()) != external_id);
+        plain.sort_by_key(|(name, _, _)| Some(name.as_str()) != external_id);
         for (_, rule, value) in plain {
             rule.inverse(value).into_iter().for_each(|told| draft.take(told));
         }

@@ -161,11 +161,12 @@ impl Stage<'_> {
         let create = matches!(step, Step::CreateAccount { .. } | Step::CreateGroup { .. });
         self.made += usize::from(create);
         let mut attributes = attributes(step);
-        if let Some(mark) = self.mark(step) {
+        let mark = self.mark(step);
+        if let Some(mark) = &mark {
             self.told.marks += 1;
-            attributes.retain(|attribute| *attribute != mark);
+            attributes.retain(|attribute| attribute != mark);
         }
-        if self.mark(step).is_none() || !attributes.is_empty() {
+        if mark.is_none() || !attributes.is_empty() {
             self.told.writes.push(Write { step: step.name(), on: self.on(step), attributes });
         }
         let id = create.then(|| TargetId::new(format!("rehearsed-{}", self.made)));
@@ -174,7 +175,7 @@ impl Stage<'_> {
 
     /// The attribute of our mark, if a step writes it where there is none.
     fn mark(&self, step: &Step) -> Option<AttributeName> {
-        let Step::UpdateAccount { id, set } = step else { return None };
+        let (Step::UpdateAccount { id, set } | Step::RenameAccount { id, set }) = step else { return None };
         let mark = AttributeName::from(self.schema.mark?);
         let carried = self.accounts.get(id).is_some_and(|account| account.attributes.contains_key(&mark));
         (set.contains_key(&mark) && !carried).then_some(mark)

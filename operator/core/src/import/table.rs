@@ -219,3 +219,49 @@ fn truth(cell: &Cell, text: &str) -> Result<bool, Misplaced> {
         _ => Err(cell.wrong(format!("{text:?} is neither true nor false; write one of them"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_told_by_line_and_column() {
+        for (text, line, column, said) in [
+            ("", 1, 1, "is empty"),
+            ("email\na@b", 1, 1, "no column is named userName"),
+            ("userName,departmnt\na,b", 1, 10, "\"departmnt\" is no column"),
+            ("userName,email,emails\n", 1, 16, "is there twice"),
+            ("userName,title\nada", 2, 1, "1 cell here and 2 columns"),
+            ("userName,title\nada,x,y", 2, 7, "3 cells here and 2 columns"),
+            ("userName,title\nada,\"x\nbob,y\n", 2, 5, "never closed"),
+            ("userName,title\nada,x\"y", 2, 5, "a quote stands within"),
+            ("userName,title\nada,\"x\"y", 2, 5, "after the closing quote"),
+            ("userName,title,suspended\nada,\"x\ny\",maybe\n", 3, 4, "neither true nor false"),
+            ("userName,endTime\nada,2027-01-01\n", 2, 5, "is no time"),
+            ("userName,type\nada,Robot\n", 2, 5, "is no type"),
+        ] {
+            let error = rows(text).unwrap_err().remove(0);
+            assert_eq!((error.line, error.column), (line, column), "{text:?}: {error}");
+            assert!(error.message.contains(said), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_table_is_told_at_once() {
+        let wrong = |text: &str| rows(text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let [titel, nobody, twice] = &wrong("titel,email,email\n,,\n")[..] else { panic!("three") };
+        assert!(
+            titel.starts_with("1:1: \"titel\" is no column") && nobody.starts_with("1:13: the column email"),
+            "{titel}"
+        );
+        assert!(twice.starts_with("1:1: no column is named userName"), "{twice}");
+        let table = "userName,suspended,endTime,type\nada,TRUE,,Person\nbob,no,2026-12-31,Robot\ncyn\n";
+        let expected = [
+            "3:5: \"no\" is neither true nor false; write one of them",
+            "3:8: \"2026-12-31\" is no time; write it as 2026-12-01T08:00:00Z",
+            "3:19: \"Robot\" is no type; write Person, Service or Agent",
+            "4:1: there is 1 cell here and 4 columns; write the empty ones, too",
+        ];
+        assert_eq!(wrong(table), expected);
+    }
+}

@@ -157,7 +157,6 @@ pub(super) fn complete(checks: &mut Checks, application: &mut TargetApplication)
     let Some(directory) = settings.get_mut(kind.word()) else { return };
     let named = |pointer: &str| directory.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
     let (disables, mark) = (named("/accounts/disable/attribute/name"), named("/accounts/markAttribute"));
-    let id = named("/accounts/idAttribute");
     if !directory.get("groups").is_some_and(Json::is_object) {
         have_no_place(checks, kind, entitlements, pushed_groups);
     }
@@ -170,12 +169,6 @@ pub(super) fn complete(checks: &mut Checks, application: &mut TargetApplication)
     if let Some(name) = disables.filter(|name| Spelling::is_description(name)) {
         let remedy = "must be removed, or connector.ldap.accounts.disable must name another attribute";
         not_mapped(checks, account, &name, "is the attribute that disables accounts", remedy);
-    }
-    // What is never mapped is told as that.
-    let is_control = |id: &String| kind.control().iter().any(|control| Spelling::Ldap.is_of(control, id));
-    if let Some(name) = id.filter(|id| Spelling::is_description(id) && !is_control(id)) {
-        let remedy = "must be removed, or connector.ldap.accounts.idAttribute must name another attribute, which the directory itself writes";
-        not_mapped(checks, account, &name, "is the idAttribute, by which accounts are known again", remedy);
     }
     let Some(name) = mark else {
         let remedy = format!("must be named by connector.{}.accounts.markAttribute", kind.word());

@@ -125,16 +125,16 @@ impl Schema {
         known.next().map_or_else(|| name.clone(), AttributeName::from)
     }
 
-    /// That a name is surely meant for an attribute that is called otherwise here, and for which.
-    pub fn mistaken(&self, name: &AttributeName) -> Option<String> {
+    /// The attribute that a name is surely meant for, where it is none itself.
+    pub fn meant(&self, name: &AttributeName) -> Option<&'static str> {
         if self.known().any(|known| self.spelling.canonical(known) == self.spelling.canonical(name.as_str())) {
             return None;
         }
-        let alike = self.known().find(|known| known.eq_ignore_ascii_case(name.as_str()));
+        // What carries our mark has a name of its own at the target.
+        let alike = |known: &&str| self.mark != Some(known) && known.eq_ignore_ascii_case(name.as_str());
+        let alike = self.known().find(alike);
         // As SCIM and Provost call it.
-        let user_name = || name.as_str().eq_ignore_ascii_case("userName").then_some(self.user_name);
-        let known = alike.or_else(user_name)?;
-        Some(format!("{name} is no attribute of this target; write {known}"))
+        alike.or_else(|| name.as_str().eq_ignore_ascii_case("userName").then_some(self.user_name))
     }
 
     /// Why an attribute can never be mapped, if it cannot, in whatever spelling.

@@ -136,7 +136,12 @@ pub(super) fn entitlements(
 fn missing(entry: &Entitlement) -> Problem {
     let (name, at) = (&entry.name, &entry.target.name);
     if entry.target.create {
-        return Problem::new(Reason::Progressing, format!("the group {at} of the entitlement {name} is being made"));
+        return Problem::new(
+            Reason::Progressing,
+            format!(
+                "the group {at} of the entitlement {name} is being made; where the target shows several of that name, or cannot make one, the TargetApplication says so"
+            ),
+        );
     }
     let kind = match entry.target.kind {
         EntitlementKind::Group => "group",

@@ -249,8 +249,8 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
             Verdict::NotReady(Reason::Progressing, "what would be written is being found out".into())
         }
         SyncMode::Plan => match &summary.planned {
-            None => Verdict::Ready(Reason::Synced, "as decided; in mode Plan nothing is written".into()),
-            Some(planned) => Verdict::NotReady(Reason::PlanOnly, planned_message(planned)),
+            None => Verdict::Ready(Reason::Synced, told("as decided; in mode Plan nothing is written", summary)),
+            Some(planned) => Verdict::NotReady(Reason::PlanOnly, told(&planned_message(planned), summary)),
         },
         _ if only_settles(summary, accounts) => Verdict::NotReady(
             Reason::Settling,
@@ -262,16 +262,14 @@ fn application_verdict(summary: &TargetApplicationSummary, accounts: &AccountCou
             Reason::Progressing,
             "accounts are recognised, adopted and compared with what is decided, one after the other".into(),
         ),
-        _ if accounts.pending > 0 && !summary.absent.is_empty() => {
-            Verdict::NotReady(Reason::ReferenceNotFound, absent(summary).into())
-        }
         _ if accounts.pending > 0 || summary.entitlements.pending > 0 || summary.orphans.is_some() => {
-            Verdict::NotReady(Reason::Progressing, "what is decided is being carried out".into())
+            Verdict::NotReady(Reason::Progressing, told("what is decided is being carried out", summary))
         }
         _ if accounts.failed > 0 || accounts.blocked > 0 => {
-            well("in sync, except for the accounts that status.problems names", summary)
+            let message = "in sync, except for the accounts that status.problems names";
+            Verdict::Ready(Reason::Synced, told(message, summary))
         }
-        _ => well("every account is as decided", summary),
+        _ => Verdict::Ready(Reason::Synced, told("every account is as decided", summary)),
     }
 }
 
@@ -288,19 +286,19 @@ fn absent(summary: &TargetApplicationSummary) -> String {
     )
 }
 
-/// What is well with the application, and what a person should look at all the same.
-fn well(well: &str, summary: &TargetApplicationSummary) -> Verdict {
+/// How the application is, and what a person should look at all the same.
+fn told(how: &str, summary: &TargetApplicationSummary) -> Arc<str> {
     let unprotecting = (!summary.unprotecting.is_empty()).then(|| {
         let names: Vec<&str> = summary.unprotecting.iter().map(AttributeName::as_str).collect();
         format!(
-            "no account has a value that spec.safety.protected lists for {}; correct the attribute or the values, or remove the entry",
+            "no account has a value that spec.safety.protected lists for {}; correct the attribute or the values",
             names.join(", ")
         )
     });
     let absent = (!summary.absent.is_empty()).then(|| absent(summary));
     let warnings: Vec<String> = unprotecting.into_iter().chain(absent).collect();
     let warning: Option<Arc<str>> = (!warnings.is_empty()).then(|| warnings.join("; warning: ").into());
-    Verdict::Ready(Reason::Synced, warned(well, warning.as_ref()))
+    warned(how, warning.as_ref())
 }
 
 /// Nothing goes on but a wait for the rest of the same change.

@@ -83,6 +83,9 @@ impl Sync {
         let other_keys = keys != key_attributes(&self.settings, self.schema);
         self.rate.set(settings.sync.requests_per_second);
         self.entries = super::pushed::catalogue_of(&settings);
+        if settings.safety.protected != self.settings.safety.protected {
+            self.lift_protected();
+        }
         self.settings = settings;
         if moved {
             // What the old connector was asked is given up: its steps are lost, and looked for.

@@ -69,6 +69,8 @@ pub(super) struct Observing {
     pub(super) counted: BTreeSet<Kind>,
     /// A listing of the observation under way was not complete.
     pub(super) partial: bool,
+    /// Accounts that the list of those protected named before it was edited: whom it does not name now is protected no longer.
+    pub(super) lifting: BTreeSet<TargetId>,
     /// Attributes by which `safety.protected` names none of the accounts that the last one showed.
     pub(super) unprotecting: Vec<AttributeName>,
 }

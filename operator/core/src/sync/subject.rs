@@ -190,30 +190,53 @@ impl Sync {
         entries.any(|(attribute, values)| values.iter().any(|value| shade.has(attribute, value)))
     }
 
-    /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection; only an
-    /// emptied list does.
+    /// Binds the ids of accounts that `safety.protected` names, so that a rename does not lift the protection: an edit of the
+    /// list does, once the target was listed, and an emptied list at once.
     pub(super) fn bind_protected(&mut self) {
-        let mut protected = BTreeSet::new();
-        if !self.settings.safety.protected.is_empty() {
-            let named = self.ledger.all_seen().filter(|(_, shade)| self.is_named_protected(shade));
-            protected.extend(named.map(|(id, _)| id));
-            protected.extend(self.ledger.standing.protected.iter().cloned());
+        let entries = &self.settings.safety.protected;
+        let mut bound = BTreeSet::new();
+        let (mut names_somebody, mut renamed) = (vec![false; entries.len()], false);
+        if entries.is_empty() {
+            self.observing.lifting.clear();
+        } else {
+            bound.clone_from(&self.ledger.standing.protected);
+            if self.is_observed() {
+                bound.retain(|id| !self.observing.lifting.contains(id));
+            }
+            for (id, shade) in self.ledger.all_seen() {
+                let mut is_named = false;
+                for ((attribute, values), names) in entries.iter().zip(&mut names_somebody) {
+                    let named = values.iter().any(|value| shade.has(attribute, value));
+                    (*names, is_named) = (*names || named, is_named || named);
+                }
+                if is_named {
+                    bound.insert(id);
+                } else {
+                    renamed |= bound.contains(&id);
+                }
+            }
         }
-        self.observing.unprotecting = self.unprotecting();
-        if protected != self.ledger.standing.protected {
-            self.ledger.standing.protected = protected;
+        // One that was renamed may be the one that an entry names.
+        let nobody = entries.iter().zip(names_somebody).filter(|(_, names)| !names && !renamed);
+        let nobody = nobody.map(|((attribute, _), _)| attribute.clone()).collect();
+        self.observing.unprotecting = if self.is_observed() { nobody } else { Vec::new() };
+        if self.is_observed() {
+            self.observing.lifting.clear();
+        }
+        if bound != self.ledger.standing.protected {
+            self.ledger.standing.protected = bound;
             self.ledger.put_standing();
         }
     }
 
-    /// By which attributes nobody is named among the accounts that a complete listing showed.
-    fn unprotecting(&self) -> Vec<AttributeName> {
-        let entries = self.settings.safety.protected.iter().filter(|_| self.is_observed());
-        let names = |attribute, values: &[std::sync::Arc<str>]| {
-            self.ledger.all_seen().any(|(_, shade)| values.iter().any(|value| shade.has(attribute, value)))
-        };
-        let nobody = entries.filter(|(attribute, values)| !names(attribute, values));
-        nobody.map(|(attribute, _)| attribute.clone()).collect()
+    /// Remembers who is protected by the list as it is, which is about to be another one.
+    pub(super) fn lift_protected(&mut self) {
+        let named = self
+            .ledger
+            .all_seen()
+            .filter(|(id, shade)| self.ledger.standing.protected.contains(id) && self.is_named_protected(shade));
+        let named: Vec<TargetId> = named.map(|(id, _)| id).collect();
+        self.observing.lifting.extend(named);
     }
 
     fn is_privileged(&self, id: &TargetId) -> bool {

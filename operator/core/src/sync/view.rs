@@ -8,8 +8,8 @@ use super::row::Row;
 use super::{Context, Phase, Sync};
 use crate::engine::{Claim, Counters};
 use crate::model::{
-    Applied, ConnectorKind, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record, RecordId, RecordState, State,
-    Step, SyncMode, TargetId,
+    Applied, ConnectorKind, Entitlement, EntitlementKind, GrantWhat, HeldPlan, Lane, Name, Profile, Reason, Record,
+    RecordId, RecordState, State, Step, SyncMode, TargetId,
 };
 use crate::plan::{Change, Planned};
 use crate::report::{self, Contact, EntitlementCounts, PlannedSummary, TargetApplicationSummary};
@@ -249,11 +249,19 @@ impl Sync {
         }
     }
 
+    /// What the catalogue names and nothing is bound to: not there, or several of one name, and not to be made.
     fn absent(&self) -> Vec<(Name, Arc<str>)> {
-        let entries = self.entries.iter().filter(|entry| !entry.target.create);
-        let listed =
-            entries.filter(|entry| self.observing.complete.contains_key(&super::shadow::kind_of(entry.target.kind)));
-        let absent = listed.filter(|entry| self.bound(entry.target.kind, &entry.target.name).is_none());
+        let makes = self.capabilities().is_none_or(|capabilities| capabilities.create_groups);
+        let is_made = |entry: &Entitlement| {
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            let several = || self.shadow.groups().any(|(_, group)| group.kind == kind && group.name == *name);
+            entry.target.create && kind == EntitlementKind::Group && makes && !several()
+        };
+        let absent = self.entries.iter().filter(|entry| {
+            let (kind, name) = (entry.target.kind, &entry.target.name);
+            let listed = self.observing.complete.contains_key(&super::shadow::kind_of(kind));
+            listed && self.bound(kind, name).is_none() && !is_made(entry)
+        });
         absent.map(|entry| (entry.name.clone(), Arc::clone(&entry.target.name))).collect()
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
 use crate::engine::{Effect, EngineEffect, EngineEvent};
-use crate::model::{ObjectKind, ObjectRef, Observed, Step, TargetId};
+use crate::model::{ObjectKind, ObjectRef, Observed, ObservedEntitlement, Step, TargetId};
 
 pub(super) fn object(kind: &str, name: &str, spec: &Value) -> Value {
     let finalizers = [provost_crds::FINALIZER];
@@ -365,13 +365,25 @@ fn what_the_target_does_not_have_is_named_to_whom_it_was_granted_and_for_the_app
     };
     let absent = "the target does not show what these entitlements name, or several of one name: ";
     let remedy = "make it there, or correct spec.entitlements";
-    assert_eq!(ready(&world, "wiki"), format!("ReferenceNotFound {absent}editor (Editors), x (X); {remedy}"));
+    let progressing = "Progressing what is decided is being carried out; warning: ";
+    assert_eq!(ready(&world, "wiki"), format!("{progressing}{absent}editor (Editors), x (X); {remedy}"));
     let told = ready(&world, "ada");
     let expected =
         "the entitlement editor is granted, and the target shows no group Editors, or several: make it there";
     assert!(told.starts_with("ReferenceNotFound ") && told.contains(expected), "{told}");
 
     world.mirror("Editors", None);
+    world.pass(200);
+    assert_eq!(ready(&world, "wiki"), format!("Synced every account is as decided; warning: {absent}x (X); {remedy}"));
+
+    // Of several groups of one name none is taken, and none is made besides.
+    all[2]["spec"]["entitlements"][1]["target"]["group"]["create"] = true.into();
+    let (_, one) = world.mirrors.first_key_value().unwrap();
+    let of = |id: &str| ObservedEntitlement { id: id.into(), name: "X".into(), ..one.clone() };
+    world.mirrors.extend([("x-1".into(), of("x-1")), ("x-2".into(), of("x-2"))]);
+    all[2]["metadata"]["generation"] = 2.into();
+    world.pass(100);
+    tell(&mut world, &[all[2].clone()]);
     world.pass(200);
     assert_eq!(ready(&world, "wiki"), format!("Synced every account is as decided; warning: {absent}x (X); {remedy}"));
 }

@@ -22,6 +22,7 @@ mod orders;
 mod orphans;
 mod policies;
 mod priority;
+mod protected;
 mod restored;
 mod safety;
 mod settling;

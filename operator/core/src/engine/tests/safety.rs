@@ -4,12 +4,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{World, declared, identity, scientist, tell};
-use crate::directory::tests::SCHEMA;
 use crate::engine::EngineEvent;
-use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, Schema, TargetId};
+use crate::model::{Change, Charge, Lane, Name, ObjectKind, ObjectRef, TargetId};
 
 /// So many scientists, and a wiki with these settings.
-fn team(size: usize, settings: &Value) -> Vec<Value> {
+pub(super) fn team(size: usize, settings: &Value) -> Vec<Value> {
     let people: Vec<Value> = (0..size).map(|n| identity(&format!("i-{n}"), 1, &scientist("Analyst"))).collect();
     let mut all = declared(&people);
     let spec = all.last_mut().unwrap()["spec"].as_object_mut().unwrap();
@@ -17,15 +16,15 @@ fn team(size: usize, settings: &Value) -> Vec<Value> {
     all
 }
 
-fn suspended(name: &str) -> Value {
+pub(super) fn suspended(name: &str) -> Value {
     identity(name, 2, &json!({"department": "Science", "title": "Analyst", "lifecycle": {"suspended": true}}))
 }
 
-fn enabled(world: &World) -> usize {
+pub(super) fn enabled(world: &World) -> usize {
     world.accounts.values().filter(|account| account.enabled).count()
 }
 
-fn ready(world: &World) -> (String, String) {
+pub(super) fn ready(world: &World) -> (String, String) {
     let ready = &world.statuses["wiki"]["conditions"][0];
     (ready["reason"].as_str().unwrap().to_owned(), ready["message"].as_str().unwrap().to_owned())
 }
@@ -80,95 +79,6 @@ fn judging_a_wave_of_one_lane_forgets_nothing_of_the_others() {
     world.pass(30);
     assert_eq!(enabled(&world), 0);
     assert!(world.standing.charges.contains(&charge));
-}
-
-#[test]
-fn a_protected_account_that_is_ours_is_left_alone_and_a_rename_does_not_lift_that() {
-    let mut world = World::new();
-    world.list(&team(2, &json!({})));
-    world.pass(30);
-    let protects = json!({"safety": {"protected": [{"attribute": "userName", "values": ["i-0"]}]}});
-    tell(&mut world, &[team(2, &protects).pop().unwrap()]);
-    world.pass(30);
-    let id = world.id_of("i-0");
-    world.accounts.get_mut(&id).unwrap().attributes.insert("userName".into(), "root".into());
-    world.pass(700);
-    tell(&mut world, &[suspended("i-0"), suspended("i-1")]);
-    world.pass(60);
-    assert_eq!(enabled(&world), 1);
-    assert!(world.accounts[&id].enabled);
-    assert_eq!(world.account("i-0"), "Blocked");
-}
-
-#[test]
-fn an_account_is_protected_by_any_value_of_an_attribute_however_that_and_the_value_are_written() {
-    static UPPER: Schema = Schema { spelling: crate::model::Spelling::Ldap, ..SCHEMA };
-    let root = |primary: bool| json!({"value": "Root@acme.test", "primary": primary});
-    let held: [(&str, Value); 6] = [
-        ("USERNAME", json!("i-0")),
-        ("mail", json!(["i-0@acme.test", "Root@acme.test"])),
-        ("emails", json!([root(false), {"value": "other@acme.test"}])),
-        ("uidNumber", json!(0)),
-        ("admin", json!(true)),
-        ("sn", json!("ROOT")),
-    ];
-    for ((attribute, value), listed) in
-        held.into_iter().zip(["I-0", "root@acme.test", "ROOT@acme.test", "0", "true", "root"])
-    {
-        let mut world = World::with(|_| &UPPER);
-        world.list(&team(2, &json!({"account": {"attributes": []}})));
-        world.pass(30);
-        let id = world.id_of("i-0");
-        if attribute != "USERNAME" {
-            let value = serde_json::from_value(value).unwrap();
-            world.accounts.get_mut(&id).unwrap().attributes.insert(attribute.into(), value);
-        }
-        let protects = json!({"safety": {"protected": [{"attribute": attribute, "values": ["nobody", listed]}]}});
-        tell(&mut world, &[team(2, &protects).pop().unwrap()]);
-        world.pass(30);
-        assert!(!ready(&world).1.contains("warning"), "{attribute}");
-        tell(&mut world, &[suspended("i-0"), suspended("i-1")]);
-        world.pass(60);
-        assert!(world.accounts[&id].enabled && enabled(&world) == 1, "{attribute}");
-    }
-}
-
-#[test]
-fn a_list_that_protects_nobody_is_told() {
-    let mut world = World::new();
-    let entry = |attribute: &str, value: &str| json!({"attribute": attribute, "values": [value]});
-    let protects = json!({"safety": {"protected": [entry("userName", "i-0"), entry("uid", "i-0"), entry("sn", "x")]}});
-    world.list(&team(2, &protects));
-    world.pass(30);
-    let warning = "; warning: no account has a value that spec.safety.protected lists for ";
-    let (reason, message) = ready(&world);
-    assert!(reason == "Synced" && message.contains(&format!("{warning}userName, uid, sn; ")), "{message}");
-    // Who is there is not asked before the next listing.
-    world.pass(700);
-    let message = ready(&world).1;
-    assert!(
-        message.contains(&format!("{warning}uid, sn; correct the attribute or the values, or remove")),
-        "{message}"
-    );
-}
-
-#[test]
-fn an_account_is_left_alone_while_the_target_itself_protects_it() {
-    static GUARDED: Schema = Schema { protection: Some("guard"), ..SCHEMA };
-    let mut world = World::with(|_| &GUARDED);
-    world.list(&team(2, &json!({})));
-    world.pass(30);
-    let id = world.id_of("i-0");
-    world.accounts.get_mut(&id).unwrap().attributes.insert("guard".into(), "administrator".into());
-    world.pass(700);
-    tell(&mut world, &[suspended("i-0"), suspended("i-1")]);
-    world.pass(60);
-    assert!(world.accounts[&id].enabled && enabled(&world) == 1);
-    assert_eq!(world.account("i-0"), "Blocked");
-    // It has no list that somebody would have to empty.
-    world.accounts.get_mut(&id).unwrap().attributes.remove("guard");
-    world.pass(700);
-    assert_eq!(enabled(&world), 0);
 }
 
 #[test]

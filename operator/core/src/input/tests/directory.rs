@@ -157,19 +157,6 @@ fn an_attribute_has_the_name_with_which_servers_answer() {
 }
 
 #[test]
-fn what_accounts_are_known_by_is_mapped_by_nobody() {
-    let mut ldap = directory();
-    ldap["accounts"]["idAttribute"] = json!("employeeNumber");
-    let mapped = json!([{"name": "employeenumber", "value": "x"}]);
-    let said = errors("TargetApplication", &json!({"connector": {"ldap": ldap}, "account": {"attributes": mapped}}));
-    let expected = r#"spec.account.attributes[0].name: "employeenumber": is the idAttribute, by which accounts are known again; must be removed, or"#;
-    assert!(matches!(said.as_slice(), [one] if one.starts_with(expected)), "{said:?}");
-    let left = application(&json!({"connector": {"ldap": ldap}, "account": {"attributes": []}}));
-    let never = left.account.attributes.iter().filter(|mapping| mapping.source == MappingSource::Never);
-    assert!(never.into_iter().any(|mapping| mapping.attribute.as_str() == "employeeNumber"));
-}
-
-#[test]
 fn groups_that_are_named_have_a_place() {
     let named = json!([{"name": "vpn", "target": {"group": {"name": "VPN"}}}]);
     let pushed = json!([{"groupRef": {"name": "sales"}, "name": "Sales"}]);
